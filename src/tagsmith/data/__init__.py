@@ -1,0 +1,1 @@
+"""Labelled text: documents, schemes, tokenizer, file formats and corpora."""

@@ -1,0 +1,1 @@
+"""From sentences to arrays: vocabulary, pretrained vectors, batches."""

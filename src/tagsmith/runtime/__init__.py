@@ -1,0 +1,1 @@
+"""Run a trained tagger with NumPy and ONNX Runtime alone, and write what it needs."""
