@@ -75,8 +75,7 @@ class Sentence:
     def tokens(self) -> tuple[Token, ...]:
         """The tokens with their offsets."""
         return tuple(
-            Token(word, start, start + len(word))
-            for word, start in zip(self.words, self.starts, strict=True)
+            Token(word, start, start + len(word)) for word, start in zip(self.words, self.starts, strict=True)
         )
 
     @property

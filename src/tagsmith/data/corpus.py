@@ -1,0 +1,294 @@
+"""The one door to labelled files: it picks the format, the layer and the scheme, and checks what it reads."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Unpack
+
+from tagsmith.data.document import Document, Sentence
+from tagsmith.data.formats import AUTO, READERS, check_format, detect_format
+from tagsmith.data.formats.options import Problem, ReadKeywords, ReadOptions
+from tagsmith.data.formats.source import Source, pick_layer, source_name, token_line
+from tagsmith.data.schemes import OUTSIDE, Scheme, detect_scheme, is_legal, repair_tags, split_tag
+from tagsmith.errors import DataError
+
+Sources = Source | list[Source] | tuple[Source, ...]
+_NO_VALUE = "_"  # how CoNLL-U writes that a column says nothing
+
+
+@dataclass(frozen=True, slots=True)
+class TagRepair:
+    """A tag of a file that broke its scheme and what became of it."""
+
+    path: str
+    line: int
+    word: str
+    was: str
+    becomes: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.was} on {self.word!r} {self.reason}; became {self.becomes}"
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Labelled sentences for training, development and testing.
+
+    Parameters
+    ----------
+    train, dev, test
+        The sentences, each with exactly the layer ``layer``; its tags are legal in ``scheme``.
+    layer
+        The name of the layer.
+    scheme
+        The scheme of the training file.
+    labels
+        The sorted labels of ``train`` and ``dev``: span types or, where the scheme is plain, tags.
+    repairs
+        The tags that had to be changed to be legal.
+    problems
+        What the readers reported, such as character spans that do not align with tokens.
+    """
+
+    train: tuple[Sentence, ...]
+    dev: tuple[Sentence, ...]
+    test: tuple[Sentence, ...]
+    layer: str
+    scheme: Scheme
+    labels: tuple[str, ...] = ()
+    repairs: tuple[TagRepair, ...] = ()
+    problems: tuple[Problem, ...] = field(default=())
+
+
+def read_documents(
+    source: Source, *, format: str = AUTO, **options: Unpack[ReadKeywords]
+) -> Iterator[Document]:
+    """Read documents from a file, one at a time.
+
+    Parameters
+    ----------
+    source
+        A path, ``"-"`` for standard input, or an open text stream.
+    format
+        ``"conll"``, ``"conllu"``, ``"csv"``, ``"jsonl"``, or ``"auto"`` to find out
+        (:func:`tagsmith.data.formats.detect_format`).
+    options
+        The fields of :class:`tagsmith.data.formats.options.ReadOptions`: ``layer``, ``column``,
+        ``labels_required``, ``problems``, ….
+
+    Raises
+    ------
+    DataError
+        Where the file cannot be read as what it is said to be; the message names file, line and remedy.
+    """
+    chosen = ReadOptions(**options)
+    if format == AUTO:
+        format = detect_format(source, chosen.encoding)
+    return READERS[check_format(format)](source, chosen)
+
+
+def read_sentences(
+    sources: Sources, *, format: str = AUTO, **options: Unpack[ReadKeywords]
+) -> list[Sentence]:
+    r"""Collect the sentences of one or more files, each with exactly one layer: the one chosen.
+
+    Without ``layer`` it is the only one, else ``"tags"``, else ``"upos"``. Where ``labels_required`` is
+    False and there is no label, the sentences have no layer. The arguments are those of
+    :func:`read_documents`.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_documents`, and where a file lacks the layer; the message lists the layers it has.
+
+    >>> import io
+    >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
+    {'tags': ('B-PER', 'O')}
+    """
+    sentences: list[Sentence] = []
+    for source in _each(sources):
+        for document in read_documents(source, format=format, **options):
+            sentences.extend(
+                select_layer(sentence, options, source_name(source)) for sentence in document.sentences
+            )
+    return sentences
+
+
+def _each(sources: Sources) -> list[Source]:
+    return list(sources) if isinstance(sources, list | tuple) else [sources]
+
+
+def select_layer(sentence: Sentence, options: ReadKeywords, path: str) -> Sentence:
+    """Return the sentence with one layer only, chosen as :func:`read_sentences` says."""
+    layers = sentence.layers
+    wanted = options.get("layer")
+    name = pick_layer(layers, wanted) or ("upos" if "upos" in layers else None)
+    required = options.get("labels_required", True)
+    if name is not None and name in layers:
+        return sentence if len(layers) == 1 else replace(sentence, layers={name: layers[name]})
+    if not required and (wanted is None or not layers):
+        return replace(sentence, layers={}) if layers else sentence
+    have = ", ".join(sorted(layers)) or "none"
+    if name is None:
+        problem, remedy = f"There are several layers here: {have}.", "Name the one to use with --layer."
+    else:
+        problem, remedy = f"There is no layer {name!r} here.", f"The layers are: {have}."
+    raise DataError(problem, remedy=remedy, path=path, line=sentence.line or None)
+
+
+# -------------------------------------------------------------------------------------------------- corpora
+
+
+def load_corpus(
+    train: Sources,
+    dev: Sources | None = None,
+    test: Sources | None = None,
+    *,
+    format: str = AUTO,
+    seed: int = 0,
+    **options: Unpack[ReadKeywords],
+) -> Corpus:
+    """Read the files of a corpus, check them against each other and make their tags legal.
+
+    The scheme is that of the training file. Without ``dev``, a tenth of the training sentences, drawn by
+    ``seed``, is held out. The other arguments are those of :func:`read_documents`; ``problems`` is filled
+    too if given.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_sentences`; where a file has no labels at all, and where a label of the dev or test
+        file does not occur in the training file.
+    """
+    problems: list[Problem] = options.setdefault("problems", [])
+    options["labels_required"] = True
+    parts = {"train": _read(train, format, options)}
+    layer = next(iter(parts["train"][0][1].layers))
+    options["layer"] = layer
+    for name, source in (("dev", dev), ("test", test)):
+        if source is not None:
+            parts[name] = _read(source, format, options)
+    scheme = detect_scheme(sentence.layers[layer] for _, sentence in parts["train"])
+    repairs: list[TagRepair] = []
+    legal = {
+        name: [(path, repaired(sentence, layer, scheme, path, repairs)) for path, sentence in part]
+        for name, part in parts.items()
+    }
+    labels = _check_labels(legal, layer, scheme)
+    sentences = {name: tuple(sentence for _, sentence in part) for name, part in legal.items()}
+    if dev is None:
+        sentences["train"], sentences["dev"] = _hold_out(sentences["train"], seed, legal["train"][0][0])
+    return Corpus(
+        sentences["train"],
+        sentences["dev"],
+        sentences.get("test", ()),
+        layer,
+        scheme,
+        tuple(sorted(labels)),
+        tuple(repairs),
+        tuple(problems),
+    )
+
+
+def _read(sources: Sources, format: str, options: ReadKeywords) -> list[tuple[str, Sentence]]:
+    """Read the sentences with the names of their files."""
+    return [
+        (source_name(source), sentence)
+        for source in _each(sources)
+        for sentence in read_sentences(source, format=format, **options)
+    ]
+
+
+def repaired(sentence: Sentence, layer: str, scheme: Scheme, path: str, repairs: list[TagRepair]) -> Sentence:
+    """Return the sentence with legal tags, adding to ``repairs`` what had to change."""
+    tags = sentence.layers[layer]
+    if is_legal(tags, scheme):
+        return sentence
+    legal, changes = repair_tags(tags, scheme)
+    repairs.extend(
+        TagRepair(
+            path,
+            token_line(sentence, change.index),
+            sentence.words[change.index],
+            change.was,
+            change.becomes,
+            change.reason,
+        )
+        for change in changes
+    )
+    return sentence.with_layer(layer, legal)
+
+
+def label_of(tag: str, scheme: Scheme) -> str:
+    """Return the label of a tag: its span type, or a plain or bare tag itself; ``""`` for ``O``."""
+    if scheme is Scheme.PLAIN:
+        return tag
+    if tag == OUTSIDE:
+        return ""
+    return tag if scheme is Scheme.BARE else split_tag(tag)[1] or tag
+
+
+def labels_of(sentences: Iterable[Sentence], layer: str, scheme: Scheme) -> set[str]:
+    """Collect the labels of sentences, without ``O`` and, in a plain scheme, without ``_``."""
+    tags = {tag for sentence in sentences for tag in sentence.layers[layer]}
+    return {label_of(tag, scheme) for tag in tags} - {"", _NO_VALUE if scheme is Scheme.PLAIN else ""}
+
+
+def _check_labels(parts: dict[str, list[tuple[str, Sentence]]], layer: str, scheme: Scheme) -> set[str]:
+    """Check that every part has labels and that train has them all; return train's."""
+    known: set[str] = set()
+    for name, part in parts.items():
+        labels = labels_of((sentence for _, sentence in part), layer, scheme)
+        if not labels:
+            raise DataError(
+                f"The file has no labels: every tag of the layer {layer!r} is "
+                f"{_NO_VALUE if scheme is Scheme.PLAIN else OUTSIDE!r}.",
+                remedy="Choose the column or layer that holds the labels with --column or --layer.",
+                path=part[0][0],
+            )
+        if name == "train":
+            known = labels
+        elif labels - known:
+            raise _unknown_label(part, layer, scheme, labels - known)
+    return known
+
+
+def _unknown_label(
+    part: list[tuple[str, Sentence]], layer: str, scheme: Scheme, unknown: set[str]
+) -> DataError:
+    path, line, label = next(
+        (path, token_line(sentence, index), label_of(tag, scheme))
+        for path, sentence in part
+        for index, tag in enumerate(sentence.layers[layer])
+        if label_of(tag, scheme) in unknown
+    )
+    others = len(unknown) - 1
+    more = f" (nor {others} other label{'s' if others > 1 else ''} of this file)" if others else ""
+    return DataError(
+        f"The label {label!r} does not occur in the training file{more}.",
+        remedy="Correct it if it is a slip, or add sentences with it to the training file.",
+        path=path,
+        line=line or None,
+    )
+
+
+def _hold_out(
+    sentences: tuple[Sentence, ...], seed: int, path: str
+) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+    """Split off a tenth, at least one sentence, drawn by the seed; both parts keep the order of the file."""
+    if len(sentences) < 2:
+        raise DataError(
+            "One sentence cannot be split into training and development sentences.",
+            remedy="Give more sentences, or a file with --dev.",
+            path=path,
+        )
+    rows = list(range(len(sentences)))
+    random.Random(seed).shuffle(rows)
+    held = set(rows[: max(1, len(rows) // 10)])
+    return (
+        tuple(sentence for row, sentence in enumerate(sentences) if row not in held),
+        tuple(sentence for row, sentence in enumerate(sentences) if row in held),
+    )

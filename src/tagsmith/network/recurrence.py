@@ -1,0 +1,142 @@
+"""One recurrent layer, in one or both directions: simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al.
+2014, with the reset gate after the product, as in cuDNN).
+
+Weights and gate order are those of Keras's own layers (LSTM: input, forget, candidate, output; GRU: update, reset,
+candidate), so they can be exchanged with them. Two things differ, both for speed: the inputs of all time steps are
+multiplied by the input kernel in one product before the loop, and on JAX the LSTM has a gradient of its own that forms
+the weight gradient in one product after the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tagsmith.network.backend import keras
+from tagsmith.network.initial import glorot, orthogonal, variable
+
+ops = keras.ops
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+# A step takes the projected input (B, gates·H), the state, the recurrent kernel and the recurrent bias.
+Step = Callable[[Any, tuple[Any, ...], Any, Any], tuple[Any, ...]]
+
+
+def rnn_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+    """h' = tanh(z + h U)."""
+    del bias
+    return (ops.tanh(z + ops.matmul(state[0], kernel)),)
+
+
+def lstm_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+    """c' = f c + i g;  h' = o tanh(c')."""
+    del bias
+    hidden, cell = state
+    entry, forget, candidate, output = ops.split(z + ops.matmul(hidden, kernel), 4, axis=-1)
+    cell = ops.sigmoid(forget) * cell + ops.sigmoid(entry) * ops.tanh(candidate)
+    return ops.sigmoid(output) * ops.tanh(cell), cell
+
+
+def gru_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+    """h' = u h + (1 - u) tanh(z_c + r (h U_c + b_c))."""
+    (hidden,) = state
+    update, reset, candidate = ops.split(z, 3, axis=-1)
+    update_h, reset_h, candidate_h = ops.split(ops.matmul(hidden, kernel) + bias, 3, axis=-1)
+    update, reset = ops.sigmoid(update + update_h), ops.sigmoid(reset + reset_h)
+    candidate = ops.tanh(candidate + reset * candidate_h)
+    return (update * hidden + (1.0 - update) * candidate,)
+
+
+STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
+
+
+class Recurrent:
+    """A recurrent layer over right-padded sequences.
+
+    Parameters
+    ----------
+    cell
+        ``"rnn"``, ``"lstm"`` or ``"gru"``.
+    entering, units
+        Size of the inputs, D, and of the hidden state per direction, H.
+    directions
+        ``("forward",)`` or ``("forward", "backward")``; outputs stand side by side.
+    rng
+        Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the LSTM's
+        forget gate (Jozefowicz et al. 2015).
+    """
+
+    def __init__(
+        self, cell: str, entering: int, units: int, directions: tuple[str, ...], rng: np.random.Generator
+    ) -> None:
+        self.cell, self.units, self.directions = cell, units, directions
+        gates = GATES[cell]
+        bias = np.zeros((2, gates * units) if cell == "gru" else gates * units, np.float32)
+        if cell == "lstm":
+            bias[units : 2 * units] = 1.0
+        self.weights = {
+            direction: {
+                "kernel": variable(
+                    glorot(rng, entering, gates * units, entering=entering, leaving=gates * units), "kernel"
+                ),
+                "recurrent_kernel": variable(orthogonal(rng, units, gates), "recurrent_kernel"),
+                "bias": variable(bias, "bias"),
+            }
+            for direction in directions
+        }
+
+    def __call__(self, inputs: Any, lengths: Any, kept: Any = None) -> Any:
+        """Run over ``inputs`` (B, T, D) with ``lengths`` (B,) → (B, T, directions·H).
+
+        ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask that
+        is the same at every time step (Gal & Ghahramani 2016). Each direction starts from zeros at its own end of the sentence; outputs past a sentence's end are of no meaning.
+        """
+        steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
+        positions = ops.arange(ops.shape(steps)[0], dtype=lengths.dtype)
+        inside = ops.cast(positions[:, None] < lengths[None, :], inputs.dtype)[:, :, None]  # (T, B, 1)
+        outputs = [
+            self._run(direction, steps, inside, None if kept is None else kept[number])
+            for number, direction in enumerate(self.directions)
+        ]
+        return ops.transpose(ops.concatenate(outputs, axis=-1), (1, 0, 2))  # (B, T, directions·H)
+
+    def _run(self, direction: str, steps: Any, inside: Any, kept: Any) -> Any:
+        weights = self.weights[direction]
+        reverse = direction == "backward"
+        bias = ops.convert_to_tensor(weights["bias"])
+        entry_bias, recurrent_bias = (bias[0], bias[1]) if self.cell == "gru" else (bias, None)
+        projected = ops.matmul(steps, weights["kernel"]) + entry_bias  # (T, B, gates·H)
+        kernel = ops.convert_to_tensor(weights["recurrent_kernel"])
+        if self.cell == "lstm" and kept is None and keras.config.backend() == "jax":
+            from tagsmith.network.lstm_jax import lstm
+
+            return lstm(projected, kernel, inside, reverse)
+        zeros = ops.zeros((ops.shape(steps)[1], self.units), projected.dtype)
+        state = (zeros,) * (2 if self.cell == "lstm" else 1)
+        return self._scan(projected, inside, state, kernel, recurrent_bias, kept, reverse)
+
+    def _scan(
+        self, projected: Any, inside: Any, zeros: tuple[Any, ...], kernel: Any, bias: Any, kept: Any, reverse: bool
+    ) -> Any:
+        step = STEPS[self.cell]
+
+        def advance(state: tuple[Any, ...], now: tuple[Any, Any]) -> tuple[tuple[Any, ...], Any]:
+            z, here = now
+            if kept is not None:
+                state = (state[0] * kept, *state[1:])
+            # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and zeroing
+            # it lets the sentence start from a zero state.
+            state = tuple(part * here for part in step(z, state, kernel, bias))
+            return state, state[0]
+
+        return ops.scan(advance, zeros, (projected, inside), reverse=reverse)[1]
+
+    def named_weights(self, prefix: str) -> dict[str, Any]:
+        """The variables by the names that the exported graphs use."""
+        return {
+            f"{prefix}/{direction}/{name}": variable
+            for direction, weights in self.weights.items()
+            for name, variable in weights.items()
+        }

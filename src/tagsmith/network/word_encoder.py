@@ -1,0 +1,112 @@
+"""One vector per word form: pretrained + trained embedding, characters (CNN or RNN), shape.
+
+The pretrained vectors stay frozen: fine-tuned, the words of the training set would move away from their neighbours that
+only test data hold. What training wants to change, it adds in a table of its own (zeros at first for words that have
+a pretrained vector).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.encoding.vocabulary import Forms
+from tagsmith.network.backend import keras
+from tagsmith.network.initial import glorot, uniform, variable
+from tagsmith.network.recurrence import Recurrent
+from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
+
+ops = keras.ops
+
+
+class WordEncoder:
+    """Encode word forms, (U,) rows → (U, architecture.encoding_size).
+
+    Parameters
+    ----------
+    architecture
+        The shape of the tagger.
+    characters
+        Rows of the character table, padding and unknown included.
+    new_words
+        (words,) one for each row of the trained table: True where it must carry the whole vector, the word having no
+        pretrained one, and starts random; the others, corrections of a pretrained vector, start as zeros.
+    pretrained
+        int8 rows (P, word_dim) of the frozen table and their float32 scales (P, 1), row 0 all zeros; None for no
+        pretrained vectors. Training sees the very numbers that are stored in the model folder.
+    rng
+        Draws the initial weights.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        characters: int,
+        new_words: npt.NDArray[np.bool_],
+        pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None,
+        rng: np.random.Generator,
+    ) -> None:
+        a = self.architecture = architecture
+        self.tables: dict[str, Any] = {}
+        self.spelling: Recurrent | None = None
+        if pretrained is not None:
+            self.tables["pretrained"] = variable(pretrained[0], "pretrained", trainable=False)
+            self.tables["scales"] = variable(pretrained[1], "scales", trainable=False)
+        trained = uniform(rng, len(new_words), a.word_dim) * new_words[:, None].astype(np.float32)
+        self.tables["trained"] = variable(trained, "trained")
+        if a.characters != "none":
+            self.tables["characters"] = variable(uniform(rng, characters, a.character_dim), "characters")
+        if a.characters == "cnn":
+            shape = (a.character_width, a.character_dim, a.character_units)
+            seen = a.character_width * a.character_dim
+            self.tables["filters"] = variable(
+                glorot(rng, *shape, entering=seen, leaving=a.character_units), "filters"
+            )
+            self.tables["filter_bias"] = variable(np.zeros(a.character_units, np.float32), "filter_bias")
+        elif a.characters != "none":
+            both = ("forward", "backward")
+            self.spelling = Recurrent(a.characters, a.character_dim, a.character_units, both, rng)
+        if a.shape_dim:
+            self.tables["shapes"] = variable(uniform(rng, WORD_SHAPES, a.shape_dim), "shapes")
+
+    def __call__(self, forms: Forms) -> Any:
+        """Encode the forms' rows → (U, encoding_size)."""
+        tables = self.tables
+        word = ops.take(tables["trained"], forms.trained, axis=0)  # (U, word_dim)
+        if "pretrained" in tables:
+            rows = ops.cast(ops.take(tables["pretrained"], forms.pretrained, axis=0), word.dtype)
+            word = word + rows * ops.take(tables["scales"], forms.pretrained, axis=0)
+        parts = [word]
+        if self.architecture.characters != "none":
+            parts.append(self._spell(forms.characters))
+        if self.architecture.shape_dim:
+            parts.append(ops.take(tables["shapes"], forms.shapes, axis=0))
+        return ops.concatenate(parts, axis=-1)
+
+    def _spell(self, characters: Any) -> Any:
+        """Rows (U, C) → (U, character_size); row 0, padding, is left out."""
+        vectors = ops.take(self.tables["characters"], characters, axis=0)  # (U, C, character_dim)
+        inside = ops.cast(characters > 0, vectors.dtype)  # (U, C)
+        if self.spelling is not None:
+            lengths = ops.sum(ops.cast(characters > 0, "int32"), axis=1)
+            states = self.spelling(vectors, lengths)  # (U, C, 2·units)
+            last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(characters)[1], dtype=vectors.dtype)
+            units = self.architecture.character_units
+            final = ops.sum(states[:, :, :units] * last[:, :, None], axis=1)  # the forward state at the last character
+            return ops.concatenate([final, states[:, 0, units:]], axis=-1)
+        vectors = vectors * inside[:, :, None]
+        # A convolution as one matrix product over windows of characters: on CPUs faster than the general operation.
+        width, count = self.architecture.character_width, ops.shape(characters)[1]
+        padded = ops.pad(vectors, ((0, 0), ((width - 1) // 2, width // 2), (0, 0)))
+        windows = ops.concatenate([padded[:, first : first + count] for first in range(width)], axis=-1)
+        responses = ops.matmul(windows, ops.reshape(self.tables["filters"], (windows.shape[-1], -1)))  # (U, C, units)
+        responses = ops.where(inside[:, :, None] > 0, responses, -1e9)
+        # A form of padding alone has no response at all; 0 keeps it finite.
+        return ops.tanh(ops.max(responses, axis=1) + self.tables["filter_bias"]) * inside[:, :1]
+
+    def named_weights(self) -> dict[str, Any]:
+        """The variables by the names that the exported graphs use."""
+        named = {f"word/{name}": table for name, table in self.tables.items()}
+        return named | (self.spelling.named_weights("word/spelling") if self.spelling is not None else {})

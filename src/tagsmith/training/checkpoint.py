@@ -1,0 +1,88 @@
+"""Exact resume: one file with everything that the next epoch depends on, replaced after each epoch.
+
+What a run draws at random is a function of the seed and the epoch (batches) or of a counter among the variables
+(dropout), so the variables, the averaged weights and the count of epochs are the whole state.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from tagsmith.errors import ModelError, RecipeError
+
+Arrays = dict[str, npt.NDArray[Any]]
+FILE = "checkpoint.safetensors"
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    ``epoch`` counts the finished epochs; ``updates`` the averaging steps; ``history`` holds one entry per epoch.
+    """
+
+    epoch: int = 0
+    updates: int = 0
+    best_epoch: int = 0
+    best_score: float = -1.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path, identity: str, progress: Progress, groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]
+) -> None:
+    """Write the checkpoint to ``folder``, whole or not at all.
+
+    ``groups`` maps a group's name (variables, average, best) to its arrays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {f"{group}|{name}": np.ascontiguousarray(a) for group, named in groups.items() for name, a in named.items()}
+    metadata = {"identity": identity, "progress": json.dumps(vars(progress))}
+    temporary = folder / f"{FILE}.partial"
+    with temporary.open("wb") as stream:
+        stream.write(safetensors.numpy.save(arrays, metadata))
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(folder / FILE)
+
+
+def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Arrays]]:
+    """Read a checkpoint back.
+
+    Raises
+    ------
+    ModelError
+        There is none, or it is damaged.
+    RecipeError
+        It belongs to a run with other data, recipe, vectors or seed.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise ModelError("there is no run to resume here.", path=path, remedy="Train without --resume.")
+    try:
+        with safetensors.safe_open(path, "numpy") as stream:
+            metadata = stream.metadata()
+            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise ModelError("the checkpoint is damaged.", path=path, remedy="Train without --resume.") from error
+    if metadata["identity"] != identity:
+        raise RecipeError(
+            "this checkpoint is of a run with other data, recipe, vectors or seed.",
+            path=path,
+            remedy="Resume with the same arguments, or train without --resume.",
+        )
+    groups: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        group, _, rest = name.partition("|")
+        groups.setdefault(group, {})[rest] = array
+    return Progress(**json.loads(metadata["progress"])), groups

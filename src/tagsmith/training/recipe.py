@@ -1,0 +1,164 @@
+"""Recipe: every choice of a training run in one frozen dataclass, and the presets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tagsmith.errors import RecipeError
+from tagsmith.runtime.architecture import Architecture
+
+SCHEDULES = ("constant", "linear", "cosine")
+OPTIMIZERS = ("adam", "sgd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Every choice of a training run.
+
+    Parameters
+    ----------
+    word_dim
+        Length of the trained word vectors where no pretrained ones set it.
+    characters, character_dim, character_units, character_width, shape_dim, cell, units, layers, bidirectional, \
+residual, head
+        See :class:`tagsmith.runtime.architecture.Architecture`.
+    word_dropout, hidden_dropout, recurrent_dropout, variational_dropout
+        Shares of features dropped: of the words' encodings, of the recurrent layers' outputs, of the state between
+        time steps; and whether the first two drop the same features at every token of a sentence.
+    unknown_rate, unknown_count
+        A word seen at most ``unknown_count`` times is replaced in training by the row of unseen words with
+        this probability.
+    batch_tokens
+        Tokens per batch, padding included.
+    buckets
+        Number of sentence lengths that batches are padded to; each is compiled once.
+    longest
+        Longer training sentences are cut into pieces of this many tokens. (Tagging never cuts.)
+    optimizer, learning_rate, momentum, clip_norm
+        ``"adam"`` or ``"sgd"`` (with ``momentum``); the gradient's norm is clipped at ``clip_norm``.
+    schedule, warmup_epochs, final_rate
+        The learning rate rises for ``warmup_epochs``, then stays (``"constant"``) or falls (``"linear"``, ``"cosine"``)
+        to ``final_rate`` of itself in the last epoch.
+    epochs, patience
+        Most epochs; stop after ``patience`` epochs without a better dev score.
+    average_epochs
+        Weights used for dev scores and the model are an exponential moving average over about this many
+        epochs; 0 uses the last weights as they are.
+    """
+
+    word_dim: int = 100
+    characters: str = "cnn"
+    character_dim: int = 30
+    character_units: int = 50
+    character_width: int = 3
+    shape_dim: int = 8
+    cell: str = "lstm"
+    units: int = 200
+    layers: int = 1
+    bidirectional: bool = True
+    residual: bool = False
+    head: str = "crf"
+    word_dropout: float = 0.5
+    hidden_dropout: float = 0.5
+    recurrent_dropout: float = 0.0
+    variational_dropout: bool = False
+    unknown_rate: float = 0.3
+    unknown_count: int = 1
+    batch_tokens: int = 512
+    buckets: int = 6
+    longest: int = 256
+    optimizer: str = "adam"
+    learning_rate: float = 2e-3
+    momentum: float = 0.9
+    clip_norm: float = 5.0
+    schedule: str = "cosine"
+    warmup_epochs: float = 0.5
+    final_rate: float = 0.05
+    epochs: int = 20
+    patience: int = 6
+    average_epochs: float = 2.0
+
+    def __post_init__(self) -> None:
+        self.architecture()  # checks its own fields
+        for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
+            if getattr(self, name) not in known:
+                raise RecipeError(f"{name} is {getattr(self, name)!r}.", remedy=f"Choose one of {', '.join(known)}.")
+        for name in ("word_dropout", "hidden_dropout", "recurrent_dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 0 and below 1.")
+        for name in ("unknown_rate", "final_rate"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must lie between 0 and 1.")
+        for name in ("batch_tokens", "buckets", "longest", "epochs", "patience"):
+            if getattr(self, name) < 1:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 1.")
+        for name in ("learning_rate", "clip_norm"):
+            if getattr(self, name) <= 0:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be above 0.")
+        for name in ("warmup_epochs", "average_epochs", "unknown_count", "momentum"):
+            if getattr(self, name) < 0:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be 0 or more.")
+
+    def architecture(self, word_dim: int | None = None) -> Architecture:
+        """The network's shape, with ``word_dim`` of the pretrained vectors if there are any."""
+        own = {field.name: getattr(self, field.name) for field in fields(Architecture)}
+        return Architecture(**{**own, "word_dim": word_dim or self.word_dim})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+
+PRESETS: dict[str, Recipe] = {
+    "fast": Recipe(units=100, epochs=12, patience=4),
+    "balanced": Recipe(),
+    "accurate": Recipe(units=256, layers=2, residual=True, epochs=40, patience=10, average_epochs=3.0),
+}
+
+
+def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = None) -> Recipe:
+    """Return a preset with single fields changed.
+
+    Raises
+    ------
+    RecipeError
+        The preset or a field is unknown, or a value is impossible.
+    """
+    if preset not in PRESETS:
+        raise RecipeError(f"there is no preset {preset!r}.", remedy=f"Choose one of {', '.join(PRESETS)}.")
+    kinds = {field.name: type(getattr(PRESETS[preset], field.name)) for field in fields(Recipe)}
+    checked: dict[str, Any] = {}
+    for name, value in (changes or {}).items():
+        if name not in kinds:
+            raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(kinds))}.")
+        kind = kinds[name]
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise RecipeError(f"{name} is {value!r}.", remedy=f"It must be of type {kind.__name__}.")
+        checked[name] = value
+    return replace(PRESETS[preset], **checked)
+
+
+def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
+    """Read a TOML file of recipe fields; ``preset = "…"`` in it names the preset that it changes.
+
+    Raises
+    ------
+    RecipeError
+        The file is missing, no TOML, or holds an unknown field or an impossible value.
+    """
+    try:
+        changes = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RecipeError(f"the recipe cannot be read: {error.strerror}.", path=path, remedy="Check the path.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = 200") from error
+    try:
+        return make_recipe(changes.pop("preset", preset), changes)
+    except RecipeError as error:
+        raise RecipeError(error.problem, path=path, remedy=error.remedy) from error

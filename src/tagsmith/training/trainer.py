@@ -1,0 +1,300 @@
+"""The training loop: epochs of random batches, dev scores through the runtime, early stopping, the best epoch restored."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+import numpy.typing as npt
+from rich.console import Console
+
+from tagsmith.data.corpus import Sources, load_corpus
+from tagsmith.data.formats.options import ReadKeywords
+from tagsmith.encoding.batches import Batch, count_batches, training_batches
+from tagsmith.errors import TrainingError
+from tagsmith.evaluation.scores import Scores
+from tagsmith.network.backend import keras
+from tagsmith.network.tagger import Dropout, TaggerNetwork
+from tagsmith.runtime.graphs import quantise_graph, sentence_graph, word_graph
+from tagsmith.runtime.model_folder import Model, check_target, write_model
+from tagsmith.runtime.tagger import Tagger
+from tagsmith.training.averaging import EVERY, Average
+from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tagsmith.training.display import Display, open_display
+from tagsmith.training.optimizer import make_optimizer
+from tagsmith.training.recipe import Recipe, make_recipe, read_recipe
+from tagsmith.training.step import make_step
+from tagsmith.training.task import Task, prepare
+from tagsmith.training.write_up import learning_curve, model_card
+
+Arrays = dict[str, npt.NDArray[Any]]
+LOSS_EVERY = 20  # steps between looks at the loss: each look waits for the device
+
+
+def train(
+    train: Sources,
+    *,
+    out: str | Path,
+    dev: Sources | None = None,
+    test: Sources | None = None,
+    preset: str = "balanced",
+    recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
+    vectors: str | Path | None = None,
+    seed: int = 0,
+    format: str = "auto",
+    resume: bool = False,
+    console: Console | None = None,
+    **options: Unpack[ReadKeywords],
+) -> Tagger:
+    """Train a tagger and write its model folder.
+
+    Parameters
+    ----------
+    train, dev, test
+        Labelled files. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored once, at the end.
+    out
+        The model folder to write. While training, the run's state is kept beside it in ``<out>.training``.
+    preset, recipe
+        ``"fast"``, ``"balanced"`` or ``"accurate"``, and what to change in it: fields, a TOML file, or a whole recipe.
+    vectors
+        A file of pretrained word vectors, or the name of an installed package's.
+    seed
+        Decides everything random: same seed, machine and versions, same weights.
+    format, options
+        How to read the files, see :func:`tagsmith.data.corpus.read_sentences`.
+    resume
+        Go on from the last finished epoch of an interrupted run with the same arguments.
+    console
+        Where progress goes; default stderr.
+
+    Returns
+    -------
+    Tagger
+        The model of the best epoch, int8.
+
+    Raises
+    ------
+    InputError
+        The files, the recipe or the vectors cannot be used.
+    TrainingError
+        The loss is not finite; the best model so far is in ``out``.
+    KeyboardInterrupt
+        After Ctrl-C, once the best model so far has been written to ``out``.
+
+    Examples
+    --------
+    >>> tagger = train("train.conll", dev="dev.conll", out="model/")  # doctest: +SKIP
+    """
+    out = Path(out)
+    check_target(out)
+    console = console or Console(stderr=True, file=sys.stderr)
+    chosen = _choose_recipe(preset, recipe)
+    corpus = load_corpus(train, dev, test, format=format, seed=seed, **options)
+    task = prepare(corpus, chosen, vectors, seed)
+    run = Run(task, chosen, seed, out)
+    if resume:
+        run.resume()
+    with open_display(console, run.steps_per_epoch, chosen.epochs) as display:
+        _describe(task, display)
+        try:
+            run.train(display)
+        except (KeyboardInterrupt, TrainingError):
+            if run.best:
+                _finish(run, display)
+            raise
+        tagger = _finish(run, display)
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return tagger
+
+
+def _choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str | Path):
+        return read_recipe(Path(recipe), preset)
+    return make_recipe(preset, recipe)
+
+
+def _describe(task: Task, display: Display) -> None:
+    corpus = task.corpus
+    held = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test sentences"
+    display.message(f"{held}; {task.encoded.tokens:,} tokens; scheme {corpus.scheme.value}; {len(task.tags)} tags")
+    for number, problem in enumerate((*corpus.problems, *corpus.repairs)):
+        if number == 5:
+            more = len(corpus.problems) + len(corpus.repairs) - 5
+            display.message(f"… and {more:,} more; 'tagsmith inspect' lists them all")
+            break
+        display.message(str(problem))
+
+
+class Run:
+    """One training run: the network and everything that changes while it trains."""
+
+    def __init__(self, task: Task, recipe: Recipe, seed: int, out: Path) -> None:
+        self.task, self.recipe, self.seed, self.out = task, recipe, seed, out
+        self.folder = out.with_name(out.name + ".training")
+        rates = (recipe.word_dropout, recipe.hidden_dropout, recipe.recurrent_dropout, recipe.variational_dropout)
+        self.network = TaggerNetwork(
+            task.architecture, task.vocabulary, task.allowed, task.pretrained, Dropout(*rates), seed
+        )
+        self.steps_per_epoch = count_batches(task.encoded.lengths, task.edges, recipe.batch_tokens)
+        self.optimizer = make_optimizer(recipe, self.steps_per_epoch)
+        self.step = make_step(self.network, self.optimizer)
+        self.progress = Progress()
+        self.best: Arrays = {}
+        self.average = self._new_average(self.network.arrays(), 0)
+
+    def _new_average(self, arrays: Arrays, updates: int) -> Average | None:
+        horizon = self.recipe.average_epochs * self.steps_per_epoch
+        return Average(horizon, arrays, updates) if horizon else None
+
+    def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        recipe, task = self.recipe, self.task
+        return training_batches(
+            task.encoded, task.edges, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
+        )
+
+    # --- the loop
+
+    def train(self, display: Display) -> None:
+        """Train until the last epoch or until the dev score has not risen for ``patience`` epochs."""
+        progress = self.progress
+        while progress.epoch < self.recipe.epochs:
+            if progress.epoch - progress.best_epoch >= self.recipe.patience:
+                break
+            entry = self._train_epoch(progress.epoch + 1, display)
+            arrays = self.average.arrays if self.average else self.network.arrays()
+            score = self._score_dev(arrays)
+            entry |= {"dev": score, "measure": self.task.measure, "best": score > progress.best_score}
+            if entry["best"]:
+                progress.best_score, progress.best_epoch = score, entry["epoch"]
+                self.best = {name: array.copy() for name, array in arrays.items()}
+            progress.epoch += 1
+            left = min(self.recipe.epochs, progress.best_epoch + self.recipe.patience) - progress.epoch
+            entry["seconds_left"] = round(left * entry["seconds"], 1)
+            progress.history.append(entry)
+            self.save()
+            display.epoch(entry)
+
+    def _train_epoch(self, epoch: int, display: Display) -> dict[str, Any]:
+        start = time.perf_counter()
+        total, tokens = 0.0, 0
+        waiting: list[tuple[Any, int]] = []
+        rng = np.random.default_rng([self.seed, epoch])
+        for number, batch in enumerate(self._batches(rng), 1):
+            noise = self.network.dropout.draw(rng, batch, self.task.architecture)
+            waiting.append((self.step(batch, noise), int(batch.lengths.sum())))
+            if number % LOSS_EVERY == 0 or number == self.steps_per_epoch:
+                total += sum(float(loss) * count for loss, count in waiting)
+                tokens += sum(count for _, count in waiting)
+                waiting.clear()
+                if not math.isfinite(total):
+                    raise TrainingError(
+                        f"The loss became {total} in epoch {epoch}. "
+                        "Use a lower learning_rate or clip_norm in the recipe, and check the vectors for odd values."
+                    )
+                display.step(epoch, number, total / tokens, tokens / (time.perf_counter() - start))
+            if self.average and number % EVERY == 0:
+                self.step.synchronise()
+                self.average.update(self.network.arrays())
+        self.step.synchronise()
+        if self.average and self.steps_per_epoch < EVERY:
+            self.average.update(self.network.arrays())
+        seconds = time.perf_counter() - start
+        return {
+            "epoch": epoch,
+            "loss": total / tokens,
+            "tokens": tokens,
+            "seconds": round(seconds, 3),
+            "tokens_per_second": round(tokens / seconds, 1),
+        }
+
+    def _score_dev(self, arrays: Arrays) -> float:
+        tagger = Tagger(self.model(arrays), precision="float32")
+        scores = tagger.evaluate_sentences(self.task.corpus.dev)
+        return scores.accuracy if self.task.measure == "accuracy" else scores.f1
+
+    # --- what a run keeps
+
+    def model(self, arrays: Arrays, **more: Any) -> Model:
+        """Return the tagger with these weights, in float32 alone."""
+        task = self.task
+        weights = dict(arrays)
+        if task.pretrained is not None:
+            weights |= {"word/pretrained": task.pretrained[0], "word/scales": task.pretrained[1]}
+        graphs = {
+            "words.onnx": word_graph(weights, task.architecture),
+            "sentences.onnx": sentence_graph(weights, task.architecture),
+        }
+        return Model(
+            task.architecture,
+            task.vocabulary,
+            task.tags,
+            task.corpus.scheme,
+            task.corpus.layer,
+            weights,
+            graphs,
+            {**self.recipe.as_dict(), "seed": self.seed},
+            **more,
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        optimizer = {str(number): _array(v) for number, v in enumerate(self.optimizer.variables)}
+        groups: dict[str, Mapping[str, npt.NDArray[Any]]] = {
+            "weights": self.network.arrays(), "optimizer": optimizer, "best": self.best
+        }
+        if self.average:
+            self.progress.updates = self.average.updates
+            groups["average"] = self.average.arrays
+        save_checkpoint(self.folder, self.task.identity, self.progress, groups)
+
+    def resume(self) -> None:
+        """Take up the run where its last checkpoint left it."""
+        self.progress, groups = load_checkpoint(self.folder, self.task.identity)
+        self.network.assign(groups["weights"])
+        for number, variable in enumerate(self.optimizer.variables):
+            variable.assign(groups["optimizer"][str(number)])
+        self.best = groups["best"]
+        if self.average:
+            self.average = self._new_average(groups["average"], self.progress.updates)
+        self.step.reload()
+
+
+def _array(variable: Any) -> npt.NDArray[Any]:
+    return np.asarray(keras.ops.convert_to_numpy(variable.value))
+
+
+def _finish(run: Run, display: Display) -> Tagger:
+    """Write the model folder of the best epoch, with its scores, and load it."""
+    corpus = run.task.corpus
+    model = run.model(run.best)
+    model = replace(model, graphs={**model.graphs, "sentences.int8.onnx": quantise_graph(model.graphs["sentences.onnx"])})
+    tagger = Tagger(model)
+    scores: dict[str, Any] = {"dev": tagger.evaluate_sentences(corpus.dev).as_dict()}
+    if corpus.test:
+        scores["test"] = tagger.evaluate_sentences(corpus.test).as_dict()
+    extras = {
+        "README.md": model_card(run.task, run.recipe, scores, run.progress).encode(),
+        "history.jsonl": "".join(json.dumps(entry) + "\n" for entry in run.progress.history).encode(),
+        "learning_curve.png": learning_curve(run.progress.history),
+    }
+    write_model(replace(model, scores=scores, extras=extras), run.out)
+    best = f"best epoch {run.progress.best_epoch}"
+    display.message(f"{best}; " + "; ".join(f"{part} {run.task.measure} {_percent(run, s)}" for part, s in scores.items()))
+    display.message(f"model written to {run.out}")
+    return tagger
+
+
+def _percent(run: Run, scores: Mapping[str, Any] | Scores) -> str:
+    key = "accuracy" if run.task.measure == "accuracy" else "f1"
+    values = scores if isinstance(scores, Mapping) else scores.as_dict()
+    return f"{100 * values[key]:.2f}"
