@@ -116,7 +116,7 @@ BAD_FILES = {
     "not a number": (b"a 1 2 3\nb 1 x 3\n", 2, "'x' is not a number"),
     "not finite": (b"a 1 2 3\nb 1 nan 3\n", 2, "not finite"),
     "labelled data": (b"EU\tB-ORG\nrejects\tO\n", 1, "not a file of word vectors"),
-    "prose": ("It is a truth universally acknowledged".encode(), 1, "not a file of word vectors"),
+    "prose": (b"It is a truth universally acknowledged", 1, "not a file of word vectors"),
     "empty": (b"", None, "empty"),
     "no dimensions": (b"5 0\n", 1, "0 dimensions"),
     "fewer rows than the header says": (
@@ -146,7 +146,7 @@ def test_directories_missing_files_and_unknown_names(tmp_path: Path):
         load_vectors(tmp_path)
     with pytest.raises(VectorsError, match="no such file"):
         load_vectors(tmp_path / "missing.txt")
-    with pytest.raises(VectorsError, match="no vectors named 'glove-7b'.*Known names: glove-6b-50d"):
+    with pytest.raises(VectorsError, match=r"no vectors named 'glove-7b'.*Known names: glove-6b-50d"):
         load_vectors("glove-7b")
 
 

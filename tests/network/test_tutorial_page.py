@@ -1,8 +1,8 @@
 """``docs/tutorial.md`` prints what it says it prints.
 
-The page's ``python`` blocks run in order in one namespace. A ``text`` block after one is its exact output; a block
-marked ``text jax`` or ``text tensorflow`` is the output on that backend, compared with every number blanked out
-(training's numbers depend on the backend's random numbers and on the processor).
+The page's ``python`` blocks run in order in one namespace. A ``text`` block after one is its exact output; a
+block marked ``text jax`` or ``text tensorflow`` is the output on that backend, compared with every number
+blanked out (training's numbers depend on the backend's random numbers and on the processor).
 """
 
 from __future__ import annotations

@@ -1,24 +1,24 @@
 """Text → sentences → tokens, with offsets into the text.
 
 The text is cut at white space into *chunks*, and each distinct chunk is taken apart only once: the result is
-kept in a dictionary, since running text repeats its chunks. So the pattern below may be thorough without being
-slow.
+kept in a dictionary, since running text repeats its chunks. So the pattern below may be thorough without
+being slow.
 
 Tokens
-    Follow the Penn Treebank: ``do n't``, ``John 's``, ``can not``, ``$ 5``, ``50 %``; hyphenated words, dates,
-    times, numbers, URLs, e-mail addresses, @mentions and #hashtags stay whole; a slash between letters separates
-    (``and / or``), one between digits does not (``1/2``). Abbreviations and acronyms keep their periods.
-    Han, Hiragana and Katakana give one token per character; Thai, Lao, Khmer and Burmese, which are written
-    without spaces and would need a dictionary, one per grapheme cluster. No grapheme cluster (letter with its
-    marks, emoji sequence, flag) is ever split. Every character that is neither white space, nor a control
-    character, nor one of the invisible separators (zero-width space, byte order mark, bidirectional marks) is in
-    exactly one token.
+    Follow the Penn Treebank: ``do n't``, ``John 's``, ``can not``, ``$ 5``, ``50 %``; hyphenated words,
+    dates, times, numbers, URLs, e-mail addresses, @mentions and #hashtags stay whole; a slash between letters
+    separates (``and / or``), one between digits does not (``1/2``). Abbreviations and acronyms keep their
+    periods. Han, Hiragana and Katakana give one token per character; Thai, Lao, Khmer and Burmese, which are
+    written without spaces and would need a dictionary, one per grapheme cluster. No grapheme cluster (letter
+    with its marks, emoji sequence, flag) is ever split. Every character that is neither white space, nor a
+    control character, nor one of the invisible separators (zero-width space, byte order mark, bidirectional
+    marks) is in exactly one token.
 
 Sentences
     End after ``. ! ? …`` and their relatives in other scripts, with closing quotes and brackets, but not at
-    abbreviations, initials, or before a lower-case letter (unless the sentence itself began with one). A blank
-    line always ends a sentence; a single line break does only before a list item. Nothing is ever cut because it
-    is long.
+    abbreviations, initials, or before a lower-case letter (unless the sentence itself began with one). A
+    blank line always ends a sentence; a single line break does only before a list item. Nothing is ever cut
+    because it is long.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ _CLOCK = regex.compile(r"(?i)(\d[\d.:]*)[ap]m")
 # --- one chunk -----------------------------------------------------------------------------------------
 
 # How a chunk may end a sentence, and how it may start one.
-_NO_END, _PERIOD, _DOTS, _DOUBTFUL, _NUMBER, _ALWAYS = range(6)
+_NO_END, _PERIOD, _DOTS, _DOUBTFUL, _NUMBER, _ALWAYS = range(6)  # _NUMBER: not before a number
 _START, _OPENER, _LOWER, _DIGIT, _CONTINUES, _CLOSES = range(6)
 
 _ENDS_ANYWHERE = frozenset("。！？｡．।॥۔؟።፧។៕⸮")
@@ -163,7 +163,7 @@ def _end_kind(words: tuple[str, ...]) -> int:
     if word == "…" or (len(word) > 1 and not word.strip(".")):
         return _DOTS
     if word == ".":
-        return _NUMBER if last and words[last - 1] in ("No", "Nos") else _PERIOD
+        return _NUMBER if last and words[last - 1] in ("No", "p", "pp") else _PERIOD
     if word[-1] == "." and word.lower() not in BEFORE_NAMES:
         return _DOUBTFUL
     return _NO_END

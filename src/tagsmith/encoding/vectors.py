@@ -67,7 +67,8 @@ def load_vectors(
     Returns
     -------
     Vectors
-        In the file's order. Of a word that occurs twice the first row counts. Rows without a word are left out.
+        In the file's order. Of a word that occurs twice the first row counts. Rows without a word are left
+        out.
 
     Raises
     ------
@@ -114,7 +115,7 @@ def quantise_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], Float
     -------
     tuple
         int8 of shape (n, d), all between -127 and 127, and float32 scales of shape (n, 1); their product
-        differs from ``matrix`` by at most half a scale. The scale is a row's largest magnitude divided by 127.
+        differs from ``matrix`` by at most half a scale. A scale is the row's largest magnitude over 127.
 
     Raises
     ------

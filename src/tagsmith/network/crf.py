@@ -64,7 +64,8 @@ class CRF:
             top = ops.max(alpha, axis=-1, keepdims=True)
             reached = ops.matmul(ops.exp(alpha - top), between)
             following = ops.log(ops.maximum(reached, TINY)) + top + emission
-            return ops.where(here > 0, following, alpha), None
+            alpha = ops.where(here > 0, following, alpha)
+            return alpha, alpha  # Keras on TensorFlow wants outputs of the state's structure
 
         steps = ops.transpose(emissions, (1, 0, 2))[1:]  # (T-1, B, L)
         heres = ops.transpose(inside, (1, 0))[1:, :, None]

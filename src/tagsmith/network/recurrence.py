@@ -129,9 +129,9 @@ class Recurrent:
             # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and zeroing
             # it lets the sentence start from a zero state.
             state = tuple(part * here for part in step(z, state, kernel, bias))
-            return state, state[0]
+            return state, state  # Keras on TensorFlow wants outputs of the state's structure
 
-        return ops.scan(advance, zeros, (projected, inside), reverse=reverse)[1]
+        return ops.scan(advance, zeros, (projected, inside), reverse=reverse)[1][0]
 
     def named_weights(self, prefix: str) -> dict[str, Any]:
         """The variables by the names that the exported graphs use."""

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from tagsmith.data.schemes import Transitions
 
 Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
 BARRED = np.float32(-1e9)
 
 
@@ -88,15 +89,16 @@ class Posterior:
 
     ``forward`` [t, b, y]: log of the summed exp(score) of all paths to tag y at t, emission included;
     ``backward`` [t, b, y]: the same from tag y at t to the end, emission of t left out; ``log_partition`` (B,).
+    All three in float64: they are sums over the sentence, and float32 would be wrong by a third after 10,000 tokens.
     """
 
     emissions: Floats
     chain: Chain
-    forward: Floats
-    backward: Floats
-    log_partition: Floats
+    forward: Doubles
+    backward: Doubles
+    log_partition: Doubles
 
-    def tag_marginals(self) -> Floats:
+    def tag_marginals(self) -> Doubles:
         """p(tag y at t | sentence), (T, B, L); past a sentence's end of no meaning."""
         return np.exp(self.forward + self.backward - self.log_partition[None, :, None])
 
@@ -113,9 +115,9 @@ def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Pos
     """Run the forward–backward algorithm (Rabiner 1989, section III.A), each time step one matrix product."""
     steps, _, _ = emissions.shape
     running = running_sentences(lengths, steps)
-    between = np.exp(chain.between)  # barred transitions become 0
-    forward = np.zeros_like(emissions)
-    backward = np.zeros_like(emissions)
+    between = np.exp(chain.between.astype(np.float64))  # barred transitions become 0
+    forward = np.zeros(emissions.shape)
+    backward = np.zeros(emissions.shape)
     forward[0] = emissions[0] + chain.start
     for t in range(1, steps):
         n = running[t]
@@ -130,7 +132,7 @@ def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Pos
     return Posterior(emissions, chain, forward, backward, log_partition)
 
 
-def _log_product(scores: Floats, between: Floats) -> Floats:
+def _log_product(scores: Doubles, between: Doubles) -> Doubles:
     """log(exp(scores) @ between), scaled by each row's largest score."""
     top = scores.max(axis=1, keepdims=True)
-    return np.asarray(np.log(np.maximum(np.exp(scores - top) @ between, np.float32(1e-37))) + top)
+    return np.asarray(np.log(np.maximum(np.exp(scores - top) @ between, 1e-300)) + top)

@@ -15,14 +15,13 @@ Needs the ``onnx`` package, not Keras.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.errors import MissingExtraError
 from tagsmith.runtime.architecture import Architecture
 
@@ -34,6 +33,7 @@ except ImportError as error:
 
 Array = npt.NDArray[Any]
 OPSET = 17
+RUNTIME_DOMAIN = "com.microsoft"  # ONNX Runtime's own operators
 # Keras's gate order → ONNX's: LSTM input, forget, candidate, output → input, output, forget, candidate.
 GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
@@ -60,10 +60,13 @@ class Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), names, name=f"node_{number}", **attributes))
         return names[-1]
 
-    def recurrent(self, prefix: str, cell: str, directions: tuple[str, ...], steps: str, lengths: str, output: int) -> str:
+    def recurrent(
+        self, prefix: str, cell: str, directions: tuple[str, ...], steps: str, lengths: str, output: int, int8: bool = False
+    ) -> str:
         """Add a recurrent operator over ``steps`` (T, B, D).
 
-        ``output`` 1 gives every state, (T, directions, B, H), and 2 the last ones, (directions, B, H).
+        ``output`` 1 gives every state, (T, directions, B, H), and 2 the last ones, (directions, B, H). With ``int8`` an LSTM's
+        kernels are held as 8-bit integers; ONNX Runtime scales its inputs to 8 bits as it runs.
         """
         kernels, recurrents, biases = [], [], []
         for direction in directions:
@@ -78,23 +81,33 @@ class Graph:
             "hidden_size": recurrents[0].shape[1],
             "direction": "bidirectional" if len(directions) == 2 else "forward",
         }
+        if int8 and cell == "lstm":
+            kernel, *kernel_scale = self._int8(kernels)
+            recurrent, *recurrent_scale = self._int8(recurrents)
+            inputs = (steps, kernel, recurrent, self.constant(np.stack(biases)), lengths, "", "", "")
+            return self.node(
+                "DynamicQuantizeLSTM", *inputs, *kernel_scale, *recurrent_scale, outputs=output, domain=RUNTIME_DOMAIN,
+                **attributes,
+            )
         if cell == "gru":
             attributes["linear_before_reset"] = 1
-        return self.node(
-            OPERATORS[cell],
-            steps,
-            *(self.constant(np.stack(arrays)) for arrays in (kernels, recurrents, biases)),
-            lengths,
-            outputs=output,
-            **attributes,
-        )
+        constants = (self.constant(np.stack(arrays)) for arrays in (kernels, recurrents, biases))
+        return self.node(OPERATORS[cell], steps, *constants, lengths, outputs=output, **attributes)
+
+    def _int8(self, kernels: list[Array]) -> tuple[str, str, str]:
+        """Add kernels (gates·H, D) as int8 (directions, D, gates·H), with one scale and zero point per output."""
+        rows, scales = zip(*map(quantise_rows, kernels), strict=True)
+        values = np.stack(rows).transpose(0, 2, 1)
+        scale = np.stack(scales)[:, :, 0]  # (directions, gates·H)
+        return self.constant(values), self.constant(scale), self.constant(np.zeros(scale.shape, np.int8))
 
     def model(self, inputs: list[Any], output: str, name: str, shape: list[Any]) -> bytes:
         """Finish: call ``output`` by ``name`` and return the serialised, checked model."""
         self.nodes.append(helper.make_node("Identity", [output], [name]))
         result = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
         graph = helper.make_graph(self.nodes, "tagsmith", inputs, [result], self.constants)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="tagsmith")
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME_DOMAIN, 1)]
+        model = helper.make_model(graph, opset_imports=opsets, producer_name="tagsmith")
         model.ir_version = 8
         onnx.checker.check_model(model)
         return bytes(model.SerializeToString())
@@ -142,8 +155,11 @@ def _spelling(g: Graph) -> str:
     return g.node("Reshape", g.node("Transpose", last, perm=[1, 0, 2]), g.constant(np.int64([-1, a.character_size])))
 
 
-def sentence_graph(weights: Mapping[str, Array], architecture: Architecture) -> bytes:
-    """Build ``sentences.onnx`` in float32."""
+def sentence_graph(weights: Mapping[str, Array], architecture: Architecture, *, int8: bool = False) -> bytes:
+    """Build ``sentences.onnx``, or ``sentences.int8.onnx`` with 8-bit LSTM kernels.
+
+    ONNX Runtime has 8-bit recurrent kernels for the LSTM alone: GRU and simple RNN stay in float32.
+    """
     g = Graph(weights, architecture)
     a = architecture
     inputs = [
@@ -153,30 +169,13 @@ def sentence_graph(weights: Mapping[str, Array], architecture: Architecture) -> 
     merge = g.constant(np.int64([0, 0, a.state_size]))
     states = "encodings"
     for number in range(a.layers):
-        outputs = g.recurrent(f"sentence/{number}", a.cell, a.directions, states, "lengths", output=1)
+        outputs = g.recurrent(f"sentence/{number}", a.cell, a.directions, states, "lengths", 1, int8)
         beside = g.node("Transpose", outputs, perm=[0, 2, 1, 3])  # (T, B, directions, H)
         outputs = g.node("Reshape", beside, merge)
         states = g.node("Add", outputs, states) if a.residual and number else outputs
     scores = g.node("MatMul", states, g.constant(weights["output/kernel"]))
     emissions = g.node("Add", scores, g.constant(weights["output/bias"]))
     return g.model(inputs, emissions, "emissions", ["T", "B", weights["output/bias"].shape[0]])
-
-
-def quantise_graph(model: bytes) -> bytes:
-    """Return the int8 form of ``sentences.onnx``: LSTM kernels with one scale per column, inputs scaled at run time.
-
-    ONNX Runtime has 8-bit kernels for LSTM and for matrix products but none for GRU and simple RNN, whose recurrent
-    layers stay in float32.
-    """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "float.onnx"), Path(folder, "int8.onnx")
-        source.write_bytes(model)
-        quantize_dynamic(
-            source, target, op_types_to_quantize=["LSTM"], per_channel=True, weight_type=QuantType.QInt8
-        )
-        return target.read_bytes()
 
 
 def _reorder(array: Array, cell: str) -> Array:

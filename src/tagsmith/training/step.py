@@ -6,6 +6,7 @@ for the loss, and lets the whole of it be seen.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 from tagsmith.encoding.batches import Batch
@@ -18,6 +19,9 @@ class Step(Protocol):
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token, still on the device."""
+
+    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
+        """Compile for the shapes of these examples, changing nothing."""
 
     def synchronise(self) -> None:
         """Bring the Keras variables up to date."""
@@ -51,6 +55,11 @@ class JaxStep:
         loss, gradients = self.differentiate(self.weights, self.tables, batch, noise)
         self.weights, self.state = self.update(self.state, gradients, self.weights)
         return loss
+
+    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
+        """Compile the gradient for the shapes of these examples, two at a time: the compiler uses one core each."""
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(lambda example: self.differentiate(self.weights, self.tables, *example), examples))
 
     def synchronise(self) -> None:
         """Bring the Keras variables up to date."""
@@ -87,6 +96,9 @@ class TensorFlowStep:
         """Change the weights; return the loss per token."""
         return self.run(self.as_tensors(batch), self.as_tensors(noise))
 
+    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
+        """Do nothing: the first step of each shape pays for itself."""
+
     def synchronise(self) -> None:
         """Do nothing: the variables are up to date."""
 
@@ -113,6 +125,9 @@ class TorchStep:
         with self.torch.no_grad():
             self.optimizer.apply(list(gradients), self.learned)
         return loss.detach()
+
+    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
+        """Do nothing: the first step of each shape pays for itself."""
 
     def synchronise(self) -> None:
         """Do nothing: the variables are up to date."""

@@ -23,7 +23,7 @@ from tagsmith.errors import TrainingError
 from tagsmith.evaluation.scores import Scores
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Dropout, TaggerNetwork
-from tagsmith.runtime.graphs import quantise_graph, sentence_graph, word_graph
+from tagsmith.runtime.graphs import sentence_graph, word_graph
 from tagsmith.runtime.model_folder import Model, check_target, write_model
 from tagsmith.runtime.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
@@ -104,6 +104,7 @@ def train(
         run.resume()
     with open_display(console, run.steps_per_epoch, chosen.epochs) as display:
         _describe(task, display)
+        run.warm_up(display)
         try:
             run.train(display)
         except (KeyboardInterrupt, TrainingError):
@@ -163,6 +164,14 @@ class Run:
         )
 
     # --- the loop
+
+    def warm_up(self, display: Display) -> None:
+        """Compile the step for every batch shape that an epoch is likely to hold."""
+        rng = np.random.default_rng([self.seed, 0])
+        examples = {(batch.words.shape, len(batch.forms.shapes)): batch for batch in self._batches(rng)}
+        start = time.perf_counter()
+        self.step.warm_up([(b, self.network.dropout.draw(rng, b, self.task.architecture)) for b in examples.values()])
+        display.message(f"step ready for {len(examples)} batch shapes after {time.perf_counter() - start:.1f} s")
 
     def train(self, display: Display) -> None:
         """Train until the last epoch or until the dev score has not risen for ``patience`` epochs."""
@@ -277,7 +286,7 @@ def _finish(run: Run, display: Display) -> Tagger:
     """Write the model folder of the best epoch, with its scores, and load it."""
     corpus = run.task.corpus
     model = run.model(run.best)
-    model = replace(model, graphs={**model.graphs, "sentences.int8.onnx": quantise_graph(model.graphs["sentences.onnx"])})
+    model = replace(model, graphs={**model.graphs, "sentences.int8.onnx": sentence_graph(model.weights, model.architecture, int8=True)})
     tagger = Tagger(model)
     scores: dict[str, Any] = {"dev": tagger.evaluate_sentences(corpus.dev).as_dict()}
     if corpus.test:

@@ -1,0 +1,119 @@
+"""Small taggers with random weights: nothing is trained and Keras is not needed."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from tagsmith.data.schemes import Scheme, tag_inventory
+from tagsmith.encoding.vectors import quantise_rows
+from tagsmith.encoding.vocabulary import Vocabulary
+from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
+from tagsmith.runtime.graphs import quantise_graph, sentence_graph, word_graph
+from tagsmith.runtime.model_folder import Model
+
+SMALL = Architecture(
+    word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1
+)
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+VOCABULARY = Vocabulary(
+    words=("the", "in", "john", "lives", "new", "york", ".", "paris"),
+    pretrained=("the", "in", "london", "John", "paris", "café"),
+    characters=tuple("abcdefghijklmnopqrstuvwxyzJNYP.é"),
+)
+# Seen in training, with a vector only, in another case, unknown, unknown characters, long, one character, digits.
+WORDS = (
+    "the", "The", "in", "John", "JOHN", "lives", "New", "York", ".", "Paris", "London", "café", "Reykjavík", "北京",
+    "x", "1984", "3.14", "antidisestablishmentarianism", "a" * 24, "b" * 25, "\ud800", "🙂", "don't",
+)  # fmt: skip
+
+
+def every_architecture(**sizes: int) -> list[Architecture]:
+    """Every combination of the choices that change the graphs."""
+    stacks = [{"layers": 1}, {"layers": 2}, {"layers": 2, "residual": True}]
+    return [
+        Architecture(cell=cell, bidirectional=both, characters=characters, shape_dim=shape, head=head, **stack, **sizes)
+        for cell, both, characters, shape, head, stack in product(
+            ("lstm", "gru", "rnn"), (True, False), ("cnn", "lstm", "gru", "none"), (0, 8), ("crf", "softmax"), stacks
+        )
+    ]
+
+
+def weight_shapes(a: Architecture, vocabulary: Vocabulary, tags: int, pretrained: bool) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight, written down a second time."""
+    shapes: dict[str, tuple[int, ...]] = {"word/trained": (len(vocabulary.words) + 2, a.word_dim)}
+    if pretrained:
+        shapes["word/pretrained"] = (len(vocabulary.pretrained) + 1, a.word_dim)
+        shapes["word/scales"] = (len(vocabulary.pretrained) + 1, 1)
+    if a.characters != "none":
+        shapes["word/characters"] = (len(vocabulary.characters) + 2, a.character_dim)
+    if a.characters == "cnn":
+        shapes["word/filters"] = (a.character_width, a.character_dim, a.character_units)
+        shapes["word/filter_bias"] = (a.character_units,)
+    elif a.characters != "none":
+        shapes |= _cell("word/spelling", a.characters, ("forward", "backward"), a.character_dim, a.character_units)
+    if a.shape_dim:
+        shapes["word/shapes"] = (WORD_SHAPES, a.shape_dim)
+    entering = a.encoding_size
+    for layer in range(a.layers):
+        shapes |= _cell(f"sentence/{layer}", a.cell, a.directions, entering, a.units)
+        entering = a.state_size
+    shapes |= {"output/kernel": (a.state_size, tags), "output/bias": (tags,)}
+    if a.head == "crf":
+        shapes |= {"crf/start": (tags,), "crf/between": (tags, tags), "crf/end": (tags,)}
+    return shapes
+
+
+def _cell(prefix: str, cell: str, directions: tuple[str, ...], entering: int, units: int) -> dict[str, tuple[int, ...]]:
+    gates = GATES[cell] * units
+    own = {
+        "kernel": (entering, gates),
+        "recurrent_kernel": (units, gates),
+        "bias": (2, gates) if cell == "gru" else (gates,),
+    }
+    return {f"{prefix}/{direction}/{name}": shape for direction in directions for name, shape in own.items()}
+
+
+def random_weights(
+    a: Architecture, tags: int, *, vocabulary: Vocabulary = VOCABULARY, pretrained: bool = True, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Weights large enough that every part of the network shows in the emissions."""
+    rng = np.random.default_rng(seed)
+    weights = {
+        name: rng.normal(0.0, 0.6, shape).astype(np.float32)
+        for name, shape in weight_shapes(a, vocabulary, tags, pretrained).items()
+    }
+    weights["output/kernel"] *= 3.0
+    if pretrained:
+        matrix = rng.normal(0.0, 1.0, weights["word/pretrained"].shape).astype(np.float32)
+        matrix[0] = 0.0
+        weights["word/pretrained"], weights["word/scales"] = quantise_rows(matrix)
+    return weights
+
+
+def random_model(
+    architecture: Architecture = SMALL,
+    *,
+    scheme: Scheme = Scheme.IOB2,
+    labels: tuple[str, ...] = ("LOC", "PER"),
+    vocabulary: Vocabulary = VOCABULARY,
+    pretrained: bool = True,
+    seed: int = 0,
+) -> Model:
+    """A tagger that gives nonsense, but the same nonsense each time."""
+    tags = tuple(tag_inventory(labels, Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES))
+    weights = random_weights(architecture, len(tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
+    sentences = sentence_graph(weights, architecture)
+    graphs = {
+        "words.onnx": word_graph(weights, architecture),
+        "sentences.onnx": sentences,
+        "sentences.int8.onnx": quantise_graph(sentences),
+    }
+    return Model(architecture, vocabulary, tags, scheme, "ner", weights, graphs, {"seed": seed}, {}, {})
+
+
+def random_sentences(count: int, longest: int = 12, seed: int = 0, words: tuple[str, ...] = WORDS) -> list[list[str]]:
+    """Sentences of 1 to ``longest`` words."""
+    rng = np.random.default_rng(seed)
+    return [[words[row] for row in rng.integers(0, len(words), rng.integers(1, longest + 1))] for _ in range(count)]
