@@ -10,7 +10,7 @@ from tagsmith.data.schemes import Scheme, tag_inventory
 from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.encoding.vocabulary import Vocabulary
 from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
-from tagsmith.runtime.graphs import quantise_graph, sentence_graph, word_graph
+from tagsmith.runtime.graphs import sentence_graph, word_graph
 from tagsmith.runtime.model_folder import Model
 
 SMALL = Architecture(
@@ -104,11 +104,10 @@ def random_model(
     """A tagger that gives nonsense, but the same nonsense each time."""
     tags = tuple(tag_inventory(labels, Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES))
     weights = random_weights(architecture, len(tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
-    sentences = sentence_graph(weights, architecture)
     graphs = {
         "words.onnx": word_graph(weights, architecture),
-        "sentences.onnx": sentences,
-        "sentences.int8.onnx": quantise_graph(sentences),
+        "sentences.onnx": sentence_graph(weights, architecture),
+        "sentences.int8.onnx": sentence_graph(weights, architecture, int8=True),
     }
     return Model(architecture, vocabulary, tags, scheme, "ner", weights, graphs, {"seed": seed}, {}, {})
 

@@ -197,7 +197,8 @@ def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
             f"No file can be written here: {error.strerror}.", remedy="Check the directory.", path=path
         ) from error
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+        # Half a surrogate pair, which JSON can hold but UTF-8 cannot, is written as JSON's escape.
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
             yield stream
             stream.flush()
             os.fsync(handle)

@@ -74,9 +74,7 @@ class Sentence:
     @property
     def tokens(self) -> tuple[Token, ...]:
         """The tokens with their offsets."""
-        return tuple(
-            Token(word, start, start + len(word)) for word, start in zip(self.words, self.starts, strict=True)
-        )
+        return tuple(Token(word, start, start + len(word)) for word, start in zip(self.words, self.starts, strict=True))
 
     @property
     def start(self) -> int:

@@ -175,7 +175,10 @@ def _assemble(
         unseen = np.where(encoded.forms.pretrained[chosen] == NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD)
         trained = np.where(rare & (rng.random(padded) < unknown_rate), unseen, trained).astype(np.int32)
     forms = Forms(
-        encoded.forms.pretrained[chosen], trained, encoded.forms.characters[chosen], encoded.forms.shapes[chosen]
+        encoded.forms.pretrained[chosen],
+        trained,
+        encoded.forms.characters[chosen],
+        encoded.forms.shapes[chosen],
     )
     return Batch(forms, words, lengths, tags)
 

@@ -48,9 +48,7 @@ class Vectors:
         return int(self.matrix.shape[1])
 
 
-def load_vectors(
-    source: str | Path, words: Container[str] | None = None, limit: int | None = None
-) -> Vectors:
+def load_vectors(source: str | Path, words: Container[str] | None = None, limit: int | None = None) -> Vectors:
     r"""Load pretrained word vectors.
 
     Parameters
@@ -147,19 +145,13 @@ def dequantise(quantised: NDArray[np.int8], scale: FloatMatrix) -> FloatMatrix:
 
 def _check_is_file(path: Path, source: str) -> None:
     if path.is_dir():
-        raise VectorsError(
-            "This is a directory, not a vectors file.", remedy="Name a file inside it.", path=path
-        )
+        raise VectorsError("This is a directory, not a vectors file.", remedy="Name a file inside it.", path=path)
     if path.exists():
         return
     known = ", ".join(sorted(_PACKAGES))
     if not path.suffix and path.name == source:
-        raise VectorsError(
-            f"There are no vectors named {source!r}.", remedy=f"Known names: {known}; or give a file."
-        )
-    raise VectorsError(
-        "There is no such file.", remedy=f"Give a vectors file, or a known name: {known}.", path=path
-    )
+        raise VectorsError(f"There are no vectors named {source!r}.", remedy=f"Known names: {known}; or give a file.")
+    raise VectorsError("There is no such file.", remedy=f"Give a vectors file, or a known name: {known}.", path=path)
 
 
 @contextmanager
@@ -236,9 +228,7 @@ class _Collector:
         return True
 
 
-def _read_rows(
-    reader: _Reader, words: Container[str] | None, limit: int | None
-) -> tuple[tuple[str, ...], FloatMatrix]:
+def _read_rows(reader: _Reader, words: Container[str] | None, limit: int | None) -> tuple[tuple[str, ...], FloatMatrix]:
     start = reader.peek()
     if not start.strip():
         reader.fail("The file is empty.", "Give a file of word vectors.")
@@ -287,9 +277,7 @@ def _dimensions_of(line: bytes, reader: _Reader) -> int:
     return dimensions
 
 
-def _read_text(
-    reader: _Reader, dimensions: int, collector: _Collector, header_rows: int | None
-) -> FloatMatrix:
+def _read_text(reader: _Reader, dimensions: int, collector: _Collector, header_rows: int | None) -> FloatMatrix:
     """Read one row per line: the word, then its numbers, separated by single spaces."""
     blocks = [np.empty((0, dimensions), np.float32)]
     line = 1
@@ -304,9 +292,7 @@ def _read_text(
     return np.concatenate(blocks)
 
 
-def _parse_lines(
-    lines: list[bytes], line: int, dimensions: int, collector: _Collector, reader: _Reader
-) -> FloatMatrix:
+def _parse_lines(lines: list[bytes], line: int, dimensions: int, collector: _Collector, reader: _Reader) -> FloatMatrix:
     """Parse lines of which the first has number ``line``; shape (rows kept, dimensions)."""
     numbers: list[bytes] = []  # for each kept row its numbers
     places: list[int] = []
@@ -363,9 +349,7 @@ def _parse_row(values: bytes, reader: _Reader, line: int) -> FloatMatrix:
     return row
 
 
-def _read_binary(
-    reader: _Reader, start: int, count: int, dimensions: int, collector: _Collector
-) -> FloatMatrix:
+def _read_binary(reader: _Reader, start: int, count: int, dimensions: int, collector: _Collector) -> FloatMatrix:
     """Read word2vec's binary rows: the word, a space, little-endian float32 values, often a line feed."""
     width = 4 * dimensions
     kept: list[bytes] = []

@@ -1,5 +1,6 @@
-"""One recurrent layer, in one or both directions: simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al.
-2014, with the reset gate after the product, as in cuDNN).
+"""One recurrent layer, in one or both directions.
+
+Simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014, its reset gate after the product as in cuDNN).
 
 Weights and gate order are those of Keras's own layers (LSTM: input, forget, candidate, output; GRU: update, reset,
 candidate), so they can be exchanged with them. Two things differ, both for speed: the inputs of all time steps are
@@ -64,8 +65,8 @@ class Recurrent:
     directions
         ``("forward",)`` or ``("forward", "backward")``; outputs stand side by side.
     rng
-        Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the LSTM's
-        forget gate (Jozefowicz et al. 2015).
+        Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the
+        LSTM's forget gate (Jozefowicz et al. 2015).
     """
 
     def __init__(
@@ -90,8 +91,9 @@ class Recurrent:
     def __call__(self, inputs: Any, lengths: Any, kept: Any = None) -> Any:
         """Run over ``inputs`` (B, T, D) with ``lengths`` (B,) → (B, T, directions·H).
 
-        ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask that
-        is the same at every time step (Gal & Ghahramani 2016). Each direction starts from zeros at its own end of the sentence; outputs past a sentence's end are of no meaning.
+        ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
+        that is the same at every time step (Gal & Ghahramani 2016). Each direction starts from zeros at its own end of
+        the sentence; outputs past a sentence's end are of no meaning.
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
         positions = ops.arange(ops.shape(steps)[0], dtype=lengths.dtype)
@@ -118,7 +120,14 @@ class Recurrent:
         return self._scan(projected, inside, state, kernel, recurrent_bias, kept, reverse)
 
     def _scan(
-        self, projected: Any, inside: Any, zeros: tuple[Any, ...], kernel: Any, bias: Any, kept: Any, reverse: bool
+        self,
+        projected: Any,
+        inside: Any,
+        zeros: tuple[Any, ...],
+        kernel: Any,
+        bias: Any,
+        kept: Any,
+        reverse: bool,
     ) -> Any:
         step = STEPS[self.cell]
 
@@ -126,8 +135,8 @@ class Recurrent:
             z, here = now
             if kept is not None:
                 state = (state[0] * kept, *state[1:])
-            # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and zeroing
-            # it lets the sentence start from a zero state.
+            # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and
+            # zeroing it lets the sentence start from a zero state.
             state = tuple(part * here for part in step(z, state, kernel, bias))
             return state, state  # Keras on TensorFlow wants outputs of the state's structure
 

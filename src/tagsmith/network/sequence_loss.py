@@ -49,9 +49,7 @@ class SequenceCrossentropy(keras.losses.Loss):  # type: ignore[misc]
     0.9808
     """
 
-    def __init__(
-        self, targets: Targets = "integer", name: str = "sequence_crossentropy", dtype: Any = None
-    ) -> None:
+    def __init__(self, targets: Targets = "integer", name: str = "sequence_crossentropy", dtype: Any = None) -> None:
         super().__init__(name=name, reduction="sum", dtype=dtype)
         self.targets: Targets = targets
 

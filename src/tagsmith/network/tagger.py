@@ -65,7 +65,9 @@ class Dropout:
 
         layers = architecture.layers
         return Noise(
-            draw(self.word, word, 1), draw(self.hidden, hidden, layers), draw(self.recurrent, recurrent, layers)
+            draw(self.word, word, 1),
+            draw(self.hidden, hidden, layers),
+            draw(self.recurrent, recurrent, layers),
         )
 
 

@@ -61,9 +61,7 @@ class WordEncoder:
         if a.characters == "cnn":
             shape = (a.character_width, a.character_dim, a.character_units)
             seen = a.character_width * a.character_dim
-            self.tables["filters"] = variable(
-                glorot(rng, *shape, entering=seen, leaving=a.character_units), "filters"
-            )
+            self.tables["filters"] = variable(glorot(rng, *shape, entering=seen, leaving=a.character_units), "filters")
             self.tables["filter_bias"] = variable(np.zeros(a.character_units, np.float32), "filter_bias")
         elif a.characters != "none":
             both = ("forward", "backward")

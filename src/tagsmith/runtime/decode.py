@@ -49,38 +49,31 @@ def running_sentences(lengths: npt.NDArray[Any], steps: int) -> list[int]:
 
 
 def viterbi(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> npt.NDArray[np.int64]:
-    """Return the best tag sequence of each sentence, (T, B); entries past a sentence's end are of no meaning.
+    """Return the best tag sequence of each sentence, (T, B); entries past a sentence's end are 0.
 
-    Viterbi 1967, as in Rabiner 1989, section III.B. Of sequences with equal scores, the one whose last difference has the
-    lower tag row wins.
+    Viterbi 1967, as in Rabiner 1989, section III.B, but without back pointers: the way forward keeps only the best scores,
+    and the way back finds again which tag led to the one tag that was chosen. That saves the slow half of the work. Of
+    sequences with equal scores, the one whose last difference has the lower tag row wins.
     """
     steps, batch, _ = emissions.shape
     running = running_sentences(lengths, steps)
-    into = np.ascontiguousarray(chain.between.T)  # [to, from]: the maximum runs along memory
-    score = emissions[0] + chain.start  # (B, L) best score of a path that ends in each tag
-    back = np.zeros(emissions.shape, np.int64)  # best tag before
+    # Sentences last: the maximum over the tag before then runs over whole rows of memory.
+    scores = np.array(emissions.transpose(0, 2, 1), order="C")  # (T, L, B), in the end of the best path to each tag
+    scores[0] += chain.start[:, None]
+    between = chain.between[:, :, None]  # (from, to, 1)
     for t in range(1, steps):
         n = running[t]
-        paths = score[:n, None, :] + into  # (n, to, from)
-        best = paths.argmax(axis=2)
-        back[t, :n] = best
-        score[:n] = np.take_along_axis(paths, best[:, :, None], axis=2)[:, :, 0] + emissions[t, :n]
-    return _follow_back(back, (score + chain.end).argmax(axis=1), running, batch)
-
-
-def _follow_back(
-    back: npt.NDArray[np.int64], last: npt.NDArray[np.int64], running: list[int], batch: int
-) -> npt.NDArray[np.int64]:
-    paths = np.empty((len(back), batch), np.int64)
-    tag = last
-    rows = np.arange(batch)
-    for t in range(len(back) - 1, -1, -1):
+        scores[t, :, :n] += (scores[t - 1, :, None, :n] + between).max(axis=0)
+    tags = np.zeros((steps, batch), np.int64)
+    following = 0
+    for t in range(steps - 1, -1, -1):
         n = running[t]
-        paths[t] = tag
-        if t:
-            tag = tag.copy()
-            tag[:n] = back[t, rows[:n], tag[:n]]
-    return paths
+        tags[t, following:n] = (scores[t, :, following:n] + chain.end[:, None]).argmax(axis=0)  # ends here
+        if following:
+            into = chain.between[:, tags[t + 1, :following]]  # (from, sentences)
+            tags[t, :following] = (scores[t, :, :following] + into).argmax(axis=0)
+        following = n
+    return tags
 
 
 @dataclass(frozen=True)

@@ -61,12 +61,19 @@ class Graph:
         return names[-1]
 
     def recurrent(
-        self, prefix: str, cell: str, directions: tuple[str, ...], steps: str, lengths: str, output: int, int8: bool = False
+        self,
+        prefix: str,
+        cell: str,
+        directions: tuple[str, ...],
+        steps: str,
+        lengths: str,
+        output: int,
+        int8: bool = False,
     ) -> str:
         """Add a recurrent operator over ``steps`` (T, B, D).
 
-        ``output`` 1 gives every state, (T, directions, B, H), and 2 the last ones, (directions, B, H). With ``int8`` an LSTM's
-        kernels are held as 8-bit integers; ONNX Runtime scales its inputs to 8 bits as it runs.
+        ``output`` 1 gives every state, (T, directions, B, H), and 2 the last ones, (directions, B, H). With ``int8`` an
+        LSTM's kernels are held as 8-bit integers; ONNX Runtime scales its inputs to 8 bits as it runs.
         """
         kernels, recurrents, biases = [], [], []
         for direction in directions:
@@ -82,11 +89,16 @@ class Graph:
             "direction": "bidirectional" if len(directions) == 2 else "forward",
         }
         if int8 and cell == "lstm":
-            kernel, *kernel_scale = self._int8(kernels)
-            recurrent, *recurrent_scale = self._int8(recurrents)
-            inputs = (steps, kernel, recurrent, self.constant(np.stack(biases)), lengths, "", "", "")
+            values, *scale = self._int8(kernels)
+            recurrent_values, *recurrent_scale = self._int8(recurrents)
+            inputs = (steps, values, recurrent_values, self.constant(np.stack(biases)), lengths, "", "", "")
             return self.node(
-                "DynamicQuantizeLSTM", *inputs, *kernel_scale, *recurrent_scale, outputs=output, domain=RUNTIME_DOMAIN,
+                "DynamicQuantizeLSTM",
+                *inputs,
+                *scale,
+                *recurrent_scale,
+                outputs=output,
+                domain=RUNTIME_DOMAIN,
                 **attributes,
             )
         if cell == "gru":
@@ -130,7 +142,7 @@ def word_graph(weights: Mapping[str, Array], architecture: Architecture) -> byte
 def _cnn(g: Graph) -> str:
     """Character filters: the largest response of each over the word's real positions."""
     a = g.architecture
-    inside = g.node("Greater", "characters", g.constant(np.int32([0])))  # (n, C)
+    inside = g.node("Greater", "characters", g.constant(np.array([0], np.int32)))  # (n, C)
     table = g.weights["word/characters"].copy()
     table[0] = 0.0  # padding adds nothing to a filter that hangs over the word's end
     vectors = g.node("Gather", g.constant(table), "characters", axis=0)  # (n, C, character_dim)
@@ -138,8 +150,8 @@ def _cnn(g: Graph) -> str:
     filters = g.constant(g.weights["word/filters"].transpose(2, 1, 0))  # (units, character_dim, width)
     width = a.character_width
     responses = g.node("Conv", channels_first, filters, pads=[(width - 1) // 2, width // 2])  # (n, units, C)
-    mask = g.node("Unsqueeze", inside, g.constant(np.int64([1])))
-    masked = g.node("Where", mask, responses, g.constant(np.float32(-1e9)))
+    mask = g.node("Unsqueeze", inside, g.constant(np.array([1], np.int64)))
+    masked = g.node("Where", mask, responses, g.constant(np.array(-1e9, np.float32)))
     best = g.node("ReduceMax", masked, axes=[2], keepdims=0)  # (n, units)
     return g.node("Tanh", g.node("Add", best, g.constant(g.weights["word/filter_bias"])))
 
@@ -147,12 +159,16 @@ def _cnn(g: Graph) -> str:
 def _spelling(g: Graph) -> str:
     """Character RNN: the last state forwards beside the last state backwards, which is at the first character."""
     a = g.architecture
-    ones = g.node("Cast", g.node("Greater", "characters", g.constant(np.int32([0]))), to=TensorProto.INT32)
-    lengths = g.node("ReduceSum", ones, g.constant(np.int64([1])), keepdims=0)
+    ones = g.node("Cast", g.node("Greater", "characters", g.constant(np.array([0], np.int32))), to=TensorProto.INT32)
+    lengths = g.node("ReduceSum", ones, g.constant(np.array([1], np.int64)), keepdims=0)
     vectors = g.node("Gather", g.constant(g.weights["word/characters"]), "characters", axis=0)
     steps = g.node("Transpose", vectors, perm=[1, 0, 2])  # (C, n, character_dim)
-    last = g.recurrent("word/spelling", a.characters, ("forward", "backward"), steps, lengths, output=2)  # (2, n, units)
-    return g.node("Reshape", g.node("Transpose", last, perm=[1, 0, 2]), g.constant(np.int64([-1, a.character_size])))
+    last = g.recurrent(
+        "word/spelling", a.characters, ("forward", "backward"), steps, lengths, output=2
+    )  # (2, n, units)
+    return g.node(
+        "Reshape", g.node("Transpose", last, perm=[1, 0, 2]), g.constant(np.array([-1, a.character_size], np.int64))
+    )
 
 
 def sentence_graph(weights: Mapping[str, Array], architecture: Architecture, *, int8: bool = False) -> bytes:
@@ -166,7 +182,7 @@ def sentence_graph(weights: Mapping[str, Array], architecture: Architecture, *, 
         helper.make_tensor_value_info("encodings", TensorProto.FLOAT, ["T", "B", a.encoding_size]),
         helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
     ]
-    merge = g.constant(np.int64([0, 0, a.state_size]))
+    merge = g.constant(np.array([0, 0, a.state_size], np.int64))
     states = "encodings"
     for number in range(a.layers):
         outputs = g.recurrent(f"sentence/{number}", a.cell, a.directions, states, "lengths", 1, int8)

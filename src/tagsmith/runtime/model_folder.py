@@ -1,7 +1,7 @@
 """The model folder: written atomically, verified when read, nothing in it can execute code.
 
 ====================  ==============================================================================================
-config.json           format version, architecture, recipe, tags, scheme, scores, sha256 of every other file
+config.json           format version, architecture, recipe, tags, scheme, scores, sha256 of every file
 vocabulary.json       words and characters, in the order of their rows
 weights.safetensors   every weight by name; pretrained vectors as int8 rows with a float32 scale each
 words.onnx            a word form's encoding
@@ -103,7 +103,9 @@ def check_target(folder: Path) -> None:
     """Raise :class:`ModelError` unless a model can be written to ``folder``."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
         raise ModelError(
-            "this folder exists, is not empty and holds no model.", path=folder, remedy="Choose another folder."
+            "this folder exists, is not empty and holds no model.",
+            path=folder,
+            remedy="Choose another folder.",
         )
     if folder.exists() and not folder.is_dir():
         raise ModelError("this is a file.", path=folder, remedy="Name a folder for the model.")
@@ -118,7 +120,7 @@ def _write_files(model: Model, folder: Path) -> None:
         **model.graphs,
         **model.extras,
     }
-    config = {
+    config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "architecture": model.architecture.as_dict(),
         "tags": model.tags,
@@ -128,6 +130,7 @@ def _write_files(model: Model, folder: Path) -> None:
         "scores": model.scores,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
+    config["sha256"][CONFIG] = _config_digest(config)
     files[CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
     for name, content in files.items():
         with (folder / name).open("wb") as stream:
@@ -139,19 +142,18 @@ def _write_files(model: Model, folder: Path) -> None:
 
 def _replace(temporary: Path, folder: Path) -> None:
     """Rename ``temporary`` to ``folder``; an old model moves aside first and is deleted last."""
-    old = None
-    if folder.exists():
-        old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-        folder.rename(old / folder.name)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+    old = aside / folder.name
     try:
+        if folder.exists():
+            folder.rename(old)
         temporary.rename(folder)
-    except OSError:
-        if old is not None:
-            (old / folder.name).rename(folder)
+    except BaseException:  # Ctrl-C too: nothing may cost the old model
+        if old.exists():
+            old.rename(folder)
+        aside.rmdir()
         raise
-    finally:
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(aside, ignore_errors=True)
     _sync_folder(folder.parent)
 
 
@@ -174,7 +176,8 @@ def read_model(folder: Path) -> Model:
         The folder or one of its files is missing, truncated or altered, or of another format version.
     """
     config = read_config(folder)
-    contents = {name: _read_verified(folder / name, digest) for name, digest in config["sha256"].items()}
+    digests = {name: digest for name, digest in config["sha256"].items() if name != CONFIG}
+    contents = {name: _read_verified(folder / name, digest) for name, digest in digests.items()}
     for name in REQUIRED:
         if name not in contents:
             raise ModelError(f"the configuration does not list {name}.", path=folder / CONFIG, remedy=REMEDY)
@@ -222,7 +225,15 @@ def read_config(folder: Path) -> dict[str, Any]:
         )
     if not isinstance(digests, dict) or any(Path(name).name != name for name in digests):
         raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY)
+    if digests.get(CONFIG) != _config_digest(config):
+        raise ModelError("the configuration is truncated or altered.", path=path, remedy=REMEDY)
     return dict(config)
+
+
+def _config_digest(config: Mapping[str, Any]) -> str:
+    """sha256 of what the configuration says, except of this digest."""
+    others = {name: digest for name, digest in config["sha256"].items() if name != CONFIG}
+    return hashlib.sha256(json.dumps({**config, "sha256": others}, sort_keys=True).encode()).hexdigest()
 
 
 def _read_verified(path: Path, digest: str) -> bytes:
@@ -230,6 +241,9 @@ def _read_verified(path: Path, digest: str) -> bytes:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise ModelError("this file of the model is missing.", path=path, remedy=REMEDY) from error
+    except OSError as error:
+        problem = f"this file of the model cannot be read: {error.strerror}."
+        raise ModelError(problem, path=path, remedy=REMEDY) from error
     if hashlib.sha256(content).hexdigest() != digest:
         raise ModelError(
             "this file of the model is truncated or altered: its sha256 is not the one in config.json.",

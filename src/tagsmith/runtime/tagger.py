@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -15,10 +16,18 @@ import onnxruntime
 
 from tagsmith.data.corpus import read_sentences
 from tagsmith.data.document import Document, Sentence, Span
-from tagsmith.data.schemes import Scheme, allowed_transitions, convert_tags, split_tag, tags_to_spans
+from tagsmith.data.schemes import (
+    Scheme,
+    allowed_transitions,
+    convert_tags,
+    detect_scheme,
+    is_legal,
+    split_tag,
+    tags_to_spans,
+)
 from tagsmith.data.tokenizer import words_and_starts
 from tagsmith.encoding.batches import length_batches
-from tagsmith.errors import ModelError
+from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import Mode, Scores, score_tags
 from tagsmith.runtime.decode import Posterior, constrained_chain, posterior, viterbi
 from tagsmith.runtime.model_folder import REMEDY, Model, read_model
@@ -79,16 +88,40 @@ class Tagger:
 
         Each span's ``score`` is its probability under the model: that exactly its tokens form a span of its label.
         """
-        found = [(words, starts) for words, starts in words_and_starts(text) if words]
-        tagged, spans = self._tag_with_scores([words for words, _ in found])
-        sentences = []
-        located = []
-        for (words, starts), tags, pieces in zip(found, tagged, spans, strict=True):
-            sentences.append(Sentence(tuple(words), tuple(starts), {self.model.layer: tuple(tags)}))
-            for first, last, label, score in pieces:
-                start, end = starts[first], starts[last - 1] + len(words[last - 1])
-                located.append(Span(start, end, label, text[start:end], score))
-        return Document(text, tuple(sentences), tuple(located))
+        return self.tag_texts([text])[0]
+
+    def tag_texts(self, texts: Iterable[str]) -> list[Document]:
+        """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
+        documents = []
+        for text in texts:
+            found = [Sentence(tuple(words), tuple(starts)) for words, starts in words_and_starts(text) if words]
+            documents.append(Document(text, tuple(found)))
+        return self.tag_documents(documents)
+
+    def tag_documents(self, documents: Sequence[Document], *, spans: bool = True) -> list[Document]:
+        """Tag documents that are cut into sentences and tokens already.
+
+        Parameters
+        ----------
+        documents
+            The tags become the layer the model was trained on, beside the layers there are (or in place of the one
+            of that name).
+        spans
+            Whether the documents get the predicted spans with their probabilities in place of those they have;
+            without, they keep theirs, and tagging is faster.
+        """
+        sentences = [sentence for document in documents for sentence in document.sentences]
+        words = [sentence.words for sentence in sentences]
+        tagged, found = self._tag_with_scores(words) if spans else (self.tag(words), None)
+        done = iter([sentence.with_layer(self.model.layer, tags) for sentence, tags in zip(sentences, tagged, strict=True)])
+        whole = [replace(document, sentences=tuple(islice(done, len(document.sentences)))) for document in documents]
+        if found is None:
+            return whole
+        pieces = iter(found)
+        return [
+            replace(document, spans=tuple(_located(document, islice(pieces, len(document.sentences)))))
+            for document in whole
+        ]
 
     def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
         """Tag sentences given as words: one tag per word, in the scheme of the training data.
@@ -129,11 +162,19 @@ class Tagger:
         if options.get("column") is None:
             options.setdefault("layer", self.model.layer)
         sentences = read_sentences(data, **options)
-        return self.evaluate_sentences(sentences, mode=mode)
+        return self.evaluate_sentences(_in_scheme(sentences, self.scheme), mode=mode)
 
     def evaluate_sentences(self, sentences: Sequence[Sentence], *, mode: Mode = "conlleval") -> Scores:
-        """Score the tagger on sentences whose only or first layer holds the gold tags."""
+        """Score the tagger on sentences whose only or first layer holds the gold tags, in whatever scheme."""
         gold = [next(iter(sentence.layers.values())) for sentence in sentences]
+        if self.scheme is not Scheme.PLAIN and not all(is_legal(tags, self.scheme) for tags in gold):
+            source = detect_scheme(gold)
+            if source is Scheme.PLAIN:
+                raise DataError(
+                    "these labels are not those of spans, which this model gives.",
+                    remedy="Name the column or layer that holds the labels.",
+                )
+            gold = [tuple(convert_tags(tags, source, self.scheme)) for tags in gold]
         predicted = self.tag([sentence.words for sentence in sentences])
         return score_tags(gold, predicted, mode=mode, scheme=self.scheme)
 
@@ -170,7 +211,7 @@ class Tagger:
         starts: Integers,
         decode: Callable[[Floats, Integers], Result],
     ) -> Iterator[tuple[Integers, Result]]:
-        """Yield batches (indices of sentences, longest first) with what ``decode`` makes of their emissions (T, B, L)."""
+        """Yield batches (indices of sentences, longest first), each with what ``decode`` makes of its emissions."""
         rows, encodings = self._table.look_up(sentences)
         filled = np.flatnonzero(lengths)
         batches = [filled[batch] for batch in length_batches(lengths[filled], BATCH_TOKENS, BATCH_SENTENCES)]
@@ -203,6 +244,30 @@ class Tagger:
         if architecture.shape_dim:
             inputs["shapes"] = rows.shapes
         return np.asarray(self._words.run(None, inputs)[0])
+
+
+def _located(
+    document: Document, pieces: Iterable[Sequence[tuple[int, int, str, float]]]
+) -> Iterator[Span]:
+    """Turn the spans of each sentence, in tokens, into spans of the document's text."""
+    for sentence, spans in zip(document.sentences, pieces, strict=True):
+        for first, last, label, score in spans:
+            start, end = sentence.starts[first], sentence.starts[last - 1] + len(sentence.words[last - 1])
+            yield Span(start, end, label, document.text[start:end], score)
+
+
+def _in_scheme(sentences: list[Sentence], scheme: Scheme) -> list[Sentence]:
+    """Write gold tags of another scheme in this one, so that a file may have another than the training data had."""
+    tags = [next(iter(sentence.layers.values())) for sentence in sentences]
+    if all(is_legal(own, scheme) for own in tags):
+        return sentences
+    found = detect_scheme(tags)
+    if Scheme.PLAIN in (found, scheme) or found is scheme:
+        return sentences
+    return [
+        sentence.with_layer(next(iter(sentence.layers)), convert_tags(own, found, scheme))
+        for sentence, own in zip(sentences, tags, strict=True)
+    ]
 
 
 def load(folder: str | Path, *, precision: Precision = "int8", threads: int | None = None) -> Tagger:

@@ -46,7 +46,9 @@ def save_checkpoint(
     ``groups`` maps a group's name (variables, average, best) to its arrays.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {f"{group}|{name}": np.ascontiguousarray(a) for group, named in groups.items() for name, a in named.items()}
+    arrays = {
+        f"{group}|{name}": np.ascontiguousarray(a) for group, named in groups.items() for name, a in named.items()
+    }
     metadata = {"identity": identity, "progress": json.dumps(vars(progress))}
     temporary = folder / f"{FILE}.partial"
     with temporary.open("wb") as stream:

@@ -84,7 +84,10 @@ def open_display(console: Console, steps_per_epoch: int, epochs: int) -> Iterato
         yield Lines(console)
         return
     columns = (
-        TextColumn("{task.fields[status]}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[status]}"),
+        BarColumn(None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
         yield Live(console, progress, steps_per_epoch, epochs)

@@ -11,7 +11,7 @@ from tagsmith.training.recipe import Recipe
 ops = keras.ops
 
 
-class WarmupThenFall(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class WarmupThenFall(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
     """The learning rate as a function of the step: a linear rise, then constant, or a linear or cosine fall.
 
     Parameters
@@ -34,7 +34,11 @@ class WarmupThenFall(keras.optimizers.schedules.LearningRateSchedule):  # type: 
         step = ops.cast(step, "float32")
         rise = ops.minimum((step + 1.0) / max(self.warmup, 1), 1.0)
         done = ops.clip((step - self.warmup) / max(self.total - self.warmup, 1), 0.0, 1.0)
-        left = {"constant": 1.0 + 0.0 * done, "linear": 1.0 - done, "cosine": 0.5 * (1.0 + ops.cos(math.pi * done))}
+        left = {
+            "constant": 1.0 + 0.0 * done,
+            "linear": 1.0 - done,
+            "cosine": 0.5 * (1.0 + ops.cos(math.pi * done)),
+        }
         floor = 1.0 if self.kind == "constant" else self.final
         return self.peak * rise * (floor + (1.0 - floor) * left[self.kind])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,14 @@ from tagsmith.runtime.architecture import Architecture
 
 SCHEDULES = ("constant", "linear", "cosine")
 OPTIMIZERS = ("adam", "sgd")
+# Which values a field may have, and how to say so.
+RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("word_dropout", "hidden_dropout", "recurrent_dropout"), lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    (("unknown_rate", "final_rate"), lambda v: 0 <= v <= 1, "between 0 and 1"),
+    (("batch_tokens", "buckets", "longest", "epochs", "patience"), lambda v: v >= 1, "at least 1"),
+    (("learning_rate", "clip_norm"), lambda v: v > 0, "above 0"),
+    (("warmup_epochs", "average_epochs", "unknown_count", "momentum"), lambda v: v >= 0, "0 or more"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,21 +95,10 @@ residual, head
         for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise RecipeError(f"{name} is {getattr(self, name)!r}.", remedy=f"Choose one of {', '.join(known)}.")
-        for name in ("word_dropout", "hidden_dropout", "recurrent_dropout"):
-            if not 0 <= getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 0 and below 1.")
-        for name in ("unknown_rate", "final_rate"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must lie between 0 and 1.")
-        for name in ("batch_tokens", "buckets", "longest", "epochs", "patience"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 1.")
-        for name in ("learning_rate", "clip_norm"):
-            if getattr(self, name) <= 0:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be above 0.")
-        for name in ("warmup_epochs", "average_epochs", "unknown_count", "momentum"):
-            if getattr(self, name) < 0:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be 0 or more.")
+        for names, possible, remedy in RANGES:
+            for name in names:
+                if not possible(getattr(self, name)):
+                    raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be {remedy}.")
 
     def architecture(self, word_dim: int | None = None) -> Architecture:
         """The network's shape, with ``word_dim`` of the pretrained vectors if there are any."""
@@ -155,9 +152,13 @@ def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
     try:
         changes = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise RecipeError(f"the recipe cannot be read: {error.strerror}.", path=path, remedy="Check the path.") from error
+        raise RecipeError(
+            f"the recipe cannot be read: {error.strerror}.", path=path, remedy="Check the path."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = 200") from error
+        raise RecipeError(
+            f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = 200"
+        ) from error
     try:
         return make_recipe(changes.pop("preset", preset), changes)
     except RecipeError as error:

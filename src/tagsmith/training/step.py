@@ -1,11 +1,12 @@
 """One optimisation step, compiled, on each Keras backend.
 
-Keras's own ``train_on_batch`` would do; written out, the step keeps its state on the device between batches, does not wait
-for the loss, and lets the whole of it be seen.
+Keras's own ``train_on_batch`` would do; written out, the step keeps its state on the device between batches, does not
+wait for the loss, and lets the whole of it be seen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
@@ -40,6 +41,8 @@ class JaxStep:
         self.network, self.optimizer = network, optimizer
         self.learned = list(network.learned_weights().values())
         self.frozen = [variable for variable in named if not variable.trainable]
+        self.weights: list[Any] = []
+        self.state: list[Any] = []
         self.tables = [variable.value for variable in self.frozen]
         self.differentiate = jax.jit(jax.value_and_grad(self._loss))
         self.update = jax.jit(optimizer.stateless_apply, donate_argnums=(0, 2))
@@ -90,11 +93,11 @@ class TensorFlowStep:
             return loss
 
         self.run = tf.function(step)
-        self.as_tensors = lambda arrays: tf.nest.map_structure(tf.convert_to_tensor, arrays)
+        self.convert, self.map = tf.convert_to_tensor, tf.nest.map_structure
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
-        return self.run(self.as_tensors(batch), self.as_tensors(noise))
+        return self.run(self.map(self.convert, batch), self.map(self.convert, noise))
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Do nothing: the first step of each shape pays for itself."""
@@ -136,11 +139,14 @@ class TorchStep:
         """Do nothing: the step reads the variables."""
 
 
-STEPS = {"jax": JaxStep, "tensorflow": TensorFlowStep, "torch": TorchStep}
+STEPS: dict[str, Callable[[TaggerNetwork, Any], Step]] = {
+    "jax": JaxStep,
+    "tensorflow": TensorFlowStep,
+    "torch": TorchStep,
+}
 
 
 def make_step(network: TaggerNetwork, optimizer: Any) -> Step:
     """Return the step for the backend in use; the optimizer is built here."""
     optimizer.build(list(network.learned_weights().values()))
-    step: Step = STEPS[keras.config.backend()](network, optimizer)
-    return step
+    return STEPS[keras.config.backend()](network, optimizer)

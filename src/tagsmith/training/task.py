@@ -52,15 +52,14 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: in
     words = [sentence.words for sentence in corpus.train]
     labels = {tag for tags in gold for tag in tags} if inner is Scheme.PLAIN else corpus.labels
     tags = tuple(tag_inventory(labels, inner))
-    pretrained, known = None, ()
+    pretrained = None
+    known: tuple[str, ...] = ()
     if vectors is not None:
         loaded = load_vectors(vectors)
         table = np.concatenate([np.zeros((1, loaded.dimensions), np.float32), unit_variance(loaded.matrix)])
         pretrained, known = quantise_rows(table), loaded.words
     vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)
-    encoded = encode_sentences(
-        words, gold, vocabulary, {tag: row for row, tag in enumerate(tags)}, recipe.longest
-    )
+    encoded = encode_sentences(words, gold, vocabulary, {tag: row for row, tag in enumerate(tags)}, recipe.longest)
     return Task(
         corpus,
         recipe.architecture(pretrained[0].shape[1] if pretrained else None),
@@ -92,5 +91,7 @@ def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, seed: int)
 def _digest_text(sentences: Sequence[Sentence], layer: str) -> bytes:
     digest = hashlib.sha256()
     for sentence in sentences:
-        digest.update("\x1f".join((*sentence.words, "\x1e", *sentence.layers[layer], "\n")).encode("utf-8", "surrogatepass"))
+        digest.update(
+            "\x1f".join((*sentence.words, "\x1e", *sentence.layers[layer], "\n")).encode("utf-8", "surrogatepass")
+        )
     return digest.digest()

@@ -1,4 +1,4 @@
-"""The training loop: epochs of random batches, dev scores through the runtime, early stopping, the best epoch restored."""
+"""The training loop: random batches, dev scores through the runtime, early stopping, the best epoch restored."""
 
 from __future__ import annotations
 
@@ -142,7 +142,12 @@ class Run:
     def __init__(self, task: Task, recipe: Recipe, seed: int, out: Path) -> None:
         self.task, self.recipe, self.seed, self.out = task, recipe, seed, out
         self.folder = out.with_name(out.name + ".training")
-        rates = (recipe.word_dropout, recipe.hidden_dropout, recipe.recurrent_dropout, recipe.variational_dropout)
+        rates = (
+            recipe.word_dropout,
+            recipe.hidden_dropout,
+            recipe.recurrent_dropout,
+            recipe.variational_dropout,
+        )
         self.network = TaggerNetwork(
             task.architecture, task.vocabulary, task.allowed, task.pretrained, Dropout(*rates), seed
         )
@@ -259,7 +264,9 @@ class Run:
         """Write the checkpoint."""
         optimizer = {str(number): _array(v) for number, v in enumerate(self.optimizer.variables)}
         groups: dict[str, Mapping[str, npt.NDArray[Any]]] = {
-            "weights": self.network.arrays(), "optimizer": optimizer, "best": self.best
+            "weights": self.network.arrays(),
+            "optimizer": optimizer,
+            "best": self.best,
         }
         if self.average:
             self.progress.updates = self.average.updates
@@ -286,7 +293,13 @@ def _finish(run: Run, display: Display) -> Tagger:
     """Write the model folder of the best epoch, with its scores, and load it."""
     corpus = run.task.corpus
     model = run.model(run.best)
-    model = replace(model, graphs={**model.graphs, "sentences.int8.onnx": sentence_graph(model.weights, model.architecture, int8=True)})
+    model = replace(
+        model,
+        graphs={
+            **model.graphs,
+            "sentences.int8.onnx": sentence_graph(model.weights, model.architecture, int8=True),
+        },
+    )
     tagger = Tagger(model)
     scores: dict[str, Any] = {"dev": tagger.evaluate_sentences(corpus.dev).as_dict()}
     if corpus.test:
@@ -298,7 +311,9 @@ def _finish(run: Run, display: Display) -> Tagger:
     }
     write_model(replace(model, scores=scores, extras=extras), run.out)
     best = f"best epoch {run.progress.best_epoch}"
-    display.message(f"{best}; " + "; ".join(f"{part} {run.task.measure} {_percent(run, s)}" for part, s in scores.items()))
+    display.message(
+        f"{best}; " + "; ".join(f"{part} {run.task.measure} {_percent(run, s)}" for part, s in scores.items())
+    )
     display.message(f"model written to {run.out}")
     return tagger
 

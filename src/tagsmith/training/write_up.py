@@ -21,9 +21,11 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
         "",
         f"Layer `{corpus.layer}`, scheme {corpus.scheme.value}, labels: {', '.join(corpus.labels)}.",
         "",
-        f"Trained with tagsmith {__version__} on {len(corpus.train):,} sentences ({task.encoded.tokens:,} tokens); "
-        f"best of {progress.epoch} epochs on {len(corpus.dev):,} dev sentences: epoch {progress.best_epoch}. "
-        f"Python {platform.python_version()}, {platform.machine()}.",
+        (
+            f"Trained with tagsmith {__version__} on {len(corpus.train):,} sentences ({task.encoded.tokens:,} tokens); "
+            f"best of {progress.epoch} epochs on {len(corpus.dev):,} dev sentences: epoch {progress.best_epoch}. "
+            f"Python {platform.python_version()}, {platform.machine()}."
+        ),
         "",
         "| part | precision | recall | F1 | token accuracy |",
         "|---|---|---|---|---|",
@@ -36,7 +38,16 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
     for label, own in values["types"].items():
         numbers = (own[key] for key in ("precision", "recall", "f1"))
         lines.append(f"| {label} | " + " | ".join(f"{100 * n:.2f}" for n in numbers) + f" | {own['support']} |")
-    lines += ["", f"(On {part}.)", "", "## Use", "", "```python", "import tagsmith", 'tagger = tagsmith.load("this folder")']
+    lines += [
+        "",
+        f"(On {part}.)",
+        "",
+        "## Use",
+        "",
+        "```python",
+        "import tagsmith",
+        'tagger = tagsmith.load("this folder")',
+    ]
     lines += ['tagger("Some text.").spans', "```", "", "## Recipe", "", "```toml"]
     lines += [f"{name} = {_toml(value)}" for name, value in recipe.as_dict().items()]
     return "\n".join([*lines, "```", ""])
@@ -52,6 +63,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
     """Draw loss and dev score over the epochs; return a PNG file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     epochs = [entry["epoch"] for entry in history]
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -61,7 +73,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
     left.set_xlabel("epoch")
     left.set_ylabel("loss per token")
     left.set_ylim(bottom=0)
-    left.xaxis.get_major_locator().set_params(integer=True)
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     right = left.twinx()
     measure = f"dev {history[0]['measure']}"
     right.plot(epochs, [100 * entry["dev"] for entry in history], color="tab:blue", marker=".", label=measure)

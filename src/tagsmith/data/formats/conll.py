@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TextIO
 
 from tagsmith.data.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 from tagsmith.data.formats.options import ReadOptions, WriteOptions
-from tagsmith.data.formats.source import Source, joined, open_source, pick_layer, source_name, token_line
+from tagsmith.data.formats.source import NoTokensError, Source, joined, open_source, pick_layer, source_name, token_line
 from tagsmith.errors import DataError
 
 DOCSTART = "-DOCSTART-"
@@ -159,7 +159,7 @@ def _layout(stream: Iterable[str], separator: str | None, name: str) -> tuple[It
         if (separator or "\t") in text or not (candidate or text.startswith("# ")):
             candidate = (len(seen), text)
     if candidate is None:
-        raise DataError("The file holds no tokens.", remedy="Give one token a line.", path=name)
+        raise NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
     number, text = candidate
     if separator is None and "\t" in text:
         separator = "\t"
@@ -186,7 +186,7 @@ def _columns(blocks: Sequence[_Block], options: ReadOptions, name: str) -> tuple
     """Find the places (from 0) of the word and of the tag in a row; no tag where there are no labels."""
     sentences = [block for block in blocks if block.rows]
     if not sentences:
-        raise DataError("The file holds no tokens.", remedy="Give one token a line.", path=name)
+        raise NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
     count, line = len(sentences[0].rows[0]), sentences[0].line
     counted = count > 1 and _first_column_counts(sentences) and (count > 2 or not options.labels_required)
     word = 1 if counted else 0

@@ -67,7 +67,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     name = source_name(source)
     found = False
     with open_source(source, options.encoding) as stream:
-        for line, record in _records(stream, name):
+        for line, record in read_records(stream, name):
             found = True
             document = _document(record, Place(name, line, options))
             if document is not None:
@@ -76,8 +76,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         raise DataError("The file holds no records.", remedy="Give one JSON object a line.", path=name)
 
 
-def _records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
-    """Parse the records, with the line each begins on."""
+def read_records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
+    """Parse the records of a file of JSON lines, or of one array, with the line that each begins on."""
     number = 0
     for line in stream:
         number += 1

@@ -20,6 +20,10 @@ Source = str | Path | TextIO
 STDIN = "-"
 
 
+class NoTokensError(DataError):
+    """The file is read well, but holds no token; where a file is to be tagged that is no error."""
+
+
 def source_name(source: Source) -> str:
     """How errors call a source: its path, or the name of the stream."""
     if isinstance(source, str | Path):

@@ -1,0 +1,41 @@
+# Everything runs in .venv, which the first target that needs it makes.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: demo test test-fast check format coverage clean
+
+demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
+	$(BIN)/tagsmith demo
+
+test: .venv/.development     ## every test on JAX, then the network and training tests on TensorFlow
+	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist worksteal tests/network tests/training
+
+test-fast: .venv/.development ## the unit tests alone
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+check: .venv/.development    ## style and types
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+
+format: .venv/.development
+	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks
+
+coverage: .venv/.development
+	$(BIN)/pytest --cov=tagsmith --cov-report=term-missing -m "not slow"
+
+.venv/.demo: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) --editable ".[train]"
+	touch $@
+
+.venv/.development: pyproject.toml constraints.txt
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PIP) --editable ".[train,tensorflow,vectors,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

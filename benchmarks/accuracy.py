@@ -1,0 +1,81 @@
+"""Train on each corpus, score its test set once, and write the scores down.
+
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/accuracy.py [--corpora wnut17 …] [--seeds 0]
+
+Settings are those of the preset, chosen on dev sets; the vectors are GloVe 6B 100d where the corpus is
+English. One line per run is appended to ``benchmarks/results/accuracy.jsonl``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import tagsmith
+from corpora import Files, corpora, vectors
+
+RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+
+
+def run(name: str, files: Files, preset: str, seed: int, folder: Path) -> dict[str, Any]:
+    """Train once and return the run's numbers."""
+    start = time.perf_counter()
+    out = folder / name.replace("/", "-")
+    tagsmith.train(
+        files.train,
+        dev=files.dev,
+        test=files.test,
+        out=out,
+        preset=preset,
+        seed=seed,
+        vectors=vectors() if files.vectors else None,
+        **files.options,
+    )
+    seconds = time.perf_counter() - start
+    config = json.loads((out / "config.json").read_text("utf-8"))
+    history = [json.loads(line) for line in (out / "history.jsonl").read_text("utf-8").splitlines()]
+    measure = "accuracy" if history[0]["measure"] == "accuracy" else "f1"
+    later = [entry["tokens_per_second"] for entry in history[1:]]
+    return {
+        "corpus": name,
+        "preset": preset,
+        "seed": seed,
+        "measure": measure,
+        "dev": round(100 * config["scores"]["dev"][measure], 2),
+        "test": round(100 * config["scores"]["test"][measure], 2),
+        "epochs": len(history),
+        "best_epoch": max(history, key=lambda entry: entry["dev"])["epoch"],
+        "minutes": round(seconds / 60, 2),
+        "training_tokens_per_second_after_first_epoch": round(statistics.median(later)) if later else None,
+        "model_megabytes": round(sum(file.stat().st_size for file in out.iterdir()) / 1e6, 1),
+        "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors",
+        "versions": {"tagsmith": tagsmith.__version__, "python": platform.python_version()},
+    }
+
+
+def main() -> None:
+    """Run the corpora and seeds asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpora", nargs="*")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--preset", default="balanced")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        found = corpora(Path(temporary))
+        for name in arguments.corpora or found:
+            for seed in arguments.seeds:
+                result = run(name, found[name], arguments.preset, seed, Path(temporary))
+                with RESULTS.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(result) + "\n")
+                print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

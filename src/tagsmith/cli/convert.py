@@ -1,0 +1,80 @@
+"""``tagsmith convert``: labelled files from one format or scheme to another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn, reading_options
+
+if TYPE_CHECKING:
+    from tagsmith.data.convert import Conversion
+    from tagsmith.data.schemes import Scheme
+
+SHOWN = 5  # examples of what was repaired or reported
+
+
+def convert_command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A labelled file; '-': standard input.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; '-': standard output.", show_default=False)],
+    source_format: Annotated[
+        str, typer.Option("--from", help="conll, conllu, csv or jsonl; auto goes by ending and content.")
+    ] = "auto",
+    target_format: Annotated[
+        str, typer.Option("--to", help="conll, conllu, csv or jsonl; auto goes by the ending of OUT.")
+    ] = "auto",
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="IO, IOB1, IOB2, IOE1, IOE2, BIOES, BILOU or BMES. [default: as it is]", show_default=False),
+    ] = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Make illegal tags legal instead of stopping.")] = False,
+    layer: Layer = None,
+    column: Column = None,
+    word_column: WordColumn = None,
+    separator: Separator = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Convert a labelled file to another format, another scheme, or both. OUT appears whole or not at all."""
+    from tagsmith.data.convert import convert
+
+    conversion = convert(
+        str(source),
+        str(target),
+        source_format=source_format,
+        target_format=target_format,
+        scheme=_scheme(scheme),
+        repair=repair,
+        **reading_options(layer, column, word_column, separator, encoding),
+    )
+    for line in _summary(conversion):
+        typer.echo(line, err=True)
+
+
+def _scheme(name: str | None) -> Scheme | None:
+    from tagsmith.data.schemes import Scheme
+    from tagsmith.errors import DataError
+
+    if name is None:
+        return None
+    known = {scheme.value.lower(): scheme for scheme in Scheme}
+    if name.lower() not in known:
+        raise DataError(f"There is no scheme {name!r}.", remedy=f"Choose one of {', '.join(Scheme)}.")
+    return known[name.lower()]
+
+
+def _summary(conversion: Conversion) -> list[str]:
+    scheme = f"scheme {conversion.source_scheme.value}"
+    if conversion.scheme is not conversion.source_scheme:
+        scheme += f" → {conversion.scheme.value}"
+    labels = "no labels" if conversion.layer is None else f"layer {conversion.layer}, {scheme}"
+    lines = [
+        f"{conversion.documents:,} documents, {conversion.sentences:,} sentences, {conversion.tokens:,} tokens; {labels}"
+    ]
+    for what, items in (("tags repaired", conversion.repairs), ("problems", conversion.problems)):
+        if items:
+            lines.append(f"{len(items):,} {what}:")
+            lines += [f"  {item}" for item in items[:SHOWN]]
+            lines += [f"  … and {len(items) - SHOWN:,} more"] * (len(items) > SHOWN)
+    return lines

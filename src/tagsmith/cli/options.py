@@ -1,0 +1,72 @@
+"""What several commands are told in the same words: how to read labelled files, and how results are shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tagsmith.data.formats.options import ReadKeywords
+
+Format = Annotated[str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by ending and content.")]
+Layer = Annotated[
+    str | None,
+    typer.Option("--layer", help="The layer to read, such as upos, xpos or feats in conllu.", show_default=False),
+]
+Column = Annotated[
+    str | None,
+    typer.Option(
+        "--column",
+        help="The column of the tags: its number from 1, or from -1 at the end; in csv also its heading. "
+        "[default: the last]",
+        show_default=False,
+    ),
+]
+WordColumn = Annotated[
+    str | None,
+    typer.Option("--word-column", help="The column of the words. [default: the first]", show_default=False),
+]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        "--separator",
+        help="What separates columns; \\t is a tab. [default: tabs, or else runs of spaces]",
+        show_default=False,
+    ),
+]
+Encoding = Annotated[str, typer.Option("--encoding", help="The files' character encoding.")]
+
+TABLE_WIDTH = 100  # columns of a table where no terminal says how wide it is
+
+
+def reading_options(
+    layer: str | None = None,
+    column: str | None = None,
+    word_column: str | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+) -> ReadKeywords:
+    """Return the options that were given as keyword arguments for the readers."""
+    options: ReadKeywords = {"encoding": encoding}
+    if layer is not None:
+        options["layer"] = layer
+    if column is not None:
+        options["column"] = column
+    if word_column is not None:
+        options["word_column"] = word_column
+    if separator is not None:
+        options["separator"] = separator.replace("\\t", "\t")
+    return options
+
+
+def stdout_console() -> Console:
+    """Return a console for results, whose tables do not depend on the terminal where there is none."""
+    import sys
+
+    from rich.console import Console
+
+    console = Console(file=sys.stdout)
+    return console if console.is_terminal else Console(file=sys.stdout, width=TABLE_WIDTH)

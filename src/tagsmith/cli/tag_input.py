@@ -1,0 +1,164 @@
+"""What ``tagsmith tag`` reads: documents cut into sentences and tokens, one at a time, in constant memory.
+
+====== ======================================================================================================
+text   Paragraphs, which end at blank lines. A long one is handed on in parts, cut where a sentence ends, so that
+       every sentence is found as if the whole text had been read. Only a sentence of more than ``SENTENCE_LIMIT``
+       characters is cut inside, between words.
+tokens A sentence a line; its tokens stand between spaces.
+conll  Sentences, or documents where ``-DOCSTART-`` lines mark them; with all their columns.
+jsonl  Objects with a ``text`` or with ``tokens``, a list of words; with all their other keys.
+====== ======================================================================================================
+
+A document of *text* says in its record where it begins in its file (``offset``, in characters); the offsets of its
+tokens and spans index its own text. Where several files are read, the records say which one (``source``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
+
+from tagsmith.data.corpus import read_documents
+from tagsmith.data.document import Document, Sentence, document_from_sentences, sentence_from_words
+from tagsmith.data.formats.jsonl import read_records
+from tagsmith.data.formats.options import ReadKeywords
+from tagsmith.data.formats.source import NoTokensError, open_source, source_name
+from tagsmith.data.tokenizer import words_and_starts
+from tagsmith.errors import DataError
+
+PART = 1 << 16  # characters of a long paragraph that are handed on together
+SENTENCE_LIMIT = 1 << 18
+_TOKEN = re.compile(r"[^ \t\r\n]+")
+
+Found = tuple[list[str], list[int]]
+
+
+def read_input(sources: Sequence[tuple[str, str]], options: ReadKeywords) -> Iterator[Document]:
+    """Read files, each given with its format, one after the other.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read as what it is said to be. A file without tokens is no error.
+    """
+    for source, kind in sources:
+        extra = {"source": source_name(source)} if len(sources) > 1 else {}
+        if kind == "conll":
+            yield from _conll_documents(source, options)
+        else:
+            with open_source(source, options.get("encoding", "utf-8")) as stream:
+                yield from _STREAMS[kind](stream, source_name(source), extra)
+
+
+def _conll_documents(source: str, options: ReadKeywords) -> Iterator[Document]:
+    wanted: ReadKeywords = {**options, "labels_required": False}
+    try:
+        yield from read_documents(source, format="conll", **wanted)
+    except NoTokensError:
+        return
+
+
+# ------------------------------------------------------------------------------------------------------ text
+
+
+def text_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator[Document]:
+    """Read paragraphs of text; ``extra`` goes into each document's record."""
+    begin = 0  # where the paragraph, or what is left of it, begins in the file
+    parts: list[str] = []
+    size, enough = 0, PART
+    line_begins = True
+    for piece in iter(lambda: stream.readline(PART), ""):  # a line may be as long as the file
+        ends = piece.endswith("\n")
+        if line_begins and ends and piece.isspace():
+            yield from _paragraph("".join(parts), begin, extra)
+            begin += size + len(piece)
+            parts, size, enough = [], 0, PART
+            continue
+        line_begins = ends
+        parts.append(piece)
+        size += len(piece)
+        if size >= enough:
+            text = "".join(parts)
+            cut, found = _cut(text)
+            if cut:
+                yield _document(text[:cut], found, begin, extra)
+            begin += cut
+            parts, size = [text[cut:]], size - cut
+            enough = max(PART, 2 * size)  # what is left is read again, so let it double before
+    yield from _paragraph("".join(parts), begin, extra)
+
+
+def _paragraph(text: str, begin: int, extra: dict[str, Any]) -> Iterator[Document]:
+    """Make a document of a paragraph, unless there is none; one without any sentence end may be cut."""
+    while len(text) > SENTENCE_LIMIT:
+        cut, found = _cut(text)
+        if not cut:
+            break
+        yield _document(text[:cut], found, begin, extra)
+        begin, text = begin + cut, text[cut:]
+    if text and not text.isspace():
+        yield _document(text, words_and_starts(text), begin, extra)
+
+
+def _document(text: str, found: Iterable[Found], begin: int, extra: dict[str, Any]) -> Document:
+    sentences = tuple(Sentence(tuple(words), tuple(starts)) for words, starts in found)
+    return Document(text.rstrip(), sentences, (), {"record": {**extra, "offset": begin}})
+
+
+def _cut(text: str) -> tuple[int, list[Found]]:
+    """Find where to cut a text whose end may be in the middle of a sentence: 0 if nowhere yet.
+
+    Returns the sentences before the cut too. The last sentence found may go on, and is left for the next time.
+    """
+    found = words_and_starts(text)
+    if len(found) > 1:
+        return found[-1][1][0], found[:-1]
+    if not found or len(text) < SENTENCE_LIMIT:
+        return 0, []
+    words, starts = found[0]
+    # Between words if there are any: what stands between spaces may have to be taken apart as a whole.
+    last = next((i for i in range(len(starts) - 1, 0, -1) if text[starts[i] - 1].isspace()), len(starts) - 1)
+    return (starts[last], [(words[:last], starts[:last])]) if last else (0, [])
+
+
+# ----------------------------------------------------------------------------------------- tokens and records
+
+
+def token_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator[Document]:
+    """Read a sentence a line; an empty line is an empty document, so that lines and records correspond."""
+    for line in stream:
+        text = line.rstrip("\r\n")
+        tokens = list(_TOKEN.finditer(text))
+        words, starts = tuple(token.group() for token in tokens), tuple(token.start() for token in tokens)
+        sentences = (Sentence(words, starts),) if words else ()
+        yield Document(text, sentences, (), {"record": extra} if extra else {})
+
+
+def json_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator[Document]:
+    """Read JSON objects; what they hold beside text and tokens is kept."""
+    for line, record in read_records(stream, name):
+        if not isinstance(record, dict):
+            raise DataError("This is not a JSON object.", remedy='Give {"text": "…"}.', path=name, line=line)
+        text, words = record.get("text"), record.get("tokens")
+        meta = {"record": {**record, **extra}}
+        if isinstance(text, str):
+            found = words_and_starts(text)
+            yield Document(text, tuple(Sentence(tuple(w), tuple(s), {}, line) for w, s in found), (), meta)
+        elif isinstance(words, list) and all(isinstance(word, str) and word for word in words):
+            sentences = [sentence_from_words(words, line=line)] if words else []
+            yield document_from_sentences(sentences, meta)
+        else:
+            raise DataError(
+                "This object has no text.",
+                remedy='Give it a "text", or "tokens": a list of words.',
+                path=name,
+                line=line,
+            )
+
+
+_STREAMS: dict[str, Callable[[TextIO, str, dict[str, Any]], Iterator[Document]]] = {
+    "text": text_documents,
+    "tokens": token_documents,
+    "jsonl": json_documents,
+}

@@ -1,0 +1,138 @@
+"""``tagsmith train``: from labelled files to a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tagsmith.cli.options import (
+    Column,
+    Encoding,
+    Format,
+    Layer,
+    Separator,
+    WordColumn,
+    reading_options,
+    stdout_console,
+)
+
+if TYPE_CHECKING:
+    from tagsmith.training.recipe import Recipe
+
+
+def train_command(
+    train: Annotated[list[Path], typer.Argument(help="Labelled files to learn from.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
+    dev: Annotated[
+        Path | None,
+        typer.Option(help="Labelled file that decides when to stop. [default: a tenth of TRAIN]", show_default=False),
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(help="Labelled file to score once, at the end.", show_default=False)
+    ] = None,
+    format: Format = "auto",
+    layer: Layer = None,
+    column: Column = None,
+    word_column: WordColumn = None,
+    separator: Separator = None,
+    encoding: Encoding = "utf-8",
+    preset: Annotated[str, typer.Option(help="fast, balanced or accurate.")] = "balanced",
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    recipe: Annotated[
+        Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+) -> None:
+    """Train a tagger on labelled files and write its model folder.
+
+    Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
+    """
+    chosen = _recipe(preset, recipe, changes or [])  # before Keras is imported, which takes seconds
+
+    from tagsmith.errors import TrainingError
+    from tagsmith.training.trainer import train as run
+
+    before = _state(out)
+    options = reading_options(layer, column, word_column, separator, encoding)
+    try:
+        run(
+            list(train),
+            out=out,
+            dev=dev,
+            test=test,
+            recipe=chosen,
+            vectors=vectors,
+            seed=seed,
+            format=format,
+            resume=resume,
+            **options,
+        )
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted; {_what_was_saved(out, before)}", err=True)
+        raise typer.Exit(130) from None
+    except TrainingError as error:
+        raise TrainingError(f"{error} {_what_was_saved(out, before).capitalize()}.") from error
+    print_scores(out)
+
+
+def _recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
+    """Put the recipe together: the preset, changed by the file, changed by each ``--set``."""
+    from tagsmith.training.recipe import make_recipe, read_recipe
+
+    recipe = make_recipe(preset) if path is None else read_recipe(path, preset)
+    return make_recipe(preset, {**recipe.as_dict(), **dict(map(_change, changes))}) if changes else recipe
+
+
+def _change(text: str) -> tuple[str, Any]:
+    """Read ``field=value``, the value as TOML has it; a bare word is a string."""
+    import tomllib
+
+    from tagsmith.errors import RecipeError
+
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise RecipeError(f"--set {text} is not FIELD=VALUE.", remedy="Write, for example, --set units=100.")
+    try:
+        return name.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name.strip(), value.strip()
+
+
+def _state(folder: Path) -> tuple[int, int] | None:
+    """Something that changes when a model is written to the folder."""
+    config = folder / "config.json"
+    if not config.is_file():
+        return None
+    status = config.stat()
+    return status.st_ino, status.st_mtime_ns
+
+
+def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
+    if _state(out) != before:
+        return f"the best model so far is in {out}"
+    return "no model was saved, since no epoch had ended"
+
+
+def print_scores(folder: Path) -> None:
+    """Print a table for each part that the model in ``folder`` was scored on."""
+    from tagsmith.evaluation.scores import Scores, TypeScores
+    from tagsmith.evaluation.tables import scores_table
+    from tagsmith.runtime.model_folder import read_config
+
+    console = stdout_console()
+    for part, values in read_config(folder)["scores"].items():
+        types = {label: TypeScores(**own) for label, own in values["types"].items()}
+        console.print(scores_table(Scores(**{**values, "types": types}), part))
