@@ -1,3 +1,96 @@
-"""tagsmith trains, evaluates and runs recurrent sequence taggers."""
+"""tagsmith trains, evaluates and runs recurrent sequence taggers.
+
+The names below are the public ones. Each is imported when it is first used, so that ``import tagsmith`` is quick and
+``tagsmith.load`` needs neither Keras nor any other package of training.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tagsmith.data.corpus import read_documents, read_sentences
+    from tagsmith.data.document import Document, Sentence, Span, Token
+    from tagsmith.data.schemes import Scheme
+    from tagsmith.data.tokenizer import tokenize
+    from tagsmith.errors import (
+        DataError,
+        InputError,
+        MissingExtraError,
+        ModelError,
+        RecipeError,
+        TagsmithError,
+        TrainingError,
+        VectorsError,
+    )
+    from tagsmith.evaluation.scores import score_tags
+    from tagsmith.network.rnn import create_rnn_model
+    from tagsmith.runtime.tagger import Tagger, load
+    from tagsmith.training.recipe import Recipe
+    from tagsmith.training.trainer import train
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DataError",
+    "Document",
+    "InputError",
+    "MissingExtraError",
+    "ModelError",
+    "Recipe",
+    "RecipeError",
+    "Scheme",
+    "Sentence",
+    "Span",
+    "Tagger",
+    "TagsmithError",
+    "Token",
+    "TrainingError",
+    "VectorsError",
+    "__version__",
+    "create_rnn_model",
+    "load",
+    "read_documents",
+    "read_sentences",
+    "score_tags",
+    "tokenize",
+    "train",
+]
+
+# Module → the public names it defines.
+_HOMES = {
+    "tagsmith.data.corpus": ("read_documents", "read_sentences"),
+    "tagsmith.data.document": ("Document", "Sentence", "Span", "Token"),
+    "tagsmith.data.schemes": ("Scheme",),
+    "tagsmith.data.tokenizer": ("tokenize",),
+    "tagsmith.errors": (
+        "DataError",
+        "InputError",
+        "MissingExtraError",
+        "ModelError",
+        "RecipeError",
+        "TagsmithError",
+        "TrainingError",
+        "VectorsError",
+    ),
+    "tagsmith.evaluation.scores": ("score_tags",),
+    "tagsmith.network.rnn": ("create_rnn_model",),
+    "tagsmith.runtime.tagger": ("Tagger", "load"),
+    "tagsmith.training.recipe": ("Recipe",),
+    "tagsmith.training.trainer": ("train",),
+}
+_MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value  # the next use is an ordinary one
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

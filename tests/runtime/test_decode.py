@@ -113,6 +113,18 @@ def test_viterbi_never_leaves_the_scheme(scheme, size):
         assert is_legal([tags[row] for row in paths[:length, b]], scheme)
 
 
+@pytest.mark.parametrize(("batch", "size"), [(1, 5), (3, 1), (1, 1), (3, 5)])
+def test_decoding_leaves_the_emissions_as_they_are(batch, size):
+    emissions = np.random.default_rng(0).standard_normal((4, batch, size)).astype(np.float32)
+    before = emissions.copy()
+    free = Transitions(np.ones(size, bool), np.ones((size, size), bool), np.ones(size, bool))
+    lengths = np.array([4, 2, 1][:batch])
+    chain = constrained_chain(free, {"crf/start": np.ones(size), "crf/between": np.ones((size, size)), "crf/end": np.ones(size)})
+    viterbi(emissions, lengths, chain)
+    posterior(emissions, lengths, chain)
+    np.testing.assert_array_equal(emissions, before)
+
+
 def test_a_barred_transition_stays_barred_whatever_was_learned():
     allowed = Transitions(np.array([True, False]), np.array([[True, False], [True, True]]), np.array([True, True]))
     weights = {"crf/start": np.float32([0, 9]), "crf/between": np.full((2, 2), 9, np.float32), "crf/end": np.zeros(2)}

@@ -17,8 +17,12 @@ SHOWN = 5  # examples of what was repaired or reported
 
 
 def convert_command(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A labelled file; '-': standard input.", show_default=False)],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; '-': standard output.", show_default=False)],
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A labelled file; '-': standard input.", show_default=False)
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The file to write; '-': standard output.", show_default=False)
+    ],
     source_format: Annotated[
         str, typer.Option("--from", help="conll, conllu, csv or jsonl; auto goes by ending and content.")
     ] = "auto",
@@ -36,7 +40,10 @@ def convert_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Convert a labelled file to another format, another scheme, or both. OUT appears whole or not at all."""
+    """Convert a labelled file to another format or scheme.
+
+    OUT appears whole or not at all. What was converted, repaired or is doubtful is told on standard error.
+    """
     from tagsmith.data.convert import convert
 
     conversion = convert(
@@ -69,9 +76,8 @@ def _summary(conversion: Conversion) -> list[str]:
     if conversion.scheme is not conversion.source_scheme:
         scheme += f" → {conversion.scheme.value}"
     labels = "no labels" if conversion.layer is None else f"layer {conversion.layer}, {scheme}"
-    lines = [
-        f"{conversion.documents:,} documents, {conversion.sentences:,} sentences, {conversion.tokens:,} tokens; {labels}"
-    ]
+    counts = f"{conversion.documents:,} documents, {conversion.sentences:,} sentences, {conversion.tokens:,} tokens"
+    lines = [f"{counts}; {labels}"]
     for what, items in (("tags repaired", conversion.repairs), ("problems", conversion.problems)):
         if items:
             lines.append(f"{len(items):,} {what}:")

@@ -33,11 +33,16 @@ class CountedAs(StrEnum):
 
 
 def evaluate_command(
-    model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
-    data: Annotated[Path, typer.Argument(help="A labelled file.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labelled file.", show_default=False)],
     json_file: Annotated[
         Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the scores as JSON; '-': to standard output, without the table.", show_default=False),
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write the scores as JSON; '-': to standard output, without the table.",
+            show_default=False,
+        ),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write an HTML page of the scores.", show_default=False)

@@ -51,10 +51,10 @@ _CONVERT_FIRST = (".conllu", ".csv")
 
 
 def tag_command(
-    model: Annotated[Path, typer.Argument(help="A model folder.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)],
     inputs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[INPUT]...", help="Files to tag. '-' or nothing: standard input.", show_default=False),
+        typer.Argument(metavar="INPUT...", help="Files to tag. '-' or nothing: standard input.", show_default=False),
     ] = None,
     input_format: Annotated[
         InputFormat,
@@ -65,10 +65,18 @@ def tag_command(
     ] = InputFormat.AUTO,
     output_format: Annotated[
         OutputFormat,
-        typer.Option(help="conll: a token and its tag a line; jsonl: texts with spans. auto: jsonl for jsonl and for OUT.jsonl."),
+        typer.Option(
+            help="conll: a token and its tag a line; jsonl: texts with spans. auto: jsonl for jsonl and for OUT.jsonl."
+        ),
     ] = OutputFormat.AUTO,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write; it appears when all is done. '-': standard output.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The file to write; it appears when all is done. '-': standard output.",
+        ),
     ] = Path("-"),
     column: Column = None,
     word_column: WordColumn = None,
@@ -103,7 +111,7 @@ def _input_format(source: Path, wanted: InputFormat) -> InputFormat:
 
         raise DataError(
             f"A {suffix} file cannot be tagged as it is.",
-            remedy=f"Convert it first (tagsmith convert {source} {source.stem}.conll), or name its format with --input-format.",
+            remedy=f"Convert it first: tagsmith convert {source} {source.stem}.conll",
             path=source,
         )
     return _INPUT_BY_SUFFIX.get(suffix, InputFormat.TEXT)

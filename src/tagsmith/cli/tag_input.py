@@ -2,8 +2,8 @@
 
 ====== ======================================================================================================
 text   Paragraphs, which end at blank lines. A long one is handed on in parts, cut where a sentence ends, so that
-       every sentence is found as if the whole text had been read. Only a sentence of more than ``SENTENCE_LIMIT``
-       characters is cut inside, between words.
+       every sentence is found as if the whole text had been read. Only where no sentence ends for ``LONGEST``
+       tokens is one cut, between words.
 tokens A sentence a line; its tokens stand between spaces.
 conll  Sentences, or documents where ``-DOCSTART-`` lines mark them; with all their columns.
 jsonl  Objects with a ``text`` or with ``tokens``, a list of words; with all their other keys.
@@ -28,7 +28,7 @@ from tagsmith.data.tokenizer import words_and_starts
 from tagsmith.errors import DataError
 
 PART = 1 << 16  # characters of a long paragraph that are handed on together
-SENTENCE_LIMIT = 1 << 18
+LONGEST = 1 << 13  # tokens; far more than a sentence has, and few enough to be tagged in little memory
 _TOKEN = re.compile(r"[^ \t\r\n]+")
 
 Found = tuple[list[str], list[int]]
@@ -80,9 +80,9 @@ def text_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator
         size += len(piece)
         if size >= enough:
             text = "".join(parts)
-            cut, found = _cut(text)
+            cut, before = _cut(text, words_and_starts(text))
             if cut:
-                yield _document(text[:cut], found, begin, extra)
+                yield _document(text[:cut], before, begin, extra)
             begin += cut
             parts, size = [text[cut:]], size - cut
             enough = max(PART, 2 * size)  # what is left is read again, so let it double before
@@ -91,14 +91,13 @@ def text_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator
 
 def _paragraph(text: str, begin: int, extra: dict[str, Any]) -> Iterator[Document]:
     """Make a document of a paragraph, unless there is none; one without any sentence end may be cut."""
-    while len(text) > SENTENCE_LIMIT:
-        cut, found = _cut(text)
+    while text and not text.isspace():
+        found = words_and_starts(text)
+        cut, before = _cut(text, found) if len(found) == 1 else (0, [])
+        yield _document(text[: cut or None], before or found, begin, extra)
         if not cut:
             break
-        yield _document(text[:cut], found, begin, extra)
         begin, text = begin + cut, text[cut:]
-    if text and not text.isspace():
-        yield _document(text, words_and_starts(text), begin, extra)
 
 
 def _document(text: str, found: Iterable[Found], begin: int, extra: dict[str, Any]) -> Document:
@@ -106,20 +105,19 @@ def _document(text: str, found: Iterable[Found], begin: int, extra: dict[str, An
     return Document(text.rstrip(), sentences, (), {"record": {**extra, "offset": begin}})
 
 
-def _cut(text: str) -> tuple[int, list[Found]]:
+def _cut(text: str, found: list[Found]) -> tuple[int, list[Found]]:
     """Find where to cut a text whose end may be in the middle of a sentence: 0 if nowhere yet.
 
     Returns the sentences before the cut too. The last sentence found may go on, and is left for the next time.
     """
-    found = words_and_starts(text)
     if len(found) > 1:
         return found[-1][1][0], found[:-1]
-    if not found or len(text) < SENTENCE_LIMIT:
+    if not found or len(found[0][0]) <= LONGEST:
         return 0, []
     words, starts = found[0]
     # Between words if there are any: what stands between spaces may have to be taken apart as a whole.
-    last = next((i for i in range(len(starts) - 1, 0, -1) if text[starts[i] - 1].isspace()), len(starts) - 1)
-    return (starts[last], [(words[:last], starts[:last])]) if last else (0, [])
+    last = next((i for i in range(LONGEST, 0, -1) if text[starts[i] - 1].isspace()), LONGEST)
+    return starts[last], [(words[:last], starts[:last])]
 
 
 # ----------------------------------------------------------------------------------------- tokens and records
@@ -141,7 +139,7 @@ def json_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator
         if not isinstance(record, dict):
             raise DataError("This is not a JSON object.", remedy='Give {"text": "…"}.', path=name, line=line)
         text, words = record.get("text"), record.get("tokens")
-        meta = {"record": {**record, **extra}}
+        meta = {"record": {**extra, **record}}
         if isinstance(text, str):
             found = words_and_starts(text)
             yield Document(text, tuple(Sentence(tuple(w), tuple(s), {}, line) for w, s in found), (), meta)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    train: Annotated[list[Path], typer.Argument(help="Labelled files to learn from.", show_default=False)],
+    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     dev: Annotated[
         Path | None,
@@ -47,12 +47,12 @@ def train_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    recipe: Annotated[
-        Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)
-    ] = None,
+    recipe: Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)] = None,
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False),
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:

@@ -26,8 +26,8 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { padding: .35rem .6rem; border-bottom: 1px solid var(--line); text-align: right; }
 th:first-child, td:first-child { text-align: left; overflow-wrap: anywhere; }
 td.f1 { width: 30%; }
-.bar { display: inline-block; width: 60%; height: .7rem; background: var(--line); border-radius: .35rem; overflow: hidden; }
-.bar i { display: block; height: 100%; background: var(--bar); }
+.bar { display: inline-block; width: 60%; height: .7rem; border-radius: .35rem; background: var(--line); }
+.bar i { display: block; height: 100%; border-radius: inherit; background: var(--bar); }
 tr.all { font-weight: 600; }
 .table { overflow-x: auto; }
 h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
@@ -42,7 +42,9 @@ $figures
 </div>
 <div class="table">
 <table>
-<thead><tr><th>label</th><th>precision</th><th>recall</th><th>F1</th><th>in the data</th><th>found</th><th>correct</th></tr></thead>
+<thead>
+<tr><th>label</th><th>precision</th><th>recall</th><th>F1</th><th>in the data</th><th>found</th><th>correct</th></tr>
+</thead>
 <tbody>
 $rows
 </tbody>
@@ -103,7 +105,7 @@ def _per_cent(fraction: float) -> str:
     return f"{100 * fraction:.2f}"
 
 
-def _row(name: str, rates: tuple[float, float, float], counts: tuple[int, int, int] | None, kind: str = "") -> str:
+def _row(name: str, rates: tuple[float, float, float], counts: tuple[int, int, int] | None, kind: str = "label") -> str:
     precision, recall, f1 = rates
     bar = f'<span class="bar"><i style="width: {100 * f1:.1f}%"></i></span>'
     cells = [
@@ -114,4 +116,4 @@ def _row(name: str, rates: tuple[float, float, float], counts: tuple[int, int, i
         *(f"<td>{count:,}</td>" for count in counts or ()),
         *(["<td></td>"] * 3 if counts is None else []),
     ]
-    return f"<tr{f' class="{kind}"' if kind else ''}>{''.join(cells)}</tr>"
+    return f'<tr class="{kind}">{"".join(cells)}</tr>'

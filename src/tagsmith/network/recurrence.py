@@ -21,30 +21,29 @@ from tagsmith.network.initial import glorot, orthogonal, variable
 ops = keras.ops
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
-# A step takes the projected input (B, gates·H), the state, the recurrent kernel and the recurrent bias.
-Step = Callable[[Any, tuple[Any, ...], Any, Any], tuple[Any, ...]]
+# A step takes the projected input z (B, gates·H), the state, and the recurrent product hU (+ b) of the same shape as z.
+Step = Callable[[Any, tuple[Any, ...], Any], tuple[Any, ...]]
 
 
-def rnn_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+def rnn_step(z: Any, state: tuple[Any, ...], product: Any) -> tuple[Any, ...]:
     """h' = tanh(z + h U)."""
-    del bias
-    return (ops.tanh(z + ops.matmul(state[0], kernel)),)
+    del state
+    return (ops.tanh(z + product),)
 
 
-def lstm_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+def lstm_step(z: Any, state: tuple[Any, ...], product: Any) -> tuple[Any, ...]:
     """c' = f c + i g;  h' = o tanh(c')."""
-    del bias
-    hidden, cell = state
-    entry, forget, candidate, output = ops.split(z + ops.matmul(hidden, kernel), 4, axis=-1)
+    _, cell = state
+    entry, forget, candidate, output = ops.split(z + product, 4, axis=-1)
     cell = ops.sigmoid(forget) * cell + ops.sigmoid(entry) * ops.tanh(candidate)
     return ops.sigmoid(output) * ops.tanh(cell), cell
 
 
-def gru_step(z: Any, state: tuple[Any, ...], kernel: Any, bias: Any) -> tuple[Any, ...]:
+def gru_step(z: Any, state: tuple[Any, ...], product: Any) -> tuple[Any, ...]:
     """h' = u h + (1 - u) tanh(z_c + r (h U_c + b_c))."""
     (hidden,) = state
     update, reset, candidate = ops.split(z, 3, axis=-1)
-    update_h, reset_h, candidate_h = ops.split(ops.matmul(hidden, kernel) + bias, 3, axis=-1)
+    update_h, reset_h, candidate_h = ops.split(product, 3, axis=-1)
     update, reset = ops.sigmoid(update + update_h), ops.sigmoid(reset + reset_h)
     candidate = ops.tanh(candidate + reset * candidate_h)
     return (update * hidden + (1.0 - update) * candidate,)
@@ -133,11 +132,12 @@ class Recurrent:
 
         def advance(state: tuple[Any, ...], now: tuple[Any, Any]) -> tuple[tuple[Any, ...], Any]:
             z, here = now
-            if kept is not None:
-                state = (state[0] * kept, *state[1:])
+            # Dropout thins what enters the product only: a GRU also hands its state on as it is.
+            product = ops.matmul(state[0] if kept is None else state[0] * kept, kernel)
+            product = product if bias is None else product + bias
             # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and
             # zeroing it lets the sentence start from a zero state.
-            state = tuple(part * here for part in step(z, state, kernel, bias))
+            state = tuple(part * here for part in step(z, state, product))
             return state, state  # Keras on TensorFlow wants outputs of the state's structure
 
         return ops.scan(advance, zeros, (projected, inside), reverse=reverse)[1][0]

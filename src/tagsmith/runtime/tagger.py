@@ -22,6 +22,7 @@ from tagsmith.data.schemes import (
     convert_tags,
     detect_scheme,
     is_legal,
+    join_tag,
     split_tag,
     tags_to_spans,
 )
@@ -113,7 +114,8 @@ class Tagger:
         sentences = [sentence for document in documents for sentence in document.sentences]
         words = [sentence.words for sentence in sentences]
         tagged, found = self._tag_with_scores(words) if spans else (self.tag(words), None)
-        done = iter([sentence.with_layer(self.model.layer, tags) for sentence, tags in zip(sentences, tagged, strict=True)])
+        layer = self.model.layer
+        done = iter([sentence.with_layer(layer, tags) for sentence, tags in zip(sentences, tagged, strict=True)])
         whole = [replace(document, sentences=tuple(islice(done, len(document.sentences)))) for document in documents]
         if found is None:
             return whole
@@ -246,9 +248,7 @@ class Tagger:
         return np.asarray(self._words.run(None, inputs)[0])
 
 
-def _located(
-    document: Document, pieces: Iterable[Sequence[tuple[int, int, str, float]]]
-) -> Iterator[Span]:
+def _located(document: Document, pieces: Iterable[Sequence[tuple[int, int, str, float]]]) -> Iterator[Span]:
     """Turn the spans of each sentence, in tokens, into spans of the document's text."""
     for sentence, spans in zip(document.sentences, pieces, strict=True):
         for first, last, label, score in spans:
@@ -281,7 +281,9 @@ def load(folder: str | Path, *, precision: Precision = "int8", threads: int | No
     model = read_model(Path(folder))
     try:
         return Tagger(model, precision=precision, threads=threads)
-    except (KeyError, IndexError) as error:
+    except ModelError:
+        raise
+    except (KeyError, IndexError, ValueError) as error:
         raise ModelError(f"the model cannot be used: {error!r}.", path=folder, remedy=REMEDY) from error
 
 
@@ -312,7 +314,7 @@ def _outer_names(tags: Sequence[str], scheme: Scheme) -> npt.NDArray[Any] | None
         return None
     names = {"O": "O"}
     for label in {split_tag(tag)[1] for tag in tags if tag != "O"}:
-        begin, inside, end = (f"{letter}-{label}" for letter in "BIE")
-        names |= zip((begin, inside, end), convert_tags([begin, inside, end], Scheme.BIOES, scheme), strict=True)
-        names[f"S-{label}"] = convert_tags([f"S-{label}"], Scheme.BIOES, scheme)[0]
+        *three, single = (join_tag(letter, label) for letter in "BIES")
+        names |= zip(three, convert_tags(three, Scheme.BIOES, scheme), strict=True)
+        names |= zip([single], convert_tags([single], Scheme.BIOES, scheme), strict=True)
     return np.array([names[tag] for tag in tags], object)

@@ -61,11 +61,17 @@ class Live(Lines):
         super().__init__(console)
         self.progress, self.steps_per_epoch = progress, steps_per_epoch
         self.task = progress.add_task("training", total=steps_per_epoch * epochs, status="compiling")
+        self.last = ""
 
     def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
         """Move the bar."""
-        status = f"epoch {epoch}  loss {loss:.4f}  {speed:,.0f} tokens/s"
+        status = f"epoch {epoch}  loss {loss:.4f}  {speed:,.0f} tokens/s{self.last}"
         self.progress.update(self.task, completed=(epoch - 1) * self.steps_per_epoch + done, status=status)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Print the epoch's numbers; the bar goes on showing its dev score."""
+        super().epoch(entry)
+        self.last = f"  dev {entry['measure']} {100 * entry['dev']:.2f}"
 
 
 def epoch_line(entry: dict[str, Any]) -> str:

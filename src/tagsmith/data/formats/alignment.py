@@ -55,9 +55,7 @@ def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place
     return sorted(used)
 
 
-def _misfit(
-    span: Span, what: str, used: tuple[int, int] | None, tokens: Sequence[Token], place: Place
-) -> None:
+def _misfit(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequence[Token], place: Place) -> None:
     """Report, or raise for, a span that cannot be used as it is."""
     nearest = None
     if tokens:
@@ -84,9 +82,7 @@ def _misfit(
     )
 
 
-def merge_cut_sentences(
-    sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]
-) -> Iterator[list[Token]]:
+def merge_cut_sentences(sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]) -> Iterator[list[Token]]:
     """Join sentences whose border lies inside a span."""
     inside = {border for span in spans for border in range(span.start + 1, span.end)}
     pending: list[Token] = []

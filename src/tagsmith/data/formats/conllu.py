@@ -72,9 +72,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     if pending:
         yield joined(pending, {})
     if empty:
-        raise DataError(
-            "The file holds no tokens.", remedy="Give one token a line, in ten columns.", path=name
-        )
+        raise DataError("The file holds no tokens.", remedy="Give one token a line, in ten columns.", path=name)
 
 
 def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
@@ -129,17 +127,14 @@ def _check_other_line(cells: Sequence[str], name: str, number: int) -> None:
 def _sentence(block: _Block, options: ReadOptions, cache: dict[str, str]) -> tuple[str, Sentence]:
     words = [cells[1] for cells in block.cells]
     layers = {
-        layer: tuple(
-            [cache.setdefault(cells[COLUMNS[layer]], cells[COLUMNS[layer]]) for cells in block.cells]
-        )
+        layer: tuple([cache.setdefault(cells[COLUMNS[layer]], cells[COLUMNS[layer]]) for cells in block.cells])
         for layer in _ALWAYS
     }
     wanted = options.layer
     if wanted is not None and wanted not in layers:
         place = COLUMNS.get(wanted, _MISC)
         layers[wanted] = tuple(
-            _misc(cells[_MISC]).get(wanted, OUTSIDE) if place == _MISC else cells[place]
-            for cells in block.cells
+            _misc(cells[_MISC]).get(wanted, OUTSIDE) if place == _MISC else cells[place] for cells in block.cells
         )
     text = next((line[len(_TEXT) :].strip() for _, line in block.extra if line.startswith(_TEXT)), "")
     starts = _find(words, text)
@@ -228,9 +223,7 @@ def _new_rows(document: Document, index: int) -> list[list[str]]:
     return rows
 
 
-def _comments(
-    document: Document, sentence: Sentence, extra: Sequence[tuple[int, str]]
-) -> list[tuple[int, str]]:
+def _comments(document: Document, sentence: Sentence, extra: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
     kept = [(position, line) for position, line in extra if line.startswith("#")]
     if any(line.startswith(_TEXT) for _, line in kept):
         return kept

@@ -68,9 +68,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
             found = True
             yield Document(" ".join(sentence.words), (sentence,))
     if not found:
-        raise DataError(
-            "The file holds no tokens.", remedy="Give one token a row below the header.", path=name
-        )
+        raise DataError("The file holds no tokens.", remedy="Give one token a row below the header.", path=name)
 
 
 def _rows(stream: Iterable[str], options: ReadOptions, name: str) -> tuple[_Row, Iterator[_Row]]:
@@ -218,9 +216,7 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
                 writer.writerow(["Sentence #", "Word", *headers])
             number += 1
             columns = [sentence.layers[layer] for layer in names]
-            writer.writerows(
-                [f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True)
-            )
+            writer.writerows([f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True))
 
 
 def _ordered(sentence: Sentence, options: WriteOptions) -> list[str]:

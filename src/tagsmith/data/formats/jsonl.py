@@ -131,9 +131,7 @@ def _not_json(error: json.JSONDecodeError, name: str, line: int) -> DataError:
 
 def _document(record: Any, place: Place) -> Document | None:
     if not isinstance(record, Mapping):
-        raise place.error(
-            "This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.'
-        )
+        raise place.error("This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.')
     if isinstance(record.get("answer", "accept"), str) and record.get("answer", "accept") != "accept":
         place.report(f"left out: the annotator's answer was {record['answer']!r}")
         return None
@@ -197,13 +195,9 @@ def _token_document(record: Mapping[str, Any], words: Any, tags: Any, place: Pla
         document = Document(text, tuple(_plain_sentence(tokens, place) for tokens in given or ()))
     elif _are_strings(words) and all(words):
         sizes = [len(words)]
-        document = document_from_sentences(
-            [sentence_from_words(words, line=place.line, meta={"record": True})]
-        )
+        document = document_from_sentences([sentence_from_words(words, line=place.line, meta={"record": True})])
     else:
-        raise place.error(
-            "The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.'
-        )
+        raise place.error("The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.')
     if not _are_strings(tags):
         if not place.options.labels_required and tags is None:
             return document
@@ -212,9 +206,7 @@ def _token_document(record: Mapping[str, Any], words: Any, tags: Any, place: Pla
             'Give "tags": a list of names, one for each token.',
         )
     if len(tags) != sum(sizes):
-        raise place.error(
-            f"There are {sum(sizes)} tokens but {len(tags)} tags.", "Give one tag for each token."
-        )
+        raise place.error(f"There are {sum(sizes)} tokens but {len(tags)} tags.", "Give one tag for each token.")
     ends = list(accumulate(sizes))
     layer = place.options.layer or DEFAULT_LAYER
     sentences = tuple(
@@ -232,15 +224,11 @@ def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list
     try:
         tokens = [Token(text[item["start"] : item["end"]], item["start"], item["end"]) for item in given]
     except (KeyError, TypeError) as error:
-        raise place.error(
-            "A token has no start and end.", "Leave out tokens to have the text tokenised."
-        ) from error
+        raise place.error("A token has no start and end.", "Leave out tokens to have the text tokenised.") from error
     tokens = [token for token in tokens if token.text and not token.text.isspace()]
     for left, right in pairwise(tokens):
         if right.start < left.end:
-            raise place.error(
-                f"The tokens {left.text!r} and {right.text!r} overlap.", "Leave out the tokens."
-            )
+            raise place.error(f"The tokens {left.text!r} and {right.text!r} overlap.", "Leave out the tokens.")
     from tagsmith.data.tokenizer import split_sentences  # loads the regex library
 
     bounds = record.get("sentences") or split_sentences(text)
@@ -282,13 +270,7 @@ def _span_fields(item: Any) -> tuple[int, int, str, str]:
         quote = ""
     if isinstance(label, list):
         label = label[0]
-    if (
-        not isinstance(label, str)
-        or not label
-        or isinstance(start, bool)
-        or int(start) != start
-        or int(end) != end
-    ):
+    if not isinstance(label, str) or not label or isinstance(start, bool) or int(start) != start or int(end) != end:
         raise ValueError(item)
     return int(start), int(end), label, quote
 
@@ -299,9 +281,7 @@ def _requoted(start: int, end: int, quote: str, text: str, place: Place) -> tupl
     first, last = bisect_left(units, start), bisect_left(units, end)
     if text[first:last] == quote:
         return first, last
-    place.report(
-        f"the span {start}–{end} holds {text[start:end]!r}, not {quote!r} as it says; its numbers are used"
-    )
+    place.report(f"the span {start}–{end} holds {text[start:end]!r}, not {quote!r} as it says; its numbers are used")
     return start, end
 
 
@@ -358,16 +338,12 @@ def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
         record["spans"] = [_written_span(span, document.text) for span in spans]
     record["tokens"] = [
         {"text": token.text, "start": token.start, "end": token.end, "id": number}
-        for number, token in enumerate(
-            chain.from_iterable(sentence.tokens for sentence in document.sentences)
-        )
+        for number, token in enumerate(chain.from_iterable(sentence.tokens for sentence in document.sentences))
     ]
     if options.scheme is Scheme.PLAIN and layer is not None:
         record["tags"] = [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
     record["sentences"] = [[sentence.start, sentence.end] for sentence in document.sentences]
-    return record | {
-        key: value for key, value in document.meta.get("record", {}).items() if key not in record
-    }
+    return record | {key: value for key, value in document.meta.get("record", {}).items() if key not in record}
 
 
 def _layer_spans(document: Document, layer: str | None, scheme: Scheme) -> Iterator[Span]:

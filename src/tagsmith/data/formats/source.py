@@ -140,9 +140,7 @@ def token_line(sentence: Sentence, index: int) -> int:
 
 def shifted(sentence: Sentence, offset: int) -> Sentence:
     """Return the sentence with its tokens ``offset`` characters further on."""
-    return (
-        replace(sentence, starts=tuple([start + offset for start in sentence.starts])) if offset else sentence
-    )
+    return replace(sentence, starts=tuple([start + offset for start in sentence.starts])) if offset else sentence
 
 
 def joined(texts_and_sentences: Iterable[tuple[str, Sentence]], meta: Mapping[str, Any]) -> Document:

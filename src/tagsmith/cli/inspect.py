@@ -1,0 +1,241 @@
+"""``tagsmith inspect``: what a labelled file or a model folder holds, and what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tagsmith.cli.options import (
+    Column,
+    Encoding,
+    Format,
+    Layer,
+    Separator,
+    WordColumn,
+    reading_options,
+    stdout_console,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tagsmith.data.document import Sentence
+    from tagsmith.data.formats.options import ReadKeywords
+
+SHOWN = 5  # examples of each kind of problem
+MOST_LABELS = 30  # rows of the table of labels
+
+
+def inspect_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Labelled files, or model folders. Sentences of later files that the first holds too are counted.",
+            show_default=False,
+        ),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
+    format: Format = "auto",
+    layer: Layer = None,
+    column: Column = None,
+    word_column: WordColumn = None,
+    separator: Separator = None,
+    encoding: Encoding = "utf-8",
+) -> None:
+    """Show what a corpus or a model holds.
+
+    Counts, labels, scheme, and problems with examples of each.
+    """
+    reports: list[dict[str, Any]] = []
+    first: Sequence[Sentence] | None = None
+    for path in paths:
+        if path.is_dir():
+            reports.append(_model_report(path))
+            continue
+        options = reading_options(layer, column, word_column, separator, encoding)
+        report, sentences = _corpus_report(path, format, options, first)
+        first = sentences if first is None else first
+        reports.append(report)
+    if as_json:
+        typer.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
+        return
+    console = stdout_console()
+    for report in reports:
+        _show(report, console)
+
+
+# --------------------------------------------------------------------------------------------------- corpora
+
+
+def _corpus_report(
+    path: Path, format: str, options: ReadKeywords, first: Sequence[Sentence] | None
+) -> tuple[dict[str, Any], Sequence[Sentence]]:
+    from tagsmith.data.corpus import read_sentences
+    from tagsmith.data.formats import AUTO, detect_format
+    from tagsmith.data.statistics import shared_sentences, statistics
+
+    if format == AUTO:
+        format = detect_format(path, options.get("encoding", "utf-8"))
+    problems = options.setdefault("problems", [])
+    sentences = read_sentences(path, format=format, **options)
+    layer = next(iter(sentences[0].layers)) if sentences else ""
+    counted = statistics(sentences, layer, path=str(path))
+    report = {
+        "path": str(path),
+        "kind": "corpus",
+        "format": format,
+        "layer": layer,
+        "scheme": counted.scheme.value,
+        "sentences": counted.sentences,
+        "tokens": counted.tokens,
+        "vocabulary": counted.vocabulary,
+        "longest": {"tokens": counted.longest, "line": counted.longest_line},
+        "unlabelled_sentences": counted.unlabelled_sentences,
+        "duplicates": counted.duplicates,
+        "labels": dict(counted.labels),
+        "tags": dict(counted.tags),
+        "repairs": [str(repair) for repair in counted.repairs],
+        "problems": [str(problem) for problem in problems],
+    }
+    if first is not None:
+        report["shared_with_first"] = shared_sentences(first, sentences)
+    return report, sentences
+
+
+# ---------------------------------------------------------------------------------------------------- models
+
+
+def _model_report(folder: Path) -> dict[str, Any]:
+    """Describe a model folder; every file of it is verified."""
+    from tagsmith.runtime.model_folder import read_config, read_model
+    from tagsmith.runtime.tagger import Tagger
+
+    model = read_model(folder)
+    config = read_config(folder)
+    return {
+        "path": str(folder),
+        "kind": "model",
+        "format_version": config["format_version"],
+        "layer": model.layer,
+        "scheme": model.scheme.value,
+        "labels": list(Tagger(model).labels),
+        "words": len(model.vocabulary.words),
+        "pretrained_words": len(model.vocabulary.pretrained),
+        "characters": len(model.vocabulary.characters),
+        "parameters": sum(int(array.size) for name, array in model.weights.items() if name != "word/pretrained"),
+        "architecture": model.architecture.as_dict(),
+        "recipe": dict(model.recipe),
+        "scores": dict(model.scores),
+        "files": {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()},
+    }
+
+
+# --------------------------------------------------------------------------------------------------- showing
+
+
+def _show(report: Mapping[str, Any], console: Console) -> None:
+    from rich.text import Text
+
+    console.print(Text(report["path"], style="bold"), soft_wrap=True)
+    if report["kind"] == "corpus":
+        _show_corpus(report, console)
+    else:
+        _show_model(report, console)
+
+
+def _show_corpus(report: Mapping[str, Any], console: Console) -> None:
+    longest = report["longest"]
+    _show_facts(
+        {
+            "format": report["format"],
+            "layer": report["layer"],
+            "scheme": report["scheme"],
+            "sentences": f"{report['sentences']:,}",
+            "tokens": f"{report['tokens']:,}",
+            "different words": f"{report['vocabulary']:,}",
+            "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
+            "sentences without a span": f"{report['unlabelled_sentences']:,}",
+        },
+        console,
+    )
+    _show_labels(report["labels"], console)
+    found = 0
+    for name, what in (("repairs", "illegal tags"), ("problems", "problems of reading")):
+        found += len(report[name])
+        _show_examples(report[name], what, console)
+    for count, what in (
+        (report["duplicates"], "sentences occur more than once"),
+        (report.get("shared_with_first", 0), "sentences occur in the first file too"),
+        (not report["labels"], "labels: nothing to learn from here"),
+    ):
+        if count:
+            found += 1
+            console.print(f"{0 if count is True else count:,} {what}", highlight=False)
+    if not found:
+        console.print("no problems found", highlight=False)
+
+
+def _show_labels(labels: Mapping[str, int], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("label", "share", "count", box=None, pad_edge=False)
+    table.columns[1].justify = table.columns[2].justify = "right"
+    total = sum(labels.values())
+    for label, count in list(labels.items())[:MOST_LABELS]:
+        table.add_row(Text(label), f"{100 * count / total:.1f} %", f"{count:,}")
+    console.print(table)
+    if len(labels) > MOST_LABELS:
+        console.print(f"… and {len(labels) - MOST_LABELS:,} more labels", highlight=False)
+
+
+def _show_model(report: Mapping[str, Any], console: Console) -> None:
+    scores, sizes = report["scores"], report["files"]
+    _show_facts(
+        {
+            "format version": str(report["format_version"]),
+            "layer": report["layer"],
+            "scheme": report["scheme"],
+            "labels": ", ".join(report["labels"]),
+            "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
+            "parameters": f"{report['parameters']:,}",
+            "network": _in_words(report["architecture"]),
+            **{
+                f"scores ({part})": f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
+                for part, values in scores.items()
+            },
+            "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
+        },
+        console,
+    )
+
+
+def _in_words(architecture: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in architecture.items())
+
+
+def _show_facts(facts: Mapping[str, str], console: Console) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in facts.items():
+        table.add_row(name, Text(value, overflow="fold"))
+    console.print(table)
+
+
+def _show_examples(items: Sequence[str], what: str, console: Console) -> None:
+    from rich.text import Text
+
+    if not items:
+        return
+    console.print(f"{len(items):,} {what}:", highlight=False)
+    for item in items[:SHOWN]:
+        console.print(Text(f"  {item}"), soft_wrap=True)
+    if len(items) > SHOWN:
+        console.print(f"  … and {len(items) - SHOWN:,} more; --json lists them all", highlight=False)
