@@ -123,7 +123,7 @@ def test_gradients_agree_with_finite_differences(cell):
         direction = random_direction(variable.shape, seed=len(name))
         # In float32, steps of 0.01 give two to three digits.
         slope = numeric_slope(loss, variable, direction)
-        assert abs(slope) > 0.02
+        assert np.linalg.norm(found[name]) > 0.1
         assert np.sum(found[name] * direction) == pytest.approx(slope, abs=3e-3, rel=1e-2)
 
 

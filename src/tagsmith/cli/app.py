@@ -7,6 +7,7 @@ everything else to standard error.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -74,13 +75,14 @@ def _options(
 def main() -> None:
     """Run the command line and exit with its status."""
     # Output is UTF-8 whatever the locale. Half a surrogate pair, which JSON can hold, is written as JSON's escape.
-    for stream, errors in ((sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(encoding="utf-8", errors=errors, newline="\n")
-    sys.exit(_run())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+    sys.exit(run())
 
 
-def _run() -> int:
+def run() -> int:
+    """Run the command line that ``sys.argv`` holds and return its exit status; errors become one line each."""
     try:
         status = _status()
         sys.stdout.flush()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn, reading_options
+from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn, counted, reading_options
 
 if TYPE_CHECKING:
     from tagsmith.data.convert import Conversion
@@ -76,11 +76,15 @@ def _summary(conversion: Conversion) -> list[str]:
     if conversion.scheme is not conversion.source_scheme:
         scheme += f" → {conversion.scheme.value}"
     labels = "no labels" if conversion.layer is None else f"layer {conversion.layer}, {scheme}"
-    counts = f"{conversion.documents:,} documents, {conversion.sentences:,} sentences, {conversion.tokens:,} tokens"
-    lines = [f"{counts}; {labels}"]
-    for what, items in (("tags repaired", conversion.repairs), ("problems", conversion.problems)):
+    counts = (
+        counted(conversion.documents, "document"),
+        counted(conversion.sentences, "sentence"),
+        counted(conversion.tokens, "token"),
+    )
+    lines = [f"{', '.join(counts)}; {labels}"]
+    for what, items in (("tag repair", conversion.repairs), ("problem", conversion.problems)):
         if items:
-            lines.append(f"{len(items):,} {what}:")
+            lines.append(f"{counted(len(items), what)}:")
             lines += [f"  {item}" for item in items[:SHOWN]]
             lines += [f"  … and {len(items) - SHOWN:,} more"] * (len(items) > SHOWN)
     return lines

@@ -48,6 +48,7 @@ def demo_command(
         return
     with tempfile.TemporaryDirectory(prefix="tagsmith-demo-") as folder:
         _run(Path(folder) / "model")
+    typer.echo("The model was a temporary one; keep it with: tagsmith demo --out FOLDER", err=True)
 
 
 def _run(out: Path) -> None:
@@ -70,7 +71,7 @@ def _run(out: Path) -> None:
         vectors=vectors,
         seed=0,
     )
-    print_scores(out)
+    print_scores(out, ("test",))
     console = stdout_console()
     _show_tutorial_sentence(tagger, console)
     for document in tagger.tag_texts(UNSEEN):

@@ -16,6 +16,7 @@ from tagsmith.cli.options import (
     Layer,
     Separator,
     WordColumn,
+    counted,
     reading_options,
     stdout_console,
 )
@@ -165,17 +166,19 @@ def _show_corpus(report: Mapping[str, Any], console: Console) -> None:
     )
     _show_labels(report["labels"], console)
     found = 0
-    for name, what in (("repairs", "illegal tags"), ("problems", "problems of reading")):
+    for name, what in (("repairs", "illegal tag"), ("problems", "problem of reading")):
         found += len(report[name])
         _show_examples(report[name], what, console)
-    for count, what in (
-        (report["duplicates"], "sentences occur more than once"),
-        (report.get("shared_with_first", 0), "sentences occur in the first file too"),
-        (not report["labels"], "labels: nothing to learn from here"),
+    for name, what in (
+        ("duplicates", "that had occurred before"),
+        ("shared_with_first", "that the first file holds too"),
     ):
-        if count:
+        if count := report.get(name, 0):
             found += 1
-            console.print(f"{0 if count is True else count:,} {what}", highlight=False)
+            console.print(f"{counted(count, 'sentence')} {what}", highlight=False)
+    if not report["labels"]:
+        found += 1
+        console.print("no labels: there is nothing to learn from here", highlight=False)
     if not found:
         console.print("no problems found", highlight=False)
 
@@ -234,7 +237,7 @@ def _show_examples(items: Sequence[str], what: str, console: Console) -> None:
 
     if not items:
         return
-    console.print(f"{len(items):,} {what}:", highlight=False)
+    console.print(f"{counted(len(items), what)}:", highlight=False)
     for item in items[:SHOWN]:
         console.print(Text(f"  {item}"), soft_wrap=True)
     if len(items) > SHOWN:

@@ -62,6 +62,11 @@ def reading_options(
     return options
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun: ``1 tag``, ``1,000 tags``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def stdout_console() -> Console:
     """Return a console for results, whose tables do not depend on the terminal where there is none."""
     import sys

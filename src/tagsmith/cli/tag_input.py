@@ -80,24 +80,20 @@ def text_documents(stream: TextIO, name: str, extra: dict[str, Any]) -> Iterator
         size += len(piece)
         if size >= enough:
             text = "".join(parts)
-            cut, before = _cut(text, words_and_starts(text))
-            if cut:
-                yield _document(text[:cut], before, begin, extra)
-            begin += cut
-            parts, size = [text[cut:]], size - cut
-            enough = max(PART, 2 * size)  # what is left is read again, so let it double before
+            found = _sentences(text)
+            if len(found) > 1:  # the last may go on, and is read again with what follows
+                cut = found[-1][1][0]
+                yield _document(text[:cut], found[:-1], begin, extra)
+                begin += cut
+                parts, size = [text[cut:]], size - cut
+            enough = max(PART, 2 * size)  # so that reading again takes no more than twice the time
     yield from _paragraph("".join(parts), begin, extra)
 
 
 def _paragraph(text: str, begin: int, extra: dict[str, Any]) -> Iterator[Document]:
-    """Make a document of a paragraph, unless there is none; one without any sentence end may be cut."""
-    while text and not text.isspace():
-        found = words_and_starts(text)
-        cut, before = _cut(text, found) if len(found) == 1 else (0, [])
-        yield _document(text[: cut or None], before or found, begin, extra)
-        if not cut:
-            break
-        begin, text = begin + cut, text[cut:]
+    """Make a document of a paragraph, unless there is none."""
+    if text and not text.isspace():
+        yield _document(text, _sentences(text), begin, extra)
 
 
 def _document(text: str, found: Iterable[Found], begin: int, extra: dict[str, Any]) -> Document:
@@ -105,19 +101,22 @@ def _document(text: str, found: Iterable[Found], begin: int, extra: dict[str, An
     return Document(text.rstrip(), sentences, (), {"record": {**extra, "offset": begin}})
 
 
-def _cut(text: str, found: list[Found]) -> tuple[int, list[Found]]:
-    """Find where to cut a text whose end may be in the middle of a sentence: 0 if nowhere yet.
+def _sentences(text: str) -> list[Found]:
+    """Cut a text into sentences, and those of more than ``LONGEST`` tokens into pieces."""
+    found = words_and_starts(text)
+    if all(len(words) <= LONGEST for words, _ in found):
+        return found
+    return [piece for sentence in found for piece in _pieces(text, *sentence)]
 
-    Returns the sentences before the cut too. The last sentence found may go on, and is left for the next time.
-    """
-    if len(found) > 1:
-        return found[-1][1][0], found[:-1]
-    if not found or len(found[0][0]) <= LONGEST:
-        return 0, []
-    words, starts = found[0]
-    # Between words if there are any: what stands between spaces may have to be taken apart as a whole.
-    last = next((i for i in range(LONGEST, 0, -1) if text[starts[i] - 1].isspace()), LONGEST)
-    return starts[last], [(words[:last], starts[:last])]
+
+def _pieces(text: str, words: list[str], starts: list[int]) -> Iterator[Found]:
+    first = 0
+    while len(words) - first > LONGEST:
+        # Between words if there are any: what stands between spaces may have to be taken apart as a whole.
+        last = next((i for i in range(first + LONGEST, first, -1) if text[starts[i] - 1].isspace()), first + LONGEST)
+        yield words[first:last], starts[first:last]
+        first = last
+    yield words[first:], starts[first:]
 
 
 # ----------------------------------------------------------------------------------------- tokens and records

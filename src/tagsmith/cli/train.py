@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)],
+    train: Annotated[
+        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
+    ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     dev: Annotated[
         Path | None,
@@ -126,13 +128,15 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
     return "no model was saved, since no epoch had ended"
 
 
-def print_scores(folder: Path) -> None:
-    """Print a table for each part that the model in ``folder`` was scored on."""
+def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
+    """Print a table for each of the parts that the model in ``folder`` was scored on."""
     from tagsmith.evaluation.scores import Scores, TypeScores
     from tagsmith.evaluation.tables import scores_table
     from tagsmith.runtime.model_folder import read_config
 
     console = stdout_console()
     for part, values in read_config(folder)["scores"].items():
+        if part not in parts:
+            continue
         types = {label: TypeScores(**own) for label, own in values["types"].items()}
         console.print(scores_table(Scores(**{**values, "types": types}), part))

@@ -73,7 +73,7 @@ class Dropout:
 
 def kept(noise: Any, rate: float) -> Any:
     """Turn random bytes into a dropout mask: 0 for a share ``rate``, the others so large that the mean is 1."""
-    threshold = round(256 * rate)
+    threshold = min(round(256 * rate), 255)  # something is always kept
     return ops.cast(noise >= threshold, "float32") * (256.0 / (256 - threshold))
 
 

@@ -1,0 +1,110 @@
+"""The word encoder against the plain one in NumPy, and what its tables start with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from eager import array, eagerly, gradients
+from random_model import SMALL, VOCABULARY, WORDS, random_weights
+from reference_tagger import encode_form
+from tagsmith.encoding.vectors import quantise_rows
+from tagsmith.encoding.vocabulary import UNKNOWN_WORD, UNSEEN_WORD, Forms
+from tagsmith.network.backend import keras
+from tagsmith.network.word_encoder import WordEncoder
+
+ops = keras.ops
+FORMS = VOCABULARY.encode([*WORDS, ""])  # the empty form stands for the padding of a batch's forms
+NEW = np.array([False, True, *(not VOCABULARY.has_vector(word) for word in VOCABULARY.words)])
+KINDS = ["cnn", "lstm", "gru", "none"]
+
+
+def make(architecture, pretrained=True, seed=0) -> WordEncoder:
+    matrix = np.random.default_rng(1).standard_normal((len(VOCABULARY.pretrained) + 1, architecture.word_dim))
+    matrix[0] = 0.0
+    tables = quantise_rows(matrix.astype(np.float32)) if pretrained else None
+    return WordEncoder(architecture, len(VOCABULARY.characters) + 2, NEW, tables, np.random.default_rng(seed))
+
+
+def encode(encoder: WordEncoder, forms: Forms) -> np.ndarray:
+    with eagerly():
+        return array(encoder(Forms(*map(ops.convert_to_tensor, forms))))
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+@pytest.mark.parametrize("shape_dim", [0, 3])
+@pytest.mark.parametrize(("kind", "width"), [("cnn", 1), ("cnn", 3), ("cnn", 4), ("lstm", 3), ("gru", 3), ("none", 3)])
+def test_every_form_is_encoded_as_written_plainly(kind, width, shape_dim, pretrained):
+    a = replace(SMALL, characters=kind, character_width=width, shape_dim=shape_dim)
+    encoder = make(a, pretrained)
+    weights = {n: w for n, w in random_weights(a, 5, pretrained=pretrained).items() if n.startswith("word")}
+    named = encoder.named_weights()
+    assert named.keys() == weights.keys()
+    for name, variable in named.items():
+        variable.assign(weights[name])
+    found = encode(encoder, FORMS)
+    assert found.shape == (len(FORMS.shapes), a.encoding_size)
+    expected = [encode_form(FORMS, number, weights, a) for number in range(len(found))]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_of_padding_change_nothing(kind):
+    encoder = make(replace(SMALL, characters=kind))
+    forms = VOCABULARY.encode(["york", "in", ""])
+    narrow = forms._replace(characters=forms.characters[:, :4])
+    np.testing.assert_allclose(encode(encoder, forms), encode(encoder, narrow), atol=1e-6)
+
+
+def test_a_form_is_encoded_alike_in_any_company():
+    encoder = make(SMALL)
+    order = np.random.default_rng(0).permutation(len(FORMS.shapes))
+    shuffled = Forms(*(part[order] for part in FORMS))
+    np.testing.assert_allclose(encode(encoder, shuffled), encode(encoder, FORMS)[order], atol=1e-6)
+
+
+def test_words_with_a_vector_start_with_that_vector_and_others_with_a_random_one():
+    encoder = make(SMALL)
+    trained = array(encoder.tables["trained"].value)
+    assert not trained[~NEW].any()
+    assert (np.abs(trained[NEW]).max(axis=1) > 0.1).all()
+    assert not trained[UNSEEN_WORD].any()
+    assert trained[UNKNOWN_WORD].any()
+    assert NEW[2 + VOCABULARY.words.index("york")]  # both kinds are among the words
+    assert not NEW[2 + VOCABULARY.words.index("paris")]
+
+
+def test_words_unseen_in_training_get_their_own_vectors():
+    """"London" has a vector and was not in the training set; "Qatar" has neither."""
+    encoder = make(replace(SMALL, characters="none", shape_dim=0))
+    london, paris, qatar, oman = encode(encoder, VOCABULARY.encode(["London", "Paris", "Qatar", "Oman"]))
+    tables = {name: array(table.value) for name, table in encoder.tables.items()}
+    row = VOCABULARY.pretrained.index("london") + 1
+    np.testing.assert_allclose(london, tables["pretrained"][row] * tables["scales"][row], atol=1e-6)
+    assert not np.allclose(london, paris)
+    np.testing.assert_array_equal(qatar, oman)
+    np.testing.assert_array_equal(qatar, tables["trained"][UNKNOWN_WORD])
+
+
+def test_pretrained_vectors_are_frozen():
+    encoder = make(SMALL)
+    frozen = {name for name, variable in encoder.named_weights().items() if not variable.trainable}
+    assert frozen == {"word/pretrained", "word/scales"}
+    assert make(SMALL, pretrained=False).tables.keys() == encoder.tables.keys() - {"pretrained", "scales"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_the_rows_that_a_batch_holds_are_pulled_at(kind):
+    encoder = make(replace(SMALL, characters=kind))
+    forms = VOCABULARY.encode(["the", "york", ""])
+    named = {n: v for n, v in encoder.named_weights().items() if v.trainable}
+    found = dict(zip(named, gradients(lambda: ops.sum(encoder(Forms(*map(ops.convert_to_tensor, forms))) ** 2), list(named.values())), strict=True))  # fmt: skip
+    assert all(np.isfinite(gradient).all() for gradient in found.values())
+    pulled = np.flatnonzero(found["word/trained"].any(axis=1))
+    assert set(pulled) <= set(forms.trained.tolist())
+    assert len(pulled) >= 2
+    if kind != "none":
+        used = set(forms.characters[forms.characters > 0].tolist())
+        assert set(np.flatnonzero(found["word/characters"].any(axis=1))) <= used
