@@ -72,6 +72,7 @@ def main() -> None:
         for name in arguments.corpora or found:
             for seed in arguments.seeds:
                 result = run(name, found[name], arguments.preset, seed, Path(temporary))
+                RESULTS.parent.mkdir(exist_ok=True)
                 with RESULTS.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(result) + "\n")
                 print(json.dumps(result), flush=True)

@@ -70,6 +70,7 @@ def main() -> None:
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors",
         "versions": {"python": platform.python_version(), "onnxruntime": onnxruntime.__version__},
     }
+    RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps(result["tokens_per_second"], indent=2))
 

@@ -13,9 +13,7 @@ from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
 from tagsmith.runtime.graphs import sentence_graph, word_graph
 from tagsmith.runtime.model_folder import Model
 
-SMALL = Architecture(
-    word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1
-)
+SMALL = Architecture(word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1)
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 VOCABULARY = Vocabulary(
     words=("the", "in", "john", "lives", "new", "york", ".", "paris"),

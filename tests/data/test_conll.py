@@ -221,10 +221,7 @@ word_text = st.text(st.characters(exclude_characters="\t\n\r ", exclude_categori
 
 @given(st.lists(st.lists(st.tuples(word_text, st.sampled_from(["O", "B-X"])), min_size=1), min_size=1))
 def test_whatever_is_written_is_read_back(rows):
-    made = [
-        sentence_from_words([word for word, _ in pairs], {"tags": [tag for _, tag in pairs]})
-        for pairs in rows
-    ]
+    made = [sentence_from_words([word for word, _ in pairs], {"tags": [tag for _, tag in pairs]}) for pairs in rows]
     text = written(Document("", (sentence,)) for sentence in made)
     assert sentences(text.replace("-DOCSTART-", "x")) == [
         (tuple(word.replace("-DOCSTART-", "x") for word in sentence.words), sentence.layers["tags"])

@@ -34,9 +34,7 @@ SAMPLE = (
 
 
 def read(source, **options) -> list[Document]:
-    return list(
-        conllu.read(io.StringIO(source) if isinstance(source, str) else source, ReadOptions(**options))
-    )
+    return list(conllu.read(io.StringIO(source) if isinstance(source, str) else source, ReadOptions(**options)))
 
 
 def written(documents, **options) -> str:

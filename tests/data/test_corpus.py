@@ -143,9 +143,7 @@ def test_labels_of_tags():
 
 
 def test_statistics(file):
-    sentences = read_sentences(
-        file("John B-PER\nSmith I-PER\nlives O\n\nHi O\n\nHi O\n\nb B-LOC\nc B-LOC\nI O\nx O\n")
-    )
+    sentences = read_sentences(file("John B-PER\nSmith I-PER\nlives O\n\nHi O\n\nHi O\n\nb B-LOC\nc B-LOC\nI O\nx O\n"))
     counted = statistics(sentences, "tags")
     assert (counted.sentences, counted.tokens, counted.vocabulary) == (4, 9, 8)
     assert (counted.longest, counted.longest_line) == (4, 9)

@@ -101,8 +101,6 @@ def test_faults_name_file_line_and_remedy(file, text, options, message, line):
 
 
 def test_it_comes_back():
-    text = (
-        'Sentence #,Word,pos,Tag\nSentence: 1,John,NNP,B-per\nSentence: 1,",",",",O\nSentence: 2,"""",``,O\n'
-    )
+    text = 'Sentence #,Word,pos,Tag\nSentence: 1,John,NNP,B-per\nSentence: 1,",",",",O\nSentence: 2,"""",``,O\n'
     assert written(read(text)) == text
     assert content(read(written(read(text), separator=";"))) == content(read(text))

@@ -126,9 +126,7 @@ def test_prodigys_own_tokens_are_used():
         {"text": "New York", "start": 0, "end": 8, "id": 0},
         {"text": "is", "start": 9, "end": 11, "id": 1},
     ]
-    (document,) = read(
-        {"text": "New York is", "tokens": tokens, "spans": [{"start": 0, "end": 8, "label": "X"}]}
-    )
+    (document,) = read({"text": "New York is", "tokens": tokens, "spans": [{"start": 0, "end": 8, "label": "X"}]})
     assert pairs(document.sentences[0]) == [("New York", "B-X"), ("is", "O")]
 
 
@@ -286,9 +284,7 @@ def test_spans_are_made_of_tags_where_there_are_no_others():
     ]
 
 
-@given(
-    st.text(max_size=30), st.lists(st.tuples(st.integers(-2, 32), st.integers(-2, 32), st.sampled_from("XY")))
-)
+@given(st.text(max_size=30), st.lists(st.tuples(st.integers(-2, 32), st.integers(-2, 32), st.sampled_from("XY"))))
 def test_every_span_is_labelled_or_reported(text, spans):
     problems = []
     (document,) = read({"text": text, "label": [list(span) for span in spans]}, problems=problems)

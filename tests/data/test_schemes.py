@@ -25,9 +25,7 @@ SPAN_SCHEMES = [scheme for scheme in Scheme if scheme is not Scheme.PLAIN]
 LOSSLESS = [scheme for scheme in SPAN_SCHEMES if scheme not in (Scheme.IO, Scheme.BARE)]
 PREFIXED = [scheme for scheme in SPAN_SCHEMES if scheme is not Scheme.BARE]
 any_tags = st.lists(
-    st.sampled_from(
-        ["O", *(f"{letter}-{label}" for letter in "BIESLUM" for label in "XY"), "B", "PERSON", "T-POS"]
-    ),
+    st.sampled_from(["O", *(f"{letter}-{label}" for letter in "BIESLUM" for label in "XY"), "B", "PERSON", "T-POS"]),
     max_size=8,
 )
 
@@ -182,9 +180,7 @@ def test_repairs_say_why():
         "is not a tag of IOB2",
         "is not a tag of IOB2",
     ]
-    assert [repair.reason for repair in repair_tags(["B-X", "O"], Scheme.BIOES)[1]] == [
-        "cannot stand before O"
-    ]
+    assert [repair.reason for repair in repair_tags(["B-X", "O"], Scheme.BIOES)[1]] == ["cannot stand before O"]
     assert [repair.reason for repair in repair_tags(["I-X"], Scheme.IOE2)[1]] == ["cannot end a sentence"]
 
 

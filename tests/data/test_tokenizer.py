@@ -189,9 +189,7 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch):
     assert "x" * 1000 not in tokenizer._cache
 
 
-@pytest.mark.parametrize(
-    "unit", ["a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-"]
-)
+@pytest.mark.parametrize("unit", ["a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-"])
 def test_long_runs_without_spaces_take_linear_time(unit: str):
     import time
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -36,9 +36,7 @@ def test_bucket_edges_waste_the_least_padding_of_all_edge_sets(lengths, buckets)
     assert len(edges) <= buckets
     assert edges[-1] == max(lengths)
     distinct = set(lengths)
-    possible = [
-        {*chosen, max(distinct)} for size in range(buckets) for chosen in combinations(sorted(distinct), size)
-    ]
+    possible = [{*chosen, max(distinct)} for size in range(buckets) for chosen in combinations(sorted(distinct), size)]
     assert padded(lengths, edges) == min(padded(lengths, some) for some in possible)
 
 
@@ -169,6 +167,6 @@ def test_length_batches_cover_all_sentences_within_the_budget(lengths, budget, m
         assert 1 <= len(batch) <= most
         assert len(batch) == 1 or len(batch) * own[0] <= budget
     # No batch could have taken the next sentence too.
-    for batch, following in zip(batches, batches[1:], strict=False):
+    for batch, following in pairwise(batches):
         assert len(batch) == most or (len(batch) + 1) * max(1, lengths[batch[0]]) > budget
         assert lengths[batch[-1]] >= lengths[following[0]]

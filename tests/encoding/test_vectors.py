@@ -97,9 +97,7 @@ def test_files_larger_than_a_block(layout: str, tmp_path: Path, monkeypatch: pyt
     words = tuple(f"word{i}" for i in range(3000))
     path = tmp_path / "v"
     if layout == "text":
-        lines = (
-            f"{word} {' '.join(map(str, row.tolist()))}\n" for word, row in zip(words, matrix, strict=True)
-        )
+        lines = (f"{word} {' '.join(map(str, row.tolist()))}\n" for word, row in zip(words, matrix, strict=True))
         path.write_text("".join(lines))
     else:
         rows = (word.encode() + b" " + row.tobytes() for word, row in zip(words, matrix, strict=True))

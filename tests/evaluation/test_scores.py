@@ -13,8 +13,7 @@ from tagsmith.evaluation.scores import Scores, conlleval_report, score_plain, sc
 def per_cent(*numbers: float) -> str:
     names = ("accuracy", "precision", "recall", "FB1")[-len(numbers) :]
     return "; ".join(
-        f"{name}: {number:6.2f}{'%' if name != 'FB1' else ''}"
-        for name, number in zip(names, numbers, strict=True)
+        f"{name}: {number:6.2f}{'%' if name != 'FB1' else ''}" for name, number in zip(names, numbers, strict=True)
     )
 
 
@@ -178,9 +177,7 @@ def test_illegal_bioes_tags_count_the_spans_that_the_schemes_module_reads(pair):
 def strict_spans(tags: list[str], scheme: Scheme) -> set[tuple[int, int, str]]:
     """Every stretch whose tags are exactly those that the scheme gives to one span there, maximal."""
     found = set()
-    begin = {Scheme.IOB2: "B", Scheme.BIOES: "B", Scheme.BILOU: "B", Scheme.BMES: "B", Scheme.IOE2: "I"}[
-        scheme
-    ]
+    begin = {Scheme.IOB2: "B", Scheme.BIOES: "B", Scheme.BILOU: "B", Scheme.BMES: "B", Scheme.IOE2: "I"}[scheme]
     inside = "M" if scheme is Scheme.BMES else "I"
     last = {Scheme.IOB2: "I", Scheme.BILOU: "L"}.get(scheme, "E")
     only = {Scheme.IOB2: "B", Scheme.IOE2: "E", Scheme.BILOU: "U"}.get(scheme, "S")

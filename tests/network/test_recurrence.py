@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from eager import BACKEND, array, eagerly, gradients, numeric_slope, random_direction
+from keras_calls import BACKEND, array, compiled, gradients, numeric_slope, random_direction
 from random_model import SMALL
 from reference_cells import GATES, STEPS, run_cell
 from tagsmith.network.backend import keras
@@ -38,8 +38,7 @@ def weights_of(layer: Recurrent, direction: str) -> list[np.ndarray]:
 
 
 def outputs_of(layer: Recurrent, inputs=INPUTS, lengths=LENGTHS, kept=None) -> np.ndarray:
-    with eagerly():
-        return array(layer(ops.convert_to_tensor(inputs), ops.convert_to_tensor(lengths), kept))
+    return array(compiled(lambda inputs, lengths: layer(inputs, lengths, kept))(inputs, lengths))
 
 
 @pytest.mark.parametrize("directions", [BOTH, ("forward",)], ids=len)
@@ -63,8 +62,7 @@ def test_the_layer_agrees_with_keras_in_both_directions_with_a_mask(cell):
     inputs, lengths, inside = INPUTS[:3], LENGTHS[:3], INSIDE[:3]
     theirs.build(inputs.shape)
     theirs.set_weights([array for way in BOTH for array in weights_of(layer, way)])
-    with eagerly():
-        expected = array(theirs(inputs, mask=ops.convert_to_tensor(inside)))
+    expected = array(compiled(lambda inputs, mask: theirs(inputs, mask=mask))(inputs, inside))
     np.testing.assert_allclose(outputs_of(layer, inputs, lengths)[inside], expected[inside], atol=1e-5)
 
 
@@ -72,11 +70,21 @@ def test_the_layer_agrees_with_keras_in_both_directions_with_a_mask(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_layer_agrees_with_its_exported_graph(cell, both):
     a = replace(
-        SMALL, word_dim=ENTERING, characters="none", shape_dim=0, cell=cell, units=UNITS, bidirectional=both, head="softmax"
+        SMALL,
+        word_dim=ENTERING,
+        characters="none",
+        shape_dim=0,
+        cell=cell,
+        units=UNITS,
+        bidirectional=both,
+        head="softmax",
     )
     layer = random_layer(cell, a.directions)
     weights = {name: array(variable.value) for name, variable in layer.named_weights("sentence/0").items()}
-    weights |= {"output/kernel": np.eye(a.state_size, dtype=np.float32), "output/bias": np.zeros(a.state_size, np.float32)}
+    weights |= {
+        "output/kernel": np.eye(a.state_size, dtype=np.float32),
+        "output/bias": np.zeros(a.state_size, np.float32),
+    }
     session = onnxruntime.InferenceSession(sentence_graph(weights, a), providers=["CPUExecutionProvider"])
     found = session.run(None, {"encodings": INPUTS.transpose(1, 0, 2), "lengths": LENGTHS})[0]
     np.testing.assert_allclose(outputs_of(layer)[INSIDE], found.transpose(1, 0, 2)[INSIDE], atol=1e-5)
@@ -112,17 +120,18 @@ def test_gradients_agree_with_finite_differences(cell):
     layer = random_layer(cell)
     scale = np.random.default_rng(3).standard_normal((len(LENGTHS), TIME, 2 * UNITS)).astype(np.float32)
     scale *= INSIDE[:, :, None]
-    named = layer.named_weights("layer")
     inputs = keras.Variable(INPUTS)
+    named = {**layer.named_weights("layer"), "inputs": inputs}
 
     def loss():
         return ops.sum(layer(ops.convert_to_tensor(inputs), ops.convert_to_tensor(LENGTHS)) * scale)
 
-    found = dict(zip([*named, "inputs"], gradients(loss, [*named.values(), inputs]), strict=True))
-    for name, variable in {**named, "inputs": inputs}.items():
+    run = compiled(loss, list(named.values()))
+    found = dict(zip(named, gradients(loss, list(named.values())), strict=True))
+    for name, variable in named.items():
         direction = random_direction(variable.shape, seed=len(name))
         # In float32, steps of 0.01 give two to three digits.
-        slope = numeric_slope(loss, variable, direction)
+        slope = numeric_slope(run, variable, direction)
         assert np.linalg.norm(found[name]) > 0.1
         assert np.sum(found[name] * direction) == pytest.approx(slope, abs=3e-3, rel=1e-2)
 
@@ -155,31 +164,14 @@ def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(r
     def total(run):
         return lambda *arguments: (run(*arguments) * scale).sum()
 
-    with jax.disable_jit():
-        own = jax.value_and_grad(total(lambda p, k: lstm(p, k, inside, reverse)), (0, 1))(projected, kernel)
-        expected = jax.value_and_grad(total(plain), (0, 1))(projected, kernel)
+    own, expected = (
+        compiled(jax.value_and_grad(total(run), (0, 1)))(projected, kernel)
+        for run in (lambda p, k: lstm(p, k, inside, reverse), plain)
+    )
     np.testing.assert_allclose(own[0], expected[0], rtol=1e-5)
     for found, wanted in zip(own[1], expected[1], strict=True):
         assert np.abs(wanted).max() > 0.1
         np.testing.assert_allclose(found, wanted, atol=1e-5)
-
-
-@pytest.mark.skipif(BACKEND != "jax", reason="the LSTM's own gradient exists on JAX only")
-def test_the_own_gradient_is_the_same_when_compiled():
-    import jax
-
-    layer = random_layer("lstm")
-    variables = list(layer.named_weights("layer").values())
-
-    def loss(values):
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return ops.sum(layer(INPUTS, ops.convert_to_tensor(LENGTHS)) ** 2)
-
-    values = [variable.value for variable in variables]
-    compiled = jax.jit(jax.grad(loss))(values)
-    with eagerly():
-        for found, expected in zip(compiled, jax.grad(loss)(values), strict=True):
-            np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -114,9 +114,7 @@ def test_one_hot_inputs_give_what_rows_give(mask_padding):
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 def test_many_to_one_reads_the_last_state_of_each_direction(bidirectional):
-    model = randomised(
-        small_model(outputs="many-to-one", mask_padding=True, bidirectional=bidirectional, layers=2)
-    )
+    model = randomised(small_model(outputs="many-to-one", mask_padding=True, bidirectional=bidirectional, layers=2))
     per_step = randomised(small_model(mask_padding=True, bidirectional=bidirectional, layers=2))
     assert model.output_shape == (None, LABELS)
     *below, kernel, bias = per_step.get_weights()

@@ -58,9 +58,7 @@ def test_early_stopping_on_a_validation_set_as_in_the_tutorial():
 def test_a_saved_model_comes_back_with_weights_loss_and_metrics(tmp_path, options):
     model = randomised(small_model(**options))
     x = np.eye(VOCAB, dtype="float32")[ROWS] if options.get("inputs") == "one-hot" else ROWS
-    y = np.random.default_rng(0).integers(
-        0, LABELS, 3 if options.get("outputs") == "many-to-one" else ROWS.shape
-    )
+    y = np.random.default_rng(0).integers(0, LABELS, 3 if options.get("outputs") == "many-to-one" else ROWS.shape)
     if options.get("targets") == "one-hot":
         y = np.eye(LABELS, dtype="float32")[y]
     model.train_on_batch(x, y)  # so that the optimizer has a state to save

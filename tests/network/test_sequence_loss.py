@@ -64,9 +64,7 @@ def test_loss_and_accuracy_agree_with_a_loop(seed, shape):
 
 def test_a_wrong_answer_given_with_certainty_still_has_a_gradient():
     predicted = np.array([[[1e-20, 1.0]]], "float32")
-    assert float(SequenceCrossentropy()(np.array([[0]]), predicted)) == pytest.approx(
-        -np.log(1e-20), rel=1e-5
-    )
+    assert float(SequenceCrossentropy()(np.array([[0]]), predicted)) == pytest.approx(-np.log(1e-20), rel=1e-5)
 
 
 @pytest.mark.parametrize("targets", ["integer", "one-hot"])

@@ -57,9 +57,7 @@ def test_the_twin_has_the_models_own_variables():
     assert [id(v) for v in twin.trainable_variables] == [id(v) for v in model.trainable_variables]
 
 
-@pytest.mark.parametrize(
-    ("window", "mask_padding"), [(TIME, False), (TIME + 2, True)], ids=["equal", "longer, masked"]
-)
+@pytest.mark.parametrize(("window", "mask_padding"), [(TIME, False), (TIME + 2, True)], ids=["equal", "longer, masked"])
 def test_a_window_as_long_as_the_document_is_full_backpropagation(window, mask_padding):
     x = X.copy()
     if mask_padding:
@@ -69,12 +67,8 @@ def test_a_window_as_long_as_the_document_is_full_backpropagation(window, mask_p
         return randomised(small_model(None, mask_padding=mask_padding, optimizer=sgd()))
 
     full = weights_after(model(), lambda m: m.train_on_batch(x, Y))
-    truncated = weights_after(
-        model(), lambda m: fit_truncated(m, x, Y, window=window, shuffle=False, batch_size=4)
-    )
-    filled_up = weights_after(
-        model(), lambda m: fit_truncated(m, x, Y, window=window, shuffle=False, batch_size=6)
-    )
+    truncated = weights_after(model(), lambda m: fit_truncated(m, x, Y, window=window, shuffle=False, batch_size=4))
+    filled_up = weights_after(model(), lambda m: fit_truncated(m, x, Y, window=window, shuffle=False, batch_size=6))
     assert_same_weights(truncated, full)
     assert_same_weights(filled_up, full)
 
@@ -118,9 +112,7 @@ def test_windows_of_padding_alone_move_nothing():
     """Adam would go on by momentum; trailing padding must not change what is learnt."""
     longer_x, longer_y = np.pad(X, ((0, 0), (0, 9))), np.pad(Y, ((0, 0), (0, 9)))
     options = {"window": WINDOW, "batch_size": 4, "epochs": 2}
-    plain = weights_after(
-        randomised(small_model(None, mask_padding=True)), lambda m: fit_truncated(m, X, Y, **options)
-    )
+    plain = weights_after(randomised(small_model(None, mask_padding=True)), lambda m: fit_truncated(m, X, Y, **options))
     padded = weights_after(
         randomised(small_model(None, mask_padding=True)),
         lambda m: fit_truncated(m, longer_x, longer_y, **options),
@@ -131,9 +123,7 @@ def test_windows_of_padding_alone_move_nothing():
 def test_one_hot_inputs_and_targets_are_cut_alike():
     def trained(inputs, targets, x, y):
         model = randomised(small_model(None, inputs=inputs, targets=targets, optimizer=sgd(0.1)))
-        return weights_after(
-            model, lambda m: fit_truncated(m, x, y, window=WINDOW, batch_size=3, shuffle=False)
-        )
+        return weights_after(model, lambda m: fit_truncated(m, x, y, window=WINDOW, batch_size=3, shuffle=False))
 
     x, y = np.eye(VOCAB, dtype="float32")[X], np.eye(LABELS, dtype="float32")[Y]
     assert_same_weights(trained("rows", "integer", X, Y), trained("one-hot", "one-hot", x, y), atol=1e-5)

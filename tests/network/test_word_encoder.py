@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from eager import array, eagerly, gradients
+from keras_calls import array, compiled, gradients
 from random_model import SMALL, VOCABULARY, WORDS, random_weights
 from reference_tagger import encode_form
 from tagsmith.encoding.vectors import quantise_rows
@@ -29,8 +29,7 @@ def make(architecture, pretrained=True, seed=0) -> WordEncoder:
 
 
 def encode(encoder: WordEncoder, forms: Forms) -> np.ndarray:
-    with eagerly():
-        return array(encoder(Forms(*map(ops.convert_to_tensor, forms))))
+    return array(compiled(lambda *parts: encoder(Forms(*parts)))(*forms))
 
 
 @pytest.mark.parametrize("pretrained", [True, False])
@@ -77,7 +76,7 @@ def test_words_with_a_vector_start_with_that_vector_and_others_with_a_random_one
 
 
 def test_words_unseen_in_training_get_their_own_vectors():
-    """"London" has a vector and was not in the training set; "Qatar" has neither."""
+    """ "London" has a vector and was not in the training set; "Qatar" has neither."""
     encoder = make(replace(SMALL, characters="none", shape_dim=0))
     london, paris, qatar, oman = encode(encoder, VOCABULARY.encode(["London", "Paris", "Qatar", "Oman"]))
     tables = {name: array(table.value) for name, table in encoder.tables.items()}
@@ -100,7 +99,9 @@ def test_only_the_rows_that_a_batch_holds_are_pulled_at(kind):
     encoder = make(replace(SMALL, characters=kind))
     forms = VOCABULARY.encode(["the", "york", ""])
     named = {n: v for n, v in encoder.named_weights().items() if v.trainable}
-    found = dict(zip(named, gradients(lambda: ops.sum(encoder(Forms(*map(ops.convert_to_tensor, forms))) ** 2), list(named.values())), strict=True))  # fmt: skip
+    inputs = Forms(*map(ops.convert_to_tensor, forms))
+    values = gradients(lambda: ops.sum(encoder(inputs) ** 2), list(named.values()))
+    found = dict(zip(named, values, strict=True))
     assert all(np.isfinite(gradient).all() for gradient in found.values())
     pulled = np.flatnonzero(found["word/trained"].any(axis=1))
     assert set(pulled) <= set(forms.trained.tolist())

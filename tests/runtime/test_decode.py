@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -44,10 +44,10 @@ def legal_sequences(emissions, length, allowed, weights):
     for tags in product(range(emissions.shape[1]), repeat=length):
         if not (allowed.start[tags[0]] and allowed.end[tags[-1]]):
             continue
-        if not all(allowed.between[a, b] for a, b in zip(tags[:-1], tags[1:], strict=True)):
+        if not all(allowed.between[a, b] for a, b in pairwise(tags)):
             continue
         score = start[tags[0]] + end[tags[-1]] + sum(float(emissions[t, tag]) for t, tag in enumerate(tags))
-        found[tags] = score + sum(between[a, b] for a, b in zip(tags[:-1], tags[1:], strict=True))
+        found[tags] = score + sum(between[a, b] for a, b in pairwise(tags))
     return found
 
 
@@ -119,7 +119,9 @@ def test_decoding_leaves_the_emissions_as_they_are(batch, size):
     before = emissions.copy()
     free = Transitions(np.ones(size, bool), np.ones((size, size), bool), np.ones(size, bool))
     lengths = np.array([4, 2, 1][:batch])
-    chain = constrained_chain(free, {"crf/start": np.ones(size), "crf/between": np.ones((size, size)), "crf/end": np.ones(size)})
+    chain = constrained_chain(
+        free, {"crf/start": np.ones(size), "crf/between": np.ones((size, size)), "crf/end": np.ones(size)}
+    )
     viterbi(emissions, lengths, chain)
     posterior(emissions, lengths, chain)
     np.testing.assert_array_equal(emissions, before)
@@ -151,7 +153,11 @@ def test_a_sentence_of_ten_thousand_tokens_is_decoded_in_full():
     tags = tag_inventory(["A", "B"], Scheme.BIOES)
     chain = constrained_chain(
         allowed_transitions(tags, Scheme.BIOES),
-        {"crf/start": rng.standard_normal(9), "crf/between": rng.standard_normal((9, 9)), "crf/end": rng.standard_normal(9)},
+        {
+            "crf/start": rng.standard_normal(9),
+            "crf/between": rng.standard_normal((9, 9)),
+            "crf/end": rng.standard_normal(9),
+        },
     )
     emissions = (5 * rng.standard_normal((10_000, 1, 9))).astype(np.float32)
     lengths = np.array([10_000])

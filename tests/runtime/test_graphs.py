@@ -59,7 +59,8 @@ def test_padding_beside_a_word_changes_nothing(a):
     graph, forms = word_graph(weights, a), VOCABULARY.encode(["york", "in"])
     vectors = np.zeros((2, a.word_dim), np.float32)
     narrow, wide = (
-        run(graph, vectors=vectors, characters=forms.characters[:, :columns], shapes=forms.shapes) for columns in (4, 24)
+        run(graph, vectors=vectors, characters=forms.characters[:, :columns], shapes=forms.shapes)
+        for columns in (4, 24)
     )
     np.testing.assert_allclose(narrow, wide, atol=1e-6)
 
@@ -86,7 +87,9 @@ def test_both_graphs_of_every_configuration_agree_with_the_plain_network(a):
     found = run(sentence_graph(weights, a), encodings=encodings[words], lengths=np.int32([5, 2]))
     plain = np.float64([encode_form(forms, number, weights, a) for number in range(8)])
     for b, length in enumerate((5, 2)):
-        np.testing.assert_allclose(found[:length, b], sentence_emissions(plain[words[:length, b]], weights, a), atol=1e-4)
+        np.testing.assert_allclose(
+            found[:length, b], sentence_emissions(plain[words[:length, b]], weights, a), atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -146,7 +146,9 @@ def test_the_number_of_threads_changes_nothing(precision):
 def test_one_tagger_serves_many_threads_at_once():
     tagger = Tagger(MODEL, precision="float32", threads=2)
     tagger._table._capacity = 20  # the table is emptied all the time
-    calls = [random_sentences(15, seed=seed, words=(*WORDS, *(f"new{seed}x{n}" for n in range(20)))) for seed in range(24)]
+    calls = [
+        random_sentences(15, seed=seed, words=(*WORDS, *(f"new{seed}x{n}" for n in range(20)))) for seed in range(24)
+    ]
     alone = Tagger(MODEL, precision="float32", threads=1)
     expected = [alone.tag(call) for call in calls]
     with ThreadPoolExecutor(8) as pool:
@@ -189,7 +191,7 @@ def every_score(model, sentence) -> dict[tuple[int, ...], float]:
         tags: chain.start[tags[0]]
         + chain.end[tags[-1]]
         + sum(emissions[t, tag] for t, tag in enumerate(tags))
-        + sum(np.float64(chain.between[a, b]) for a, b in zip(tags, tags[1:], strict=False))
+        + sum(np.float64(chain.between[a, b]) for a, b in pairwise(tags))
         for tags in product(range(len(model.tags)), repeat=len(sentence))
     }
 
@@ -269,9 +271,7 @@ def test_a_spans_score_is_its_share_of_all_tag_sequences():
         inner = [model.tags[row] for row in max(scores, key=scores.__getitem__)]
         for span, found in zip(tags_to_spans(inner, Scheme.BIOES), document.spans, strict=True):
             rows = tuple(model.tags.index(tag) for tag in inner[span.start : span.end])
-            share = sum(
-                np.exp(score - top) for tags, score in scores.items() if tags[span.start : span.end] == rows
-            )
+            share = sum(np.exp(score - top) for tags, score in scores.items() if tags[span.start : span.end] == rows)
             assert found.score == pytest.approx(share / total, rel=1e-3)
             seen += 1
     assert seen >= 2

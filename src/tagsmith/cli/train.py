@@ -83,10 +83,12 @@ def train_command(
             **options,
         )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; {_what_was_saved(out, before)}", err=True)
+        going_on = "; --resume goes on" if out.with_name(f"{out.name}.training").is_dir() else ""
+        typer.echo(f"interrupted; {_what_was_saved(out, before)}{going_on}", err=True)
         raise typer.Exit(130) from None
     except TrainingError as error:
-        raise TrainingError(f"{error} {_what_was_saved(out, before).capitalize()}.") from error
+        saved = _what_was_saved(out, before)
+        raise TrainingError(f"{error} {saved[0].upper()}{saved[1:]}.") from error
     print_scores(out)
 
 

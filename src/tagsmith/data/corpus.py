@@ -63,9 +63,7 @@ class Corpus:
     problems: tuple[Problem, ...] = field(default=())
 
 
-def read_documents(
-    source: Source, *, format: str = AUTO, **options: Unpack[ReadKeywords]
-) -> Iterator[Document]:
+def read_documents(source: Source, *, format: str = AUTO, **options: Unpack[ReadKeywords]) -> Iterator[Document]:
     """Read documents from a file, one at a time.
 
     Parameters
@@ -90,9 +88,7 @@ def read_documents(
     return READERS[check_format(format)](source, chosen)
 
 
-def read_sentences(
-    sources: Sources, *, format: str = AUTO, **options: Unpack[ReadKeywords]
-) -> list[Sentence]:
+def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[ReadKeywords]) -> list[Sentence]:
     r"""Collect the sentences of one or more files, each with exactly one layer: the one chosen.
 
     Without ``layer`` it is the only one, else ``"tags"``, else ``"upos"``. Where ``labels_required`` is
@@ -111,9 +107,7 @@ def read_sentences(
     sentences: list[Sentence] = []
     for source in _each(sources):
         for document in read_documents(source, format=format, **options):
-            sentences.extend(
-                select_layer(sentence, options, source_name(source)) for sentence in document.sentences
-            )
+            sentences.extend(select_layer(sentence, options, source_name(source)) for sentence in document.sentences)
     return sentences
 
 
@@ -256,9 +250,7 @@ def _check_labels(parts: dict[str, list[tuple[str, Sentence]]], layer: str, sche
     return known
 
 
-def _unknown_label(
-    part: list[tuple[str, Sentence]], layer: str, scheme: Scheme, unknown: set[str]
-) -> DataError:
+def _unknown_label(part: list[tuple[str, Sentence]], layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
     path, line, label = next(
         (path, token_line(sentence, index), label_of(tag, scheme))
         for path, sentence in part

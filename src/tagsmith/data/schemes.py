@@ -323,9 +323,7 @@ def allowed_transitions(tags: Sequence[str], scheme: Scheme) -> Transitions:
             raise DataError(f"{tag!r} is not a tag of the scheme {scheme}.", remedy="Repair the tags first.")
     return Transitions(
         np.array([may_follow(None, tag, scheme) for tag in tags], dtype=bool),
-        np.array([[may_follow(a, b, scheme) for b in tags] for a in tags], dtype=bool).reshape(
-            len(tags), len(tags)
-        ),
+        np.array([[may_follow(a, b, scheme) for b in tags] for a in tags], dtype=bool).reshape(len(tags), len(tags)),
         np.array([may_follow(tag, None, scheme) for tag in tags], dtype=bool),
     )
 

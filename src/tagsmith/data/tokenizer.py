@@ -39,9 +39,7 @@ from tagsmith.data.document import Token
 _SPACELESS = r"[[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]&&\p{L}]\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{N}]"
 _WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_\u00ad\u200c\u200d\u05f3\u05f4]--{_SPACELESS}]"
 _FILES = "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|jsonl?|html?|xml|py|js|md|jpe?g|png|gif|svg|exe|zip|gz|mp[34]"
-_DOMAINS = (
-    "com|org|net|edu|gov|mil|info|biz|co|io|ai|dev|app|tv|xyz|eu|uk|de|fr|jp|cn|ru|nl|au|ch|br|es|se|pl"
-)
+_DOMAINS = "com|org|net|edu|gov|mil|info|biz|co|io|ai|dev|app|tv|xyz|eu|uk|de|fr|jp|cn|ru|nl|au|ch|br|es|se|pl"
 
 _TOKEN = regex.compile(
     rf"""
@@ -320,9 +318,7 @@ def _is_enumerator(words: Words) -> bool:
     return len(words[0]) <= 3 and (words[0].isdigit() or len(words[0].rstrip(".")) == 1)
 
 
-def _append_sentence(
-    words: Words, starts: Starts, pending: int, sentences: list[tuple[Words, Starts]]
-) -> None:
+def _append_sentence(words: Words, starts: Starts, pending: int, sentences: list[tuple[Words, Starts]]) -> None:
     last = words[-1]
     if pending == _DOUBTFUL and len(last) == 2 and last[-1] == "." and len(words) > 1:
         words[-1:] = [last[0], "."]  # not an initial after all: "vitamin C."

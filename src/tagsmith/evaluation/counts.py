@@ -128,9 +128,7 @@ def count_spans(
     codes = _prefix_codes(scheme, strict=strict)
     prefix_of = np.array([codes.get(prefix, _OUT if strict else _OTHER) for prefix, _ in split], np.int64)
     # In strict mode a tag that the scheme does not know is as good as O.
-    type_of = np.array(
-        [0 if strict and prefix not in codes else type_ids[label] for prefix, label in split], np.int64
-    )
+    type_of = np.array([0 if strict and prefix not in codes else type_ids[label] for prefix, label in split], np.int64)
     extended = strict or scheme in _EXTENDED
     marked = []
     for rows in tag_rows:

@@ -66,15 +66,12 @@ class Scores:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
         own = {name: getattr(self, name) for name in self.__slots__ if name != "types"}
         types = {
-            label: {name: getattr(scores, name) for name in scores.__slots__}
-            for label, scores in self.types.items()
+            label: {name: getattr(scores, name) for name in scores.__slots__} for label, scores in self.types.items()
         }
         return {**own, "types": types}
 
 
-def score_tags(
-    gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None
-) -> Scores:
+def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None) -> Scores:
     """Score predicted tags against gold tags, sentence by sentence.
 
     Parameters
@@ -148,20 +145,14 @@ def score_plain(gold: Tags, predicted: Tags) -> Scores:
     predicted_ids = numbers_of([tag for sentence in predicted for tag in sentence], ids)
     right = gold_ids[gold_ids == predicted_ids]
     size = len(ids)
-    support, found, correct = (
-        np.bincount(array, minlength=size) for array in (gold_ids, predicted_ids, right)
-    )
+    support, found, correct = (np.bincount(array, minlength=size) for array in (gold_ids, predicted_ids, right))
     types = {
-        tag: (int(support[i]), int(found[i]), int(correct[i]))
-        for i, tag in enumerate(ids)
-        if support[i] + found[i]
+        tag: (int(support[i]), int(found[i]), int(correct[i])) for i, tag in enumerate(ids) if support[i] + found[i]
     }
     return _scores_from_counts(Counts(len(gold_ids), len(right), types))
 
 
-def conlleval_report(
-    lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None
-) -> str:
+def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None) -> str:
     """Return what the CoNLL-2000 scorer prints for a file of predictions, to the character.
 
     Parameters
@@ -297,10 +288,7 @@ def _format_report(counts: Counts) -> str:
             continue
         precision, recall, f1 = _percentages(support, found, correct)
         padding = " " * (17 - len(label.encode("utf-8", "surrogateescape")))  # Perl pads by bytes
-        line = (
-            f"{padding}{label}: precision: {precision:6.2f}%; recall: {recall:6.2f}%; "
-            f"FB1: {f1:6.2f}  {found}\n"
-        )
+        line = f"{padding}{label}: precision: {precision:6.2f}%; recall: {recall:6.2f}%; FB1: {f1:6.2f}  {found}\n"
         # To Perl "" and "0" are false, so the original's test for duplicates misses them.
         report.extend([line] * (2 if label in ("", "0") and support and found else 1))
     return "".join(report)

@@ -51,9 +51,9 @@ def running_sentences(lengths: npt.NDArray[Any], steps: int) -> list[int]:
 def viterbi(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> npt.NDArray[np.int64]:
     """Return the best tag sequence of each sentence, (T, B); entries past a sentence's end are 0.
 
-    Viterbi 1967, as in Rabiner 1989, section III.B, but without back pointers: the way forward keeps only the best scores,
-    and the way back finds again which tag led to the one tag that was chosen. That saves the slow half of the work. Of
-    sequences with equal scores, the one whose last difference has the lower tag row wins.
+    Viterbi 1967, as in Rabiner 1989, section III.B, but without back pointers: the way forward keeps only the best
+    scores, and the way back finds again which tag led to the one tag that was chosen. That saves the slow half of the
+    work. Of sequences with equal scores, the one whose last difference has the lower tag row wins.
     """
     steps, batch, _ = emissions.shape
     running = running_sentences(lengths, steps)

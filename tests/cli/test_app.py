@@ -1,0 +1,54 @@
+"""The entry point: help, version, and what becomes of what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tagsmith as package
+
+
+def test_help_lists_exactly_the_commands(tagsmith):
+    done = tagsmith("--help")
+    assert done.returncode == 0
+    listed = [line.split()[0] for line in done.stdout.decode().partition("Commands:")[2].splitlines() if line.strip()]
+    assert listed == ["demo", "train", "evaluate", "score", "tag", "convert", "inspect"]
+
+
+def test_version(tagsmith):
+    assert tagsmith("--version").stdout.decode() == f"tagsmith {package.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["paint"], ["tag"], ["train", "--colour", "red"], ["score", "--delimiter"]])
+def test_bad_usage_is_status_2(tagsmith, arguments: list[str]):
+    done = tagsmith(*arguments)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"Error" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_is_one_line_and_status_1(model: Path):
+    command = [sys.executable, "-m", "tagsmith", "tag", str(model)]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, input=b"Ann left.", stdout=full, stderr=subprocess.PIPE, check=False)
+    assert (done.returncode, done.stderr) == (1, b"error: No space left on device.\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes break differently there")
+def test_a_reader_that_has_seen_enough_is_no_error(model: Path, corpus: Path):
+    command = [sys.executable, "-m", "tagsmith", "tag", str(model), *[str(corpus / "train.conll")] * 20]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+
+
+def test_an_output_that_cannot_be_written_is_an_error_before_any_work_is_lost(tagsmith, model: Path, tmp_path: Path):
+    done = tagsmith("tag", model, "-o", tmp_path / "missing" / "out.conll", stdin=b"Ann left.")
+    assert done.returncode == 2
+    assert b"No file can be written here" in done.stderr

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tagsmith.data.sample import sample_path
+
+KEYS = {"precision", "recall", "f1", "accuracy", "support", "types"}
+
+
+def test_json_on_standard_output_is_the_contract_and_nothing_else(tagsmith, model: Path, corpus: Path):
+    done = tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-")
+    assert done.returncode == 0
+    scores = json.loads(done.stdout)
+    assert set(scores) >= KEYS
+    assert all(0 <= scores[key] <= 1 for key in ("precision", "recall", "f1", "accuracy"))
+    assert scores["support"] == sum(one["support"] for one in scores["types"].values()) > 0
+    assert set(scores["types"]) <= {"DATE", "LOCATION", "ORGANIZATION", "PERSON"}
+    for one in scores["types"].values():
+        assert set(one) >= {"precision", "recall", "f1", "support"}
+
+
+def test_the_scores_in_the_model_folder_are_those_that_evaluate_finds(tagsmith, model: Path, corpus: Path):
+    done = tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-")
+    assert json.loads(done.stdout) == json.loads((model / "config.json").read_bytes())["scores"]["dev"]
+
+
+class _Page(HTMLParser):
+    """Collects the tags that are used and checks that they are nested well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.used: set[str] = set()
+        self.open: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.used.add(tag)
+        assert not {"src", "href"} & {name for name, _ in attrs}
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def test_table_json_file_and_page_agree(run_here, model: Path, corpus: Path, tmp_path: Path):
+    data = tmp_path / "<b>&'.conll"
+    data.write_bytes((corpus / "dev.conll").read_bytes())
+    numbers, report = tmp_path / "scores.json", tmp_path / "report.html"
+    status, out, err = run_here("evaluate", model, data, "--json", numbers, "--report", report)
+    assert (status, err) == (0, "")
+    scores = json.loads(numbers.read_bytes())
+    assert f"{100 * scores['f1']:.2f}" in out
+    page = _Page()
+    page.feed(report.read_text("utf-8"))
+    assert page.open == []
+    assert not page.used & {"script", "link", "img", "b>&'.conll"}
+    assert f"{100 * scores['f1']:.2f}" in page.text
+    assert str(data) in page.text  # escaped, so that it reads as it is
+    assert all(label in page.text for label in scores["types"])
+
+
+def test_a_file_in_another_scheme_gives_the_same_scores(run_here, model: Path, corpus: Path, tmp_path: Path):
+    found = []
+    run_here("convert", corpus / "dev.conll", tmp_path / "bioes.conll", "--scheme", "BIOES")
+    for data in (corpus / "dev.conll", tmp_path / "bioes.conll"):
+        status, out, _ = run_here("evaluate", model, data, "--json", "-")
+        assert status == 0
+        found.append(json.loads(out))
+    assert found[0] == found[1]
+
+
+def test_strict_and_conlleval_agree_on_well_formed_tags(run_here, model: Path, corpus: Path):
+    data = corpus / "dev.conll"
+    strict, usual = (run_here("evaluate", model, data, "--json", "-", "--mode", m)[1] for m in ("strict", "conlleval"))
+    assert json.loads(strict) == json.loads(usual)
+
+
+def test_the_column_of_the_labels_can_be_chosen(run_here, model: Path, tmp_path: Path):
+    data = tmp_path / "data.txt"
+    data.write_text("B-PERSON|x|Ann\nO|y|left\n")
+    options = ("--column", "1", "--word-column", "3", "--separator", "|")
+    status, out, _ = run_here("evaluate", model, data, "--json", "-", *options)
+    assert status == 0
+    assert json.loads(out)["types"]["PERSON"]["support"] == 1
+
+
+def test_labels_the_model_does_not_know_are_told(run_here, model: Path, tmp_path: Path):
+    data = tmp_path / "data.conll"
+    data.write_text("Ann B-PERSON\nin O\nRome B-CITY\n")
+    status, _, err = run_here("evaluate", model, data)
+    assert status == 0
+    assert err == "note: the model does not know 1 label(s) of this file: CITY\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "The file holds no tokens."),
+        (b"Ann\nleft\n", "The file has no labels"),
+        (b"Ann O\nleft O\n", "The file has no labels"),
+        (b"Ann O\nleft\n", ":2: This line has too few columns"),
+        (b"Ann O\n\nleft x O\n", ":3: This line has too many columns"),
+        (b"Ann\xff O\n", ":1: The byte 0xff"),
+    ],
+)
+def test_bad_data_is_one_clear_error_and_nothing_is_written(
+    run_here, model: Path, tmp_path: Path, content: bytes, message: str
+):
+    data = tmp_path / "data.conll"
+    data.write_bytes(content)
+    outputs = ("--json", tmp_path / "scores.json", "--report", tmp_path / "report.html")
+    status, out, err = run_here("evaluate", model, data, *outputs)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"error: {data}")
+    assert message in err
+    assert [path.name for path in tmp_path.iterdir()] == ["data.conll"]
+
+
+def test_the_sample_corpus_can_be_evaluated_too(tagsmith, model: Path):
+    done = tagsmith("evaluate", model, sample_path("test"))
+    assert done.returncode == 0
+    assert "token accuracy" in done.stdout.decode()

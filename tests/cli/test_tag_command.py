@@ -1,0 +1,177 @@
+"""Tagging through the command line: every input with every output, and what must survive the way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tagsmith as package
+
+TEXT = "John lives in New York. He moved\r\nthere last May.\r\n\r\n\tMary 🙂 didn't, said the U.N.\n"
+TOKENS = [["John", "lives", "in", "New", "York", "."], ["Mary", "left"]]
+
+
+@pytest.fixture(scope="module")
+def tagger(model: Path) -> package.Tagger:
+    return package.load(model)
+
+
+def _sentences(conll: bytes) -> list[list[tuple[str, ...]]]:
+    blocks = conll.decode().split("\n\n")
+    return [[tuple(line.split("\t")) for line in block.split("\n")] for block in blocks if block]
+
+
+def _records(out: bytes) -> list[dict]:
+    return [json.loads(line) for line in out.decode().split("\n") if line]
+
+
+def test_text_from_standard_input_to_columns(tagsmith, model: Path, tagger):
+    done = tagsmith("tag", model, stdin=TEXT.encode())
+    assert (done.returncode, done.stderr) == (0, b"")
+    rows = _sentences(done.stdout)
+    words = [sentence.words for sentence in tagger(TEXT).sentences]
+    assert [tuple(word for word, _ in sentence) for sentence in rows] == words
+    assert [[tag for _, tag in sentence] for sentence in rows] == tagger.tag(words)
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_text_to_records_whose_offsets_index_their_own_text(tagsmith, model: Path, mark: str):
+    done = tagsmith("tag", model, "--output-format", "jsonl", stdin=(mark + TEXT).encode())
+    records = _records(done.stdout)
+    assert [record["text"] for record in records] == [
+        "John lives in New York. He moved\r\nthere last May.",
+        "\tMary 🙂 didn't, said the U.N.",
+    ]
+    for record in records:
+        assert TEXT[record["offset"] :].startswith(record["text"])
+        for piece in record["tokens"] + record["spans"]:
+            assert record["text"][piece["start"] : piece["end"]] == piece["text"]
+        assert all(0 < span["score"] <= 1 for span in record["spans"])
+    assert any(record["spans"] for record in records)
+
+
+@pytest.mark.parametrize("form", ["conll", "jsonl"])
+def test_tokens_are_kept_as_they_are(tagsmith, model: Path, tagger, form: str):
+    lines = "\n".join(" ".join(words) for words in TOKENS).replace("\n", "\n\n")
+    done = tagsmith("tag", model, "--input-format", "tokens", "--output-format", form, stdin=lines.encode())
+    if form == "conll":
+        rows = [list(zip(words, tags, strict=True)) for words, tags in zip(TOKENS, tagger.tag(TOKENS), strict=True)]
+        assert _sentences(done.stdout) == rows
+    else:
+        records = _records(done.stdout)
+        assert [record["text"] for record in records] == [" ".join(TOKENS[0]), "", "Mary left"]  # a record a line
+        assert [[token["text"] for token in record["tokens"]] for record in records] == [TOKENS[0], [], TOKENS[1]]
+
+
+def test_columns_stay_and_the_prediction_is_one_more(tagsmith, model: Path, tagger, tmp_path: Path):
+    source = tmp_path / "data.conll"
+    source.write_text("# id = 1\nJohn NNP B-PERSON\nleft VBD O\n\nRome NNP B-LOCATION\n")
+    done = tagsmith("tag", model, source)
+    (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])
+    assert done.stdout.decode() == (
+        f"# id = 1\nJohn NNP B-PERSON {john}\nleft VBD O {left}\n\nRome NNP B-LOCATION {rome}\n\n"
+    )
+
+
+def test_tagging_a_labelled_file_and_scoring_it_gives_what_evaluate_gives(tagsmith, model: Path, corpus: Path):
+    tagged = tagsmith("tag", model, corpus / "dev.conll").stdout
+    report = tagsmith("score", stdin=tagged).stdout.decode()
+    scores = json.loads(tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-").stdout)
+    assert f"FB1: {100 * scores['f1']:6.2f}\n" in report
+    assert f"accuracy: {100 * scores['accuracy']:6.2f}%" in report
+
+
+def test_a_column_of_words_alone_needs_no_labels(tagsmith, model: Path, tagger):
+    done = tagsmith("tag", model, "--input-format", "conll", stdin=b"John\nleft\n\nRome\n")
+    (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])
+    assert done.stdout.decode() == f"John {john}\nleft {left}\n\nRome {rome}\n\n"
+
+
+def test_records_keep_their_other_keys(tagsmith, model: Path, tmp_path: Path):
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(
+        '{"id": 7, "text": "Ann lives in Rome.", "label": [[0, 3, "PERSON"]], "spans": "old"}\n\n'
+        '{"tokens": ["Ann", "left"], "source": null}\n{"text": ""}\n{"text": "odd \\ud83d half"}\n'
+    )
+    done = tagsmith("tag", model, source, "-o", target)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    first, second, third, fourth = _records(target.read_bytes())
+    assert (first["id"], first["text"], first["label"]) == (7, "Ann lives in Rome.", [[0, 3, "PERSON"]])
+    assert isinstance(first["spans"], list)
+    assert (second["text"], second["source"]) == ("Ann left", None)
+    assert third["text"] == "" and third["spans"] == []
+    assert fourth["text"] == "odd \ud83d half"
+
+
+def test_several_inputs_become_one_output_in_their_order(tagsmith, model: Path, tmp_path: Path):
+    for name, text in (("a.txt", "Ann left."), ("b.tokens", "Bob stayed"), ("c.conll", "Cy\tO\n")):
+        (tmp_path / name).write_text(text)
+    done = tagsmith("tag", model, "a.txt", "b.tokens", "c.conll", cwd=tmp_path)
+    assert [row[0] for sentence in _sentences(done.stdout) for row in sentence] == [
+        "Ann",
+        "left",
+        ".",
+        "Bob",
+        "stayed",
+        "Cy",
+    ]
+    records = _records(
+        tagsmith("tag", model, "a.txt", "a.txt", "-o", "-", "--output-format", "jsonl", cwd=tmp_path).stdout
+    )
+    assert [(record["source"], record["offset"]) for record in records] == [("a.txt", 0)] * 2
+
+
+@pytest.mark.parametrize("form", ["text", "tokens", "conll", "jsonl"])
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_nothing_in_is_nothing_out(run_here, model: Path, tmp_path: Path, form: str, content: bytes):
+    source = tmp_path / "empty"
+    source.write_bytes(content)
+    status, out, err = run_here("tag", model, source, "--input-format", form, "--output-format", "conll")
+    assert (status, out, err) == (0, "", "")
+
+
+def test_control_characters_do_no_harm(tagsmith, model: Path):
+    done = tagsmith(
+        "tag", model, "--output-format", "jsonl", stdin=b"Ann\0 li\x01ves\x85.".replace(b"\x85", b"\xc2\x85")
+    )
+    (record,) = _records(done.stdout)
+    assert record["text"] == "Ann\0 li\x01ves\x85."
+    assert all(record["text"][t["start"] : t["end"]] == t["text"] for t in record["tokens"])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"fine\nAnn \xff left", "a.txt:2: The byte 0xff (byte offset 9) is not utf-8 text."),
+        ("a.jsonl", b'{"text": "x"}\n{"text": 3}\n', "a.jsonl:2: This object has no text."),
+        ("a.jsonl", b'{"text": "x"}\n["x"]\n', "a.jsonl:2:"),
+        ("a.jsonl", b'{"text": "x"\n', "a.jsonl:1: This is not JSON"),
+        ("a.conll", b"Ann O\nleft\n", "a.conll:2: This line has too few columns"),
+        ("a.csv", b"x", "Convert it first: tagsmith convert a.csv a.conll"),
+        ("a", None, "a: There is no such file."),
+        (".", None, "This is a directory, not a file."),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_no_output(
+    run_here, model: Path, tmp_path: Path, monkeypatch, name: str, content: bytes | None, message: str
+):
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path(name).write_bytes(content)
+    status, out, err = run_here("tag", model, name, "-o", "out.conll")
+    assert status == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} <= {name}
+
+
+def test_an_encoding_can_be_named(run_here, model: Path, tmp_path: Path):
+    source = tmp_path / "a.txt"
+    source.write_bytes("José left".encode("latin-1"))
+    status, out, _ = run_here("tag", model, source, "--encoding", "latin-1")
+    assert status == 0
+    assert out.startswith("José\t")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tagsmith as package
+
+
+def test_the_folder_holds_the_model_and_the_streams_hold_what_they_should(trained):
+    folder, done = trained
+    names = {path.name for path in folder.iterdir()}
+    assert {"config.json", "vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx"} <= names
+    assert {"sentences.int8.onnx", "README.md", "history.jsonl", "learning_curve.png"} <= names
+    assert [path.name for path in folder.parent.glob("*tiny-model*") if path.is_dir()].count("tiny-model.training") == 0
+    config = json.loads((folder / "config.json").read_bytes())
+    assert config["recipe"]["units"] == 16
+    assert config["recipe"]["characters"] == "none"
+    assert config["recipe"]["seed"] == 0
+    assert set(config["scores"]) == {"dev", "test"}
+    if done is not None:  # it was trained for this process
+        table, progress = done.stdout.decode(), done.stderr.decode()
+        assert table.index("dev") < table.index("test")
+        assert "ORGANIZATION" in table
+        assert "epoch   4" in progress
+        assert "epoch" not in table
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--set=colour=3", "a recipe has no field 'colour'"),
+        ("--set=units", "--set units is not FIELD=VALUE"),
+        ("--set=units=many", "units"),
+        ("--set=units=-4", "units"),
+        ("--preset=cheap", "there is no preset 'cheap'"),
+        ("--recipe=missing.toml", "missing.toml: the recipe cannot be read"),
+        ("--vectors=missing.txt", "missing.txt: There is no such file"),
+        ("--resume", "there is no run to resume here"),
+    ],
+)
+def test_impossible_options_are_one_clear_error(run_here, corpus: Path, tmp_path: Path, option: str, message: str):
+    status, out, err = run_here("train", corpus / "train.conll", "--out", tmp_path / "model", option)
+    assert status == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus: Path, tmp_path: Path):
+    (tmp_path / "letter.txt").write_text("dear")
+    status, _, err = run_here("train", corpus / "train.conll", "--out", tmp_path)
+    assert status == 2
+    assert "is not empty and holds no model" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")
+def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus: Path, tmp_path: Path):
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('preset = "fast"\nepochs = 400\npatience = 400\nbatch_tokens = 128\n')
+    folder = tmp_path / "model"
+    arguments = ["train", corpus / "train.conll", "--out", folder, "--recipe", recipe, *tiny]
+    command = [sys.executable, "-m", "tagsmith", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line.startswith("epoch   2"):
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert f"interrupted; the best model so far is in {folder}; --resume goes on\n" in said
+    assert "Traceback" not in said
+    assert len(package.load(folder).tag([["Ann", "left"]])[0]) == 2
+    changed = tagsmith(*arguments, "--resume", "--set=epochs=3")
+    assert changed.returncode == 2
+    assert b"a run with other data, recipe, vectors or seed" in changed.stderr
