@@ -34,7 +34,7 @@ def test_bad_usage_is_status_2(tagsmith, arguments: list[str]):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_is_one_line_and_status_1(model: Path):
     command = [sys.executable, "-m", "tagsmith", "tag", str(model)]
-    with open("/dev/full", "wb") as full:
+    with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, input=b"Ann left.", stdout=full, stderr=subprocess.PIPE, check=False)
     assert (done.returncode, done.stderr) == (1, b"error: No space left on device.\n")
 

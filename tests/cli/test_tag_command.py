@@ -101,7 +101,7 @@ def test_records_keep_their_other_keys(tagsmith, model: Path, tmp_path: Path):
     assert (first["id"], first["text"], first["label"]) == (7, "Ann lives in Rome.", [[0, 3, "PERSON"]])
     assert isinstance(first["spans"], list)
     assert (second["text"], second["source"]) == ("Ann left", None)
-    assert third["text"] == "" and third["spans"] == []
+    assert (third["text"], third["spans"]) == ("", [])
     assert fourth["text"] == "odd \ud83d half"
 
 

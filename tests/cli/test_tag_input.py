@@ -14,8 +14,9 @@ from tagsmith.data.document import Document
 from tagsmith.data.tokenizer import words_and_starts
 
 PIECES = [
-    "Ann", "ann", "Dr.", "No.", "1.", "3.5", "don't", "etc.", ".", "!", "...", "?!", ")", '"', "”", "(", " ", "  ", "\t",
-    "\n", "\n\n", " \n", "\r\n", "\r\n\r\n", "- ", "\n- ", "住", "。", "」", "🙂", "a.b", "\x00", "\u2028", "\x0c", "wordwordwordword",
+    "Ann", "ann", "Dr.", "No.", "1.", "3.5", "don't", "etc.", ".", "!", "...", "?!", ")", '"', "”", "(",
+    "- ", "\n- ", "住", "。", "」", "🙂", "a.b", "wordwordwordword", " ", "  ", "\t", "\n", "\n\n", " \n",
+    "\r\n", "\r\n\r\n", "\x00", "\u2028", "\x0c",
 ]  # fmt: skip
 
 

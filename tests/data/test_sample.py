@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import zipfile
+from pathlib import Path
+
 import pytest
 
+import tagsmith
 from tagsmith.data.corpus import read_sentences
 from tagsmith.data.document import Sentence
 from tagsmith.data.sample import SPLITS, sample_path
@@ -49,3 +53,16 @@ def test_the_tutorials_sentence_is_in_no_split(splits: dict[str, list[Sentence]]
 def test_an_unknown_split_is_an_error_that_lists_the_known_ones():
     with pytest.raises(DataError, match="train, dev, test"):
         sample_path("validation")  # type: ignore[arg-type]
+
+
+def test_the_wheel_holds_the_corpus(tmp_path: Path):
+    root = Path(tagsmith.__file__).parents[2]
+    if not (root / "pyproject.toml").is_file():
+        pytest.skip("tagsmith was not installed from its sources")
+    wheels = pytest.importorskip(
+        "hatchling.builders.wheel", reason="hatchling, which builds the wheel, is not installed"
+    )
+    (wheel,) = wheels.WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
+    held = set(zipfile.ZipFile(wheel).namelist())
+    for name in ("train.conll", "dev.conll", "test.conll", "GUIDELINES.md", "LICENSE"):
+        assert f"tagsmith/data/sample/{name}" in held

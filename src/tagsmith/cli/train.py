@@ -62,7 +62,9 @@ def train_command(
 
     Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
     """
-    chosen = _recipe(preset, recipe, changes or [])  # before Keras is imported, which takes seconds
+    chosen = _recipe(preset, recipe, changes or [])  # both before Keras is imported, which takes seconds
+
+    _check_places([*train, *filter(None, (dev, test))], out)
 
     from tagsmith.errors import TrainingError
     from tagsmith.training.trainer import train as run
@@ -98,6 +100,18 @@ def _recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
 
     recipe = make_recipe(preset) if path is None else read_recipe(path, preset)
     return make_recipe(preset, {**recipe.as_dict(), **dict(map(_change, changes))}) if changes else recipe
+
+
+def _check_places(files: list[Path], out: Path) -> None:
+    """Raise if a file cannot be opened or the model cannot be written."""
+    from tagsmith.data.formats.source import open_source
+    from tagsmith.runtime.model_folder import check_target
+
+    for path in files:
+        if str(path) != "-":
+            with open_source(path):
+                pass
+    check_target(out)
 
 
 def _change(text: str) -> tuple[str, Any]:

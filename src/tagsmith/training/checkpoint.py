@@ -47,7 +47,7 @@ def save_checkpoint(
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
-        f"{group}|{name}": np.ascontiguousarray(a) for group, named in groups.items() for name, a in named.items()
+        f"{group}|{name}": np.asarray(a, order="C") for group, named in groups.items() for name, a in named.items()
     }
     metadata = {"identity": identity, "progress": json.dumps(vars(progress))}
     temporary = folder / f"{FILE}.partial"

@@ -1,0 +1,252 @@
+"""The whole network: the same numbers as the exported graphs in every configuration, and what its loss counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from keras_calls import array, compiled, eagerly, gradients
+from random_model import SMALL, VOCABULARY, every_architecture, random_model, random_weights, weight_shapes
+from reference_tagger import vector_of
+from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
+from tagsmith.encoding.batches import Batch
+from tagsmith.encoding.vocabulary import Forms
+from tagsmith.network.backend import keras
+from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork, kept
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.graphs import sentence_graph, word_graph
+from tagsmith.runtime.tagger import Tagger
+
+ops = keras.ops
+TAGS = tag_inventory(["X"], Scheme.BIOES)
+ALLOWED = allowed_transitions(TAGS, Scheme.BIOES)
+WORDS = ["the", "John", "14", "Oslo", "é"]
+# Spellings cut to four characters: few time steps for the character networks.
+FORMS = VOCABULARY.encode(WORDS)._replace(characters=np.ascontiguousarray(VOCABULARY.encode(WORDS).characters[:, :4]))
+BATCH = Batch(
+    FORMS,
+    np.int32([[0, 1, 2, 3], [4, 1, 0, 0], [0, 0, 0, 0]]),
+    np.int32([4, 2, 0]),
+    np.int32([[1, 2, 3, 0], [0, 4, 0, 0], [0, 0, 0, 0]]),
+)
+EVERY = every_architecture(word_dim=5, character_dim=3, character_units=4, units=4)
+SIZES = {"word_dim": 5, "character_dim": 3, "character_units": 4, "units": 4}
+
+
+def make(a: Architecture, pretrained: bool = True, seed: int = 0, **options) -> tuple[TaggerNetwork, dict]:
+    """A network with random weights, and these."""
+    weights = random_weights(a, len(TAGS), pretrained=pretrained, seed=seed)
+    tables = (weights["word/pretrained"], weights["word/scales"]) if pretrained else None
+    network = TaggerNetwork(a, VOCABULARY, ALLOWED, tables, **options)
+    network.assign({name: weight for name, weight in weights.items() if name not in ("word/pretrained", "word/scales")})
+    return network, weights
+
+
+def tensors(batch: Batch) -> Batch:
+    """The batch on the device; JAX takes NumPy arrays as they are."""
+    return Batch(Forms(*map(ops.convert_to_tensor, batch.forms)), *map(ops.convert_to_tensor, batch[1:]))
+
+
+def exported(weights: dict, a: Architecture, batch: Batch) -> np.ndarray:
+    """What the two graphs make of the batch, (B, T, L)."""
+    vectors = np.float32([vector_of(batch.forms, number, weights) for number in range(len(batch.forms.shapes))])
+    inputs = {"vectors": vectors, "characters": batch.forms.characters, "shapes": batch.forms.shapes}
+    words, sentences = (
+        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        for graph in (word_graph(weights, a), sentence_graph(weights, a))
+    )
+    encodings = words.run(None, {argument.name: inputs[argument.name] for argument in words.get_inputs()})[0]
+    steps = {"encodings": encodings[batch.words.T], "lengths": batch.lengths}
+    return sentences.run(None, steps)[0].transpose(1, 0, 2)
+
+
+def inside(batch: Batch) -> np.ndarray:
+    return np.arange(batch.words.shape[1]) < batch.lengths[:, None]
+
+
+def describe(a: Architecture) -> str:
+    ways = "both" if a.bidirectional else "forward"
+    return f"{a.characters}-{a.shape_dim}-{a.cell}-{ways}-{a.layers}{'-residual' if a.residual else ''}-{a.head}"
+
+
+@pytest.mark.parametrize("a", EVERY, ids=describe)
+def test_the_exported_graphs_agree_with_the_network_in_every_configuration(a):
+    number = EVERY.index(a)
+    # Half of them with pretrained vectors, so that each pair of choices occurs with and without.
+    network, weights = make(a, pretrained=number % 2 == (number // 2) % 2, seed=number)
+    with eagerly():
+        found = array(network.emissions(tensors(BATCH)))
+    np.testing.assert_allclose(found[inside(BATCH)], exported(weights, a, BATCH)[inside(BATCH)], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "a", [SMALL, replace(SMALL, cell="gru", characters="lstm", layers=2, residual=True, head="softmax")]
+)
+def test_the_tagger_sees_the_emissions_of_the_network(a):
+    """End to end at usual sizes: words in, through the word table and the graphs, against the compiled network."""
+    model = random_model(replace(a, units=20), labels=("X",))
+    sentences = [["John", "lives", "in", "Paris"], ["antidisestablishmentarianism", "1984"], ["北京"]]
+    tables = (model.weights["word/pretrained"], model.weights["word/scales"])
+    network = TaggerNetwork(model.architecture, VOCABULARY, ALLOWED, tables)
+    network.assign(dict(model.weights))
+    words = [word for sentence in sentences for word in sentence]
+    rows = np.int32([[0, 1, 2, 3], [4, 5, 0, 0], [6, 0, 0, 0]])
+    lengths = np.int32([4, 2, 1])
+    batch = Batch(VOCABULARY.encode(words), rows, lengths, rows * 0)
+    expected = array(compiled(lambda: network.emissions(tensors(batch)))())
+    tagger = Tagger(model, precision="float32")
+    seen = []
+    tagger._best_paths = lambda emissions, lengths: seen.append(emissions) or np.zeros(emissions.shape[:2], np.int64)
+    tagger.tag(sentences)
+    np.testing.assert_allclose(seen[0].transpose(1, 0, 2)[inside(batch)], expected[inside(batch)], atol=1e-4)
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_every_weight_has_the_name_and_shape_of_the_model_folder(pretrained):
+    for a in EVERY[::5]:
+        network, _ = make(a, pretrained)
+        found = {name: tuple(variable.shape) for name, variable in network.named_weights().items()}
+        assert found == weight_shapes(a, VOCABULARY, len(TAGS), pretrained)
+        assert (
+            network.learned_weights().keys()
+            == network.arrays().keys()
+            == found.keys() - {"word/pretrained", "word/scales"}
+        )
+
+
+def test_weights_can_be_taken_out_and_put_back():
+    network, weights = make(SMALL)
+    other, _ = make(SMALL, seed=1)
+    other.assign(network.arrays())
+    for name, value in other.arrays().items():
+        np.testing.assert_array_equal(value, weights[name])
+
+
+def test_the_seed_decides_the_initial_weights():
+    first, again, other = (TaggerNetwork(SMALL, VOCABULARY, ALLOWED, seed=seed).arrays() for seed in (3, 3, 4))
+    assert all(np.array_equal(first[name], again[name]) for name in first)
+    assert not np.array_equal(first["sentence/0/forward/kernel"], other["sentence/0/forward/kernel"])
+
+
+# ------------------------------------------------------------------------------------------------- the loss
+
+
+def loss_of(network: TaggerNetwork, batch: Batch, noise: Noise | None = None) -> float:
+    return float(compiled(lambda: network.loss(tensors(batch), noise))())
+
+
+def test_the_softmax_loss_is_the_mean_over_the_tokens():
+    a = replace(SMALL, **SIZES, head="softmax", characters="none")
+    network, weights = make(a)
+    emissions = exported(weights, a, BATCH).astype(np.float64)
+    total, tokens = 0.0, 0
+    for b, length in enumerate(BATCH.lengths):
+        for t in range(length):
+            total += np.logaddexp.reduce(emissions[b, t]) - emissions[b, t, BATCH.tags[b, t]]
+            tokens += 1
+    assert loss_of(network, BATCH) == pytest.approx(total / tokens, rel=1e-4)
+
+
+def test_the_crf_loss_is_divided_by_the_tokens():
+    a = replace(SMALL, **SIZES, characters="none")
+    network, weights = make(a)
+    emissions = np.float32(np.where(inside(BATCH)[:, :, None], exported(weights, a, BATCH), 0))
+    losses = array(compiled(network.crf)(emissions, BATCH.tags, BATCH.lengths))
+    assert loss_of(network, BATCH) == pytest.approx(losses.sum() / 6, rel=1e-4)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_padding_never_matters(cell, head):
+    """Padded words, tags, sentences and forms may hold anything."""
+    a = replace(SMALL, **SIZES, cell=cell, head=head, layers=2, residual=True, characters="none")
+    network, _ = make(a)
+    padding = ~inside(BATCH)
+    noisy = BATCH._replace(words=np.where(padding, 3, BATCH.words), tags=np.where(padding, 4, BATCH.tags))
+    tight = Batch(FORMS, BATCH.words[:2], BATCH.lengths[:2], BATCH.tags[:2])
+    wide = Batch(FORMS, *(np.pad(p, ((0, 2), (0, 3))) if p.ndim == 2 else np.pad(p, (0, 2)) for p in BATCH[1:]))
+    expected = loss_of(network, BATCH)
+    for other in (noisy, tight, wide):
+        assert loss_of(network, other) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_sentences_of_one_token(head):
+    network, _ = make(replace(SMALL, **SIZES, head=head, characters="none"))
+    batch = Batch(FORMS, BATCH.words[:, :1], np.int32([1, 1, 0]), np.int32([[0], [4], [0]]))
+    wide = Batch(FORMS, np.pad(batch.words, ((0, 0), (0, 2))), batch.lengths, np.pad(batch.tags, ((0, 0), (0, 2))))
+    assert loss_of(network, batch) == pytest.approx(loss_of(network, wide), rel=1e-5)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_a_batch_of_nothing_costs_nothing(head):
+    network, _ = make(replace(SMALL, **SIZES, head=head, characters="none"))
+    assert loss_of(network, BATCH._replace(lengths=np.int32([0, 0, 0]))) == 0.0
+
+
+@pytest.mark.parametrize("characters", ["cnn", "gru"])
+def test_every_learned_weight_has_a_finite_gradient(characters):
+    a = replace(SMALL, **SIZES, characters=characters, layers=2)
+    network, _ = make(a)
+    learned = network.learned_weights()
+    found = gradients(lambda: network.loss(tensors(BATCH)), list(learned.values()))
+    for name, gradient in zip(learned, found, strict=True):
+        assert np.isfinite(gradient).all(), name
+        assert gradient.any(), name
+
+
+# -------------------------------------------------------------------------------------------------- dropout
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_dropout_keeps_the_mean(rate):
+    every = np.arange(256, dtype=np.uint8)
+    mask = array(kept(ops.convert_to_tensor(every), rate))
+    assert mask.mean() == pytest.approx(1.0, rel=1e-5)
+    assert np.mean(mask == 0) == pytest.approx(rate, abs=1 / 256)
+    assert len(set(mask[mask > 0].tolist())) == 1
+
+
+def test_noise_has_the_shapes_of_what_it_drops():
+    a = replace(SMALL, layers=2)
+    rng = np.random.default_rng(0)
+    assert Dropout().draw(rng, BATCH, a) == Noise()
+    noise = Dropout(0.5, 0.5, 0.5).draw(rng, BATCH, a)
+    assert [m.shape for m in noise.word] == [(3, 4, a.encoding_size)]
+    assert [m.shape for m in noise.hidden] == [(3, 4, a.state_size)] * 2
+    assert [m.shape for m in noise.recurrent] == [(2, 3, a.units)] * 2
+    same = Dropout(0.5, 0.5, 0.5, variational=True).draw(rng, BATCH, a)
+    assert same.word[0].shape == (3, 1, a.encoding_size)
+    assert same.hidden[0].shape == (3, 1, a.state_size)
+    assert np.array_equal(noise.word[0], Dropout(0.5).draw(np.random.default_rng(0), BATCH, a).word[0])
+
+
+def test_dropout_of_words_and_states_multiplies_them():
+    """One layer, forwards: what is dropped from the encodings is as if the input kernel had no such rows."""
+    a = replace(SMALL, **SIZES, characters="none", shape_dim=0, bidirectional=False)
+    network, weights = make(a, dropout=Dropout(word=0.5, hidden=0.5, variational=True))
+    noise = network.dropout.draw(np.random.default_rng(1), BATCH, a)
+    found = array(compiled(lambda: network.emissions(tensors(BATCH), noise))())
+    words, hidden = (np.where(mask >= 128, 2.0, 0.0)[:, 0] for mask in (noise.word[0], noise.hidden[0]))
+    for b, length in enumerate(BATCH.lengths[:2]):
+        thinned = dict(weights)
+        thinned["sentence/0/forward/kernel"] = np.float32(words[b][:, None] * weights["sentence/0/forward/kernel"])
+        thinned["output/kernel"] = np.float32(hidden[b][:, None] * weights["output/kernel"])
+        expected = exported(thinned, a, BATCH)
+        np.testing.assert_allclose(found[b, :length], expected[b, :length], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "rates", [{"word": 0.3}, {"hidden": 0.3}, {"recurrent": 0.3}], ids=lambda rates: next(iter(rates))
+)
+def test_each_kind_of_dropout_changes_the_loss_and_is_off_without_noise(rates):
+    network, _ = make(replace(SMALL, **SIZES, characters="none"), dropout=Dropout(**rates))
+    noise = network.dropout.draw(np.random.default_rng(2), BATCH, network.architecture)
+    plain = make(replace(SMALL, **SIZES, characters="none"))[0]
+    assert loss_of(network, BATCH) == pytest.approx(loss_of(plain, BATCH), rel=1e-6)
+    dropped = loss_of(network, BATCH, noise)
+    assert np.isfinite(dropped)
+    assert dropped != pytest.approx(loss_of(plain, BATCH), rel=1e-3)
