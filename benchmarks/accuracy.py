@@ -3,7 +3,8 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/accuracy.py [--corpora wnut17 …] [--seeds 0]
 
 Settings are those of the preset, chosen on dev sets; the vectors are GloVe 6B 100d where the corpus is
-English. One line per run is appended to ``benchmarks/results/accuracy.jsonl``.
+English. One line per run is appended to ``benchmarks/results/accuracy.jsonl``; it says too which
+fields of the preset were changed (``--changes '{"epochs": 8}'``).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from corpora import Files, corpora, vectors
 RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
 
 
-def run(name: str, files: Files, preset: str, seed: int, folder: Path) -> dict[str, Any]:
+def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int, folder: Path) -> dict[str, Any]:
     """Train once and return the run's numbers."""
     start = time.perf_counter()
     out = folder / name.replace("/", "-")
@@ -34,6 +35,7 @@ def run(name: str, files: Files, preset: str, seed: int, folder: Path) -> dict[s
         test=files.test,
         out=out,
         preset=preset,
+        recipe=changes,
         seed=seed,
         vectors=vectors() if files.vectors else None,
         **files.options,
@@ -46,6 +48,7 @@ def run(name: str, files: Files, preset: str, seed: int, folder: Path) -> dict[s
     return {
         "corpus": name,
         "preset": preset,
+        "changes": changes,
         "seed": seed,
         "measure": measure,
         "dev": round(100 * config["scores"]["dev"][measure], 2),
@@ -66,14 +69,16 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="*")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--preset", default="balanced")
+    parser.add_argument("--changes", type=json.loads, default={}, help="recipe fields as a JSON object")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         found = corpora(Path(temporary))
         for name in arguments.corpora or found:
             for seed in arguments.seeds:
-                result = run(name, found[name], arguments.preset, seed, Path(temporary))
-                RESULTS.parent.mkdir(exist_ok=True)
-                with RESULTS.open("a", encoding="utf-8") as stream:
+                result = run(name, found[name], arguments.preset, arguments.changes, seed, Path(temporary))
+                arguments.results.parent.mkdir(exist_ok=True)
+                with arguments.results.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(result) + "\n")
                 print(json.dumps(result), flush=True)
 

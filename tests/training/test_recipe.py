@@ -1,93 +1,127 @@
-"""Recipes: presets, single changes, files, and what is wrong with them."""
+"""Recipes: every wrong field is refused with its name and a remedy."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
-import numpy as np
 import pytest
 
-from tagsmith.errors import ModelError, RecipeError
-from tagsmith.training.averaging import EVERY, Average
-from tagsmith.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
-from tagsmith.training.recipe import PRESETS, make_recipe, read_recipe
+from tagsmith.errors import RecipeError
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.training.recipe import PRESETS, Recipe, make_recipe, read_recipe
 
 
-def test_a_preset_with_changes():
-    recipe = make_recipe("fast", {"units": 7, "learning_rate": 1})
-    assert (recipe.units, recipe.learning_rate, recipe.epochs) == (7, 1.0, PRESETS["fast"].epochs)
-    assert isinstance(recipe.learning_rate, float)
+def test_the_presets_are_those_of_the_design():
+    assert set(PRESETS) == {"fast", "balanced", "accurate"}
+    assert make_recipe() == PRESETS["balanced"] == Recipe()
+
+
+def test_changes_change_their_fields_alone():
+    changed = make_recipe("fast", {"units": 7, "learning_rate": 1, "residual": True})
+    assert (changed.units, changed.learning_rate, changed.residual) == (7, 1.0, True)
+    assert type(changed.learning_rate) is float
+    rest = {field.name for field in fields(Recipe)} - {"units", "learning_rate", "residual"}
+    assert all(getattr(changed, name) == getattr(PRESETS["fast"], name) for name in rest)
+
+
+def test_every_field_of_the_architecture_is_a_field_of_the_recipe():
+    recipe = make_recipe(changes={"cell": "gru", "characters": "lstm", "units": 3, "head": "softmax", "layers": 2})
+    a = recipe.architecture()
+    assert all(getattr(a, field.name) == getattr(recipe, field.name) for field in fields(Architecture))
+    assert recipe.architecture(word_dim=50).word_dim == 50
+
+
+def test_an_unknown_preset_names_those_there_are():
+    with pytest.raises(RecipeError, match=r"preset 'quick'.*fast, balanced, accurate"):
+        make_recipe("quick")
+
+
+def test_an_unknown_field_names_those_there_are():
+    with pytest.raises(RecipeError, match=r"no field 'unit'.*units"):
+        make_recipe(changes={"unit": 5})
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("field", "value", "kind"),
     [
-        ({"unit": 3}, "no field 'unit'"),
-        ({"units": "many"}, "type int"),
-        ({"units": 0}, "at least 1"),
-        ({"word_dropout": 1.0}, "below 1"),
-        ({"schedule": "steep"}, "constant, linear, cosine"),
-        ({"cell": "qrnn"}, "lstm, gru, rnn"),
-        ({"clip_norm": 0.0}, "above 0"),
-        ({"residual": 1}, "type bool"),
+        ("units", "200", "int"), ("units", 2.0, "int"), ("units", True, "int"), ("bidirectional", 1, "bool"),
+        ("learning_rate", "fast", "float"), ("learning_rate", True, "float"), ("cell", 3, "str"), ("epochs", None, "int"),  # noqa: E501
+        ("epochs", [1], "int"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_names_the_right_one(field, value, kind):
+    with pytest.raises(RecipeError, match=f"{field} is .* type {kind}") as caught:
+        make_recipe(changes={field: value})
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[(name, 0) for name in ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")],
+        *[(name, 0) for name in ("batch_tokens", "buckets", "longest", "epochs", "patience")],
+        *[(name, -1) for name in ("shape_dim", "unknown_count")],
+        ("cell", "transformer"), ("characters", "bert"), ("head", "linear"), ("schedule", "steps"), ("optimizer", "lbfgs"),  # noqa: E501
+        *[(name, value) for name in ("word_dropout", "hidden_dropout", "recurrent_dropout") for value in (-0.1, 1.0, 2.0)],  # noqa: E501
+        *[(name, value) for name in ("unknown_rate", "final_rate") for value in (-0.1, 1.1)],
+        *[(name, value) for name in ("learning_rate", "clip_norm") for value in (0.0, -1.0)],
+        *[(name, -0.5) for name in ("warmup_epochs", "average_epochs", "momentum")],
+        ("momentum", 1.5),
+        *[(field.name, math.nan) for field in fields(Recipe) if isinstance(field.default, float)],
+        *[(field.name, math.inf) for field in fields(Recipe) if isinstance(field.default, float)],
+    ],
+)  # fmt: skip
+def test_an_impossible_value_is_refused_by_name(field, value):
+    with pytest.raises(RecipeError, match=field) as caught:
+        make_recipe(changes={field: value})
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("field", ["word_dropout", "hidden_dropout", "recurrent_dropout"])
+@pytest.mark.parametrize("value", [0.0, 0.5, 0.999])
+def test_possible_rates_are_taken(field, value):
+    assert getattr(make_recipe(changes={field: value}), field) == value
+
+
+def test_a_toml_file_changes_a_preset(tmp_path):
+    path = tmp_path / "recipe.toml"
+    path.write_text('preset = "fast"\nunits = 12\nlearning_rate = 1\ncell = "gru"  # smaller\n')
+    assert read_recipe(path) == make_recipe("fast", {"units": 12, "learning_rate": 1.0, "cell": "gru"})
+    path.write_text("units = 12\n")
+    assert read_recipe(path, "accurate") == make_recipe("accurate", {"units": 12})
+    path.write_text("")
+    assert read_recipe(path) == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"units = ", "not TOML"),
+        (b"units: 12", "not TOML"),
+        (b"\xff\xfe", "not TOML"),
+        (b"unit = 12", "no field 'unit'"),
+        (b"units = 0", "units is 0"),
+        (b'units = "12"', "type int"),
+        (b"[training]\nunits = 12", "no field 'training'"),
+        (b'preset = "quick"', "preset 'quick'"),
+        (b"preset = 3", "preset 3"),
+        (b"preset = [3]", "preset"),
+        (b"learning_rate = nan", "learning_rate"),
+        (b"units = 2026-01-01", "units"),
     ],
 )
-def test_a_wrong_field_is_named_with_the_remedy(changes, message):
-    with pytest.raises(RecipeError, match=message):
-        make_recipe("balanced", changes)
-
-
-def test_an_unknown_preset_is_named():
-    with pytest.raises(RecipeError, match="fast, balanced, accurate"):
-        make_recipe("best")
-
-
-def test_a_file_may_name_its_preset(tmp_path):
+def test_every_error_in_a_file_names_the_file(tmp_path, content, message):
     path = tmp_path / "recipe.toml"
-    path.write_text('preset = "fast"\nunits = 9\n', "utf-8")
-    assert read_recipe(path) == make_recipe("fast", {"units": 9})
-
-
-@pytest.mark.parametrize("content", ["units = ", "units = 'x'", "height = 2", b"\xff\xfe"])
-def test_a_wrong_file_is_named(tmp_path, content):
-    path = tmp_path / "recipe.toml"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(RecipeError) as caught:
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=message) as caught:
         read_recipe(path)
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(path) in str(caught.value)
+    assert caught.value.remedy
 
 
-def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(RecipeError, match=r"none\.toml"):
-        read_recipe(tmp_path / "none.toml")
-
-
-def test_the_average_follows_its_formula():
-    rng = np.random.default_rng(0)
-    values = rng.standard_normal((40, 3)).astype(np.float32)
-    average = Average(200.0, {"w": values[0]})
-    expected = values[0].astype(np.float64)
-    for number, value in enumerate(values[1:]):
-        decay = min(math.exp(-EVERY / 200.0), (1 + number) / (10 + number))
-        expected = decay * expected + (1 - decay) * value
-        average.update({"w": value})
-    np.testing.assert_allclose(average.arrays["w"], expected, rtol=1e-5, atol=1e-6)
-
-
-def test_a_checkpoint_comes_back_as_it_was(tmp_path):
-    progress = Progress(3, 12, 2, 0.5, [{"epoch": 1}])
-    save_checkpoint(tmp_path, "run", progress, {"weights": {"a/b": np.arange(3)}, "best": {}})
-    found, groups = load_checkpoint(tmp_path, "run")
-    assert found == progress
-    assert groups["weights"]["a/b"].tolist() == [0, 1, 2]
-    assert [path.name for path in tmp_path.iterdir()] == [FILE]
-
-
-def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(tmp_path):
-    save_checkpoint(tmp_path, "run", Progress(), {"weights": {"a": np.arange(3)}})
-    with pytest.raises(RecipeError, match="other data"):
-        load_checkpoint(tmp_path, "another")
-    whole = (tmp_path / FILE).read_bytes()
-    (tmp_path / FILE).write_bytes(whole[:20])
-    with pytest.raises(ModelError, match="damaged"):
-        load_checkpoint(tmp_path, "run")
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    for path in (tmp_path / "nowhere.toml", tmp_path):
+        with pytest.raises(RecipeError, match="cannot be read") as caught:
+            read_recipe(path)
+        assert str(path) in str(caught.value)

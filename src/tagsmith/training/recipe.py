@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,11 +16,15 @@ SCHEDULES = ("constant", "linear", "cosine")
 OPTIMIZERS = ("adam", "sgd")
 # Which values a field may have, and how to say so.
 RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (("word_dropout", "hidden_dropout", "recurrent_dropout"), lambda v: 0 <= v < 1, "at least 0 and below 1"),
+    (
+        ("word_dropout", "hidden_dropout", "recurrent_dropout", "momentum"),
+        lambda v: 0 <= v < 1,
+        "at least 0 and below 1",
+    ),
     (("unknown_rate", "final_rate"), lambda v: 0 <= v <= 1, "between 0 and 1"),
     (("batch_tokens", "buckets", "longest", "epochs", "patience"), lambda v: v >= 1, "at least 1"),
-    (("learning_rate", "clip_norm"), lambda v: v > 0, "above 0"),
-    (("warmup_epochs", "average_epochs", "unknown_count", "momentum"), lambda v: v >= 0, "0 or more"),
+    (("learning_rate", "clip_norm"), lambda v: 0 < v < math.inf, "above 0 and finite"),
+    (("warmup_epochs", "average_epochs", "unknown_count"), lambda v: 0 <= v < math.inf, "0 or more and finite"),
 )
 
 
@@ -125,7 +130,7 @@ def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = No
     RecipeError
         The preset or a field is unknown, or a value is impossible.
     """
-    if preset not in PRESETS:
+    if preset not in tuple(PRESETS):  # a tuple: a TOML file may give what no dictionary can look up
         raise RecipeError(f"there is no preset {preset!r}.", remedy=f"Choose one of {', '.join(PRESETS)}.")
     kinds = {field.name: type(getattr(PRESETS[preset], field.name)) for field in fields(Recipe)}
     checked: dict[str, Any] = {}

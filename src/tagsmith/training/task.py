@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from tagsmith.data.corpus import Corpus
 from tagsmith.data.document import Sentence
-from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory
+from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
 from tagsmith.encoding.batches import EncodedSentences, bucket_edges, encode_sentences
 from tagsmith.encoding.vectors import load_vectors, quantise_rows
 from tagsmith.encoding.vocabulary import Vocabulary, build_vocabulary
@@ -48,9 +48,9 @@ class Task:
 def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: int) -> Task:
     """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones."""
     inner = Scheme.PLAIN if corpus.scheme is Scheme.PLAIN else Scheme.BIOES
-    gold = [convert_tags(sentence.layers[corpus.layer], corpus.scheme, inner) for sentence in corpus.train]
+    gold = [_inner_tags(sentence.layers[corpus.layer], corpus.scheme, recipe.longest) for sentence in corpus.train]
     words = [sentence.words for sentence in corpus.train]
-    labels = {tag for tags in gold for tag in tags} if inner is Scheme.PLAIN else corpus.labels
+    labels = {tag for tags in gold for tag in tags} if inner is Scheme.PLAIN else _span_labels(corpus)
     tags = tuple(tag_inventory(labels, inner))
     pretrained = None
     known: tuple[str, ...] = ()
@@ -69,8 +69,21 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: in
         pretrained,
         encoded,
         bucket_edges(encoded.lengths, recipe.buckets),
-        _identity(corpus, recipe, vocabulary, seed),
+        _identity(corpus, recipe, vocabulary, pretrained, seed),
     )
+
+
+def _inner_tags(tags: Sequence[str], scheme: Scheme, longest: int) -> list[str]:
+    """Rewrite gold tags for the network; a span cut where its sentence is cut becomes two legal ones."""
+    inner = Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES
+    pieces = (tags[first : first + longest] for first in range(0, len(tags), longest))
+    return [tag for piece in pieces for tag in convert_tags(piece, scheme, inner)]
+
+
+def _span_labels(corpus: Corpus) -> set[str]:
+    """Labels of the spans; ``""`` where tags are bare letters, as in word segmentation."""
+    sentences = (*corpus.train, *corpus.dev)
+    return {span.label for s in sentences for span in tags_to_spans(s.layers[corpus.layer], corpus.scheme)}
 
 
 def unit_variance(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -78,13 +91,21 @@ def unit_variance(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.asarray(matrix / max(float(matrix.std()), 1e-6), np.float32)
 
 
-def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, seed: int) -> str:
+def _identity(
+    corpus: Corpus,
+    recipe: Recipe,
+    vocabulary: Vocabulary,
+    pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None,
+    seed: int,
+) -> str:
     """A digest of everything that decides a run's result, for ``--resume``."""
     digest = hashlib.sha256()
     for part in (corpus.train, corpus.dev):
         digest.update(_digest_text(part, corpus.layer))
     own: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed, "vectors": vocabulary.pretrained}
     digest.update(json.dumps(own).encode())
+    for table in pretrained or ():
+        digest.update(table.tobytes())
     return digest.hexdigest()
 
 
