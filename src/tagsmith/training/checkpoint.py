@@ -74,10 +74,11 @@ def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Ar
     try:
         with safetensors.safe_open(path, "numpy") as stream:
             metadata = stream.metadata()
+            owner, progress = metadata["identity"], Progress(**json.loads(metadata["progress"]))
             arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelError("the checkpoint is damaged.", path=path, remedy="Train without --resume.") from error
-    if metadata["identity"] != identity:
+    if owner != identity:
         raise RecipeError(
             "this checkpoint is of a run with other data, recipe, vectors or seed.",
             path=path,
@@ -87,4 +88,4 @@ def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Ar
     for name, array in arrays.items():
         group, _, rest = name.partition("|")
         groups.setdefault(group, {})[rest] = array
-    return Progress(**json.loads(metadata["progress"])), groups
+    return progress, groups
