@@ -71,12 +71,14 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--changes", type=json.loads, default={}, help="recipe fields as a JSON object")
     parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--models", type=Path, help="folder in which the models stay (default: they are thrown away)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         found = corpora(Path(temporary))
+        models = arguments.models or Path(temporary)
         for name in arguments.corpora or found:
             for seed in arguments.seeds:
-                result = run(name, found[name], arguments.preset, arguments.changes, seed, Path(temporary))
+                result = run(name, found[name], arguments.preset, arguments.changes, seed, models)
                 arguments.results.parent.mkdir(exist_ok=True)
                 with arguments.results.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(result) + "\n")

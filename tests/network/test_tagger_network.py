@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from keras_calls import array, compiled, eagerly, gradients
+from keras_calls import array, compiled, eagerly, gradients, numeric_slope, random_direction
 from random_model import SMALL, VOCABULARY, every_architecture, random_model, random_weights, weight_shapes
 from reference_tagger import vector_of
 from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
@@ -196,6 +196,29 @@ def test_every_learned_weight_has_a_finite_gradient(characters):
     for name, gradient in zip(learned, found, strict=True):
         assert np.isfinite(gradient).all(), name
         assert gradient.any(), name
+
+
+@pytest.mark.parametrize(("cell", "characters", "head"), [("lstm", "cnn", "crf"), ("gru", "lstm", "softmax")])
+def test_the_gradient_of_the_whole_loss_agrees_with_finite_differences(cell, characters, head):
+    a = replace(SMALL, **SIZES, cell=cell, characters=characters, head=head, layers=2, residual=True)
+    network, _ = make(a)
+    learned = network.learned_weights()
+    variables = list(learned.values())
+    # Far from the flat ends of tanh and sigmoid, so that each weight has a slope to be seen in float32.
+    network.assign({name: weight / 2 for name, weight in network.arrays().items()})
+    inputs = tensors(BATCH)
+    found = dict(zip(learned, gradients(lambda: network.loss(inputs), variables), strict=True))
+    loss = compiled(lambda: network.loss(inputs), variables)
+    seen = 0
+    for number, (name, variable) in enumerate(learned.items()):
+        gradient = found[name].astype(np.float64)
+        # Half along the gradient, half at random: a steep slope, and yet a wrong gradient shows.
+        steepest = gradient / max(np.linalg.norm(gradient), 1e-9)
+        direction = (steepest + random_direction(gradient.shape, seed=number)) / 2
+        slope = numeric_slope(loss, variable, direction)
+        assert np.sum(gradient * direction) == pytest.approx(slope, abs=2e-3, rel=2e-2), name
+        seen += abs(slope) > 0.02
+    assert seen > len(learned) / 2
 
 
 # -------------------------------------------------------------------------------------------------- dropout

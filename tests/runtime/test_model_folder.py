@@ -168,6 +168,16 @@ def test_a_model_is_not_written_over_a_file_or_a_foreign_folder(tmp_path):
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cat.jpg", "file", "photos"]
 
 
+@pytest.mark.parametrize("name", [".", "..", "../inside"])
+def test_the_folder_one_is_in_is_not_replaced(tmp_path, monkeypatch, name):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    with pytest.raises(ModelError, match=r"you are in this folder|holds no model") as caught:
+        write_model(MODEL, Path(name))
+    assert caught.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+
+
 def test_a_model_takes_the_place_of_an_empty_folder_and_of_another_model(tmp_path):
     folder = tmp_path / "deep/er/model"
     folder.mkdir(parents=True)

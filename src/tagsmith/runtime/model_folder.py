@@ -109,6 +109,8 @@ def check_target(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ModelError("this is a file.", path=folder, remedy="Name a folder for the model.")
+    if Path.cwd().is_relative_to(folder.resolve()):  # it would be renamed and deleted under the user's feet
+        raise ModelError("you are in this folder now.", path=folder, remedy="Name another folder for the model.")
 
 
 def _write_files(model: Model, folder: Path) -> None:

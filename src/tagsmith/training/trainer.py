@@ -186,6 +186,9 @@ class Run:
                 break
             entry = self._train_epoch(progress.epoch + 1, display)
             arrays = self.average.arrays if self.average else self.network.arrays()
+            # The loss of an epoch's last step says nothing of the weights after it.
+            if not all(np.isfinite(array).all() for array in arrays.values()):
+                raise _not_finite("The weights are no longer finite", progress.epoch + 1)
             score = self._score_dev(arrays)
             entry |= {"dev": score, "measure": self.task.measure, "best": score > progress.best_score}
             if entry["best"]:
@@ -211,10 +214,7 @@ class Run:
                 tokens += sum(count for _, count in waiting)
                 waiting.clear()
                 if not math.isfinite(total):
-                    raise TrainingError(
-                        f"The loss became {total} in epoch {epoch}. "
-                        "Use a lower learning_rate or clip_norm in the recipe, and check the vectors for odd values."
-                    )
+                    raise _not_finite(f"The loss became {total}", epoch)
                 display.step(epoch, number, total / tokens, tokens / (time.perf_counter() - start))
             if self.average and number % EVERY == 0:
                 self.step.synchronise()
@@ -283,6 +283,13 @@ class Run:
         if self.average:
             self.average = self._new_average(groups["average"], self.progress.updates)
         self.step.reload()
+
+
+def _not_finite(problem: str, epoch: int) -> TrainingError:
+    return TrainingError(
+        f"{problem} in epoch {epoch}. "
+        "Use a lower learning_rate or clip_norm in the recipe, and check the vectors for odd values."
+    )
 
 
 def _array(variable: Any) -> npt.NDArray[Any]:

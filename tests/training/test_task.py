@@ -1,0 +1,135 @@
+"""A corpus made ready: tags inside, labels, vectors and the identity of a run."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tagsmith.data.corpus import load_corpus
+from tagsmith.data.schemes import Scheme, is_legal, tags_to_spans
+from tagsmith.encoding.vectors import dequantise, load_vectors, quantise_rows
+from tagsmith.training.recipe import Recipe
+from tagsmith.training.task import prepare, unit_variance
+
+NER = """Anna B-PER
+Petrov I-PER
+left O
+New B-LOC
+York I-LOC
+City I-LOC
+
+Oslo B-LOC
+Oslo B-LOC
+rains O
+
+Ivan B-PER
+"""
+TAGS_OF = {"IOB2": NER, "IOE1": NER.replace("B-", "I-").replace("Oslo I-LOC\nOslo", "Oslo E-LOC\nOslo")}
+
+
+def corpus_of(text: str, dev: str | None = None):
+    return load_corpus(io.StringIO(text), io.StringIO(dev or text), format="conll")
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return corpus_of(NER)
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    path = tmp_path / "vectors.txt"
+    rows = np.random.default_rng(0).normal(3.0, 7.0, (4, 5))
+    lines = (
+        f"{word} {' '.join(f'{x:.4f}' for x in row)}"
+        for word, row in zip(["oslo", "ivan", "quito", "x"], rows, strict=True)
+    )
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_inside_every_span_scheme_is_bioes(corpus):
+    assert corpus.scheme is Scheme.IOB2
+    task = prepare(corpus, Recipe(), None, 0)
+    assert task.tags == ("O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER")
+    found = [task.tags[row] for row in task.encoded.tags]
+    assert found == ["B-PER", "E-PER", "O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "S-LOC", "O", "S-PER"]
+    assert task.measure == "F1"
+
+
+def test_plain_tags_stay_as_they_are():
+    task = prepare(corpus_of("the DET\nsea NOUN\n\nsing VERB\n"), Recipe(), None, 0)
+    assert task.tags == ("DET", "NOUN", "VERB")
+    assert task.measure == "accuracy"
+    assert task.allowed.between.all()
+
+
+def test_bare_letters_as_in_word_segmentation():
+    task = prepare(corpus_of("北 B\n京 E\n很 S\n\n大 S\n新 B\n加 M\n坡 E\n"), Recipe(), None, 0)
+    assert task.corpus.scheme is Scheme.BMES
+    assert task.tags == ("O", "B", "I", "E", "S")
+    assert [task.tags[row] for row in task.encoded.tags] == ["B", "E", "S", "S", "B", "I", "E"]
+
+
+def test_a_label_that_only_the_held_out_part_has_is_known():
+    text = "".join(f"w{n} B-L{n}\n\n" for n in range(20))
+    corpus = load_corpus(io.StringIO(text), format="conll")
+    task = prepare(corpus, Recipe(), None, 0)
+    assert {tag[2:] for tag in task.tags if tag != "O"} == {f"L{n}" for n in range(20)}
+
+
+@pytest.mark.parametrize("longest", range(1, 8))
+@pytest.mark.parametrize("text", TAGS_OF.values(), ids=TAGS_OF)
+def test_the_pieces_of_a_cut_sentence_have_legal_tags_for_all_tokens(text, longest):
+    """An illegal sequence has no probability under the CRF, so its loss would have no bottom."""
+    task = prepare(corpus_of(text), Recipe(longest=longest), None, 0)
+    encoded = task.encoded
+    assert encoded.tokens == 10
+    assert encoded.lengths.max() <= longest
+    labels = []
+    for start, length in zip(encoded.starts, encoded.lengths, strict=True):
+        tags = [task.tags[row] for row in encoded.tags[start : start + length]]
+        assert is_legal(tags, Scheme.BIOES)
+        for span in tags_to_spans(tags, Scheme.BIOES):
+            labels += [(start + place, span.label) for place in range(span.start, span.end)]
+    assert labels == [(0, "PER"), (1, "PER"), *[(n, "LOC") for n in range(3, 8)], (9, "PER")]
+
+
+def test_vectors_are_scaled_quantised_and_kept_whole(corpus, vectors):
+    task = prepare(corpus, Recipe(word_dim=77), vectors, 0)
+    assert task.architecture.word_dim == 5
+    assert task.vocabulary.pretrained == ("oslo", "ivan", "quito", "x")  # words of no sentence too
+    rows, scales = task.pretrained
+    assert rows.dtype == np.int8
+    assert not rows[0].any()
+    matrix = load_vectors(vectors).matrix
+    expected = matrix / matrix.std()
+    np.testing.assert_allclose(dequantise(rows, scales)[1:], expected, atol=float(scales.max()) / 2 + 1e-6)
+    again = quantise_rows(np.concatenate([np.zeros((1, 5), np.float32), unit_variance(matrix)]))
+    np.testing.assert_array_equal(rows, again[0])
+
+
+def test_vectors_that_say_nothing_stay_finite():
+    assert np.isfinite(unit_variance(np.zeros((3, 2), np.float32))).all()
+
+
+def test_the_identity_of_a_run_holds_all_that_decides_its_result(corpus, vectors, tmp_path):
+    recipe = Recipe()
+    task = prepare(corpus, recipe, vectors, 0)
+    assert prepare(corpus_of(NER), Recipe(), vectors, 0).identity == task.identity
+    moved = tmp_path / "moved.txt"
+    moved.write_text(vectors.read_text().replace("oslo 3", "oslo 4").replace("oslo -", "oslo "))
+    assert moved.read_text() != vectors.read_text()
+    others = [
+        prepare(corpus, recipe, vectors, 1),
+        prepare(corpus, replace(recipe, clip_norm=4.0), vectors, 0),
+        prepare(corpus, recipe, None, 0),
+        prepare(corpus, recipe, moved, 0),
+        prepare(corpus_of(NER.replace("left", "saw"), NER), recipe, vectors, 0),
+        prepare(corpus_of(NER, NER.replace("left", "saw")), recipe, vectors, 0),
+        prepare(corpus_of(NER.replace("rains O", "rains B-LOC"), NER), recipe, vectors, 0),
+    ]
+    assert len({task.identity, *(other.identity for other in others)}) == len(others) + 1
