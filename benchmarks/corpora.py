@@ -1,6 +1,6 @@
 """The corpora that the benchmarks use, found through ``TAGSMITH_DATA`` and ``TAGSMITH_VECTORS``.
 
-Two of them come in layouts that tagsmith does not read (parallel files, one line per sentence); they are
+Some come in layouts that tagsmith does not read (parallel files, one line per sentence) or without a split; they are
 rewritten as CoNLL files in a temporary folder.
 """
 
@@ -40,6 +40,7 @@ def corpora(folder: Path) -> dict[str, Files]:
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
     }
+    found["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
     for name in ("laptop14", "rest14"):
         found[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)
     return found
@@ -79,6 +80,16 @@ def _absa(part: Path, folder: Path) -> Path:
             yield [(w, t) for w, _, t in (item.rpartition("=") for item in line.split("####")[1].split(" "))]
 
     return _write(folder / f"{part.parent.name}-{part.stem}.conll", sentences())
+
+
+def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
+    """Split the one file: of ten sentences, the ninth goes to dev and the tenth to test."""
+    blocks = (block.split("\n") for block in path.read_text("utf-8").strip().split("\n\n"))
+    found = [[(line.split()[0], line.split()[-1]) for line in block if "-DOCSTART-" not in line] for block in blocks]
+    sentences = [sentence for sentence in found if sentence]
+    for part, places in (("train", range(8)), ("dev", (8,)), ("test", (9,))):
+        own = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
+        yield _write(folder / f"wikigold-{part}.conll", own)
 
 
 def _write(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> Path:

@@ -23,7 +23,7 @@ import onnxruntime
 import tagsmith
 from corpora import from_environment
 from tagsmith.data.corpus import read_sentences
-from tagsmith.runtime.tagger import Precision
+from tagsmith.runtime.model_folder import Precision
 
 RESULTS = Path(__file__).parent / "results" / "tagging_speed.json"
 ROUNDS = 7

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import pytest
 
+from graph_calls import run_sentences
 from keras_calls import BACKEND, array, compiled, gradients, numeric_slope, random_direction
 from random_model import SMALL
 from reference_cells import GATES, STEPS, run_cell
 from tagsmith.network.backend import keras
 from tagsmith.network.recurrence import Recurrent
-from tagsmith.runtime.graphs import sentence_graph
 
 ops = keras.ops
 BOTH = ("forward", "backward")
@@ -85,8 +84,7 @@ def test_the_layer_agrees_with_its_exported_graph(cell, both):
         "output/kernel": np.eye(a.state_size, dtype=np.float32),
         "output/bias": np.zeros(a.state_size, np.float32),
     }
-    session = onnxruntime.InferenceSession(sentence_graph(weights, a), providers=["CPUExecutionProvider"])
-    found = session.run(None, {"encodings": INPUTS.transpose(1, 0, 2), "lengths": LENGTHS})[0]
+    found = run_sentences(weights, a, INPUTS.transpose(1, 0, 2), LENGTHS)["emissions"]
     np.testing.assert_allclose(outputs_of(layer)[INSIDE], found.transpose(1, 0, 2)[INSIDE], atol=1e-5)
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import onnxruntime
 import pytest
 
+from graph_calls import run_sentences, run_words
 from keras_calls import array, compiled, eagerly, gradients, numeric_slope, random_direction
 from random_model import SMALL, VOCABULARY, every_architecture, random_model, random_weights, weight_shapes
 from reference_tagger import vector_of
@@ -17,7 +17,6 @@ from tagsmith.encoding.vocabulary import Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork, kept
 from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.graphs import sentence_graph, word_graph
 from tagsmith.runtime.tagger import Tagger
 
 ops = keras.ops
@@ -53,14 +52,8 @@ def tensors(batch: Batch) -> Batch:
 def exported(weights: dict, a: Architecture, batch: Batch) -> np.ndarray:
     """What the two graphs make of the batch, (B, T, L)."""
     vectors = np.float32([vector_of(batch.forms, number, weights) for number in range(len(batch.forms.shapes))])
-    inputs = {"vectors": vectors, "characters": batch.forms.characters, "shapes": batch.forms.shapes}
-    words, sentences = (
-        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-        for graph in (word_graph(weights, a), sentence_graph(weights, a))
-    )
-    encodings = words.run(None, {argument.name: inputs[argument.name] for argument in words.get_inputs()})[0]
-    steps = {"encodings": encodings[batch.words.T], "lengths": batch.lengths}
-    return sentences.run(None, steps)[0].transpose(1, 0, 2)
+    encodings = run_words(weights, a, batch.forms, vectors)["encodings"]
+    return run_sentences(weights, a, encodings[batch.words.T], batch.lengths)["emissions"].transpose(1, 0, 2)
 
 
 def inside(batch: Batch) -> np.ndarray:
@@ -99,7 +92,8 @@ def test_the_tagger_sees_the_emissions_of_the_network(a):
     expected = array(compiled(lambda: network.emissions(tensors(batch)))())
     tagger = Tagger(model, precision="float32")
     seen = []
-    tagger._best_paths = lambda emissions, lengths: seen.append(emissions) or np.zeros(emissions.shape[:2], np.int64)
+    run = tagger._network.emissions
+    tagger._network.emissions = lambda *batch: seen.append(run(*batch)) or seen[0]
     tagger.tag(sentences)
     np.testing.assert_allclose(seen[0].transpose(1, 0, 2)[inside(batch)], expected[inside(batch)], atol=1e-4)
 

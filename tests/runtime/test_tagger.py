@@ -25,7 +25,7 @@ from tagsmith.data.schemes import (
 )
 from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import score_tags
-from tagsmith.runtime.decode import constrained_chain
+from tagsmith.runtime.chain import constrained_chain
 from tagsmith.runtime.model_folder import write_model
 from tagsmith.runtime.tagger import STREAM_SENTENCES, Tagger, load
 
@@ -90,9 +90,9 @@ def test_words_of_unknown_characters_and_even_empty_words_are_tagged(a):
     tagger = Tagger(random_model(a), precision="float32")
     odd = ["", "\ud800", "\x00", "ꙮ", " ", "x" * 5000, "\u200d", "🙂" * 100]
     assert [len(tags) for tags in tagger.tag([odd, [""], odd[::-1]])] == [8, 1, 8]
-    emissions = tagger._encode(odd)
-    assert np.isfinite(emissions).all()
-    assert np.abs(emissions).max() < 100
+    for column in tagger._network.look_up([odd]).columns:
+        assert np.isfinite(column).all()
+        assert np.abs(column).max() < 100
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=()), max_size=8), max_size=5), max_size=5))
@@ -145,7 +145,7 @@ def test_the_number_of_threads_changes_nothing(precision):
 
 def test_one_tagger_serves_many_threads_at_once():
     tagger = Tagger(MODEL, precision="float32", threads=2)
-    tagger._table._capacity = 20  # the table is emptied all the time
+    tagger._network._table._capacity = 20  # the table is emptied all the time
     calls = [
         random_sentences(15, seed=seed, words=(*WORDS, *(f"new{seed}x{n}" for n in range(20)))) for seed in range(24)
     ]

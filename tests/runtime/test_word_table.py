@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tagsmith.runtime.word_table import WordTable
+from tagsmith.runtime.word_table import Column, WordTable
 
 SIZE = 3
 
@@ -19,17 +20,27 @@ def direct(forms):
     return np.float32([[len(form), hash(form) % 9973, sum(map(ord, form)) % 9973] for form in forms]).reshape(-1, SIZE)
 
 
+def columns_of(forms):
+    """Two columns: what only the form can have, and half of it."""
+    return direct(forms), direct(forms) / 2
+
+
+def make(encode=columns_of, capacity=1000):
+    return WordTable(encode, [Column(SIZE, np.float32), Column(SIZE, np.float16)], capacity)
+
+
 def check(table, sentences):
-    rows, encodings = table.look_up(sentences)
+    tokens, (first, second) = table.look_up(sentences)
     words = [word for sentence in sentences for word in sentence]
-    assert rows.dtype == np.int32
-    np.testing.assert_array_equal(encodings[rows], direct(words))
+    assert (tokens.dtype, first.dtype, second.dtype) == (np.int32, np.float32, np.float16)
+    np.testing.assert_array_equal(first[tokens], direct(words))
+    np.testing.assert_array_equal(second[tokens], np.float16(direct(words) / 2))
 
 
 @given(st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_size=4), max_size=6), st.integers(1, 9))
 @settings(deadline=None)
 def test_every_token_gets_the_encoding_of_its_form(calls, capacity):
-    table = WordTable(direct, SIZE, capacity)
+    table = make(capacity=capacity)
     for sentences in calls:
         check(table, sentences)
 
@@ -39,43 +50,84 @@ def test_a_form_is_encoded_once_while_it_is_kept():
 
     def encode(forms):
         seen.extend(forms)
-        return direct(forms)
+        return columns_of(forms)
 
-    table = WordTable(encode, SIZE)
+    table = make(encode)
     table.look_up([["a", "b", "a"], ["c"]])
     table.look_up([["c", "d"], ["b"]])
     assert sorted(seen) == ["a", "b", "c", "d"]
     assert len(table) == 4
 
 
-def test_ever_new_words_never_fill_more_than_the_capacity_and_one_call():
-    table = WordTable(direct, SIZE, capacity=50)
+def test_ever_new_words_never_fill_more_than_the_capacity():
+    table = make(capacity=50)
     for call in range(100):
-        sentences = [[f"w{call}_{number}" for number in range(7)]]
-        check(table, sentences)
-        assert len(table) <= 57
+        check(table, [[f"w{call}_{number}" for number in range(7)]])
+        assert len(table) <= 50
 
 
-def test_rows_handed_out_stay_right_when_the_table_grows_and_empties():
-    table = WordTable(direct, SIZE, capacity=2000)
+def test_the_memory_is_taken_once():
+    table = make(capacity=50)
+    before = [column.ctypes.data for column in table._columns]
+    for call in range(20):
+        check(table, [[f"w{call}_{number}" for number in range(30)]])
+    assert [column.ctypes.data for column in table._columns] == before
+
+
+def test_what_was_handed_out_stays_right_when_the_table_is_emptied():
+    table = make(capacity=700)
     words = [f"early{number}" for number in range(600)]
-    rows, encodings = table.look_up([words])
+    tokens, (encodings, _) = table.look_up([words])
     for call in range(20):
         check(table, [[f"late{call}_{number}" for number in range(500)]])
-    np.testing.assert_array_equal(encodings[rows], direct(words))
+    np.testing.assert_array_equal(encodings[tokens], direct(words))
+
+
+def test_a_call_may_hold_more_forms_than_the_table():
+    table = make(capacity=40)
+    check(table, [["a", "b"]])
+    check(table, [[f"word{number:05}" for number in range(10_000)], ["word00001", "a"]])
+    check(table, [["a", "b", "c"]])
+    assert len(table) <= 40
+
+
+def test_a_call_with_many_tokens_gets_each_of_its_forms_once():
+    table = make()
+    check(table, [[f"other{number}" for number in range(300)]])
+    words = [f"word{number % 50}" for number in range(5000)]
+    tokens, (encodings, _) = table.look_up([words])
+    assert len(encodings) == 50
+    np.testing.assert_array_equal(encodings[tokens], direct(words))
 
 
 def test_more_new_forms_than_one_block_holds():
-    check(WordTable(direct, SIZE), [[f"word{number:05}" for number in range(10_000)]])
+    check(make(capacity=20_000), [[f"word{number:05}" for number in range(10_000)]])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_forked_while_the_table_is_in_use_does_not_wait_for_it():
+    table = make()
+    check(table, [["a", "b"]])
+    with table._lock:  # held by a thread that the child does not have
+        child = os.fork()
+        if not child:
+            code = 1
+            try:
+                check(table, [["b", "c"]])
+                code = 0
+            finally:
+                os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_failing_encoder_leaves_the_table_as_it_was():
     def encode(forms):
         if "bad" in forms:
             raise MemoryError
-        return direct(forms)
+        return columns_of(forms)
 
-    table = WordTable(encode, SIZE)
+    table = make(encode)
     check(table, [["good"]])
     with pytest.raises(MemoryError):
         table.look_up([["bad", "other"]])
@@ -83,7 +135,7 @@ def test_a_failing_encoder_leaves_the_table_as_it_was():
 
 
 def test_threads_share_a_small_table_without_mixing_up_words():
-    table = WordTable(direct, SIZE, capacity=64)
+    table = make(capacity=64)
 
     def work(worker: int) -> None:
         rng = np.random.default_rng(worker)
@@ -95,4 +147,4 @@ def test_threads_share_a_small_table_without_mixing_up_words():
     with ThreadPoolExecutor(8) as pool:
         for finished in [pool.submit(work, worker) for worker in range(8)]:
             finished.result()
-    assert len(table) <= 64 + 20
+    assert len(table) <= 64

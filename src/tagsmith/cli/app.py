@@ -15,6 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from tagsmith.cli.bench import bench_command
 from tagsmith.cli.convert import convert_command
 from tagsmith.cli.demo import demo_command
 from tagsmith.cli.evaluate import evaluate_command
@@ -53,6 +54,7 @@ app.command("score")(score_command)
 app.command("tag")(tag_command)
 app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
+app.command("bench")(bench_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,200 +1,345 @@
-"""Named weight arrays → ONNX graphs.
+"""Named weight arrays → the two ONNX graphs of a tagger.
 
-Two graphs make a tagger (the pretrained and trained word tables stay outside, in ``weights.safetensors``: looking up a
-row needs no graph):
+``words.onnx``: what depends on a word's spelling alone, computed once per word form
+    ``vectors`` (n, word_dim), ``characters`` (n, C), ``shapes`` (n,)
+    → ``encodings`` (n, encoding_size) and, for an LSTM, ``projections`` (n, directions·4H): the encodings times the
+    first layer's input kernels plus bias, so that running over a sentence needs the recurrent product alone
 
-``words.onnx``
-    ``vectors`` (n, word_dim), ``characters`` (n, C), ``shapes`` (n,) → ``encodings`` (n, encoding_size)
-``sentences.onnx``
-    ``encodings`` (T, B, encoding_size), ``lengths`` (B,) → ``emissions`` (T, B, tags); time comes first because ONNX
-    Runtime's recurrent kernels want it so
+``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
+    ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
+    ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H)
+    → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
 
-The int8 form of the second holds the recurrent kernels as 8-bit integers, one scale per output column.
-Needs the ``onnx`` package, not Keras.
+Time comes first because ONNX Runtime's recurrent kernels want it so. The pretrained and trained word tables stay
+outside, in ``weights.safetensors``: looking up a row needs no graph.
+
+There are two ways over a sentence. An LSTM runs in a loop (``Scan``) over time steps whose inputs were multiplied once
+per word form, :func:`_lstm_steps`. ONNX Runtime's own recurrent operators multiply every token's input again and are
+slower on batches (benchmarks/results/recurrence.json), but they start faster: they run GRU and simple RNN, and small
+batches of an 8-bit LSTM.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tagsmith.encoding.vectors import quantise_rows
-from tagsmith.errors import MissingExtraError
 from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.graph_builder import RUNTIME_DOMAIN, Array, Graph, Shape, Weights, typed
 
-try:
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-except ImportError as error:
-    raise MissingExtraError("Writing a model", "train") from error
-
-Array = npt.NDArray[Any]
-OPSET = 17
-RUNTIME_DOMAIN = "com.microsoft"  # ONNX Runtime's own operators
 # Keras's gate order → ONNX's: LSTM input, forget, candidate, output → input, output, forget, candidate.
 GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+LOOP_FROM = 12  # sentences: from here on the loop is the faster of the two in 8 bits
+# A hidden state lies between -1 and 1, so its 8-bit form needs no look at the data: 128 stands for 0, 255 for 1.
+STATE_SCALE, STATE_ZERO = 1 / 127, 128
 
 
-class Graph:
-    """Nodes and constants of an ONNX graph in the making."""
-
-    def __init__(self, weights: Mapping[str, Array], architecture: Architecture) -> None:
-        self.weights, self.architecture = weights, architecture
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-
-    def constant(self, array: Array) -> str:
-        """Add an array; return its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-        return name
-
-    def node(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """Add a node; return the name of its last output (the others stay unused)."""
-        number = len(self.nodes)
-        names = [""] * (outputs - 1) + [f"{operator.lower()}_{number}"]
-        self.nodes.append(helper.make_node(operator, list(inputs), names, name=f"node_{number}", **attributes))
-        return names[-1]
-
-    def recurrent(
-        self,
-        prefix: str,
-        cell: str,
-        directions: tuple[str, ...],
-        steps: str,
-        lengths: str,
-        output: int,
-        int8: bool = False,
-    ) -> str:
-        """Add a recurrent operator over ``steps`` (T, B, D).
-
-        ``output`` 1 gives every state, (T, directions, B, H), and 2 the last ones, (directions, B, H). With ``int8`` an
-        LSTM's kernels are held as 8-bit integers; ONNX Runtime scales its inputs to 8 bits as it runs.
-        """
-        kernels, recurrents, biases = [], [], []
-        for direction in directions:
-            kernel, recurrent, bias = (
-                self.weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
-            )
-            kernels.append(_reorder(kernel, cell).T)
-            recurrents.append(_reorder(recurrent, cell).T)
-            entry, inner = bias if cell == "gru" else (bias, np.zeros_like(bias))
-            biases.append(np.concatenate([_reorder(entry, cell), _reorder(inner, cell)]))
-        attributes: dict[str, Any] = {
-            "hidden_size": recurrents[0].shape[1],
-            "direction": "bidirectional" if len(directions) == 2 else "forward",
-        }
-        if int8 and cell == "lstm":
-            values, *scale = self._int8(kernels)
-            recurrent_values, *recurrent_scale = self._int8(recurrents)
-            inputs = (steps, values, recurrent_values, self.constant(np.stack(biases)), lengths, "", "", "")
-            return self.node(
-                "DynamicQuantizeLSTM",
-                *inputs,
-                *scale,
-                *recurrent_scale,
-                outputs=output,
-                domain=RUNTIME_DOMAIN,
-                **attributes,
-            )
-        if cell == "gru":
-            attributes["linear_before_reset"] = 1
-        constants = (self.constant(np.stack(arrays)) for arrays in (kernels, recurrents, biases))
-        return self.node(OPERATORS[cell], steps, *constants, lengths, outputs=output, **attributes)
-
-    def _int8(self, kernels: list[Array]) -> tuple[str, str, str]:
-        """Add kernels (gates·H, D) as int8 (directions, D, gates·H), with one scale and zero point per output."""
-        rows, scales = zip(*map(quantise_rows, kernels), strict=True)
-        values = np.stack(rows).transpose(0, 2, 1)
-        scale = np.stack(scales)[:, :, 0]  # (directions, gates·H)
-        return self.constant(values), self.constant(scale), self.constant(np.zeros(scale.shape, np.int8))
-
-    def model(self, inputs: list[Any], output: str, name: str, shape: list[Any]) -> bytes:
-        """Finish: call ``output`` by ``name`` and return the serialised, checked model."""
-        self.nodes.append(helper.make_node("Identity", [output], [name]))
-        result = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        graph = helper.make_graph(self.nodes, "tagsmith", inputs, [result], self.constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME_DOMAIN, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="tagsmith")
-        model.ir_version = 8
-        onnx.checker.check_model(model)
-        return bytes(model.SerializeToString())
+# ------------------------------------------------------------------------------------------------ word forms
 
 
-def word_graph(weights: Mapping[str, Array], architecture: Architecture) -> bytes:
+def word_graph(weights: Weights, architecture: Architecture) -> bytes:
     """Build ``words.onnx``."""
-    g = Graph(weights, architecture)
+    g, a = Graph(), architecture
     parts = ["vectors"]
-    inputs = [helper.make_tensor_value_info("vectors", TensorProto.FLOAT, ["n", architecture.word_dim])]
-    if architecture.characters != "none":
-        inputs.append(helper.make_tensor_value_info("characters", TensorProto.INT32, ["n", "C"]))
-        parts.append(_cnn(g) if architecture.characters == "cnn" else _spelling(g))
-    if architecture.shape_dim:
-        inputs.append(helper.make_tensor_value_info("shapes", TensorProto.INT32, ["n"]))
+    inputs = [typed("vectors", "float32", ["n", a.word_dim])]
+    if a.characters != "none":
+        inputs.append(typed("characters", "int32", ["n", "C"]))
+        parts.append((_filters if a.characters == "cnn" else _spelling)(g, weights, a))
+    if a.shape_dim:
+        inputs.append(typed("shapes", "int32", ["n"]))
         parts.append(g.node("Gather", g.constant(weights["word/shapes"]), "shapes", axis=0))
-    return g.model(inputs, g.node("Concat", *parts, axis=1), "encodings", ["n", architecture.encoding_size])
+    encodings = g.side_by_side(parts, axis=1)
+    outputs: list[tuple[str, str, str, Shape]] = [(encodings, "encodings", "float32", ["n", a.encoding_size])]
+    if a.cell == "lstm":
+        products = [
+            g.node("Gemm", encodings, *(g.weight(f"sentence/0/{way}/{name}", weights) for name in ("kernel", "bias")))
+            for way in a.directions
+        ]
+        size = 4 * a.units * len(products)
+        outputs.append((g.side_by_side(products, axis=1), "projections", "float32", ["n", size]))
+    return g.model(inputs, outputs)
 
 
-def _cnn(g: Graph) -> str:
+def _filters(g: Graph, weights: Weights, a: Architecture) -> str:
     """Character filters: the largest response of each over the word's real positions."""
-    a = g.architecture
-    inside = g.node("Greater", "characters", g.constant(np.array([0], np.int32)))  # (n, C)
-    table = g.weights["word/characters"].copy()
+    inside = g.node("Greater", "characters", g.constant([0], np.int32))  # (n, C)
+    table = weights["word/characters"].copy()
     table[0] = 0.0  # padding adds nothing to a filter that hangs over the word's end
     vectors = g.node("Gather", g.constant(table), "characters", axis=0)  # (n, C, character_dim)
     channels_first = g.node("Transpose", vectors, perm=[0, 2, 1])
-    filters = g.constant(g.weights["word/filters"].transpose(2, 1, 0))  # (units, character_dim, width)
+    filters = g.constant(weights["word/filters"].transpose(2, 1, 0))  # (units, character_dim, width)
     width = a.character_width
     responses = g.node("Conv", channels_first, filters, pads=[(width - 1) // 2, width // 2])  # (n, units, C)
-    mask = g.node("Unsqueeze", inside, g.constant(np.array([1], np.int64)))
-    masked = g.node("Where", mask, responses, g.constant(np.array(-1e9, np.float32)))
+    mask = g.node("Unsqueeze", inside, g.constant([1], np.int64))
+    masked = g.node("Where", mask, responses, g.scalar(-1e9, np.float32))
     best = g.node("ReduceMax", masked, axes=[2], keepdims=0)  # (n, units)
-    return g.node("Tanh", g.node("Add", best, g.constant(g.weights["word/filter_bias"])))
+    return g.node("Tanh", g.node("Add", best, g.constant(weights["word/filter_bias"])))
 
 
-def _spelling(g: Graph) -> str:
+def _spelling(g: Graph, weights: Weights, a: Architecture) -> str:
     """Character RNN: the last state forwards beside the last state backwards, which is at the first character."""
-    a = g.architecture
-    ones = g.node("Cast", g.node("Greater", "characters", g.constant(np.array([0], np.int32))), to=TensorProto.INT32)
-    lengths = g.node("ReduceSum", ones, g.constant(np.array([1], np.int64)), keepdims=0)
-    vectors = g.node("Gather", g.constant(g.weights["word/characters"]), "characters", axis=0)
+    real = g.cast(g.node("Greater", "characters", g.constant([0], np.int32)), "int32")
+    lengths = g.node("ReduceSum", real, g.constant([1], np.int64), keepdims=0)
+    vectors = g.node("Gather", g.constant(weights["word/characters"]), "characters", axis=0)
     steps = g.node("Transpose", vectors, perm=[1, 0, 2])  # (C, n, character_dim)
-    last = g.recurrent(
-        "word/spelling", a.characters, ("forward", "backward"), steps, lengths, output=2
-    )  # (2, n, units)
-    return g.node(
-        "Reshape", g.node("Transpose", last, perm=[1, 0, 2]), g.constant(np.array([-1, a.character_size], np.int64))
-    )
+    kernels = _kernels(weights, "word/spelling", ("forward", "backward"), a.characters)
+    last = _operator(g, a.characters, kernels, steps, lengths)[1]  # (2, n, units)
+    beside = g.node("Transpose", last, perm=[1, 0, 2])
+    return g.node("Reshape", beside, g.constant([-1, a.character_size], np.int64))
 
 
-def sentence_graph(weights: Mapping[str, Array], architecture: Architecture, *, int8: bool = False) -> bytes:
+# ------------------------------------------------------------------------------------------------- sentences
+
+
+def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool = False) -> bytes:
     """Build ``sentences.onnx``, or ``sentences.int8.onnx`` with 8-bit LSTM kernels.
 
-    ONNX Runtime has 8-bit recurrent kernels for the LSTM alone: GRU and simple RNN stay in float32.
+    ONNX Runtime has 8-bit recurrent kernels for the LSTM alone: GRU and simple RNN stay in float32, and have no loop.
     """
-    g = Graph(weights, architecture)
-    a = architecture
+    g, a = Graph(), architecture
+    tags = weights["output/bias"].shape[0]
+    state: Shape = [a.layers * len(a.directions), "B", a.units]
     inputs = [
-        helper.make_tensor_value_info("encodings", TensorProto.FLOAT, ["T", "B", a.encoding_size]),
-        helper.make_tensor_value_info("lengths", TensorProto.INT32, ["B"]),
+        typed("encodings", "float32", ["n", a.encoding_size]),
+        typed("tokens", "int32", ["T", "B"]),
+        typed("lengths", "int32", ["B"]),
+        typed("hidden", "float32", state),
     ]
-    merge = g.constant(np.array([0, 0, a.state_size], np.int64))
-    states = "encodings"
+    outputs: list[tuple[str, Shape]] = [("emissions", ["T", "B", tags]), ("last_hidden", state)]
+    run = partial(_with_operators, weights=weights, a=a, int8=int8)
+    if a.cell == "lstm":
+        inputs.append(typed("memory", "float32", state))
+        inputs.append(typed("projections", "float16" if int8 else "float32", ["rows", 4 * a.units]))
+        outputs.append(("last_memory", state))
+        in_steps = partial(_with_loop, weights=weights, a=a, int8=int8)
+        if int8:
+            is_small = g.node("Less", g.node("Size", "lengths"), g.scalar(LOOP_FROM, np.int64))
+            results = g.choose(
+                is_small, [partial(typed, kind="float32", shape=shape) for _, shape in outputs], run, in_steps
+            )
+        else:
+            results = in_steps(g)
+    else:
+        results = run(g)
+    named = zip(results, outputs, strict=True)
+    return g.model(inputs, [(value, name, "float32", shape) for value, (name, shape) in named])
+
+
+def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[str]:
+    """Run over the sentences with ONNX Runtime's own recurrent operators."""
+    ways = len(a.directions)
+    hidden = g.parts("hidden", [ways] * a.layers, axis=0)
+    memory = g.parts("memory", [ways] * a.layers, axis=0) if a.cell == "lstm" else []
+    states = g.node("Gather", "encodings", "tokens", axis=0)  # (T, B, D)
+    last: list[list[str]] = []
     for number in range(a.layers):
-        outputs = g.recurrent(f"sentence/{number}", a.cell, a.directions, states, "lengths", 1, int8)
+        kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
+        initial = [hidden[number], *memory[number : number + 1]]
+        outputs, *ends = _operator(g, a.cell, kernels, states, "lengths", initial, int8)
+        last.append(ends)
         beside = g.node("Transpose", outputs, perm=[0, 2, 1, 3])  # (T, B, directions, H)
-        outputs = g.node("Reshape", beside, merge)
+        outputs = g.node("Reshape", beside, g.constant([0, 0, a.state_size], np.int64))
         states = g.node("Add", outputs, states) if a.residual and number else outputs
     scores = g.node("MatMul", states, g.constant(weights["output/kernel"]))
     emissions = g.node("Add", scores, g.constant(weights["output/bias"]))
-    return g.model(inputs, emissions, "emissions", ["T", "B", weights["output/bias"].shape[0]])
+    return [emissions, *(g.side_by_side(ends, axis=0) for ends in zip(*last, strict=True))]
+
+
+def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str) -> tuple[list[Array], ...]:
+    """Input kernels (D, gates·H), recurrent kernels (H, gates·H) and biases (2·gates·H,), in ONNX's order of gates."""
+    kernels, recurrents, biases = [], [], []
+    for direction in directions:
+        kernel, recurrent, bias = (
+            weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
+        )
+        kernels.append(_reorder(kernel, cell))
+        recurrents.append(_reorder(recurrent, cell))
+        entry, inner = bias if cell == "gru" else (bias, np.zeros_like(bias))
+        biases.append(np.concatenate([_reorder(entry, cell), _reorder(inner, cell)]))
+    return kernels, recurrents, biases
+
+
+def _operator(
+    g: Graph,
+    cell: str,
+    kernels: tuple[list[Array], ...],
+    steps: str,
+    lengths: str,
+    initial: Sequence[str] = (),
+    int8: bool = False,
+) -> list[str]:
+    """Add a recurrent operator over ``steps`` (T, B, D).
+
+    Returns every state, (T, directions, B, H), the last hidden states, (directions, B, H), and those of an LSTM's
+    memory. With ``int8`` an LSTM's kernels are held as 8-bit integers; ONNX Runtime scales its inputs as it runs.
+    """
+    entering, recurrent, biases = kernels
+    attributes: dict[str, Any] = {
+        "hidden_size": recurrent[0].shape[0],
+        "direction": "bidirectional" if len(recurrent) == 2 else "forward",
+        "outputs": 3 if cell == "lstm" else 2,
+    }
+    bias = g.constant(np.stack(biases))
+    if int8 and cell == "lstm":
+        kernel, *kernel_scale = _int8_constants(g, entering)
+        recurrent_kernel, *recurrent_scale = _int8_constants(g, recurrent)
+        inputs = [steps, kernel, recurrent_kernel, bias, lengths, *initial, "", *kernel_scale, *recurrent_scale]
+        return g.nodes_of("DynamicQuantizeLSTM", *inputs, domain=RUNTIME_DOMAIN, **attributes)
+    if cell == "gru":
+        attributes["linear_before_reset"] = 1
+    stacked = (g.constant(np.stack([kernel.T for kernel in own])) for own in (entering, recurrent))
+    return g.nodes_of(OPERATORS[cell], steps, *stacked, bias, lengths, *initial, **attributes)
+
+
+def _int8_constants(g: Graph, kernels: Sequence[Array]) -> tuple[str, str, str]:
+    """Add one kernel (D, N) per direction as int8, with the scale and the zero point of each column."""
+    values, scales = (np.stack(arrays) for arrays in zip(*map(_int8_columns, kernels), strict=True))
+    return g.constant(values), g.constant(scales), g.constant(np.zeros(scales.shape, np.int8))
+
+
+def _int8_columns(kernel: Array) -> tuple[Array, Array]:
+    """Hold a kernel (D, N) as 8-bit integers (D, N) and one scale per column (N,)."""
+    rows, scale = quantise_rows(kernel.T)
+    return rows.T, scale[:, 0]
 
 
 def _reorder(array: Array, cell: str) -> Array:
     """Reorder the gates, which lie side by side on the last axis."""
     gates = np.split(array, len(GATE_ORDER[cell]), axis=-1)
     return np.concatenate([gates[gate] for gate in GATE_ORDER[cell]], axis=-1)
+
+
+# ------------------------------------------------------------------------------- sentences, step after step
+
+
+def _with_loop(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[str]:
+    """Run an LSTM over the sentences step after step.
+
+    The backward direction reads each sentence reversed, from its own last token on, so that both directions begin at
+    step 0 and what stands in the padding behind a sentence changes nothing. (The last states are those after step T:
+    right for sentences without padding.)
+    """
+    lengths = g.cast("lengths", "int64")
+
+    def turn(steps: str, direction: str) -> str:
+        """Turn each sentence of (T, B, …) round for the backward direction, from its own last token to its first."""
+        if direction == "forward":
+            return steps
+        return g.node("ReverseSequence", steps, lengths, time_axis=0, batch_axis=1)
+
+    states = ""
+    hidden_ends, memory_ends = [], []
+    kernel = weights["output/kernel"]
+    for number in range(a.layers):
+        outputs = []
+        for way, direction in enumerate(a.directions):
+            prefix = f"sentence/{number}/{direction}"
+            place = g.scalar(number * len(a.directions) + way, np.int64)
+            initial = [g.node("Gather", name, place, axis=0) for name in ("hidden", "memory")]  # (B, H) each
+            if number == 0:
+                rows = g.node("Mul", turn("tokens", direction), g.scalar(len(a.directions), np.int32))
+                steps = g.node("Add", rows, g.scalar(way, np.int32))
+            else:
+                steps = _products(g, weights, prefix, turn(states, direction), int8, bound=number)
+            last_hidden, last_memory, every = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8)
+            hidden_ends.append(last_hidden)
+            memory_ends.append(last_memory)
+            outputs.append(every)
+        if number < a.layers - 1:
+            beside = g.side_by_side([turn(*own) for own in zip(outputs, a.directions, strict=True)], axis=2)
+            states = g.node("Add", beside, states) if a.residual and number else beside
+    # The output layer: multiply first, then turn the backward direction round, which is then the smaller array.
+    scores = [
+        turn(g.node("MatMul", found, g.constant(rows)), direction)
+        for found, rows, direction in zip(outputs, np.split(kernel, len(a.directions)), a.directions, strict=True)
+    ]
+    if a.residual and a.layers > 1:
+        scores.append(g.node("MatMul", states, g.constant(kernel)))
+    emissions = g.constant(weights["output/bias"])
+    for score in scores:
+        emissions = g.node("Add", score, emissions)
+    first = g.constant([0], np.int64)
+    ends = (
+        g.side_by_side([g.node("Unsqueeze", end, first) for end in own], axis=0) for own in (hidden_ends, memory_ends)
+    )
+    return [emissions, *ends]
+
+
+def _products(g: Graph, weights: Weights, prefix: str, states: str, int8: bool, bound: int) -> str:
+    """Multiply states (T, B, D) by a deeper layer's input kernel and add the bias: (T, B, 4H).
+
+    ``bound`` is the largest absolute value that a state can have: 1, and 1 more for each residual addition.
+    """
+    bias = g.constant(weights[f"{prefix}/bias"])
+    if not int8:
+        return g.node("Add", g.node("MatMul", states, g.weight(f"{prefix}/kernel", weights)), bias)
+    scale, zero = g.scalar(bound * STATE_SCALE, np.float32), g.scalar(STATE_ZERO, np.uint8)
+    small = g.node("QuantizeLinear", states, scale, zero)
+    return g.node("Add", _int8_product(g, small, scale, zero, weights[f"{prefix}/kernel"]), bias)
+
+
+def _int8_product(g: Graph, small: str, scale: str, zero: str, kernel: Array) -> str:
+    """Multiply 8-bit values by a kernel (D, N) held as int8 with one scale per column; the result is float32."""
+    values, columns = map(g.constant, _int8_columns(kernel))
+    return g.node("MatMulIntegerToFloat", small, values, scale, columns, zero, domain=RUNTIME_DOMAIN)
+
+
+def _lstm_steps(
+    g: Graph, weights: Weights, prefix: str, initial: Sequence[str], steps: str, gather: bool, int8: bool
+) -> tuple[str, str, str]:
+    """Add the loop over one direction of an LSTM.
+
+    Each step computes, for all sentences at once and with gates in Keras's order,
+    z = x + h U;  c' = σ(z_f) c + σ(z_i) tanh(z_g);  h' = σ(z_o) tanh(c')   (Hochreiter & Schmidhuber 1997).
+
+    ``steps`` are the products x (T, B, 4H), or with ``gather`` the rows (T, B) of ``projections`` that hold them: they
+    are fetched when their step comes, while the processor's cache still holds what the step needs. With ``int8`` the
+    hidden state is carried as 8-bit integers. Returns the last hidden state and memory, (B, H), and every hidden
+    state, (T, B, H), all float32.
+    """
+    units = weights[f"{prefix}/recurrent_kernel"].shape[0]
+    state = partial(typed, shape=["B", units])
+    carried = partial(state, kind="uint8" if int8 else "float32")
+    memory = partial(state, kind="float32")
+    scale, zero = g.scalar(STATE_SCALE, np.float32), g.scalar(STATE_ZERO, np.uint8)
+
+    def step(inner: Graph, names: Sequence[str]) -> Sequence[str]:
+        h, c, x = names
+        if gather:
+            x = inner.node("Gather", "projections", x, axis=0)
+            x = inner.cast(x, "float32") if int8 else x
+        if int8:
+            z = inner.node("Add", _int8_product(inner, h, scale, zero, weights[f"{prefix}/recurrent_kernel"]), x)
+        else:
+            z = inner.node("Gemm", h, inner.weight(f"{prefix}/recurrent_kernel", weights), x)
+        entry, forget, candidate, output = inner.parts(z, [units] * 4, axis=1)
+        kept = inner.node("Mul", inner.node("Sigmoid", forget), c)
+        added = inner.node("Mul", inner.node("Sigmoid", entry), inner.node("Tanh", candidate))
+        c = inner.node("Add", kept, added)
+        y = inner.node("Mul", inner.node("Sigmoid", output), inner.node("Tanh", c))
+        h = inner.node("QuantizeLinear", y, scale, zero) if int8 else inner.node("Identity", y)
+        return h, c, y
+
+    hidden = g.node("QuantizeLinear", initial[0], scale, zero) if int8 else initial[0]
+    entering = (
+        partial(typed, kind="int32", shape=["B"]) if gather else partial(typed, kind="float32", shape=["B", 4 * units])
+    )
+    last, last_memory, every = g.scan(step, [(hidden, carried), (initial[1], memory)], (steps, entering), [memory])
+    return (g.node("DequantizeLinear", last, scale, zero) if int8 else last), last_memory, every
+
+
+def product_graph(recurrent: Array, *, int8: bool) -> bytes:
+    """Build a graph of one recurrent product, ``states`` (B, H) by the kernel (H, 4H): the floor of a time step."""
+    g = Graph()
+    if int8:
+        scale, zero = g.scalar(STATE_SCALE, np.float32), g.scalar(STATE_ZERO, np.uint8)
+        product = _int8_product(g, "states", scale, zero, recurrent)
+    else:
+        product = g.node("MatMul", "states", g.constant(recurrent))
+    states = typed("states", "uint8" if int8 else "float32", ["B", recurrent.shape[0]])
+    return g.model([states], [(product, "products", "float32", ["B", recurrent.shape[1]])])

@@ -21,7 +21,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +33,8 @@ from tagsmith.encoding.vocabulary import Vocabulary, vocabulary_from_dict
 from tagsmith.errors import ModelError
 from tagsmith.runtime.architecture import Architecture, architecture_from_dict
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+Precision = Literal["int8", "float32"]
 CONFIG = "config.json"
 REQUIRED = ("vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx", "sentences.int8.onnx")
 REMEDY = "Copy the whole folder again, or train the model anew."
@@ -61,6 +62,8 @@ class Model:
         How it was trained and how well it did, as JSON values, for the reader.
     extras
         Further files, name → content: model card, history, learning curve.
+    precision
+        ``"int8"`` or ``"float32"``: which sentence graph to run where the user does not say.
     """
 
     architecture: Architecture
@@ -73,6 +76,7 @@ class Model:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, bytes] = field(default_factory=dict)
+    precision: Precision = "int8"
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -128,6 +132,7 @@ def _write_files(model: Model, folder: Path) -> None:
         "tags": model.tags,
         "scheme": model.scheme.value,
         "layer": model.layer,
+        "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
@@ -195,6 +200,7 @@ def read_model(folder: Path) -> Model:
             config["recipe"],
             config["scores"],
             {name: content for name, content in contents.items() if name not in REQUIRED},
+            config["precision"],
         )
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         if isinstance(error, ModelError):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from tagsmith.data.corpus import read_sentences
 from tagsmith.data.document import Document, Sentence, Span
@@ -24,53 +22,57 @@ from tagsmith.data.schemes import (
     is_legal,
     join_tag,
     split_tag,
-    tags_to_spans,
 )
 from tagsmith.data.tokenizer import words_and_starts
-from tagsmith.encoding.batches import length_batches
 from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import Mode, Scores, score_tags
-from tagsmith.runtime.decode import Posterior, constrained_chain, posterior, viterbi
-from tagsmith.runtime.model_folder import REMEDY, Model, read_model
-from tagsmith.runtime.word_table import WordTable
+from tagsmith.runtime.batching import run_batches
+from tagsmith.runtime.chain import Floats, Integers, constrained_chain
+from tagsmith.runtime.decode import k_best, span_tags
+from tagsmith.runtime.exported_network import GRAPHS, ExportedNetwork
+from tagsmith.runtime.marginals import posterior
+from tagsmith.runtime.model_folder import REMEDY, Model, Precision, read_model
+from tagsmith.runtime.spans import SpanDecoder
 
-Precision = Literal["int8", "float32"]
-Floats = npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64]
 Result = TypeVar("Result")
-GRAPHS = {"int8": "sentences.int8.onnx", "float32": "sentences.onnx"}
-# Large enough to keep the recurrent products busy, small enough that a batch's arrays stay in the processor's cache.
-BATCH_SENTENCES, BATCH_TOKENS = 64, 1024
-STREAM_SENTENCES = 2048  # sentences handled at a time when tagging a stream
+FoundSpan = tuple[int, int, str, float]  # first token, last token, label, probability
+Threshold = float | Mapping[str, float]
+STREAM_SENTENCES = 8192  # sentences handled at a time when tagging a stream
 
 
 class Tagger:
     """A trained tagger; needs NumPy and ONNX Runtime only. Safe to call from several threads.
+
+    It can be pickled, and used in a forked child.
 
     Parameters
     ----------
     model
         What :func:`tagsmith.runtime.model_folder.read_model` returns; :func:`load` is the usual way here.
     precision
-        ``"int8"`` (faster) or ``"float32"`` recurrent kernels.
+        ``"int8"`` (faster) or ``"float32"`` recurrent kernels; by default what the model was found fit for.
     threads
         Batches tagged at the same time; default: the processors this process may use.
     """
 
-    def __init__(self, model: Model, *, precision: Precision = "int8", threads: int | None = None) -> None:
+    def __init__(self, model: Model, *, precision: Precision | None = None, threads: int | None = None) -> None:
+        precision = precision or model.precision
         if precision not in GRAPHS:
             raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(GRAPHS)}.")
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}.", remedy="It must be at least 1.")
-        self.model = model
+        self.model, self.precision = model, precision
         self.threads = threads or available_processors()
-        self._words = _session(model.graphs, "words.onnx")
-        self._sentences = _session(model.graphs, GRAPHS[precision])
-        self._table = WordTable(self._encode, model.architecture.encoding_size)
+        self._network = ExportedNetwork(model, precision)
         self._inner = Scheme.PLAIN if model.scheme is Scheme.PLAIN else Scheme.BIOES
         learned = dict(model.weights) if model.architecture.head == "crf" else None
         self._chain = constrained_chain(allowed_transitions(model.tags, self._inner), learned)
+        self._inner_names = np.array(model.tags, object)
         self._outer_names = _outer_names(model.tags, model.scheme)
+        self._span_tags = None if model.scheme is Scheme.PLAIN else span_tags(model.tags)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.model, self.precision, self.threads)
 
     @property
     def scheme(self) -> Scheme:
@@ -80,26 +82,41 @@ class Tagger:
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels the model can give: types of spans, or tags of a plain task."""
-        if self.scheme is Scheme.PLAIN:
-            return tuple(sorted(self.model.tags))
-        return tuple(sorted({split_tag(tag)[1] for tag in self.model.tags if tag != "O"}))
+        return tuple(sorted(self.model.tags)) if self._span_tags is None else tuple(sorted(self._span_tags.labels))
 
-    def __call__(self, text: str) -> Document:
+    @property
+    def gives_spans(self) -> bool:
+        """Whether the tags write spans; else each stands for its token alone (parts of speech)."""
+        return self._span_tags is not None
+
+    # --- text
+
+    def __call__(self, text: str, *, threshold: Threshold | None = None) -> Document:
         """Tag a text: sentences, tokens and spans with exact offsets into it.
 
         Each span's ``score`` is its probability under the model: that exactly its tokens form a span of its label.
+        Spans less probable than ``threshold`` are dropped: one number, or one for each label.
         """
-        return self.tag_texts([text])[0]
+        return self.tag_texts([text], threshold=threshold)[0]
 
-    def tag_texts(self, texts: Iterable[str]) -> list[Document]:
+    def tag_texts(self, texts: Iterable[str], *, threshold: Threshold | None = None) -> list[Document]:
         """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
+        cut = [(text, words_and_starts(text)) for text in texts]
+        tagged = self._tagged([words for _, found in cut for words, _ in found], True, threshold)
+        layer = self.model.layer
         documents = []
-        for text in texts:
-            found = [Sentence(tuple(words), tuple(starts)) for words, starts in words_and_starts(text) if words]
-            documents.append(Document(text, tuple(found)))
-        return self.tag_documents(documents)
+        for text, found in cut:
+            sentences: list[Sentence] = []
+            spans: list[Span] = []
+            for (words, starts), (tags, own) in zip(found, tagged, strict=False):
+                sentences.append(Sentence(tuple(words), tuple(starts), {layer: tuple(tags)}))
+                spans.extend(_located(text, words, starts, own))
+            documents.append(Document(text, tuple(sentences), tuple(spans)))
+        return documents
 
-    def tag_documents(self, documents: Sequence[Document], *, spans: bool = True) -> list[Document]:
+    def tag_documents(
+        self, documents: Sequence[Document], *, spans: bool = True, threshold: Threshold | None = None
+    ) -> list[Document]:
         """Tag documents that are cut into sentences and tokens already.
 
         Parameters
@@ -110,46 +127,121 @@ class Tagger:
         spans
             Whether the documents get the predicted spans with their probabilities in place of those they have;
             without, they keep theirs, and tagging is faster.
+        threshold
+            Least probability of a span, see :meth:`__call__`.
         """
-        sentences = [sentence for document in documents for sentence in document.sentences]
-        words = [sentence.words for sentence in sentences]
-        tagged, found = self._tag_with_scores(words) if spans else (self.tag(words), None)
+        tagged = self._tagged([own.words for document in documents for own in document.sentences], spans, threshold)
         layer = self.model.layer
-        done = iter([sentence.with_layer(layer, tags) for sentence, tags in zip(sentences, tagged, strict=True)])
-        whole = [replace(document, sentences=tuple(islice(done, len(document.sentences)))) for document in documents]
-        if found is None:
-            return whole
-        pieces = iter(found)
-        return [
-            replace(document, spans=tuple(_located(document, islice(pieces, len(document.sentences)))))
-            for document in whole
-        ]
+        done = []
+        for document in documents:
+            sentences: list[Sentence] = []
+            found: list[Span] = []
+            for sentence, (tags, own) in zip(document.sentences, tagged, strict=False):
+                sentences.append(sentence.with_layer(layer, tags))
+                found.extend(_located(document.text, sentence.words, sentence.starts, own))
+            kept = tuple(found) if spans else document.spans
+            done.append(replace(document, sentences=tuple(sentences), spans=kept))
+        return done
 
-    def tag(self, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
+    # --- words
+
+    def tag(self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None) -> list[list[str]]:
         """Tag sentences given as words: one tag per word, in the scheme of the training data.
 
-        Empty sentences give empty lists. Nothing is truncated, whatever the length.
+        Empty sentences give empty lists. Nothing is truncated, whatever the length. The tokens of spans less probable
+        than ``threshold`` (one number, or one for each label) get the tag ``O``.
         """
-        if not len(sentences):
-            return []
-        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        flat = np.empty(int(lengths.sum()), np.int64)
-        starts = np.cumsum(lengths) - lengths
-        for batch, paths in self._decoded(sentences, lengths, starts, self._best_paths):
-            inside = np.arange(len(paths))[:, None] < lengths[batch]
-            flat[(starts[batch] + np.arange(len(paths))[:, None])[inside]] = paths[inside]
-        if self._outer_names is None:  # a tag of this scheme depends on its neighbours
-            names = np.array(self.model.tags, object)[flat].tolist()
-            inner = [names[a : a + n] for a, n in zip(starts, lengths, strict=True)]
-            return [convert_tags(tags, Scheme.BIOES, self.scheme) for tags in inner]
-        names = self._outer_names[flat].tolist()
-        return [names[first : first + count] for first, count in zip(starts.tolist(), lengths.tolist(), strict=True)]
+        return [tags for tags, _ in self._tagged(sentences, False, threshold)]
 
     def tag_stream(self, sentences: Iterable[Sequence[str]]) -> Iterator[list[str]]:
         """Tag any number of sentences in constant memory, in their order."""
         remaining = iter(sentences)
         while block := list(islice(remaining, STREAM_SENTENCES)):
             yield from self.tag(block)
+
+    def tag_k_best(self, sentences: Sequence[Sequence[str]], k: int) -> list[list[tuple[list[str], float]]]:
+        """Find the ``k`` most probable tag sequences of each sentence.
+
+        Returns
+        -------
+        list
+            For each sentence, the sequences in falling order, each with its probability. There are fewer than ``k``
+            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1.
+        """
+        if k < 1:
+            raise DataError(f"k is {k}.", remedy="It must be at least 1.")
+        answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
+
+        def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Floats]:
+            paths, scores = k_best(emissions, lengths, self._chain, k)
+            return paths, np.exp(scores - posterior(emissions, lengths, self._chain).log_partition)
+
+        for indices, (paths, shares) in self._run(sentences, decode):
+            for place, index in enumerate(indices.tolist()):
+                own = paths[:, : len(sentences[index]), place]  # (k, T)
+                answers[index] = [
+                    (self._written(path), float(min(1.0, share)))
+                    for path, share in zip(own, shares[:, place], strict=True)
+                    if share > 0 or not len(answers)
+                ]
+        return answers
+
+    def tag_marginals(self, sentences: Sequence[Sequence[str]]) -> list[npt.NDArray[np.float64]]:
+        """Return the probability of each tag at each token.
+
+        Returns
+        -------
+        list
+            For each sentence an array (tokens, tags); column i belongs to ``tagger.model.tags[i]``, which for spans are
+            those of the scheme BIOES, whatever the scheme of the training data. Rows sum to 1.
+        """
+        answers = [np.empty((0, len(self.model.tags))) for _ in sentences]
+
+        def decode(emissions: Floats, lengths: Integers) -> npt.NDArray[np.float64]:
+            return posterior(emissions, lengths, self._chain).tag_marginals()
+
+        for indices, marginals in self._run(sentences, decode):
+            for place, index in enumerate(indices.tolist()):
+                answers[index] = marginals[: len(sentences[index]), place].copy()
+        return answers
+
+    def _run(
+        self, sentences: Sequence[Sequence[str]], decode: Callable[[Floats, Integers], Result]
+    ) -> Iterator[tuple[Integers, Result]]:
+        """Decode each batch of sentences; a long sentence is decoded as a whole."""
+
+        def decode_long(windows: Iterator[Floats], length: int) -> Result:
+            return decode(np.concatenate(list(windows)), np.array([length]))
+
+        return run_batches(self._network, sentences, self.threads, decode, decode_long)
+
+    def _tagged(
+        self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
+    ) -> Iterator[tuple[list[str], Sequence[FoundSpan]]]:
+        """Tags of each sentence and, if wanted, its spans, in the order of the sentences."""
+        thresholds = self._thresholds(threshold)
+        wanted = self._span_tags if spans or thresholds is not None else None
+        labels = wanted.labels if wanted else ()
+        decoder = SpanDecoder(self._chain, wanted, thresholds)
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        starts = np.cumsum(lengths) - lengths
+        flat = np.empty(int(lengths.sum()), np.int64)
+        found: dict[int, list[FoundSpan]] = {}
+        for indices, (paths, own) in run_batches(
+            self._network, sentences, self.threads, decoder.batch, decoder.windows
+        ):
+            steps = np.arange(len(paths))[:, None]
+            inside = steps < lengths[indices]
+            flat[(starts[indices] + steps)[inside]] = paths[inside]
+            if spans and own is not None:
+                for sentence, first, last, label, score in own.rows():
+                    found.setdefault(int(indices[sentence]), []).append((first, last, labels[label], score))
+        names = self._names(flat)
+        for index, (first, count) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+            tags = names[first : first + count]
+            if self._outer_names is None:
+                tags = convert_tags(tags, Scheme.BIOES, self.scheme)
+            yield tags, found.get(index, ())
 
     def evaluate(self, data: str | Path, *, mode: Mode = "conlleval", **options: Any) -> Scores:
         """Tag the sentences of a labelled file and score the result.
@@ -180,80 +272,45 @@ class Tagger:
         predicted = self.tag([sentence.words for sentence in sentences])
         return score_tags(gold, predicted, mode=mode, scheme=self.scheme)
 
-    def _tag_with_scores(
-        self, sentences: Sequence[Sequence[str]]
-    ) -> tuple[list[list[str]], list[list[tuple[int, int, str, float]]]]:
-        """Tags of each sentence, and its spans as (first token, end token, label, probability)."""
-        tagged: list[list[str]] = [[] for _ in sentences]
-        spans: list[list[tuple[int, int, str, float]]] = [[] for _ in sentences]
-        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-        starts = np.cumsum(lengths) - lengths
-        for batch, (paths, probabilities) in self._decoded(sentences, lengths, starts, self._best_paths_and_posterior):
-            for place, index in enumerate(batch.tolist()):
-                path = paths[: lengths[index], place]
-                inner = [self.model.tags[row] for row in path]
-                tagged[index] = convert_tags(inner, self._inner, self.scheme)
-                if probabilities is not None:
-                    for first, end, label in tags_to_spans(inner, self._inner):
-                        score = probabilities.span_probability(place, first, path[first:end])
-                        spans[index].append((first, end, label, score))
-        return tagged, spans
+    # --- tags and spans
 
-    def _best_paths(self, emissions: Floats, lengths: Integers) -> Integers:
-        return viterbi(emissions, lengths, self._chain)
+    def _names(self, rows: Integers) -> list[str]:
+        """The user's tags for rows of the inner ones; where these depend on neighbours (IOB1, IOE1), the inner ones."""
+        names = self._inner_names if self._outer_names is None else self._outer_names
+        found: list[str] = names[rows].tolist()
+        return found
 
-    def _best_paths_and_posterior(self, emissions: Floats, lengths: Integers) -> tuple[Integers, Posterior | None]:
-        probabilities = None if self.scheme is Scheme.PLAIN else posterior(emissions, lengths, self._chain)
-        return viterbi(emissions, lengths, self._chain), probabilities
+    def _written(self, path: Integers) -> list[str]:
+        """The user's tags for one sentence's path."""
+        tags = self._names(path)
+        return tags if self._outer_names is not None else convert_tags(tags, Scheme.BIOES, self.scheme)
 
-    def _decoded(
-        self,
-        sentences: Sequence[Sequence[str]],
-        lengths: Integers,
-        starts: Integers,
-        decode: Callable[[Floats, Integers], Result],
-    ) -> Iterator[tuple[Integers, Result]]:
-        """Yield batches (indices of sentences, longest first), each with what ``decode`` makes of its emissions."""
-        rows, encodings = self._table.look_up(sentences)
-        filled = np.flatnonzero(lengths)
-        batches = [filled[batch] for batch in length_batches(lengths[filled], BATCH_TOKENS, BATCH_SENTENCES)]
-
-        def run(batch: Integers) -> tuple[Integers, Result]:
-            counts = lengths[batch]
-            steps = np.arange(counts[0])[:, None]  # (T, 1)
-            # A padded step repeats the sentence's last word; the graph stops at the sentence's length.
-            tokens = rows[starts[batch] + np.minimum(steps, counts - 1)]  # (T, B)
-            inputs = {"encodings": encodings[tokens], "lengths": counts.astype(np.int32)}
-            return batch, decode(self._sentences.run(None, inputs)[0], counts)
-
-        if self.threads == 1 or len(batches) == 1:
-            yield from map(run, batches)
-            return
-        with ThreadPoolExecutor(self.threads) as pool:
-            yield from pool.map(run, batches)
-
-    def _encode(self, forms: Sequence[str]) -> Floats:
-        """Run the word encoder over new forms → (n, encoding_size)."""
-        weights, architecture = self.model.weights, self.model.architecture
-        rows = self.model.vocabulary.encode(forms)
-        vectors = weights["word/trained"][rows.trained]
-        if "word/pretrained" in weights:
-            vectors = vectors + weights["word/pretrained"][rows.pretrained] * weights["word/scales"][rows.pretrained]
-        inputs: dict[str, npt.NDArray[Any]] = {"vectors": vectors.astype(np.float32, copy=False)}
-        if architecture.characters != "none":
-            longest = max(1, int((rows.characters > 0).sum(axis=1).max()))
-            inputs["characters"] = rows.characters[:, :longest]
-        if architecture.shape_dim:
-            inputs["shapes"] = rows.shapes
-        return np.asarray(self._words.run(None, inputs)[0])
+    def _thresholds(self, threshold: Threshold | None) -> npt.NDArray[np.float64] | None:
+        """The least probability of a span of each label, in the order of the span tags' labels."""
+        if threshold is None:
+            return None
+        if self._span_tags is None:
+            raise DataError("this model gives plain tags, which have no threshold.", remedy="Leave the threshold out.")
+        labels = self._span_tags.labels
+        given = threshold if isinstance(threshold, Mapping) else dict.fromkeys(labels, threshold)
+        if unknown := sorted(set(given) - set(labels)):
+            raise DataError(f"there is no label {unknown[0]!r}.", remedy=f"Labels: {', '.join(sorted(labels))}.")
+        for label, least in given.items():
+            if not 0 <= least <= 1:
+                raise DataError(f"the threshold of {label} is {least}.", remedy="It must be between 0 and 1.")
+        return np.array([given.get(label, 0.0) for label in labels])
 
 
-def _located(document: Document, pieces: Iterable[Sequence[tuple[int, int, str, float]]]) -> Iterator[Span]:
-    """Turn the spans of each sentence, in tokens, into spans of the document's text."""
-    for sentence, spans in zip(document.sentences, pieces, strict=True):
-        for first, last, label, score in spans:
-            start, end = sentence.starts[first], sentence.starts[last - 1] + len(sentence.words[last - 1])
-            yield Span(start, end, label, document.text[start:end], score)
+def _again(model: Model, precision: Precision, threads: int) -> Tagger:
+    """Make the tagger that was pickled."""
+    return Tagger(model, precision=precision, threads=threads)
+
+
+def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iterable[FoundSpan]) -> Iterator[Span]:
+    """Turn the spans of a sentence, in tokens, into spans of the document's text."""
+    for first, last, label, score in spans:
+        start, end = starts[first], starts[last] + len(words[last])
+        yield Span(start, end, label, text[start:end], score)
 
 
 def _in_scheme(sentences: list[Sentence], scheme: Scheme) -> list[Sentence]:
@@ -270,7 +327,7 @@ def _in_scheme(sentences: list[Sentence], scheme: Scheme) -> list[Sentence]:
     ]
 
 
-def load(folder: str | Path, *, precision: Precision = "int8", threads: int | None = None) -> Tagger:
+def load(folder: str | Path, *, precision: Precision | None = None, threads: int | None = None) -> Tagger:
     """Load a tagger from a model folder; Keras is not needed.
 
     Raises
@@ -290,20 +347,6 @@ def load(folder: str | Path, *, precision: Precision = "int8", threads: int | No
 def available_processors() -> int:
     """Number of processors this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _session(graphs: Any, name: str) -> onnxruntime.InferenceSession:
-    """Open a graph for one thread per call: several calls run side by side instead."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(graphs[name], options, providers=["CPUExecutionProvider"])
-    except KeyError:
-        raise
-    except Exception as error:  # ONNX Runtime's own exceptions share no base class
-        raise ModelError(f"ONNX Runtime cannot open {name}: {error}", remedy=REMEDY) from error
 
 
 def _outer_names(tags: Sequence[str], scheme: Scheme) -> npt.NDArray[Any] | None:

@@ -1,71 +1,109 @@
-"""A bounded cache: word form → its encoding, computed once."""
+"""A bounded cache: word form → what the word graph makes of it, computed once."""
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float32]
-Encode = Callable[[Sequence[str]], Floats]  # n forms → (n, encoding_size)
+Array = npt.NDArray[np.floating]
+Encode = Callable[[Sequence[str]], Sequence[Array]]  # n forms → arrays (n, …), one for each column
+BLOCK_FORMS = 2048  # new forms encoded at a time
+FEW_TOKENS = 256  # so few that finding out which forms recur would cost more than it saves
+
+
+class Column(NamedTuple):
+    """One of the arrays that the table keeps: numbers per form, and the type they are kept in."""
+
+    size: int
+    kind: npt.DTypeLike
+
+
+class Found(NamedTuple):
+    """The forms of some sentences: each token's row in the ``columns``, (tokens,), and the columns, (forms, size).
+
+    The arrays are the caller's own: later look-ups never change them.
+    """
+
+    tokens: npt.NDArray[np.int32]
+    columns: tuple[Array, ...]
 
 
 class WordTable:
-    """Encodings of the word forms seen so far.
+    """What is known of the word forms seen so far.
 
-    When more than ``capacity`` forms have been seen the table is emptied and starts anew: memory stays bounded, and the
-    frequent words are back after a few batches. Safe to use from several threads at once.
+    The memory is taken once and never grows: when ``capacity`` forms are known the table is emptied and starts anew,
+    and the frequent words are back after a few batches. Safe to use from several threads at once, and in forked
+    children.
 
     Parameters
     ----------
     encode
-        Computes the encodings of new forms.
-    size
-        Length of an encoding.
+        Computes the columns of new forms.
+    columns
+        What is kept of each form.
     capacity
-        Most forms kept (a single call may exceed it while it runs).
+        Most forms kept.
     """
 
-    def __init__(self, encode: Encode, size: int, capacity: int = 200_000) -> None:
-        self._encode, self._size, self._capacity = encode, size, capacity
-        self._lock = threading.Lock()
-        self._clear()
+    def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = 32_768) -> None:
+        self._encode, self._capacity = encode, capacity
+        # Pages of memory are the process's own only once they are written to.
+        self._columns = tuple(np.empty((capacity, column.size), column.kind) for column in columns)
+        self._rows: dict[str, int] = {}
+        self._lock, self._process = threading.Lock(), os.getpid()
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def _clear(self) -> None:
-        self._rows: dict[str, int] = {}
-        self._encodings = np.empty((1024, self._size), np.float32)
+    def look_up(self, sentences: Iterable[Sequence[str]]) -> Found:
+        """Find the forms of all tokens, encoding those that are new.
 
-    def look_up(self, sentences: Sequence[Sequence[str]]) -> tuple[npt.NDArray[np.int32], Floats]:
-        """Return each token's row, all sentences in one array, and the encodings that the rows index.
-
-        The encodings are a snapshot: later calls never change the rows handed out.
+        The sentences' tokens follow one another in ``tokens``.
         """
         words = list(chain.from_iterable(sentences))
+        if self._process != os.getpid():  # a forked child: who held the lock then does not exist here
+            self._lock, self._process, self._rows = threading.Lock(), os.getpid(), {}
         with self._lock:
-            if len(self._rows) > self._capacity:
-                self._clear()
             rows = list(map(self._rows.get, words))
             if None in rows:
-                self._add(dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row is None))
+                new = dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row is None)
+                if len(self._rows) + len(new) > self._capacity:
+                    self._rows.clear()
+                    new = dict.fromkeys(words)
+                    if len(new) > self._capacity:
+                        return self._without_keeping(words, list(new))
+                self._add(list(new))
                 rows = list(map(self._rows.get, words))
-            return np.array(rows, np.int32), self._encodings
+            tokens = np.array(rows, np.int32)
+            if len(tokens) <= FEW_TOKENS:
+                return Found(np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns))
+            used = np.zeros(len(self._rows), bool)
+            used[tokens] = True
+            distinct = np.flatnonzero(used)
+            columns = tuple(column[distinct] for column in self._columns)
+        places = np.cumsum(used, dtype=np.int32) - 1
+        return Found(places[tokens], columns)
 
-    def _add(self, forms: dict[str, None]) -> None:
-        first, count = len(self._rows), len(forms)
-        if first + count > len(self._encodings):
-            grown = np.empty((max(first + count, 2 * len(self._encodings)), self._size), np.float32)
-            grown[:first] = self._encodings[:first]
-            self._encodings = grown
-        new = list(forms)
+    def _add(self, new: list[str]) -> None:
+        first = len(self._rows)
         # Similar lengths together: the character encoder pads each block to its longest form.
         new.sort(key=len)
-        for start in range(0, count, 4096):
-            block = new[start : start + 4096]
-            self._encodings[first + start : first + start + len(block)] = self._encode(block)
-        self._rows.update(zip(new, range(first, first + count), strict=True))
+        for start in range(0, len(new), BLOCK_FORMS):
+            block = new[start : start + BLOCK_FORMS]
+            for column, values in zip(self._columns, self._encode(block), strict=True):
+                column[first + start : first + start + len(block)] = values
+        self._rows.update(zip(new, range(first, first + len(new)), strict=True))
+
+    def _without_keeping(self, words: list[str], forms: list[str]) -> Found:
+        """Encode more distinct forms than the table holds, for this once."""
+        rows = dict(zip(forms, range(len(forms)), strict=True))
+        columns = tuple(
+            np.asarray(values, column.dtype) for column, values in zip(self._columns, self._encode(forms), strict=True)
+        )
+        return Found(np.array(list(map(rows.__getitem__, words)), np.int32), columns)

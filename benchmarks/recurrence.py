@@ -1,0 +1,112 @@
+"""The two ways over a sentence, by batch size: ONNX Runtime's LSTM operator, and the loop over projected words.
+
+    python benchmarks/recurrence.py
+
+The network of the balanced preset (LSTM 158→2×200, 17 tags) with random weights, sentences of 20 tokens, one thread;
+the two are timed in turn. Microseconds per token, median of seven rounds; writes
+``benchmarks/results/recurrence.json``. ``LOOP_FROM`` in ``runtime/graphs.py`` follows from it.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.exported_network import open_graph
+from tagsmith.runtime.graph_builder import Graph, Shape, typed
+from tagsmith.runtime.graphs import _with_loop, _with_operators
+from tagsmith.runtime.speed import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "recurrence.json"
+ROUNDS, STEPS, TAGS, FORMS = 7, 20, 17, 8000
+BATCHES = (1, 4, 8, 12, 16, 32, 64, 128, 256)
+WAYS = {"operator": _with_operators, "loop": _with_loop}
+A = Architecture()
+
+
+def random_weights(rng: np.random.Generator) -> dict[str, Any]:
+    """Weights of the usual size."""
+    shapes = {"output/kernel": (A.state_size, TAGS), "output/bias": (TAGS,)}
+    for way in A.directions:
+        shapes[f"sentence/0/{way}/kernel"] = (A.encoding_size, 4 * A.units)
+        shapes[f"sentence/0/{way}/recurrent_kernel"] = (A.units, 4 * A.units)
+        shapes[f"sentence/0/{way}/bias"] = (4 * A.units,)
+    return {name: rng.normal(0, 0.08, shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def session(weights: dict[str, Any], way: str, int8: bool) -> Any:
+    """Open the sentence graph with one of the two ways alone."""
+    g = Graph()
+    state: Shape = [len(A.directions), "B", A.units]
+    inputs = [
+        typed("encodings", "float32", ["n", A.encoding_size]),
+        typed("projections", "float16" if int8 else "float32", ["rows", 4 * A.units]),
+        typed("tokens", "int32", ["T", "B"]),
+        typed("lengths", "int32", ["B"]),
+        typed("hidden", "float32", state),
+        typed("memory", "float32", state),
+    ]
+    results = WAYS[way](g, weights, A, int8)
+    return open_graph(g.model(inputs, [(results[0], "emissions", "float32", ["T", "B", TAGS])]), weights, way)
+
+
+def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generator) -> dict[str, Any]:
+    """Make a batch of random words."""
+    encodings = rng.normal(0, 1, (FORMS, A.encoding_size)).astype(np.float32)
+    products = [encodings @ weights[f"sentence/0/{way}/kernel"] for way in A.directions]
+    projections = np.stack(products, axis=1).reshape(-1, 4 * A.units)
+    state = np.zeros((len(A.directions), batch, A.units), np.float32)
+    return {
+        "encodings": encodings,
+        "projections": projections.astype(np.float16 if int8 else np.float32),
+        "tokens": rng.integers(0, FORMS, (STEPS, batch)).astype(np.int32),
+        "lengths": np.full(batch, STEPS, np.int32),
+        "hidden": state,
+        "memory": state,
+    }
+
+
+def microseconds(run: Any, tokens: int) -> float:
+    """Time per token of one call, over enough calls."""
+    calls = max(1, 20_000 // tokens)
+    start = time.perf_counter()
+    for _ in range(calls):
+        run()
+    return 1e6 * (time.perf_counter() - start) / calls / tokens
+
+
+def main() -> None:
+    """Measure and write down."""
+    rng = np.random.default_rng(0)
+    weights = random_weights(rng)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for precision in ("int8", "float32"):
+        int8 = precision == "int8"
+        found[precision] = {}
+        sessions = {way: session(weights, way, int8) for way in WAYS}
+        for batch in BATCHES:
+            inputs = feed(weights, batch, int8, rng)
+            runs = {way: partial(one.run, None, _known(one, inputs)) for way, one in sessions.items()}
+            times: dict[str, list[float]] = {way: [] for way in WAYS}
+            for _ in range(ROUNDS + 1):
+                for way, run in runs.items():
+                    times[way].append(microseconds(run, STEPS * batch))
+            found[precision][str(batch)] = {way: round(statistics.median(own[1:]), 2) for way, own in times.items()}
+            print(precision, batch, found[precision][str(batch)], flush=True)
+    result = {"machine": describe_machine(), "microseconds_per_token_by_sentences_in_a_batch": found}
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+def _known(one: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    return {name.name: inputs[name.name] for name in one.get_inputs()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,275 @@
+"""How fast a model tags on this machine: throughput, latency, start and memory, and what the processor could do."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from tagsmith import __version__
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.model_folder import read_model
+from tagsmith.runtime.tagger import Tagger
+
+Words = Sequence[Sequence[str]]
+CEILING_ROWS = (128, 512, 2048)
+LATENCY_CALLS = 1000
+LATENCY_TOKENS = range(18, 23)  # lengths that stand for a sentence of 20 tokens
+STARTS = 5  # fresh processes
+SAMPLES = 20  # looks at the memory while new words come in
+
+
+def measure_speed(
+    folder: Path, sentences: Words, *, threads: int, rounds: int = 7, new_tokens: int = 0
+) -> dict[str, Any]:
+    """Measure everything that ``tagsmith bench`` prints.
+
+    The throughputs are measured in turn, ``rounds`` times, so that what else the machine does hits all alike. "Warm"
+    has seen every word form before, "cold" none of them.
+
+    Parameters
+    ----------
+    folder
+        A model folder.
+    sentences
+        What is tagged, as words; for text they are joined by spaces, one sentence a line.
+    threads
+        Batches at the same time; latency is always that of one thread.
+    rounds
+        Rounds that the medians are taken over.
+    new_tokens
+        So many tokens, each a word never seen before, are tagged to see whether the memory stays flat; 0: none.
+
+    Returns
+    -------
+    dict
+        JSON values; throughput in tokens per second, latency in milliseconds, memory and sizes in megabytes.
+    """
+    model = read_model(folder)
+    taggers = {precision: Tagger(model, precision=precision, threads=threads) for precision in ("int8", "float32")}
+    tokens = sum(map(len, sentences))
+    text = "\n\n".join(map(" ".join, sentences))
+    fast, exact = taggers["int8"], taggers["float32"]
+
+    def cold() -> float:
+        fresh = Tagger(model, precision="int8", threads=threads)
+        return _seconds(lambda: fresh.tag(sentences))
+
+    measures: dict[str, Callable[[], float]] = {
+        "words to tags, int8": lambda: _seconds(lambda: fast.tag(sentences)),
+        "words to tags, float32": lambda: _seconds(lambda: exact.tag(sentences)),
+        "words to tags, int8, cold": cold,
+        "words to tags and span probabilities, int8": lambda: _seconds(lambda: fast.tag(sentences, threshold=0.0)),
+        "text to spans, int8": lambda: _seconds(lambda: fast(text)),
+    }
+    if not fast.gives_spans:
+        del measures["words to tags and span probabilities, int8"]
+    for tagger in taggers.values():
+        tagger.tag(sentences)
+    fast(text)
+    seconds: dict[str, list[float]] = {name: [] for name in measures}
+    for _ in range(rounds):
+        for name, measure in measures.items():
+            seconds[name].append(measure())
+    ceilings = _ceilings(model.architecture, threads, rounds)
+    return {
+        "machine": describe_machine(),
+        "threads": threads,
+        "rounds": rounds,
+        "sentences": len(sentences),
+        "tokens": tokens,
+        "tags": len(model.tags),
+        "architecture": model.architecture.as_dict(),
+        "throughput": {
+            name: _rate([tokens / own for own in times], ceilings.get("float32" if "float32" in name else "int8"))
+            for name, times in seconds.items()
+        },
+        "ceiling": ceilings,
+        "latency": _latency(model, sentences),
+        "start": _start(folder, sentences),
+        "model_megabytes": round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1),
+        "vocabulary": len({*model.vocabulary.words, *model.vocabulary.pretrained}),
+        "new_words": _new_words(folder, new_tokens) if new_tokens else None,
+    }
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def _rate(rates: Sequence[float], ceiling: float | None) -> dict[str, Any]:
+    median = statistics.median(rates)
+    return {
+        "median": round(median),
+        "min": round(min(rates)),
+        "max": round(max(rates)),
+        "share_of_ceiling": round(median / ceiling, 3) if ceiling else None,
+    }
+
+
+# ------------------------------------------------------------------------------------------------- the ceiling
+
+
+def _ceilings(a: Architecture, threads: int, rounds: int) -> dict[str, float]:
+    """Tokens per second if nothing were computed but the recurrent products of the first layer, h U.
+
+    That is what no implementation can leave out: the input products may be computed once per word form. Measured with
+    ONNX Runtime's own products on ``threads`` threads at once, at the batch size that is fastest. Empty without the
+    ``onnx`` package, which writes the graphs, and for cells other than the LSTM.
+    """
+    if a.cell != "lstm":
+        return {}
+    try:
+        from tagsmith.runtime.graphs import product_graph
+    except ImportError:
+        return {}
+    kernel = np.random.default_rng(0).standard_normal((a.units, 4 * a.units)).astype(np.float32)
+    found: dict[str, float] = {}
+    for precision, kind in (("int8", np.uint8), ("float32", np.float32)):
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(product_graph(kernel, int8=precision == "int8"), options)
+        rates = [_product_rate(session, np.ones((rows, a.units), kind), threads, rounds) for rows in CEILING_ROWS]
+        found[precision] = round(max(rates) / len(a.directions))
+    return found
+
+
+def _product_rate(session: Any, states: npt.NDArray[Any], threads: int, rounds: int) -> float:
+    """Rows multiplied per second by ``threads`` threads at once."""
+    count = 100_000 // len(states)
+
+    def multiply(_: int) -> None:
+        for _ in range(count):
+            session.run(None, {"states": states})
+
+    with ThreadPoolExecutor(threads) as pool:
+        times = [_seconds(lambda: list(pool.map(multiply, range(threads)))) for _ in range(rounds)]
+    return threads * count * len(states) / statistics.median(times)
+
+
+# ------------------------------------------------------------------------------------------ latency and start
+
+
+def _latency(model: Any, sentences: Words) -> dict[str, Any]:
+    """Milliseconds from the text of one sentence of about 20 tokens to its spans, one thread, int8."""
+    tagger = Tagger(model, precision="int8", threads=1)
+    texts = [" ".join(sentence) for sentence in sentences if len(sentence) in LATENCY_TOKENS][:LATENCY_CALLS]
+    if not texts:
+        texts = [" ".join([word for sentence in sentences for word in sentence][:20])]
+    for text in texts:
+        tagger(text)
+    calls = (texts * (LATENCY_CALLS // len(texts) + 1))[:LATENCY_CALLS]
+    times = sorted(1000 * _seconds(partial(tagger, text)) for text in calls)
+    return {
+        "calls": len(times),
+        "median_ms": round(statistics.median(times), 3),
+        "p99_ms": round(times[int(0.99 * len(times))], 3),
+    }
+
+
+_START = """
+import json, sys, time
+folder, sentences = json.load(sys.stdin)
+start = time.perf_counter()
+import tagsmith
+tagger = tagsmith.load(folder)
+tagger("John lives in New York.")
+seconds = time.perf_counter() - start
+from tagsmith.runtime.speed import resident_megabytes
+first = resident_megabytes()
+tagger.tag(sentences)
+print(json.dumps([seconds, first, resident_megabytes()]))
+"""
+_NEW_WORDS = """
+import json, sys
+import tagsmith
+from tagsmith.runtime.speed import new_sentences, resident_megabytes
+folder, tokens, samples = json.load(sys.stdin)
+tagger = tagsmith.load(folder)
+memory = []
+for part in range(samples):
+    for _ in tagger.tag_stream(new_sentences(tokens // samples, part)):
+        pass
+    memory.append(resident_megabytes())
+print(json.dumps(memory))
+"""
+
+
+def _start(folder: Path, sentences: Words) -> dict[str, Any]:
+    """Seconds to import, load and tag once in a fresh process, and its memory then and after tagging the data."""
+    runs = [_fresh(_START, [str(folder), [list(words) for words in sentences]]) for _ in range(STARTS)]
+    seconds, first, after = zip(*runs, strict=True)
+    return {
+        "processes": STARTS,
+        "seconds": round(statistics.median(seconds), 3),
+        "memory_after_first_tag_mb": round(statistics.median(first), 1),
+        "memory_after_data_mb": round(statistics.median(after), 1),
+    }
+
+
+def _new_words(folder: Path, tokens: int) -> dict[str, Any]:
+    """Memory of a process that tags nothing but words it has never seen."""
+    memory = _fresh(_NEW_WORDS, [str(folder), tokens, SAMPLES])
+    settled = memory[SAMPLES // 10 :]
+    return {"tokens": tokens, "least_mb": round(min(settled), 1), "most_mb": round(max(settled), 1)}
+
+
+def _fresh(code: str, values: Any) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps(values), capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def new_sentences(tokens: int, part: int) -> Iterable[list[str]]:
+    """Make sentences of 20 words, none of which occurs twice in any part."""
+    for first in range(0, tokens, 20):
+        yield [f"w{part}x{number}" for number in range(first, min(tokens, first + 20))]
+
+
+def resident_megabytes() -> float:
+    """Memory of this process that lies in the machine's memory; where the system does not say, the most so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except OSError:
+        import resource
+
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return most / 1e6 if sys.platform == "darwin" else most / 1e3
+
+
+def describe_machine() -> dict[str, Any]:
+    """Name the processor and the versions that the numbers depend on."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "processor": name,
+        "processors": usable,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "tagsmith": __version__,
+    }

@@ -1,0 +1,59 @@
+"""Run exported graphs by themselves, without the tagger around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tagsmith.encoding.vocabulary import Forms
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.exported_network import open_graph
+from tagsmith.runtime.graphs import sentence_graph, word_graph
+
+Array = np.ndarray
+
+
+def run_graph(graph: bytes, weights: Mapping[str, Array], **inputs: Array) -> dict[str, Array]:
+    """Every output of a graph by name; inputs that it does not have are left out."""
+    session = open_graph(graph, weights, "a graph")
+    wanted = {one.name: inputs[one.name] for one in session.get_inputs()}
+    return dict(zip([one.name for one in session.get_outputs()], session.run(None, wanted), strict=True))
+
+
+def run_words(weights: Mapping[str, Array], a: Architecture, forms: Forms, vectors: Array) -> dict[str, Array]:
+    """What the word graph makes of word forms with these vectors (n, word_dim)."""
+    inputs = {"vectors": vectors, "characters": forms.characters, "shapes": forms.shapes}
+    return run_graph(word_graph(weights, a), weights, **inputs)
+
+
+def projected(weights: Mapping[str, Array], a: Architecture, encodings: Array) -> Array:
+    """Encodings (n, D) times the first layer's input kernels plus bias, a row a direction: (n·directions, 4H)."""
+    first = [(weights[f"sentence/0/{way}/kernel"], weights[f"sentence/0/{way}/bias"]) for way in a.directions]
+    return np.stack([encodings @ kernel + bias for kernel, bias in first], axis=1).reshape(-1, 4 * a.units)
+
+
+def run_sentences(
+    weights: Mapping[str, Array],
+    a: Architecture,
+    encodings: Array,
+    lengths: Array,
+    *,
+    int8: bool = False,
+    hidden: Array | None = None,
+    memory: Array | None = None,
+) -> dict[str, Array]:
+    """What the sentence graph makes of encodings (T, B, D): emissions and last states."""
+    steps, batch, size = encodings.shape
+    forms = np.ascontiguousarray(encodings.reshape(-1, size))
+    state = np.zeros((a.layers * len(a.directions), batch, a.units), np.float32)
+    inputs = {
+        "encodings": forms,
+        "tokens": np.arange(steps * batch, dtype=np.int32).reshape(steps, batch),
+        "lengths": lengths.astype(np.int32),
+        "hidden": state if hidden is None else hidden,
+        "memory": state if memory is None else memory,
+    }
+    if a.cell == "lstm":
+        inputs["projections"] = projected(weights, a, forms).astype(np.float16 if int8 else np.float32)
+    return run_graph(sentence_graph(weights, a, int8=int8), weights, **inputs)
