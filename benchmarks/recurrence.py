@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.runtime.exported_network import open_graph
 from tagsmith.runtime.graph_builder import Graph, Shape, typed
@@ -46,8 +47,9 @@ def session(weights: dict[str, Any], way: str, int8: bool) -> Any:
     g = Graph()
     state: Shape = [len(A.directions), "B", A.units]
     inputs = [
-        typed("encodings", "float32", ["n", A.encoding_size]),
-        typed("projections", "float16" if int8 else "float32", ["rows", 4 * A.units]),
+        typed("encodings", "float16" if int8 else "float32", ["n", A.encoding_size]),
+        typed("projections", "int8" if int8 else "float32", ["rows", 4 * A.units]),
+        typed("scales", "float32", ["rows", 4]),
         typed("tokens", "int32", ["T", "B"]),
         typed("lengths", "int32", ["B"]),
         typed("hidden", "float32", state),
@@ -61,11 +63,13 @@ def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generat
     """Make a batch of random words."""
     encodings = rng.normal(0, 1, (FORMS, A.encoding_size)).astype(np.float32)
     products = [encodings @ weights[f"sentence/0/{way}/kernel"] for way in A.directions]
-    projections = np.stack(products, axis=1).reshape(-1, 4 * A.units)
+    projections = np.stack(products, axis=1).reshape(-1, A.units)
+    values, scales = quantise_rows(projections)
     state = np.zeros((len(A.directions), batch, A.units), np.float32)
     return {
-        "encodings": encodings,
-        "projections": projections.astype(np.float16 if int8 else np.float32),
+        "encodings": encodings.astype(np.float16 if int8 else np.float32),
+        "projections": (values if int8 else projections).reshape(-1, 4 * A.units),
+        "scales": scales.reshape(-1, 4),
         "tokens": rng.integers(0, FORMS, (STEPS, batch)).astype(np.int32),
         "lengths": np.full(batch, STEPS, np.int32),
         "hidden": state,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.encoding.vocabulary import Forms
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.runtime.exported_network import open_graph
@@ -55,5 +56,9 @@ def run_sentences(
         "memory": state if memory is None else memory,
     }
     if a.cell == "lstm":
-        inputs["projections"] = projected(weights, a, forms).astype(np.float16 if int8 else np.float32)
+        inputs["projections"] = projected(weights, a, forms)
+        if int8:
+            values, scales = quantise_rows(inputs["projections"].reshape(-1, a.units))
+            inputs |= {"projections": values.reshape(-1, 4 * a.units), "scales": scales.reshape(-1, 4)}
+            inputs["encodings"] = forms.astype(np.float16)
     return run_graph(sentence_graph(weights, a, int8=int8), weights, **inputs)

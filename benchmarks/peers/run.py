@@ -79,7 +79,6 @@ SYSTEMS = {
     "keras": System(
         "keras",
         "keras",
-        slow=True,
         variables={"KERAS_BACKEND": "jax"},
         remark="the tutorial's model: no CRF, no characters, no pretrained vectors",
     ),

@@ -58,5 +58,5 @@ def test_a_file_is_no_model(run_here, corpus: Path):
 
 def test_a_model_of_a_later_version(run_here, broken: Path, corpus: Path):
     path = broken / "config.json"
-    path.write_bytes(path.read_bytes().replace(b'"format_version": 1', b'"format_version": 99'))
+    path.write_bytes(path.read_bytes().replace(b'"format_version": 2', b'"format_version": 99'))
     _check(run_here("tag", broken, corpus / "dev.conll"), "format version 99")

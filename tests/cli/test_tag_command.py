@@ -83,6 +83,41 @@ def test_tagging_a_labelled_file_and_scoring_it_gives_what_evaluate_gives(tagsmi
     assert f"accuracy: {100 * scores['accuracy']:6.2f}%" in report
 
 
+def test_spans_below_a_threshold_are_dropped(tagsmith, run_here, model: Path, tagger, tmp_path: Path):
+    source = tmp_path / "a.txt"
+    source.write_text(TEXT)
+    scores = sorted(span.score for span in tagger(TEXT).spans)
+    assert len(scores) > 2
+    least = (scores[0] + scores[1]) / 2
+    _, out, _ = run_here("tag", model, source, "--output-format", "jsonl", "--threshold", least)
+    assert sorted(s["score"] for record in _records(out.encode()) for s in record["spans"]) == pytest.approx(
+        scores[1:], abs=1e-5
+    )
+    _, out, _ = run_here("tag", model, source, "--threshold", 1, *(f"--threshold={label}=0" for label in tagger.labels))
+    assert out == run_here("tag", model, source)[1]
+    _, out, _ = run_here("tag", model, source, "--threshold", 1)
+    assert all(line.endswith("\tO") for line in out.split("\n") if line)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "message"),
+    [
+        ("high", "'high' is no number"),
+        ("1.5", "between 0 and 1"),
+        ("CITY=0.5", "no label 'CITY'"),
+        ("PERSON=", "number"),
+    ],
+)
+def test_an_impossible_threshold_is_one_clear_error(
+    run_here, model: Path, tmp_path: Path, threshold: str, message: str
+):
+    source = tmp_path / "a.txt"
+    source.write_text(TEXT)
+    status, out, err = run_here("tag", model, source, "--threshold", threshold)
+    assert (status, out) == (2, "")
+    assert message in err
+
+
 def test_a_column_of_words_alone_needs_no_labels(tagsmith, model: Path, tagger):
     done = tagsmith("tag", model, "--input-format", "conll", stdin=b"John\nleft\n\nRome\n")
     (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])

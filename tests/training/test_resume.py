@@ -241,8 +241,8 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     expected = array(compiled(lambda: session.network.emissions(batch))())
     tagger = tagsmith.load(tmp_path / "model", precision="float32")
     seen = []
-    best = tagger._best_paths
-    tagger._best_paths = lambda emissions, counts: seen.append(emissions) or best(emissions, counts)
+    emissions = tagger._network.emissions
+    tagger._network.emissions = lambda *given: seen.append(emissions(*given)) or seen[-1]
     tags = tagger.tag(sentences)
     assert [len(own) for own in tags] == [5, 2, 1]
     inside = np.arange(5) < lengths[:, None]

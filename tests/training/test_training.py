@@ -14,6 +14,7 @@ from rich.console import Console
 
 import tagsmith
 from tagsmith.errors import InputError, RecipeError, TrainingError
+from tagsmith.training import trainer
 from tagsmith.training.trainer import Run, train
 
 NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
@@ -198,3 +199,16 @@ def test_without_a_dev_file_a_tenth_is_held_out(corpus):
     run(corpus, {"epochs": 1})
     config = json.loads((corpus["out"] / "config.json").read_text("utf-8"))
     assert config["scores"]["dev"]["support"] == 24
+
+
+def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
+    assert run(corpus).precision == "int8"
+    assert tagsmith.load(corpus["out"]).precision == "int8"
+    monkeypatch.setattr(trainer, "MOST_LOST", -1.0)  # as if 8 bits had lost more than that
+    said = io.StringIO()
+    tagger = run({**corpus, "console": Console(file=said, width=200)})
+    assert tagger.precision == tagsmith.load(corpus["out"]).precision == "float32"
+    assert "8-bit kernels would lose 0.00 points of dev F1: the model runs in float32" in said.getvalue()
+    assert tagsmith.load(corpus["out"], precision="int8").precision == "int8"
+    config = json.loads((corpus["out"] / "config.json").read_text("utf-8"))
+    assert config["scores"]["dev"]["f1"] == tagger.evaluate(corpus["dev"]).f1

@@ -129,6 +129,7 @@ def _model_report(folder: Path) -> dict[str, Any]:
         "pretrained_words": len(model.vocabulary.pretrained),
         "characters": len(model.vocabulary.characters),
         "parameters": sum(int(array.size) for name, array in model.weights.items() if name != "word/pretrained"),
+        "precision": model.precision,
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "scores": dict(model.scores),
@@ -208,6 +209,7 @@ def _show_model(report: Mapping[str, Any], console: Console) -> None:
             "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
             "parameters": f"{report['parameters']:,}",
             "network": _in_words(report["architecture"]),
+            "runs in": report["precision"],
             **{
                 f"scores ({part})": f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
                 for part, values in scores.items()

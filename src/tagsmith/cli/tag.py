@@ -13,7 +13,7 @@ from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, readin
 
 if TYPE_CHECKING:
     from tagsmith.data.document import Document
-    from tagsmith.runtime.tagger import Tagger
+    from tagsmith.runtime.tagger import Tagger, Threshold
 
 BLOCK_TOKENS = 32_768  # tagged at a time: enough to fill the batches, little enough to stay small
 
@@ -78,6 +78,15 @@ def tag_command(
             help="The file to write; it appears when all is done. '-': standard output.",
         ),
     ] = Path("-"),
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="P|LABEL=P",
+            help="Drop spans less probable than P, of all labels or of one. May be repeated: --threshold 0.5 "
+            "--threshold PER=0.9.",
+            show_default=False,
+        ),
+    ] = None,
     column: Column = None,
     word_column: WordColumn = None,
     separator: Separator = None,
@@ -96,7 +105,8 @@ def tag_command(
     options = reading_options(None, column, word_column, separator, encoding)
     gold = "gold" if tagger.model.layer != "gold" else "given"  # not the name of the layer that is added
     documents = read_input([(str(source), kind.value) for source, kind in sources], {**options, "layer": gold})
-    tagged = _tagged(tagger, documents, spans=written is OutputFormat.JSONL)
+    least = _thresholds(threshold or [], tagger.labels)
+    tagged = _tagged(tagger, documents, spans=written is OutputFormat.JSONL, threshold=least)
     writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme)
     with open_target(str(output)) as stream:
         WRITERS[written.value](tagged, stream, writing)
@@ -126,7 +136,27 @@ def _output_format(wanted: OutputFormat, output: Path, inputs: Iterable[InputFor
     return OutputFormat.CONLL
 
 
-def _tagged(tagger: Tagger, documents: Iterable[Document], *, spans: bool) -> Iterator[Document]:
+def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float] | None:
+    """Read ``0.5`` and ``LABEL=0.5``; what is said of one label goes before what is said of all."""
+    from tagsmith.errors import DataError
+
+    every, single = {}, {}
+    for one in given:
+        label, _, number = one.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            raise DataError(f"the threshold {one!r} is no number.", remedy="Write 0.5 or LABEL=0.5.") from None
+        if label:
+            single[label] = value
+        else:
+            every = dict.fromkeys(labels, value)
+    return {**every, **single} or None
+
+
+def _tagged(
+    tagger: Tagger, documents: Iterable[Document], *, spans: bool, threshold: Threshold | None
+) -> Iterator[Document]:
     """Tag many documents at a time, however short they are."""
     block: list[Document] = []
     size = 0
@@ -134,7 +164,7 @@ def _tagged(tagger: Tagger, documents: Iterable[Document], *, spans: bool) -> It
         block.append(document)
         size += 1 + sum(map(len, document.sentences))  # the 1 bounds blocks of empty documents too
         if size >= BLOCK_TOKENS:
-            yield from tagger.tag_documents(block, spans=spans)
+            yield from tagger.tag_documents(block, spans=spans, threshold=threshold)
             block, size = [], 0
     if block:
-        yield from tagger.tag_documents(block, spans=spans)
+        yield from tagger.tag_documents(block, spans=spans, threshold=threshold)

@@ -28,7 +28,7 @@ from tagsmith.data.tokenizer import words_and_starts
 from tagsmith.errors import DataError
 
 PART = 1 << 16  # characters of a long paragraph that are handed on together
-LONGEST = 1 << 13  # tokens; far more than a sentence has, and few enough to be tagged in little memory
+LONGEST = 1 << 21  # tokens, about 10 MB of text: far more than a sentence has, and few enough to stay in memory
 _TOKEN = re.compile(r"[^ \t\r\n]+")
 
 Found = tuple[list[str], list[int]]

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 # Large enough to keep the recurrent products busy, small enough that a step's arrays stay in the processor's cache.
 BATCH_SENTENCES, BATCH_TOKENS = 128, 3072
 # Tokens looked up together: the more, the nearer the lengths of the sentences that share a batch.
-BLOCK_TOKENS = 32_768
+BLOCK_TOKENS = 24_576  # fewer than the word table holds forms
 LONGEST_WHOLE = 8192  # tokens; a longer sentence is read in windows, by itself
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.errors import ModelError
 from tagsmith.runtime.chain import Floats, Integers
 from tagsmith.runtime.model_folder import REMEDY, Model, Precision
@@ -37,12 +38,16 @@ class ExportedNetwork:
         )
         architecture = model.architecture
         self._ways = len(architecture.directions)
-        self._inputs = {one.name: one for one in self._sentences.get_inputs()}
-        columns = [Column(architecture.encoding_size, np.float32)]
-        if "projections" in self._inputs:
-            kind = np.float16 if "float16" in self._inputs["projections"].type else np.float32
-            columns.append(Column(self._ways * 4 * architecture.units, kind))
-        self._table = WordTable(self._encode, columns)
+        self._inputs = {one.name for one in self._sentences.get_inputs()}
+        gates = self._ways * 4
+        columns = {"encodings": Column(architecture.encoding_size, np.float32)}
+        if "scales" in self._inputs:  # an LSTM in 8 bits
+            columns = {"encodings": Column(architecture.encoding_size, np.float16)}
+            columns |= {"projections": Column(gates * architecture.units, np.int8), "scales": Column(gates, np.float32)}
+        elif "projections" in self._inputs:
+            columns["projections"] = Column(gates * architecture.units, np.float32)
+        self._columns = tuple(columns)
+        self._table = WordTable(self._encode, tuple(columns.values()))
 
     def look_up(self, sentences: Sequence[Sequence[str]]) -> Found:
         """Find the word forms of sentences, see :meth:`WordTable.look_up`."""
@@ -109,18 +114,19 @@ class ExportedNetwork:
         architecture = self._model.architecture
         state = np.zeros((architecture.layers * self._ways, len(lengths), architecture.units), np.float32)
         inputs: dict[str, npt.NDArray[Any]] = {
-            "encodings": forms.columns[0],
             "tokens": tokens,
             "lengths": lengths.astype(np.int32),
             "hidden": state,
+            "memory": state,
+            **dict(zip(self._columns, forms.columns, strict=True)),
         }
-        if "projections" in self._inputs:
-            inputs["memory"] = state
-            inputs["projections"] = forms.columns[1].reshape(-1, 4 * architecture.units)
-        return inputs
+        for name in ("projections", "scales"):  # one row for each direction
+            if name in inputs:
+                inputs[name] = inputs[name].reshape(len(inputs[name]) * self._ways, -1)
+        return {name: array for name, array in inputs.items() if name in self._inputs}
 
-    def _encode(self, forms: Sequence[str]) -> list[Floats]:
-        """Run the word graph over new forms → encodings (n, encoding_size), and projections if there are any."""
+    def _encode(self, forms: Sequence[str]) -> list[npt.NDArray[Any]]:
+        """Run the word graph over new forms, and return the columns of the word table for them."""
         weights, architecture = self._model.weights, self._model.architecture
         rows = self._model.vocabulary.encode(forms)
         vectors = weights["word/trained"][rows.trained].astype(np.float32, copy=False)
@@ -132,7 +138,12 @@ class ExportedNetwork:
             inputs["characters"] = rows.characters[:, :longest]
         if architecture.shape_dim:
             inputs["shapes"] = rows.shapes
-        return list(self._words.run(None, inputs))
+        found = dict(zip([one.name for one in self._words.get_outputs()], self._words.run(None, inputs), strict=True))
+        if "scales" in self._columns:
+            gates = found["projections"].reshape(-1, architecture.units)  # (n·directions·4, H)
+            values, scales = quantise_rows(gates)
+            found |= {"projections": values.reshape(len(forms), -1), "scales": scales.reshape(len(forms), -1)}
+        return [found[name] for name in self._columns]
 
 
 def open_graph(graph: bytes, weights: Mapping[str, npt.NDArray[Any]], name: str) -> onnxruntime.InferenceSession:

@@ -7,7 +7,8 @@
 
 ``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
     ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
-    ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H)
+    ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
+    in the 8-bit LSTM the encodings are float16, and the projections int8 with ``scales`` (n·directions, 4), one a gate
     → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
 
 Time comes first because ONNX Runtime's recurrent kernels want it so. The pretrained and trained word tables stay
@@ -105,7 +106,7 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
     tags = weights["output/bias"].shape[0]
     state: Shape = [a.layers * len(a.directions), "B", a.units]
     inputs = [
-        typed("encodings", "float32", ["n", a.encoding_size]),
+        typed("encodings", "float16" if int8 and a.cell == "lstm" else "float32", ["n", a.encoding_size]),
         typed("tokens", "int32", ["T", "B"]),
         typed("lengths", "int32", ["B"]),
         typed("hidden", "float32", state),
@@ -114,10 +115,11 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
     run = partial(_with_operators, weights=weights, a=a, int8=int8)
     if a.cell == "lstm":
         inputs.append(typed("memory", "float32", state))
-        inputs.append(typed("projections", "float16" if int8 else "float32", ["rows", 4 * a.units]))
+        inputs.append(typed("projections", "int8" if int8 else "float32", ["rows", 4 * a.units]))
         outputs.append(("last_memory", state))
         in_steps = partial(_with_loop, weights=weights, a=a, int8=int8)
         if int8:
+            inputs.append(typed("scales", "float32", ["rows", 4]))
             is_small = g.node("Less", g.node("Size", "lengths"), g.scalar(LOOP_FROM, np.int64))
             results = g.choose(
                 is_small, [partial(typed, kind="float32", shape=shape) for _, shape in outputs], run, in_steps
@@ -136,6 +138,8 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     hidden = g.parts("hidden", [ways] * a.layers, axis=0)
     memory = g.parts("memory", [ways] * a.layers, axis=0) if a.cell == "lstm" else []
     states = g.node("Gather", "encodings", "tokens", axis=0)  # (T, B, D)
+    if int8 and a.cell == "lstm":
+        states = g.cast(states, "float32")
     last: list[list[str]] = []
     for number in range(a.layers):
         kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
@@ -311,8 +315,7 @@ def _lstm_steps(
     def step(inner: Graph, names: Sequence[str]) -> Sequence[str]:
         h, c, x = names
         if gather:
-            x = inner.node("Gather", "projections", x, axis=0)
-            x = inner.cast(x, "float32") if int8 else x
+            x = _unpacked(inner, x, units) if int8 else inner.node("Gather", "projections", x, axis=0)
         if int8:
             z = inner.node("Add", _int8_product(inner, h, scale, zero, weights[f"{prefix}/recurrent_kernel"]), x)
         else:
@@ -331,6 +334,14 @@ def _lstm_steps(
     )
     last, last_memory, every = g.scan(step, [(hidden, carried), (initial[1], memory)], (steps, entering), [memory])
     return (g.node("DequantizeLinear", last, scale, zero) if int8 else last), last_memory, every
+
+
+def _unpacked(g: Graph, rows: str, units: int) -> str:
+    """Fetch ``projections`` (B,) held as int8, each gate with a scale of its own, as float32 (B, 4H)."""
+    values = g.node("Reshape", g.node("Gather", "projections", rows, axis=0), g.constant([-1, units], np.int64))
+    scales = g.node("Reshape", g.node("Gather", "scales", rows, axis=0), g.constant([-1], np.int64))
+    gates = g.node("DequantizeLinear", values, scales, axis=0)  # (4B, H)
+    return g.node("Reshape", gates, g.constant([-1, 4 * units], np.int64))
 
 
 def product_graph(recurrent: Array, *, int8: bool) -> bytes:

@@ -27,7 +27,7 @@ from tagsmith.data.tokenizer import words_and_starts
 from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import Mode, Scores, score_tags
 from tagsmith.runtime.batching import run_batches
-from tagsmith.runtime.chain import Floats, Integers, constrained_chain
+from tagsmith.runtime.chain import Doubles, Floats, Integers, constrained_chain
 from tagsmith.runtime.decode import k_best, span_tags
 from tagsmith.runtime.exported_network import GRAPHS, ExportedNetwork
 from tagsmith.runtime.marginals import posterior
@@ -172,21 +172,18 @@ class Tagger:
             raise DataError(f"k is {k}.", remedy="It must be at least 1.")
         answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
 
-        def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Floats]:
-            paths, scores = k_best(emissions, lengths, self._chain, k)
-            return paths, np.exp(scores - posterior(emissions, lengths, self._chain).log_partition)
+        def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Doubles, Doubles]:
+            return *k_best(emissions, lengths, self._chain, k), posterior(emissions, lengths, self._chain).log_partition
 
-        for indices, (paths, shares) in self._run(sentences, decode):
+        for indices, (paths, scores, log_partition) in self._run(sentences, decode):
+            shares = np.exp(np.minimum(scores - log_partition, 0.0))  # (k, B)
             for place, index in enumerate(indices.tolist()):
-                own = paths[:, : len(sentences[index]), place]  # (k, T)
-                answers[index] = [
-                    (self._written(path), float(min(1.0, share)))
-                    for path, share in zip(own, shares[:, place], strict=True)
-                    if share > 0 or not len(answers)
-                ]
+                real = np.flatnonzero(np.isfinite(scores[:, place]))
+                own = paths[real, : len(sentences[index]), place]
+                answers[index] = list(zip(map(self._written, own), shares[real, place].tolist(), strict=True))
         return answers
 
-    def tag_marginals(self, sentences: Sequence[Sequence[str]]) -> list[npt.NDArray[np.float64]]:
+    def tag_marginals(self, sentences: Sequence[Sequence[str]]) -> list[Doubles]:
         """Return the probability of each tag at each token.
 
         Returns
@@ -197,7 +194,7 @@ class Tagger:
         """
         answers = [np.empty((0, len(self.model.tags))) for _ in sentences]
 
-        def decode(emissions: Floats, lengths: Integers) -> npt.NDArray[np.float64]:
+        def decode(emissions: Floats, lengths: Integers) -> Doubles:
             return posterior(emissions, lengths, self._chain).tag_marginals()
 
         for indices, marginals in self._run(sentences, decode):
@@ -285,7 +282,7 @@ class Tagger:
         tags = self._names(path)
         return tags if self._outer_names is not None else convert_tags(tags, Scheme.BIOES, self.scheme)
 
-    def _thresholds(self, threshold: Threshold | None) -> npt.NDArray[np.float64] | None:
+    def _thresholds(self, threshold: Threshold | None) -> Doubles | None:
         """The least probability of a span of each label, in the order of the span tags' labels."""
         if threshold is None:
             return None

@@ -6,14 +6,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.floating]
+Array = npt.NDArray[Any]
 Encode = Callable[[Sequence[str]], Sequence[Array]]  # n forms → arrays (n, …), one for each column
-BLOCK_FORMS = 2048  # new forms encoded at a time
+CAPACITY = 28_672  # forms; at the balanced preset's size 65 MB in 8 bits
+BLOCK_FORMS = 512  # new forms encoded at a time
 FEW_TOKENS = 256  # so few that finding out which forms recur would cost more than it saves
 
 
@@ -51,7 +52,7 @@ class WordTable:
         Most forms kept.
     """
 
-    def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = 32_768) -> None:
+    def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = CAPACITY) -> None:
         self._encode, self._capacity = encode, capacity
         # Pages of memory are the process's own only once they are written to.
         self._columns = tuple(np.empty((capacity, column.size), column.kind) for column in columns)
@@ -92,18 +93,20 @@ class WordTable:
 
     def _add(self, new: list[str]) -> None:
         first = len(self._rows)
-        # Similar lengths together: the character encoder pads each block to its longest form.
-        new.sort(key=len)
-        for start in range(0, len(new), BLOCK_FORMS):
-            block = new[start : start + BLOCK_FORMS]
-            for column, values in zip(self._columns, self._encode(block), strict=True):
-                column[first + start : first + start + len(block)] = values
+        self._fill(self._columns, first, new)
         self._rows.update(zip(new, range(first, first + len(new)), strict=True))
+
+    def _fill(self, columns: tuple[Array, ...], first: int, forms: list[str]) -> None:
+        """Encode forms into the columns from row ``first`` on; this sorts the forms."""
+        forms.sort(key=len)  # similar lengths together: the character encoder pads each block to its longest form
+        for start in range(0, len(forms), BLOCK_FORMS):
+            block = forms[start : start + BLOCK_FORMS]
+            for column, values in zip(columns, self._encode(block), strict=True):
+                column[first + start : first + start + len(block)] = values
 
     def _without_keeping(self, words: list[str], forms: list[str]) -> Found:
         """Encode more distinct forms than the table holds, for this once."""
+        columns = tuple(np.empty((len(forms), *column.shape[1:]), column.dtype) for column in self._columns)
+        self._fill(columns, 0, forms)
         rows = dict(zip(forms, range(len(forms)), strict=True))
-        columns = tuple(
-            np.asarray(values, column.dtype) for column, values in zip(self._columns, self._encode(forms), strict=True)
-        )
         return Found(np.array(list(map(rows.__getitem__, words)), np.int32), columns)

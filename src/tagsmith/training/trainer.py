@@ -187,7 +187,7 @@ class Run:
             if progress.epoch - progress.best_epoch >= self.recipe.patience:
                 break
             entry = self._train_epoch(progress.epoch + 1, display)
-            arrays = self.average.arrays if self.average else self.network.arrays()
+            arrays = _as_stored(self.average.arrays if self.average else self.network.arrays())
             # The loss of an epoch's last step says nothing of the weights after it.
             if not all(np.isfinite(array).all() for array in arrays.values()):
                 raise _not_finite("The weights are no longer finite", progress.epoch + 1)
@@ -247,7 +247,6 @@ class Run:
         """Return the tagger with these weights, in float32 alone."""
         task = self.task
         weights = dict(arrays)
-        weights["word/trained"] = weights["word/trained"].astype(np.float16)  # the largest by far, and a correction
         if task.pretrained is not None:
             weights |= {"word/pretrained": task.pretrained[0], "word/scales": task.pretrained[1]}
         graphs = {
@@ -289,6 +288,11 @@ class Run:
         if self.average:
             self.average = self._new_average(groups["average"], self.progress.updates)
         self.step.reload()
+
+
+def _as_stored(arrays: Arrays) -> Arrays:
+    """Round the word table, the largest array by far, to float16: what is scored is what is kept and shipped."""
+    return {**arrays, "word/trained": arrays["word/trained"].astype(np.float16)}
 
 
 def _not_finite(problem: str, epoch: int) -> TrainingError:
