@@ -1,7 +1,7 @@
 """spaCy: the entity recognizer of its small English pipeline.
 
 The recognizer has a token-to-vector layer of its own; that of the pipeline, which serves the other components, is left
-out with them.
+out with them. A spaCy process uses one thread; for more, ``nlp.pipe`` starts processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def start(arguments: Arguments) -> System:
 
     def tag(sentences: Sentences) -> Sentences:
         docs = (Doc(nlp.vocab, words=words) for words in sentences)
-        return [_tags(doc) for doc in nlp.pipe(docs, batch_size=BATCH)]
+        return [_tags(doc) for doc in nlp.pipe(docs, batch_size=BATCH, n_process=arguments.threads)]
 
     return System(tag, ("spacy", PIPELINE, "thinc", "numpy"), {"pipeline": nlp.pipe_names})
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise, product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -329,13 +331,32 @@ def test_a_tagger_can_be_pickled():
     assert again.tag(SENTENCES) == tagger.tag(SENTENCES)
 
 
+CHILD = """
+import multiprocessing, sys
+from random_model import random_model, random_sentences
+from tagsmith.runtime.tagger import Tagger
+
+if __name__ == "__main__":
+    sentences = random_sentences(200, longest=40)
+    tagger = Tagger(random_model(), precision="float32", threads=2)
+    expected = tagger.tag(sentences)  # by then the parent has run threads
+    with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+        assert pool.apply(tagger.tag, (sentences,)) == expected
+    lock = tagger._network._table._lock
+    with lock:  # as if another thread, which no forked child has, were looking up words
+        with multiprocessing.get_context(sys.argv[1]).Pool(1) as pool:
+            assert pool.apply_async(tagger.tag, (sentences[:5],)).get(60) == expected[:5]
+"""
+
+
 @pytest.mark.parametrize("start", multiprocessing.get_all_start_methods())
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_process_tags_as_its_parent(tagger, start):
-    expected = tagger.tag(SENTENCES)  # by then the parent has run threads
-    context = multiprocessing.get_context(start)
-    with context.Pool(1) as pool:
-        assert pool.apply(tagger.tag, (SENTENCES,)) == expected
+def test_a_child_process_tags_as_its_parent(start, tmp_path):
+    """In a process of its own: JAX, which other tests import, warns of every fork."""
+    script = tmp_path / "parent.py"
+    script.write_text(CHILD)
+    paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": paths}
+    subprocess.run([sys.executable, str(script), start], check=True, timeout=120, env=environment)
 
 
 # --------------------------------------------------------------------------------------------- tags of text

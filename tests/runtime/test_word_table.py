@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -102,23 +101,6 @@ def test_a_call_with_many_tokens_gets_each_of_its_forms_once():
 
 def test_more_new_forms_than_one_block_holds():
     check(make(capacity=20_000), [[f"word{number:05}" for number in range(10_000)]])
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-def test_a_child_forked_while_the_table_is_in_use_does_not_wait_for_it():
-    table = make()
-    check(table, [["a", "b"]])
-    with table._lock:  # held by a thread that the child does not have
-        child = os.fork()
-        if not child:
-            code = 1
-            try:
-                check(table, [["b", "c"]])
-                code = 0
-            finally:
-                os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_failing_encoder_leaves_the_table_as_it_was():
