@@ -13,13 +13,12 @@ import numpy.typing as npt
 from tagsmith.encoding.batches import length_batches
 from tagsmith.runtime.chain import Floats, Integers
 from tagsmith.runtime.exported_network import ExportedNetwork
-from tagsmith.runtime.word_table import Found
+from tagsmith.runtime.word_table import CAPACITY, Found
 
 Result = TypeVar("Result")
 # Large enough to keep the recurrent products busy, small enough that a step's arrays stay in the processor's cache.
-BATCH_SENTENCES, BATCH_TOKENS = 128, 3072
-# Tokens looked up together: the more, the nearer the lengths of the sentences that share a batch.
-BLOCK_TOKENS = 24_576  # fewer than the word table holds forms
+BATCH_SENTENCES, BATCH_TOKENS = 96, 2560
+BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table can hold them even if every word is new
 LONGEST_WHOLE = 8192  # tokens; a longer sentence is read in windows, by itself
 
 
@@ -78,29 +77,36 @@ def run_batches(
 
 
 def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[Batch]:
+    """Cut the sentences, sorted by length, into batches, and look up the words of several batches at a time."""
     is_long = lengths > LONGEST_WHOLE
-    short = np.flatnonzero((lengths > 0) & ~is_long)
-    ends = np.cumsum(lengths[short])
-    first = 0
-    while first < len(short):
-        before = int(ends[first] - lengths[short[first]])
-        last = max(first + 1, int(np.searchsorted(ends, before + BLOCK_TOKENS, side="right")))
-        yield from _block(network, sentences, short[first:last], lengths)
-        first = last
     for index in np.flatnonzero(is_long):
         yield Batch(np.array([index]), lengths[index : index + 1])
+    short = np.flatnonzero((lengths > 0) & ~is_long)
+    block: list[Integers] = []
+    size = 0
+    for members in length_batches(lengths[short], BATCH_TOKENS, BATCH_SENTENCES):
+        tokens = int(lengths[short[members]].sum())
+        if block and size + tokens > BLOCK_TOKENS:
+            yield from _looked_up(network, sentences, block, lengths)
+            block, size = [], 0
+        block.append(short[members])
+        size += tokens
+    if block:
+        yield from _looked_up(network, sentences, block, lengths)
 
 
-def _block(
-    network: ExportedNetwork, sentences: Sequence[Sequence[str]], indices: Integers, lengths: Integers
+def _looked_up(
+    network: ExportedNetwork, sentences: Sequence[Sequence[str]], block: list[Integers], lengths: Integers
 ) -> Iterator[Batch]:
-    """Look up the words of some sentences and cut these into batches of near-equal length."""
-    forms = network.look_up([sentences[index] for index in indices.tolist()])
-    own = lengths[indices]
-    starts = np.cumsum(own) - own
-    for members in length_batches(own, BATCH_TOKENS, BATCH_SENTENCES):
-        counts = own[members]
+    """Look up the words of batches, given as indices of sentences."""
+    together = np.concatenate(block)
+    forms = network.look_up([sentences[index] for index in together.tolist()])
+    starts = np.cumsum(lengths[together]) - lengths[together]
+    first = 0
+    for indices in block:
+        counts = lengths[indices]
         steps = np.arange(counts[0])[:, None]  # (T, 1)
         # A padded step repeats the sentence's last word.
-        tokens = forms.tokens[starts[members] + np.minimum(steps, counts - 1)]  # (T, B)
-        yield Batch(indices[members], counts, forms, tokens)
+        tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
+        yield Batch(indices, counts, forms, tokens)
+        first += len(indices)

@@ -35,7 +35,7 @@ from tagsmith.runtime.graph_builder import RUNTIME_DOMAIN, Array, Graph, Shape, 
 # Keras's gate order → ONNX's: LSTM input, forget, candidate, output → input, output, forget, candidate.
 GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
 OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
-LOOP_FROM = 12  # sentences: from here on the loop is the faster of the two in 8 bits
+LOOP_FROM = 24  # sentences: from here on the loop is the faster of the two in 8 bits
 # A hidden state lies between -1 and 1, so its 8-bit form needs no look at the data: 128 stands for 0, 255 for 1.
 STATE_SCALE, STATE_ZERO = 1 / 127, 128
 
