@@ -181,3 +181,17 @@ def test_the_optimizer_may_be_a_name_an_object_or_none():
     assert not small_model(optimizer=None).compiled
     with pytest.raises(RecipeError, match="beside an optimizer object"):
         small_model(optimizer=keras.optimizers.SGD(), learning_rate=0.5)
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("mask_padding", [False, True])
+def test_one_model_predicts_batches_of_different_lengths(mask_padding, bidirectional):
+    """Also where there are fewer sentences than time steps, or more, compiled as ``predict`` compiles."""
+    model = create_rnn_model(20, 3, 5, 4, mask_padding=mask_padding, bidirectional=bidirectional)
+    rows = np.random.default_rng(0).integers(1, 20, (4, 16))
+    whole = [model.predict(rows[:, :length], verbose=0) for length in (8, 16, 3)]
+    for length, predicted in zip((8, 16, 3), whole, strict=True):
+        assert predicted.shape == (4, length, 3)
+        np.testing.assert_allclose(predicted.sum(axis=-1), 1.0, atol=1e-5)
+        alone = np.concatenate([np.asarray(model(rows[b : b + 1, :length])) for b in range(4)])
+        np.testing.assert_allclose(predicted, alone, atol=1e-5)

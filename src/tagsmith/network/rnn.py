@@ -132,7 +132,8 @@ def create_rnn_model(
         stack.append(keras.layers.Bidirectional(recurrent) if bidirectional else recurrent)
     softmax = keras.layers.Dense(num_labels, activation="softmax")
     if many_to_many:
-        over_time = MaskedTimeDistributed if mask_padding else keras.layers.TimeDistributed
+        fixed = max_sequence_length is not None and not mask_padding
+        over_time = keras.layers.TimeDistributed if fixed else MaskedTimeDistributed
         stack.append(over_time(softmax, name="time_distributed"))
     else:
         stack.append(softmax)

@@ -111,15 +111,21 @@ class SequenceAccuracy(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("tagsmith")
 class MaskedTimeDistributed(keras.layers.TimeDistributed):  # type: ignore[misc]
-    """``keras.layers.TimeDistributed`` whose output is zero at padded steps.
+    """``keras.layers.TimeDistributed`` for sequences of any length, whose output is zero at padded steps.
 
-    Without a mask it is its parent. With one, padding stays recognisable in the predictions themselves:
-    every label has probability 0 there.
+    So padding stays recognisable in the predictions themselves: every label has probability 0 there. Without a mask
+    the output is its parent's.
+
+    The parent maps step by step, and on TensorFlow it takes the number of sentences for the number of steps where that
+    is not known in advance (Keras 3.15). Here all steps are mapped at once, as one long batch.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Apply the layer to each step of ``inputs`` ``(batch, time, …)``; ``mask`` is ``(batch, time)``."""
-        outputs = super().call(inputs, training=training, mask=mask)
+        del training  # the wrapped layer is a Dense layer, which does not ask
+        batch, time = keras.ops.shape(inputs)[:2]
+        outputs = self.layer(keras.ops.reshape(inputs, (-1, inputs.shape[-1])))
+        outputs = keras.ops.reshape(outputs, (batch, time, outputs.shape[-1]))
         if mask is None:
             return outputs
         return keras.ops.where(keras.ops.expand_dims(mask, -1), outputs, 0.0)
