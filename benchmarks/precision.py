@@ -33,7 +33,7 @@ def main() -> None:
             if not folder.is_dir():
                 continue
             for part, path in (("dev", files.dev), ("test", files.test)):
-                own = {}
+                own: dict[str, float] = {}
                 for precision in PRECISIONS:
                     tagger = tagsmith.load(folder, precision=precision)
                     scores = tagger.evaluate(path, **files.options)

@@ -60,6 +60,14 @@ SYSTEMS = {
     "tagsmith-float32": System("tagsmith", "tagsmith", options=("float32",)),
     "tagsmith-int8-1-thread": System("tagsmith", "tagsmith", options=("int8",), threads=1),
     "crfsuite": System("crfsuite", "crfsuite", "crfsuite", threads=1, remark="no pretrained vectors"),
+    "crfsuite-cached": System(
+        "crfsuite",
+        "crfsuite",
+        "crfsuite",
+        options=("cached",),
+        threads=1,
+        remark="the same, its features remembered for each word form",
+    ),
     "spacy": System(
         "spacy",
         "spacy",

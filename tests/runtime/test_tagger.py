@@ -311,6 +311,16 @@ def test_a_sentence_read_in_windows_is_tagged_as_a_whole(scheme, length, request
     assert [span.score for span in again.spans] == pytest.approx([span.score for span in document.spans], abs=1e-3)
 
 
+@pytest.mark.slow
+def test_a_sentence_of_a_hundred_thousand_tokens_is_tagged_as_a_whole(monkeypatch):
+    rng = np.random.default_rng(6)
+    sentence = [WORDS[row] for row in rng.integers(0, len(WORDS), 100_000)]
+    tagger = tagger_of(Scheme.IOB2)
+    in_windows = tagger.tag([sentence])
+    monkeypatch.setattr(batching, "LONGEST_WHOLE", 100_000)
+    assert in_windows == tagger.tag([sentence])
+
+
 def test_thresholds_marginals_and_k_best_of_a_long_sentence(tagger, small_windows):
     sentence = [WORDS[row] for row in np.random.default_rng(1).integers(0, len(WORDS), 200)]
     assert tagger.tag([sentence], threshold=0.0) == tagger.tag([sentence])

@@ -1,0 +1,97 @@
+"""Long input: a sentence of 100,000 tokens, and a text of 10 MB without any sentence end.
+
+    TAGSMITH_DATA=… python benchmarks/long_input.py MODEL
+
+The words are those of UD English EWT, one after the other, without punctuation. Each input is tagged in a fresh process, which
+says how long it took and how much memory it had at most. The sentence is also run as one piece, without windows,
+and the two are compared. Writes ``benchmarks/results/long_input.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import tagsmith
+from corpora import from_environment
+from tagsmith.data.corpus import read_sentences
+from tagsmith.runtime import batching
+from tagsmith.runtime.model_folder import Precision
+from tagsmith.runtime.speed import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "long_input.json"
+TOKENS, CHARACTERS = 100_000, 10_000_000
+PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
+
+
+def measured(what: str, model: str, words: list[str]) -> dict[str, Any]:
+    """Tag one input in this process."""
+    before = _most_megabytes()
+    if what == "text":
+        tagger = tagsmith.load(model)
+        text = (" ".join(words) + " ") * (CHARACTERS // sum(len(word) + 1 for word in words) + 1)
+        text = text[:CHARACTERS]
+        start = time.perf_counter()
+        document = tagger(text)
+        seconds = time.perf_counter() - start
+        tokens, sentences = sum(map(len, document.sentences)), len(document.sentences)
+        assert all(text[token.start : token.end] == token.text for token in document.sentences[0].tokens[::1000])
+        return _result(tokens, seconds, before) | {"sentences": sentences, "spans": len(document.spans)}
+    found: dict[str, Any] = {}
+    for precision in PRECISIONS:
+        tagger = tagsmith.load(model, precision=precision)
+        sentence = words[:TOKENS]
+        start = time.perf_counter()
+        (tags,) = tagger.tag([sentence])
+        found[precision] = _result(len(tags), time.perf_counter() - start, before)
+        batching.LONGEST_WHOLE = TOKENS  # now in one piece
+        (whole,) = tagger.tag([sentence])
+        batching.LONGEST_WHOLE = 8192
+        found[precision]["tags_unlike_the_whole"] = int(np.sum(np.array(tags) != np.array(whole)))
+    return found
+
+
+def _result(tokens: int, seconds: float, before: float) -> dict[str, Any]:
+    return {
+        "tokens": tokens,
+        "seconds": round(seconds, 2),
+        "tokens_per_second": round(tokens / seconds),
+        "most_megabytes": round(_most_megabytes()),
+        "megabytes_before_loading": round(before),
+    }
+
+
+def _most_megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+
+
+def main() -> None:
+    """Measure each input in a process of its own and write down."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model")
+    parser.add_argument("--only", choices=["text", "sentence"])
+    arguments = parser.parse_args()
+    if arguments.only:
+        print(json.dumps(measured(arguments.only, arguments.model, json.load(sys.stdin))))
+        return
+    corpus = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
+    words = [word for own in read_sentences(corpus, layer="upos") for word in own.words if word.isalpha()]
+    result: dict[str, Any] = {"machine": describe_machine()}
+    for what in ("sentence", "text"):
+        command = [sys.executable, __file__, arguments.model, "--only", what]
+        done = subprocess.run(command, input=json.dumps(words), capture_output=True, text=True, check=True)
+        result[what] = json.loads(done.stdout)
+        print(what, json.dumps(result[what]), flush=True)
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
