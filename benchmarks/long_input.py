@@ -2,9 +2,9 @@
 
     TAGSMITH_DATA=… python benchmarks/long_input.py MODEL
 
-The words are those of UD English EWT, one after the other, without punctuation. Each input is tagged in a fresh process, which
-says how long it took and how much memory it had at most. The sentence is also run as one piece, without windows,
-and the two are compared. Writes ``benchmarks/results/long_input.json``.
+The words are those of UD English EWT, one after the other, without punctuation. Each input is tagged in a fresh
+process, which says how long it took and how much memory it had at most. The sentence is also run as one piece, without
+windows, and the two are compared. Writes ``benchmarks/results/long_input.json``.
 """
 
 from __future__ import annotations

@@ -372,3 +372,16 @@ def test_a_sentence_of_ten_thousand_tokens_is_decoded_in_full():
     # The middle of a long sentence knows nothing of its ends: a window around it gives the same marginals.
     window = posterior(emissions[4900:5100], np.array([200]), Chain(chain.start, chain.between, chain.end))
     np.testing.assert_allclose(shares[4950:5050], window.tag_marginals()[50:150, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_viterbi_of_a_long_sentence_is_as_exact_as_of_a_short_one(batch):
+    """Sums of 100,000 emissions around 50 would leave float32 no decimals to tell paths apart."""
+    rng = np.random.default_rng(0)
+    tags = tag_inventory(["A"], Scheme.BIOES)
+    chain = constrained_chain(allowed_transitions(tags, Scheme.BIOES))
+    emissions = (50 + rng.standard_normal((100_000, batch, 5))).astype(np.float32)
+    whole = viterbi(emissions, np.full(batch, 100_000), chain)
+    part = viterbi(emissions[70_000:70_300], np.full(batch, 300), chain)
+    np.testing.assert_array_equal(whole[70_050:70_250], part[50:250])
+    np.testing.assert_array_equal(whole[:, :1], viterbi(emissions[:, :1], np.array([100_000]), chain))

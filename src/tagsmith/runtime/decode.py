@@ -18,6 +18,8 @@ from tagsmith.data.schemes import OUTSIDE, split_tag
 from tagsmith.runtime.chain import Chain, Doubles, Floats, Integers, running_sentences, runs
 
 Booleans = npt.NDArray[np.bool_]
+# After so many steps the best score is set to 0 again: sums over 10,000 tokens would leave float32 no decimals.
+LEVELLED = 64
 
 
 def viterbi(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Integers:
@@ -58,12 +60,14 @@ def _best_path(emissions: Floats, chain: Chain) -> list[int]:
     flat, rows, places = sums.reshape(-1), np.arange(size) * size, np.empty(size, np.int64)
     origins = np.empty((steps - 1, size), np.int64)
     scores = emissions[0] + chain.first
-    for emission, origin in zip(emissions[1:], origins, strict=True):
+    for t, (emission, origin) in enumerate(zip(emissions[1:], origins, strict=True), 1):
         np.add(scores, chain.into, out=sums)
         sums.argmax(axis=1, out=origin)
         np.add(origin, rows, out=places)
         flat.take(places, out=scores, mode="clip")
         np.add(scores, emission, out=scores)
+        if t % LEVELLED == 0:
+            np.subtract(scores, scores.max(), out=scores)
     path = [int((scores + chain.last).argmax())]
     for t in range(steps - 2, -1, -1):
         path.append(origins.item(t, path[-1]))
@@ -73,6 +77,7 @@ def _best_path(emissions: Floats, chain: Chain) -> list[int]:
 def _best_scores(emissions: Floats, pieces: Sequence[tuple[int, int, int]], chain: Chain) -> Floats:
     """Score of the best way to each tag, its emission included, (T, L, B); past a sentence's end anything.
 
+    Levelled: at each step it is the differences between a sentence's tags that count.
     Sentences last: the maximum over the tag before then runs over whole rows of memory.
     """
     size = emissions.shape[2]
@@ -85,13 +90,17 @@ def _best_scores(emissions: Floats, pieces: Sequence[tuple[int, int, int]], chai
         sums, best, ordered = np.empty_like(added), np.empty((size, n), np.float32), np.empty((size, n), np.float32)
         blocks = _block_views(sums, best, candidates.blocks)
         before_and_now = zip(scores[first - 1 : end - 1, :, :n], scores[first:end, :, :n], strict=True)
-        for (before, now), emission in zip(before_and_now, emitted[first:end, :, :n], strict=True):
+        for t, ((before, now), emission) in enumerate(
+            zip(before_and_now, emitted[first:end, :, :n], strict=True), first
+        ):
             before.take(candidates.sources, axis=0, out=sums, mode="clip")
             np.add(sums, added, out=sums)
             for block, top in blocks:
                 np.maximum.reduce(block, axis=0, out=top)
             best.take(candidates.order, axis=0, out=ordered, mode="clip")
             np.add(ordered, emission, out=now)
+            if t % LEVELLED == 0:
+                np.subtract(now, np.maximum(now.max(axis=0), np.finfo(np.float32).min), out=now)
     return scores
 
 
