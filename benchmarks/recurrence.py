@@ -20,7 +20,7 @@ import numpy as np
 
 from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.exported_network import open_graph
+from tagsmith.runtime.exported_network import OpenGraph
 from tagsmith.runtime.graph_builder import Graph, Shape, typed
 from tagsmith.runtime.graphs import _with_loop, _with_operators
 from tagsmith.runtime.speed import describe_machine
@@ -42,7 +42,7 @@ def random_weights(rng: np.random.Generator) -> dict[str, Any]:
     return {name: rng.normal(0, 0.08, shape).astype(np.float32) for name, shape in shapes.items()}
 
 
-def session(weights: dict[str, Any], way: str, int8: bool) -> Any:
+def session(weights: dict[str, Any], way: str, int8: bool) -> OpenGraph:
     """Open the sentence graph with one of the two ways alone."""
     g = Graph()
     state: Shape = [len(A.directions), "B", A.units]
@@ -56,7 +56,7 @@ def session(weights: dict[str, Any], way: str, int8: bool) -> Any:
         typed("memory", "float32", state),
     ]
     results = WAYS[way](g, weights, A, int8)
-    return open_graph(g.model(inputs, [(results[0], "emissions", "float32", ["T", "B", TAGS])]), weights, way)
+    return OpenGraph(g.model(inputs, [(results[0], "emissions", "float32", ["T", "B", TAGS])]), weights, way)
 
 
 def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generator) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def main() -> None:
         sessions = {way: session(weights, way, int8) for way in WAYS}
         for batch in BATCHES:
             inputs = feed(weights, batch, int8, rng)
-            runs = {way: partial(one.run, None, _known(one, inputs)) for way, one in sessions.items()}
+            runs = {way: partial(one.run, _known(one, inputs)) for way, one in sessions.items()}
             times: dict[str, list[float]] = {way: [] for way in WAYS}
             for _ in range(ROUNDS + 1):
                 for way, run in runs.items():
@@ -109,7 +109,7 @@ def main() -> None:
 
 
 def _known(one: Any, inputs: dict[str, Any]) -> dict[str, Any]:
-    return {name.name: inputs[name.name] for name in one.get_inputs()}
+    return {name: inputs[name] for name in one.inputs}
 
 
 if __name__ == "__main__":

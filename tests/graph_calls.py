@@ -9,7 +9,7 @@ import numpy as np
 from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.encoding.vocabulary import Forms
 from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.exported_network import open_graph
+from tagsmith.runtime.exported_network import OpenGraph
 from tagsmith.runtime.graphs import sentence_graph, word_graph
 
 Array = np.ndarray
@@ -17,9 +17,8 @@ Array = np.ndarray
 
 def run_graph(graph: bytes, weights: Mapping[str, Array], **inputs: Array) -> dict[str, Array]:
     """Every output of a graph by name; inputs that it does not have are left out."""
-    session = open_graph(graph, weights, "a graph")
-    wanted = {one.name: inputs[one.name] for one in session.get_inputs()}
-    return dict(zip([one.name for one in session.get_outputs()], session.run(None, wanted), strict=True))
+    opened = OpenGraph(graph, weights, "a graph")
+    return opened.run({name: inputs[name] for name in opened.inputs})
 
 
 def run_words(weights: Mapping[str, Array], a: Architecture, forms: Forms, vectors: Array) -> dict[str, Array]:

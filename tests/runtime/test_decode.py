@@ -163,7 +163,10 @@ def test_span_probability_is_the_share_of_the_sequences_that_hold_the_span(size,
     found = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
     shares = probabilities(legal_sequences(emissions[:, b], lengths[b], allowed, weights))
     expected = sum(share for tags, share in shares.items() if tags[first : first + count] == wanted)
-    assert found.span_probability(b, first, np.array(wanted)) == pytest.approx(expected, abs=1e-9)
+    paths = np.zeros(emissions.shape[:2], np.int64)
+    paths[first : first + count, b] = wanted
+    (share,) = found.span_probabilities(np.array([b]), np.array([first]), np.array([first + count - 1]), paths)
+    assert share == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4])
@@ -367,8 +370,7 @@ def test_a_sentence_of_ten_thousand_tokens_is_decoded_in_full():
     np.testing.assert_allclose(shares, in_logs.tag_marginals()[:, 0], atol=1e-8)
     spans = path_spans(path[:, None], lengths, span_tags(tags))[:3]
     probabilities = found.span_probabilities(*spans, path[:, None])
-    one_by_one = [in_logs.span_probability(b, i, path[i : j + 1]) for b, i, j in np.transpose(spans)]
-    np.testing.assert_allclose(probabilities, one_by_one, atol=1e-8)
+    np.testing.assert_allclose(probabilities, in_logs.span_probabilities(*spans, path[:, None]), atol=1e-8)
     # The middle of a long sentence knows nothing of its ends: a window around it gives the same marginals.
     window = posterior(emissions[4900:5100], np.array([200]), Chain(chain.start, chain.between, chain.end))
     np.testing.assert_allclose(shares[4950:5050], window.tag_marginals()[50:150, 0], atol=1e-6)
@@ -385,3 +387,14 @@ def test_viterbi_of_a_long_sentence_is_as_exact_as_of_a_short_one(batch):
     part = viterbi(emissions[70_000:70_300], np.full(batch, 300), chain)
     np.testing.assert_array_equal(whole[70_050:70_250], part[50:250])
     np.testing.assert_array_equal(whole[:, :1], viterbi(emissions[:, :1], np.array([100_000]), chain))
+
+
+def test_k_best_of_a_long_sentence_is_as_exact_as_viterbi():
+    rng = np.random.default_rng(1)
+    tags = tag_inventory(["A", "B"], Scheme.BIOES)
+    chain = constrained_chain(allowed_transitions(tags, Scheme.BIOES))
+    emissions = (20 + rng.standard_normal((8000, 2, 9))).astype(np.float32)
+    lengths = np.array([8000, 7000])
+    paths, scores = k_best(emissions, lengths, chain, 3)
+    np.testing.assert_array_equal(paths[0], viterbi(emissions, lengths, chain))
+    assert (np.diff(scores, axis=0) <= 0).all()

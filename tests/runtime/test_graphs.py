@@ -123,7 +123,7 @@ def test_the_last_states_let_a_sentence_go_on_where_it_was_cut(a, int8, batch):
 @pytest.mark.parametrize("batch", [6, 24])
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("bidirectional", [True, False])
-@pytest.mark.parametrize("layers", [1, 2])
+@pytest.mark.parametrize("layers", [1, 2, 4])
 def test_the_int8_graph_is_close_to_the_float_graph(cell, bidirectional, layers, batch):
     a = Architecture(
         word_dim=40, characters="none", shape_dim=0, cell=cell, units=32, bidirectional=bidirectional, layers=layers

@@ -30,7 +30,9 @@ from tagsmith.data.schemes import (
 from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import score_tags
 from tagsmith.runtime import batching, exported_network, spans
+from tagsmith.runtime import tagger as package_of_tagger
 from tagsmith.runtime.chain import constrained_chain
+from tagsmith.runtime.decode import span_tags
 from tagsmith.runtime.model_folder import write_model
 from tagsmith.runtime.tagger import STREAM_SENTENCES, Tagger, load
 
@@ -150,7 +152,7 @@ def test_the_number_of_threads_changes_nothing(precision):
 
 def test_one_tagger_serves_many_threads_at_once():
     tagger = Tagger(MODEL, precision="float32", threads=2)
-    tagger._network._table._capacity = 20  # the table is emptied all the time
+    tagger._network._table._capacity = 60  # the table is emptied all the time
     calls = [
         random_sentences(15, seed=seed, words=(*WORDS, *(f"new{seed}x{n}" for n in range(20)))) for seed in range(24)
     ]
@@ -173,6 +175,23 @@ def test_a_stream_is_read_only_as_far_as_needed(tagger):
     for _ in range(3):
         assert len(next(stream)) == 2
     assert read <= STREAM_SENTENCES
+
+
+def test_a_stream_takes_long_sentences_a_few_at_a_time(tagger, monkeypatch):
+    monkeypatch.setattr(package_of_tagger, "STREAM_TOKENS", 100)
+    calls = []
+    tag = tagger.tag
+    monkeypatch.setattr(tagger, "tag", lambda block, **options: calls.append(len(block)) or tag(block, **options))
+    sentences = [["John"] * 60] * 5
+    assert list(tagger.tag_stream(iter(sentences), threshold=0.5)) == tag(sentences, threshold=0.5)
+    assert calls == [2, 2, 1]
+
+
+def test_an_error_in_a_worker_is_the_callers(monkeypatch):
+    tagger = Tagger(MODEL, precision="float32", threads=2)
+    monkeypatch.setattr(tagger._network, "emissions", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        tagger.tag(SENTENCES)
 
 
 def test_the_tags_are_the_best_of_all_legal_sequences():
@@ -275,6 +294,16 @@ def test_impossible_thresholds_are_refused(tagger, threshold):
         tagger.tag([["John"]], threshold=threshold)
 
 
+def test_what_is_wrong_with_a_threshold_is_said_even_of_nothing(tagger):
+    for nothing in (
+        lambda: tagger("", threshold=7),
+        lambda: tagger.tag([], threshold=7),
+        lambda: tagger.tag_texts([], threshold=7),
+    ):
+        with pytest.raises(DataError, match="between 0 and 1"):
+            nothing()
+
+
 def test_plain_tags_have_no_threshold():
     with pytest.raises(DataError, match="plain"):
         tagger_of(Scheme.PLAIN).tag([["John"]], threshold=0.5)
@@ -329,6 +358,23 @@ def test_thresholds_marginals_and_k_best_of_a_long_sentence(tagger, small_window
     assert 0 < len(tags_to_spans(kept, Scheme.IOB2)) < len(tags_to_spans(tagger.tag([sentence])[0], Scheme.IOB2))
     assert tagger.tag_marginals([sentence])[0].shape == (200, 9)
     assert tagger.tag_k_best([sentence], 2)[0][0][0] == tagger.tag([sentence])[0]
+
+
+def test_a_span_longer_than_what_a_window_sees_of_its_surroundings_keeps_its_probability(small_windows):
+    """The words say where a span of 70 tokens stands, across two windows; both ways find it equally probable."""
+    tags = span_tags(["O", "B-X", "I-X", "E-X", "S-X"])
+    chain = constrained_chain(allowed_transitions(["O", "B-X", "I-X", "E-X", "S-X"], Scheme.BIOES))
+    path = np.zeros(120, np.int64)
+    path[30], path[31:99], path[99] = 1, 2, 3
+    emissions = np.zeros((120, 1, 5), np.float32)
+    emissions[np.arange(120), 0, path] = 6.0
+    decoder = spans.SpanDecoder(chain, tags, np.array([0.3]))
+    whole = decoder.batch(emissions, np.array([120]))
+    parts = decoder.windows(iter(np.split(emissions, 3)), 120)
+    np.testing.assert_array_equal(parts.paths[:, 0], path)
+    np.testing.assert_array_equal(parts.paths, whole.paths)
+    assert (parts.spans.firsts.tolist(), parts.spans.lasts.tolist()) == ([30], [99])
+    assert parts.spans.scores[0] == pytest.approx(whole.spans.scores[0], abs=0.1)
 
 
 # ----------------------------------------------------------------------------------------- other processes

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,7 +40,7 @@ def check(table, sentences):
     np.testing.assert_array_equal(second[tokens], np.float16(direct(words) / 2))
 
 
-@given(st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_size=4), max_size=6), st.integers(1, 9))
+@given(st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_size=4), max_size=6), st.integers(20, 40))
 @settings(deadline=None)
 def test_every_token_gets_the_encoding_of_its_form(calls, capacity):
     table = make(capacity=capacity)
@@ -82,12 +86,45 @@ def test_what_was_handed_out_stays_right_when_the_table_is_emptied():
     np.testing.assert_array_equal(encodings[tokens], direct(words))
 
 
-def test_a_call_may_hold_more_forms_than_the_table():
+def test_a_call_with_more_forms_than_the_table_holds_is_refused_and_harms_nothing():
     table = make(capacity=40)
     check(table, [["a", "b"]])
-    check(table, [[f"word{number:05}" for number in range(10_000)], ["word00001", "a"]])
+    with pytest.raises(ValueError, match="41 word forms"):
+        table.look_up([[f"word{number}" for number in range(41)]])
     check(table, [["a", "b", "c"]])
-    assert len(table) <= 40
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+def test_threads_of_a_forked_child_begin_with_a_table_of_their_own():
+    """In a process of its own: JAX, which other tests import, warns of every fork."""
+    code = """
+import os, threading, time
+from test_word_table import columns_of, check, make
+def slowly(forms):
+    time.sleep(0.001)
+    return columns_of(forms)
+table = make(slowly, capacity=64)
+check(table, [["a", "b"]])
+with table._lock:  # held by a thread that the child does not have
+    child = os.fork()
+if child:
+    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+start, wrong = threading.Barrier(4), []
+def work(number):
+    start.wait()
+    try:
+        for call in range(20):
+            check(table, [[f"w{number}_{call}_{word}" for word in range(8)], ["a", "b"]])
+    except BaseException as error:
+        wrong.append(error)
+threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+os._exit(len(wrong))
+"""
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
 
 
 def test_a_call_with_many_tokens_gets_each_of_its_forms_once():

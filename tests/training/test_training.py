@@ -201,6 +201,10 @@ def test_without_a_dev_file_a_tenth_is_held_out(corpus):
     assert config["scores"]["dev"]["support"] == 24
 
 
+def test_cells_without_an_8_bit_form_run_in_float32(corpus):
+    assert run(corpus, {"cell": "gru", "epochs": 1}).precision == "float32"
+
+
 def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     assert run(corpus).precision == "int8"
     assert tagsmith.load(corpus["out"]).precision == "int8"

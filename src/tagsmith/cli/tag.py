@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tagsmith.data.document import Document
     from tagsmith.runtime.tagger import Tagger, Threshold
 
-BLOCK_TOKENS = 32_768  # tagged at a time: enough to fill the batches, little enough to stay small
+BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
 
 
 class InputFormat(StrEnum):
@@ -106,6 +106,7 @@ def tag_command(
     gold = "gold" if tagger.model.layer != "gold" else "given"  # not the name of the layer that is added
     documents = read_input([(str(source), kind.value) for source, kind in sources], {**options, "layer": gold})
     least = _thresholds(threshold or [], tagger.labels)
+    tagger.tag([], threshold=least)  # says at once if that is impossible
     tagged = _tagged(tagger, documents, spans=written is OutputFormat.JSONL, threshold=least)
     writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme)
     with open_target(str(output)) as stream:

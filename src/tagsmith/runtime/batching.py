@@ -67,13 +67,16 @@ def run_batches(
         yield from map(run, batches)
         return
     waiting: deque[Future[tuple[Integers, Result]]] = deque()
-    with ThreadPoolExecutor(threads) as pool:
+    pool = ThreadPoolExecutor(threads)
+    try:
         for batch in batches:
             waiting.append(pool.submit(run, batch))
             while len(waiting) > 2 * threads or (waiting and waiting[0].done()):
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+    finally:  # after an error or Ctrl-C, what waits is not begun
+        pool.shutdown(cancel_futures=True)
 
 
 def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[Batch]:

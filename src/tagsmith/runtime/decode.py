@@ -133,8 +133,8 @@ def k_best(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain, k: int) -
     in the order in which that function prefers them. Where a sentence has fewer than k legal sequences, the other
     scores are -inf and the paths 0.
 
-    Like there, sequences are compared by sums in float32. The scores returned are sums in float64, lowered where
-    float32 could not tell two sequences apart and put the better one second.
+    Like there, sequences are compared by levelled sums in float32. The scores returned are sums in float64, lowered
+    where float32 could not tell two sequences apart and put the better one second.
     """
     steps, batch, size = emissions.shape
     running = running_sentences(lengths, steps)
@@ -146,6 +146,8 @@ def k_best(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain, k: int) -
         n = running[t]
         best, origin = _merged(scores[t - 1, :n], chain.into, k)
         scores[t, :n, :, :k] = best + emissions[t, :n, :, None]
+        if t % LEVELLED == 0:
+            scores[t, :n] -= scores[t, :n].max(axis=(1, 2), keepdims=True)
         origins[t, :n] = origin.reshape(n, size * k)
     sentences = np.arange(batch)
     final, origin = _merged(scores[lengths - 1, sentences], chain.last[None], k)

@@ -16,6 +16,7 @@ from tagsmith.runtime.model_folder import REMEDY, Model, Precision
 from tagsmith.runtime.word_table import Column, Found, WordTable
 
 GRAPHS = {"int8": "sentences.int8.onnx", "float32": "sentences.onnx"}
+STATES = ("hidden", "memory")  # what a recurrent layer carries; memory only in an LSTM
 # A longer sentence is read in windows of this many tokens, which bounds the memory.
 WINDOW = 4096
 
@@ -34,18 +35,17 @@ class ExportedNetwork:
     def __init__(self, model: Model, precision: Precision) -> None:
         self._model = model
         self._words, self._sentences = (
-            open_graph(model.graphs[name], model.weights, name) for name in ("words.onnx", GRAPHS[precision])
+            OpenGraph(model.graphs[name], model.weights, name) for name in ("words.onnx", GRAPHS[precision])
         )
-        architecture = model.architecture
-        self._ways = len(architecture.directions)
-        self._inputs = {one.name for one in self._sentences.get_inputs()}
-        gates = self._ways * 4
-        columns = {"encodings": Column(architecture.encoding_size, np.float32)}
-        if "scales" in self._inputs:  # an LSTM in 8 bits
-            columns = {"encodings": Column(architecture.encoding_size, np.float16)}
-            columns |= {"projections": Column(gates * architecture.units, np.int8), "scales": Column(gates, np.float32)}
-        elif "projections" in self._inputs:
-            columns["projections"] = Column(gates * architecture.units, np.float32)
+        a = model.architecture
+        self._ways = len(a.directions)
+        gates, int8 = self._ways * 4, "scales" in self._sentences.inputs  # in 8 bits
+        known = {
+            "encodings": Column(a.encoding_size, np.float16 if int8 else np.float32),
+            "projections": Column(gates * a.units, np.int8 if int8 else np.float32),
+            "scales": Column(gates, np.float32),
+        }
+        columns = {name: column for name, column in known.items() if name in self._sentences.inputs}
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
 
@@ -71,7 +71,7 @@ class ExportedNetwork:
             (T, B, tags); past a sentence's end of no meaning.
         """
         inputs = self._feed(forms, tokens, lengths)
-        return np.asarray(self._sentences.run(("emissions",), inputs)[0])
+        return self._sentences.run(inputs)["emissions"]
 
     def windows(self, sentence: Sequence[str]) -> Iterator[Floats]:
         """Run over one long sentence window by window; the emissions, (WINDOW, 1, tags), are those of the whole.
@@ -79,7 +79,7 @@ class ExportedNetwork:
         The recurrent state is carried from window to window, forwards in the forward direction. The backward direction
         needs the state that comes out of everything behind a window: a first sweep over the windows, from the last to
         the first, finds these states and keeps them alone (two vectors per window and layer). Deeper layers read what
-        the layer below makes of the whole sentence, so each layer costs one sweep in each direction.
+        the layer below makes of the whole sentence in both directions, so each layer costs one sweep in each.
         """
         starts = range(0, len(sentence), WINDOW)
         architecture = self._model.architecture
@@ -87,26 +87,26 @@ class ExportedNetwork:
         # What enters each window: (windows, hidden or memory, layers·directions, 1, H)
         states = np.zeros((len(starts) + 1, 2, layers * ways, 1, architecture.units), np.float32)
 
-        def run(window: int) -> tuple[Floats, list[Floats]]:
+        def run(window: int) -> tuple[Floats, Floats]:
+            """The window's emissions, and what leaves it in the shape of what entered."""
             words = sentence[starts[window] : starts[window] + WINDOW]
             forms = self.look_up([words])
             inputs = self._feed(forms, forms.tokens[:, None], np.array([len(words)]))
-            inputs |= {
-                name: own for name, own in zip(("hidden", "memory"), states[window], strict=True) if name in inputs
-            }
-            emissions, *last = self._sentences.run(None, inputs)
-            return emissions, last
+            carried = [name for name in STATES if name in inputs]
+            inputs |= dict(zip(carried, states[window], strict=False))
+            found = self._sentences.run(inputs)
+            return found["emissions"], np.stack([found[f"last_{name}"] for name in carried])
 
-        for layer in range(layers):
+        # Forwards only, one sweep carries the states of all layers.
+        for layer in range(layers) if ways == 2 else (layers - 1,):
             if ways == 2:
-                place = layer * ways + 1
+                backward = layer * ways + 1
                 for window in range(len(starts) - 1, 0, -1):
-                    for kind, last in enumerate(run(window)[1]):
-                        states[window - 1, kind, place] = last[place]
+                    ends = run(window)[1]
+                    states[window - 1, : len(ends), backward] = ends[:, backward]
             for window in range(len(starts)):
                 emissions, ends = run(window)
-                for kind, last in enumerate(ends):
-                    states[window + 1, kind, ::ways] = last[::ways]
+                states[window + 1, : len(ends), ::ways] = ends[:, ::ways]
                 if layer == layers - 1:
                     yield emissions
 
@@ -123,7 +123,7 @@ class ExportedNetwork:
         for name in ("projections", "scales"):  # one row for each direction
             if name in inputs:
                 inputs[name] = inputs[name].reshape(len(inputs[name]) * self._ways, -1)
-        return {name: array for name, array in inputs.items() if name in self._inputs}
+        return {name: array for name, array in inputs.items() if name in self._sentences.inputs}
 
     def _encode(self, forms: Sequence[str]) -> list[npt.NDArray[Any]]:
         """Run the word graph over new forms, and return the columns of the word table for them."""
@@ -138,7 +138,7 @@ class ExportedNetwork:
             inputs["characters"] = rows.characters[:, :longest]
         if architecture.shape_dim:
             inputs["shapes"] = rows.shapes
-        found = dict(zip([one.name for one in self._words.get_outputs()], self._words.run(None, inputs), strict=True))
+        found = self._words.run(inputs)
         if "scales" in self._columns:
             gates = found["projections"].reshape(-1, architecture.units)  # (n·directions·4, H)
             values, scales = quantise_rows(gates)
@@ -146,25 +146,43 @@ class ExportedNetwork:
         return [found[name] for name in self._columns]
 
 
-def open_graph(graph: bytes, weights: Mapping[str, npt.NDArray[Any]], name: str) -> onnxruntime.InferenceSession:
-    """Open the graph of file ``name``, with the weights that it leaves to ``weights.safetensors``.
+class OpenGraph:
+    """A graph opened by ONNX Runtime, with the weights that it leaves to ``weights.safetensors``.
 
-    Each call of the session runs in one thread: several calls run side by side instead.
+    Each run takes one thread: several run side by side instead.
+
+    Parameters
+    ----------
+    graph, weights
+        The serialised graph, and weights by name; those that the graph names are handed over.
+    name
+        Of the graph's file, for messages.
 
     Raises
     ------
     ModelError
         ONNX Runtime cannot open the graph.
     """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Weights that the graph leaves outside stand in it by their names alone.
-    stored = {own: np.ascontiguousarray(array) for own, array in weights.items() if own.encode() in graph}
-    try:
-        values = list(map(onnxruntime.OrtValue.ortvalue_from_numpy, stored.values()))
-        options.add_external_initializers(list(stored), values)
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own exceptions share no base class
-        raise ModelError(f"ONNX Runtime cannot open {name}: {error}", remedy=REMEDY) from error
+
+    def __init__(self, graph: bytes, weights: Mapping[str, npt.NDArray[Any]], name: str) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        # Without VNNI instructions the usual 8-bit products can overflow; this takes exact ones there.
+        options.add_session_config_entry("session.x64quantprecision", "1")
+        # Weights that the graph leaves outside stand in it by their names alone.
+        stored = {own: np.ascontiguousarray(array) for own, array in weights.items() if own.encode() in graph}
+        try:
+            # The session borrows their memory.
+            self._lent = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in stored.values()]
+            options.add_external_initializers(list(stored), self._lent)
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+            raise ModelError(f"ONNX Runtime cannot open {name}: {error}", remedy=REMEDY) from error
+        self.inputs = frozenset(one.name for one in self._session.get_inputs())
+        self._outputs = [one.name for one in self._session.get_outputs()]
+
+    def run(self, inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Run the graph; return its outputs by name."""
+        return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))

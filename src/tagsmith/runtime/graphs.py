@@ -8,7 +8,8 @@
 ``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
     ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
     ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
-    in the 8-bit LSTM the encodings are float16, and the projections int8 with ``scales`` (n·directions, 4), one a gate
+    the 8-bit LSTM takes encodings as float16, and projections as int8 with ``scales`` (n·directions, 4), one a gate;
+    the float32 LSTM takes no encodings, the others no projections
     → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
 
 Time comes first because ONNX Runtime's recurrent kernels want it so. The pretrained and trained word tables stay
@@ -106,13 +107,14 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
     tags = weights["output/bias"].shape[0]
     state: Shape = [a.layers * len(a.directions), "B", a.units]
     inputs = [
-        typed("encodings", "float16" if int8 and a.cell == "lstm" else "float32", ["n", a.encoding_size]),
         typed("tokens", "int32", ["T", "B"]),
         typed("lengths", "int32", ["B"]),
         typed("hidden", "float32", state),
     ]
     outputs: list[tuple[str, Shape]] = [("emissions", ["T", "B", tags]), ("last_hidden", state)]
     run = partial(_with_operators, weights=weights, a=a, int8=int8)
+    if a.cell != "lstm" or int8:  # not for the loop alone
+        inputs.append(typed("encodings", "float16" if a.cell == "lstm" else "float32", ["n", a.encoding_size]))
     if a.cell == "lstm":
         inputs.append(typed("memory", "float32", state))
         inputs.append(typed("projections", "int8" if int8 else "float32", ["rows", 4 * a.units]))
@@ -249,7 +251,7 @@ def _with_loop(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[
                 rows = g.node("Mul", turn("tokens", direction), g.scalar(len(a.directions), np.int32))
                 steps = g.node("Add", rows, g.scalar(way, np.int32))
             else:
-                steps = _products(g, weights, prefix, turn(states, direction), int8, bound=number)
+                steps = _products(g, weights, prefix, turn(states, direction), int8, bound=number if a.residual else 1)
             last_hidden, last_memory, every = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8)
             hidden_ends.append(last_hidden)
             memory_ends.append(last_memory)

@@ -37,18 +37,8 @@ class Posterior:
         log_p = sums[:, 0] + _mirrored(sums[:, 1], self.lengths) - self.emissions - self.log_partition[:, None]
         return np.asarray(np.exp(np.minimum(log_p, 0.0)))
 
-    def span_probability(self, sentence: int, first: int, tags: Integers) -> float:
-        """p(the tags from token ``first`` on are exactly ``tags`` | sentence)."""
-        last = first + len(tags) - 1
-        emitted = self.emissions[np.arange(first, last + 1), sentence, tags].astype(np.float64)
-        log_p = self._logs((first, 0, sentence, tags[0]))
-        log_p += self._logs((self.lengths[sentence] - 1 - last, 1, sentence, tags[-1]))
-        log_p += self.chain.between[tags[:-1], tags[1:]].sum(dtype=np.float64)
-        log_p += emitted.sum() - emitted[0] - emitted[-1]  # those of both ends are in the sums
-        return float(np.exp(min(0.0, log_p - self.log_partition[sentence])))
-
     def span_probabilities(self, sentences: Integers, firsts: Integers, lasts: Integers, paths: Integers) -> Doubles:
-        """:meth:`span_probability` of n spans at once, (n,).
+        """p(exactly these tags stand at these tokens | sentence) of n spans, (n,).
 
         Parameters
         ----------

@@ -76,15 +76,17 @@ class SpanDecoder:
 
         Each window is decoded together with the ``AROUND`` tokens behind it, and begins where the window before left
         off, so that the whole is legal. A span's probability is computed from ``AROUND`` tokens on either side of the
-        window. No more than two windows are in memory.
+        window (of a span that goes on farther, from its part). No more than three windows are in memory.
         """
         whole = np.zeros((length, 1), np.int64)
         scores: list[npt.NDArray[np.float64]] = []
         last: Piece | None = None  # its spans may end in the piece that follows
         for piece in _pieces(windows):
-            start = self._chain.between[whole[piece.begin - 1, 0]] if piece.begin else self._chain.start
+            chain = self._chain_of(piece)
+            if piece.begin:
+                chain = replace(chain, start=chain.between[whole[piece.begin - 1, 0]])
             ahead = np.concatenate([piece.own, piece.after])
-            path = viterbi(ahead, np.array([len(ahead)]), replace(self._chain, start=start))
+            path = viterbi(ahead, np.array([len(ahead)]), chain)
             whole[piece.begin : piece.begin + len(ahead)] = path  # what lies behind the window is decided later
             if last is not None:
                 scores.append(self._scores_of_piece(last, whole))
@@ -106,8 +108,14 @@ class SpanDecoder:
         firsts = firsts[(firsts >= own.start) & (firsts < own.stop)]
         closes = np.append(np.flatnonzero(self._tags.closes[path[:, 0]]), len(path) - 1)
         lasts = closes[np.searchsorted(closes[:-1], firsts)]  # of a span that goes on behind the piece: its part
-        probabilities = posterior(emissions, np.array([len(emissions)]), self._chain)
+        probabilities = posterior(emissions, np.array([len(emissions)]), self._chain_of(piece))
         return probabilities.span_probabilities(np.zeros_like(firsts), firsts, lasts, path)
+
+    def _chain_of(self, piece: Piece) -> Chain:
+        """The chain, without what it says of the sentence's ends where the piece does not reach them."""
+        nothing = np.zeros_like(self._chain.start)
+        start = self._chain.start if not len(piece.before) else nothing
+        return replace(self._chain, start=start, end=self._chain.end if piece.is_last else nothing)
 
     def _scored(self, emissions: Floats, lengths: Integers, paths: Integers) -> Spans:
         assert self._tags is not None
@@ -132,18 +140,22 @@ class SpanDecoder:
 
 
 class Piece(NamedTuple):
-    """A window's emissions (T, 1, L), the number of its first token, and the emissions on either side."""
+    """A window's emissions (T, 1, L), the number of its first token, and the emissions on either side.
+
+    ``is_last``: what stands after it reaches the sentence's end.
+    """
 
     begin: int
     before: Floats
     own: Floats
     after: Floats
+    is_last: bool
 
 
 def _pieces(windows: Iterator[Floats]) -> Iterator[Piece]:
     before = own = next(windows)
     before, begin = before[:0], 0
     for following in windows:
-        yield Piece(begin, before, own, following[:AROUND])
+        yield Piece(begin, before, own, following[:AROUND], False)
         begin, before, own = begin + len(own), own[-AROUND:], following
-    yield Piece(begin, before, own, own[:0])
+    yield Piece(begin, before, own, own[:0], True)

@@ -20,9 +20,10 @@ import numpy.typing as npt
 import onnxruntime
 
 from tagsmith import __version__
+from tagsmith.errors import TagsmithError
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.runtime.model_folder import read_model
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.runtime.tagger import Tagger, available_processors
 
 Words = Sequence[Sequence[str]]
 CEILING_ROWS = (128, 512, 2048)
@@ -37,15 +38,15 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Measure everything that ``tagsmith bench`` prints.
 
-    The throughputs are measured in turn, ``rounds`` times, so that what else the machine does hits all alike. "Warm"
-    has seen every word form before, "cold" none of them.
+    The throughputs are measured in turn, ``rounds`` times, so that what else the machine does hits all alike. What is
+    not "cold" has seen the word forms before (as many as the word table holds).
 
     Parameters
     ----------
     folder
         A model folder.
     sentences
-        What is tagged, as words; for text they are joined by spaces, one sentence a line.
+        What is tagged, as words; for text they are joined by spaces, with a blank line between sentences.
     threads
         Batches at the same time; latency is always that of one thread.
     rounds
@@ -59,27 +60,32 @@ def measure_speed(
         JSON values; throughput in tokens per second, latency in milliseconds, memory and sizes in megabytes.
     """
     model = read_model(folder)
-    taggers = {precision: Tagger(model, precision=precision, threads=threads) for precision in ("int8", "float32")}
+    exact = Tagger(model, precision="float32", threads=threads)
+    tagger, kind = exact, "float32"
+    if model.architecture.cell == "lstm":  # the others have no 8-bit form
+        tagger, kind = Tagger(model, precision="int8", threads=threads), "int8"
     tokens = sum(map(len, sentences))
     text = "\n\n".join(map(" ".join, sentences))
-    fast, exact = taggers["int8"], taggers["float32"]
 
     def cold() -> float:
-        fresh = Tagger(model, precision="int8", threads=threads)
+        fresh = Tagger(model, precision=tagger.precision, threads=threads)
         return _seconds(lambda: fresh.tag(sentences))
 
     measures: dict[str, Callable[[], float]] = {
-        "words to tags, int8": lambda: _seconds(lambda: fast.tag(sentences)),
+        f"words to tags, {kind}": lambda: _seconds(lambda: tagger.tag(sentences)),
         "words to tags, float32": lambda: _seconds(lambda: exact.tag(sentences)),
-        "words to tags, int8, cold": cold,
-        "words to tags and span probabilities, int8": lambda: _seconds(lambda: fast.tag(sentences, threshold=0.0)),
-        "text to spans, int8": lambda: _seconds(lambda: fast(text)),
+        f"words to tags, {kind}, cold": cold,
+        f"words to tags and tag probabilities, {kind}": lambda: _seconds(lambda: tagger.tag_marginals(sentences)),
     }
-    if not fast.gives_spans:
-        del measures["words to tags and span probabilities, int8"]
-    for tagger in taggers.values():
-        tagger.tag(sentences)
-    fast(text)
+    if tagger.gives_spans:
+        measures[f"words to tags and span probabilities, {kind}"] = lambda: _seconds(
+            lambda: tagger.tag(sentences, threshold=0.0)
+        )
+    measures[f"text to spans, {kind}"] = lambda: _seconds(lambda: tagger(text))
+    found = sum(map(len, tagger(text).sentences))  # the tokenizer may cut otherwise than the file
+    counts = {name: found if name.startswith("text") else tokens for name in measures}
+    for one in (exact, tagger):
+        one.tag(sentences)
     seconds: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
@@ -94,7 +100,7 @@ def measure_speed(
         "tags": len(model.tags),
         "architecture": model.architecture.as_dict(),
         "throughput": {
-            name: _rate([tokens / own for own in times], ceilings.get("float32" if "float32" in name else "int8"))
+            name: _rate([counts[name] / own for own in times], ceilings.get("float32" if "float32" in name else "int8"))
             for name, times in seconds.items()
         },
         "ceiling": ceilings,
@@ -167,8 +173,8 @@ def _product_rate(session: Any, states: npt.NDArray[Any], threads: int, rounds: 
 
 
 def _latency(model: Any, sentences: Words) -> dict[str, Any]:
-    """Milliseconds from the text of one sentence of about 20 tokens to its spans, one thread, int8."""
-    tagger = Tagger(model, precision="int8", threads=1)
+    """Milliseconds from the text of one sentence of about 20 tokens to its spans, one thread."""
+    tagger = Tagger(model, threads=1)
     texts = [" ".join(sentence) for sentence in sentences if len(sentence) in LATENCY_TOKENS][:LATENCY_CALLS]
     if not texts:
         texts = [" ".join([word for sentence in sentences for word in sentence][:20])]
@@ -231,9 +237,10 @@ def _new_words(folder: Path, tokens: int) -> dict[str, Any]:
 
 
 def _fresh(code: str, values: Any) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=json.dumps(values), capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise TagsmithError(f"A fresh process failed: {(done.stderr.strip().splitlines() or ['killed'])[-1]}")
     return json.loads(done.stdout)
 
 
@@ -244,13 +251,18 @@ def new_sentences(tokens: int, part: int) -> Iterable[list[str]]:
 
 
 def resident_megabytes() -> float:
-    """Memory of this process that lies in the machine's memory; where the system does not say, the most so far."""
+    """Memory of this process that lies in the machine's memory; on other systems than Linux, the most it ever was.
+
+    0 on Windows, which has no such number in Python's library.
+    """
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
     except OSError:
-        import resource
-
+        try:
+            import resource
+        except ImportError:
+            return 0.0
         most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return most / 1e6 if sys.platform == "darwin" else most / 1e3
 
@@ -263,10 +275,9 @@ def describe_machine() -> dict[str, Any]:
         name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         pass
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "processor": name,
-        "processors": usable,
+        "processors": available_processors(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,

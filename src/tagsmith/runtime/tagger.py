@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,7 +36,7 @@ from tagsmith.runtime.spans import SpanDecoder
 Result = TypeVar("Result")
 FoundSpan = tuple[int, int, str, float]  # first token, last token, label, probability
 Threshold = float | Mapping[str, float]
-STREAM_SENTENCES = 8192  # sentences handled at a time when tagging a stream
+STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
 
 
 class Tagger:
@@ -153,11 +152,20 @@ class Tagger:
         """
         return [tags for tags, _ in self._tagged(sentences, False, threshold)]
 
-    def tag_stream(self, sentences: Iterable[Sequence[str]]) -> Iterator[list[str]]:
-        """Tag any number of sentences in constant memory, in their order."""
-        remaining = iter(sentences)
-        while block := list(islice(remaining, STREAM_SENTENCES)):
-            yield from self.tag(block)
+    def tag_stream(
+        self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None
+    ) -> Iterator[list[str]]:
+        """Tag any number of sentences in constant memory, in their order; see :meth:`tag`."""
+        block: list[Sequence[str]] = []
+        tokens = 0
+        for sentence in sentences:
+            block.append(sentence)
+            tokens += len(sentence)
+            if len(block) == STREAM_SENTENCES or tokens >= STREAM_TOKENS:
+                yield from self.tag(block, threshold=threshold)
+                block, tokens = [], 0
+        if block:
+            yield from self.tag(block, threshold=threshold)
 
     def tag_k_best(self, sentences: Sequence[Sequence[str]], k: int) -> list[list[tuple[list[str], float]]]:
         """Find the ``k`` most probable tag sequences of each sentence.
@@ -215,8 +223,15 @@ class Tagger:
     def _tagged(
         self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
     ) -> Iterator[tuple[list[str], Sequence[FoundSpan]]]:
-        """Tags of each sentence and, if wanted, its spans, in the order of the sentences."""
-        thresholds = self._thresholds(threshold)
+        """Tags of each sentence and, if wanted, its spans, in the order of the sentences.
+
+        What is wrong with the threshold is said at once, even if there are no sentences.
+        """
+        return self._tagged_from(sentences, spans, self._thresholds(threshold))
+
+    def _tagged_from(
+        self, sentences: Sequence[Sequence[str]], spans: bool, thresholds: Doubles | None
+    ) -> Iterator[tuple[list[str], Sequence[FoundSpan]]]:
         wanted = self._span_tags if spans or thresholds is not None else None
         labels = wanted.labels if wanted else ()
         decoder = SpanDecoder(self._chain, wanted, thresholds)

@@ -7,15 +7,19 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Encode = Callable[[Sequence[str]], Sequence[Array]]  # n forms → arrays (n, …), one for each column
-CAPACITY = 28_672  # forms; at the balanced preset's size 65 MB in 8 bits
+CAPACITY = 28_672  # forms; at the balanced preset's size 56 MB in 8 bits, 184 MB in float32
 BLOCK_FORMS = 512  # new forms encoded at a time
 FEW_TOKENS = 256  # so few that finding out which forms recur would cost more than it saves
+
+
+_tables: WeakSet[WordTable] = WeakSet()
 
 
 class Column(NamedTuple):
@@ -56,8 +60,12 @@ class WordTable:
         self._encode, self._capacity = encode, capacity
         # Pages of memory are the process's own only once they are written to.
         self._columns = tuple(np.empty((capacity, column.size), column.kind) for column in columns)
+        self._start_anew()
+        _tables.add(self)
+
+    def _start_anew(self) -> None:
         self._rows: dict[str, int] = {}
-        self._lock, self._process = threading.Lock(), os.getpid()
+        self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -65,11 +73,9 @@ class WordTable:
     def look_up(self, sentences: Iterable[Sequence[str]]) -> Found:
         """Find the forms of all tokens, encoding those that are new.
 
-        The sentences' tokens follow one another in ``tokens``.
+        The sentences' tokens follow one another in ``tokens``. They may have no more than ``capacity`` forms.
         """
         words = list(chain.from_iterable(sentences))
-        if self._process != os.getpid():  # a forked child: who held the lock then does not exist here
-            self._lock, self._process, self._rows = threading.Lock(), os.getpid(), {}
         with self._lock:
             rows = list(map(self._rows.get, words))
             if None in rows:
@@ -78,7 +84,7 @@ class WordTable:
                     self._rows.clear()
                     new = dict.fromkeys(words)
                     if len(new) > self._capacity:
-                        return self._without_keeping(words, list(new))
+                        raise ValueError(f"{len(new)} word forms at once in a table for {self._capacity}")
                 self._add(list(new))
                 rows = list(map(self._rows.get, words))
             tokens = np.array(rows, np.int32)
@@ -93,20 +99,19 @@ class WordTable:
 
     def _add(self, new: list[str]) -> None:
         first = len(self._rows)
-        self._fill(self._columns, first, new)
+        new.sort(key=len)  # similar lengths together: the character encoder pads each block to its longest form
+        for start in range(0, len(new), BLOCK_FORMS):
+            block = new[start : start + BLOCK_FORMS]
+            for column, values in zip(self._columns, self._encode(block), strict=True):
+                column[first + start : first + start + len(block)] = values
         self._rows.update(zip(new, range(first, first + len(new)), strict=True))
 
-    def _fill(self, columns: tuple[Array, ...], first: int, forms: list[str]) -> None:
-        """Encode forms into the columns from row ``first`` on; this sorts the forms."""
-        forms.sort(key=len)  # similar lengths together: the character encoder pads each block to its longest form
-        for start in range(0, len(forms), BLOCK_FORMS):
-            block = forms[start : start + BLOCK_FORMS]
-            for column, values in zip(columns, self._encode(block), strict=True):
-                column[first + start : first + start + len(block)] = values
 
-    def _without_keeping(self, words: list[str], forms: list[str]) -> Found:
-        """Encode more distinct forms than the table holds, for this once."""
-        columns = tuple(np.empty((len(forms), *column.shape[1:]), column.dtype) for column in self._columns)
-        self._fill(columns, 0, forms)
-        rows = dict(zip(forms, range(len(forms)), strict=True))
-        return Found(np.array(list(map(rows.__getitem__, words)), np.int32), columns)
+def _after_fork() -> None:
+    """In a forked child the thread that held a lock, and may have been writing rows, does not exist."""
+    for table in _tables:
+        table._start_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

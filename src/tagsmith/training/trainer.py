@@ -24,7 +24,7 @@ from tagsmith.evaluation.scores import Scores
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Dropout, TaggerNetwork
 from tagsmith.runtime.graphs import sentence_graph, word_graph
-from tagsmith.runtime.model_folder import Model, Precision, check_target, write_model
+from tagsmith.runtime.model_folder import Model, check_target, write_model
 from tagsmith.runtime.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -36,7 +36,6 @@ from tagsmith.training.task import Task, prepare
 from tagsmith.training.write_up import learning_curve, model_card
 
 Arrays = dict[str, npt.NDArray[Any]]
-PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
 MOST_LOST = 0.001  # of the dev score, for a model to run in 8 bits: a tenth of a point of F1
 LOSS_EVERY = 20  # steps between looks at the loss: each look waits for the device
 
@@ -337,10 +336,11 @@ def _finish(run: Run, display: Display) -> Tagger:
 
 
 def _choose_precision(run: Run, model: Model, display: Display) -> tuple[Model, Scores]:
-    """Let the model run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score."""
-    exact, rounded = (
-        Tagger(model, precision=precision).evaluate_sentences(run.task.corpus.dev) for precision in PRECISIONS
-    )
+    """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot."""
+    exact = Tagger(model, precision="float32").evaluate_sentences(run.task.corpus.dev)
+    if model.architecture.cell != "lstm":
+        return replace(model, precision="float32"), exact
+    rounded = Tagger(model, precision="int8").evaluate_sentences(run.task.corpus.dev)
     lost = run.measured(exact) - run.measured(rounded)
     if lost <= MOST_LOST:
         return replace(model, precision="int8"), rounded
