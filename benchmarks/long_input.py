@@ -24,12 +24,11 @@ import tagsmith
 from corpora import from_environment
 from tagsmith.data.corpus import read_sentences
 from tagsmith.runtime import batching
-from tagsmith.runtime.model_folder import Precision
 from tagsmith.runtime.speed import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "long_input.json"
 TOKENS, CHARACTERS = 100_000, 10_000_000
-PRECISIONS: tuple[Precision, ...] = ("int8", "float32")
+INPUTS = ("sentence, int8", "sentence, float32", "text")
 
 
 def measured(what: str, model: str, words: list[str]) -> dict[str, Any]:
@@ -45,18 +44,14 @@ def measured(what: str, model: str, words: list[str]) -> dict[str, Any]:
         tokens, sentences = sum(map(len, document.sentences)), len(document.sentences)
         assert all(text[token.start : token.end] == token.text for token in document.sentences[0].tokens[::1000])
         return _result(tokens, seconds, before) | {"sentences": sentences, "spans": len(document.spans)}
-    found: dict[str, Any] = {}
-    for precision in PRECISIONS:
-        tagger = tagsmith.load(model, precision=precision)
-        sentence = words[:TOKENS]
-        start = time.perf_counter()
-        (tags,) = tagger.tag([sentence])
-        found[precision] = _result(len(tags), time.perf_counter() - start, before)
-        batching.LONGEST_WHOLE = TOKENS  # now in one piece
-        (whole,) = tagger.tag([sentence])
-        batching.LONGEST_WHOLE = 8192
-        found[precision]["tags_unlike_the_whole"] = int(np.sum(np.array(tags) != np.array(whole)))
-    return found
+    tagger = tagsmith.load(model, precision="float32" if what.endswith("float32") else "int8")
+    sentence = words[:TOKENS]
+    start = time.perf_counter()
+    (tags,) = tagger.tag([sentence])
+    found = _result(len(tags), time.perf_counter() - start, before)
+    batching.LONGEST_WHOLE = TOKENS  # now in one piece
+    (whole,) = tagger.tag([sentence])
+    return found | {"tags_unlike_the_whole": int(np.sum(np.array(tags) != np.array(whole)))}
 
 
 def _result(tokens: int, seconds: float, before: float) -> dict[str, Any]:
@@ -77,7 +72,7 @@ def main() -> None:
     """Measure each input in a process of its own and write down."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
-    parser.add_argument("--only", choices=["text", "sentence"])
+    parser.add_argument("--only", choices=INPUTS)
     arguments = parser.parse_args()
     if arguments.only:
         print(json.dumps(measured(arguments.only, arguments.model, json.load(sys.stdin))))
@@ -85,7 +80,7 @@ def main() -> None:
     corpus = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
     words = [word for own in read_sentences(corpus, layer="upos") for word in own.words if word.isalpha()]
     result: dict[str, Any] = {"machine": describe_machine()}
-    for what in ("sentence", "text"):
+    for what in INPUTS:
         command = [sys.executable, __file__, arguments.model, "--only", what]
         done = subprocess.run(command, input=json.dumps(words), capture_output=True, text=True, check=True)
         result[what] = json.loads(done.stdout)

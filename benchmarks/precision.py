@@ -3,7 +3,8 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/precision.py MODELS
 
 MODELS is the folder that ``benchmarks/accuracy.py --models MODELS`` filled: a model for each corpus, by its name.
-Writes ``benchmarks/results/precision.json``, in per cent.
+Writes ``benchmarks/results/precision.json``: scores in per cent, and how many tags depend on the other sentences of a
+call.
 """
 
 from __future__ import annotations
@@ -14,11 +15,20 @@ import tempfile
 from pathlib import Path
 
 import tagsmith
-from corpora import corpora
+from corpora import Files, corpora
+from tagsmith.data.corpus import read_sentences
 from tagsmith.runtime.model_folder import Precision
 
 RESULTS = Path(__file__).parent / "results" / "precision.json"
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")
+
+
+def _unlike_alone(folder: Path, path: Path, files: Files) -> int:
+    """How many tags of a file change if each sentence is tagged by a call of its own."""
+    tagger = tagsmith.load(folder, precision="int8")
+    sentences = [own.words for own in read_sentences(path, **{"layer": None, **files.options})]
+    together, alone = tagger.tag(sentences), [tagger.tag([words])[0] for words in sentences]
+    return sum(a != b for one, other in zip(together, alone, strict=True) for a, b in zip(one, other, strict=True))
 
 
 def main() -> None:
@@ -39,6 +49,8 @@ def main() -> None:
                     scores = tagger.evaluate(path, **files.options)
                     own[precision] = round(100 * (scores.f1 if tagger.gives_spans else scores.accuracy), 2)
                 own["lost"] = round(own["float32"] - own["int8"], 2)
+                own["tokens"] = scores.tokens
+                own["int8_tags_that_differ_when_alone"] = _unlike_alone(folder, path, files)
                 found.setdefault(name, {})[part] = own
             print(name, json.dumps(found[name]), flush=True)
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", "utf-8")

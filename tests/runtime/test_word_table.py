@@ -40,7 +40,10 @@ def check(table, sentences):
     np.testing.assert_array_equal(second[tokens], np.float16(direct(words) / 2))
 
 
-@given(st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_size=4), max_size=6), st.integers(20, 40))
+CALLS = st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_size=4), max_size=6)
+
+
+@given(CALLS, st.integers(20, 40))
 @settings(deadline=None)
 def test_every_token_gets_the_encoding_of_its_form(calls, capacity):
     table = make(capacity=capacity)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -169,8 +172,8 @@ class OpenGraph:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        # Without VNNI instructions the usual 8-bit products can overflow; this takes exact ones there.
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if _products_may_overflow():
+            options.add_session_config_entry("session.x64quantprecision", "1")  # slower products that cannot
         # Weights that the graph leaves outside stand in it by their names alone.
         stored = {own: np.ascontiguousarray(array) for own, array in weights.items() if own.encode() in graph}
         try:
@@ -186,3 +189,17 @@ class OpenGraph:
     def run(self, inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
         """Run the graph; return its outputs by name."""
         return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
+
+
+@cache
+def _products_may_overflow() -> bool:
+    """Whether the usual products of 8-bit integers can overflow: on x86-64 processors without VNNI instructions.
+
+    https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html. True where the system does not say.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    try:
+        return "vnni" not in Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return True

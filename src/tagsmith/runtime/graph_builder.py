@@ -1,8 +1,8 @@
 """Nodes and constants of an ONNX graph in the making.
 
 ONNX graphs are written node by node from named weight arrays, not traced from Keras: the result is small, readable,
-and the same whatever the backend. Large float32 weights stay in ``weights.safetensors``: the graph declares them as
-external data, and whoever opens it hands them over by name. Needs the ``onnx`` package.
+and the same whatever the backend. Weights may stay in ``weights.safetensors`` (:meth:`Graph.weight`): the graph
+declares them as external data, and whoever opens it hands them over by name. Needs the ``onnx`` package.
 """
 
 from __future__ import annotations

@@ -191,22 +191,22 @@ def _latency(model: Any, sentences: Words) -> dict[str, Any]:
 
 _START = """
 import json, sys, time
-folder, sentences = json.load(sys.stdin)
 start = time.perf_counter()
 import tagsmith
-tagger = tagsmith.load(folder)
+tagger = tagsmith.load(sys.argv[1])
 tagger("John lives in New York.")
 seconds = time.perf_counter() - start
 from tagsmith.runtime.speed import resident_megabytes
 first = resident_megabytes()
-tagger.tag(sentences)
+for _ in tagger.tag_stream(map(json.loads, sys.stdin)):
+    pass
 print(json.dumps([seconds, first, resident_megabytes()]))
 """
 _NEW_WORDS = """
 import json, sys
 import tagsmith
 from tagsmith.runtime.speed import new_sentences, resident_megabytes
-folder, tokens, samples = json.load(sys.stdin)
+folder, tokens, samples = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 tagger = tagsmith.load(folder)
 memory = []
 for part in range(samples):
@@ -218,8 +218,9 @@ print(json.dumps(memory))
 
 
 def _start(folder: Path, sentences: Words) -> dict[str, Any]:
-    """Seconds to import, load and tag once in a fresh process, and its memory then and after tagging the data."""
-    runs = [_fresh(_START, [str(folder), [list(words) for words in sentences]]) for _ in range(STARTS)]
+    """Seconds to import, load and tag once in a fresh process, and its memory then and after a stream of the data."""
+    lines = "".join(json.dumps(list(words)) + "\n" for words in sentences)
+    runs = [_fresh(_START, folder, lines=lines) for _ in range(STARTS)]
     seconds, first, after = zip(*runs, strict=True)
     return {
         "processes": STARTS,
@@ -231,14 +232,15 @@ def _start(folder: Path, sentences: Words) -> dict[str, Any]:
 
 def _new_words(folder: Path, tokens: int) -> dict[str, Any]:
     """Memory of a process that tags nothing but words it has never seen."""
-    memory = _fresh(_NEW_WORDS, [str(folder), tokens, SAMPLES])
+    memory = _fresh(_NEW_WORDS, folder, tokens, SAMPLES)
     settled = memory[SAMPLES // 10 :]
     return {"tokens": tokens, "least_mb": round(min(settled), 1), "most_mb": round(max(settled), 1)}
 
 
-def _fresh(code: str, values: Any) -> Any:
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, input=json.dumps(values), capture_output=True, text=True, check=False)
+def _fresh(code: str, *arguments: object, lines: str = "") -> Any:
+    """Run code in a process of its own; return what it prints as JSON."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
     if done.returncode:
         raise TagsmithError(f"A fresh process failed: {(done.stderr.strip().splitlines() or ['killed'])[-1]}")
     return json.loads(done.stdout)

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from tagsmith.encoding.batches import Batch
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Noise, TaggerNetwork
@@ -23,6 +26,9 @@ class Step(Protocol):
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Compile for the shapes of these examples, changing nothing."""
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The learned weights by name, as they are now: to be read before the next step."""
 
     def synchronise(self) -> None:
         """Bring the Keras variables up to date."""
@@ -39,6 +45,7 @@ class JaxStep:
 
         named = network.named_weights().values()
         self.network, self.optimizer = network, optimizer
+        self.names = list(network.learned_weights())
         self.learned = list(network.learned_weights().values())
         self.frozen = [variable for variable in named if not variable.trainable]
         self.weights: list[Any] = []
@@ -63,6 +70,10 @@ class JaxStep:
         """Compile the gradient for the shapes of these examples, two at a time: the compiler uses one core each."""
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda example: self.differentiate(self.weights, self.tables, *example), examples))
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The learned weights by name, as they are now: to be read before the next step."""
+        return dict(zip(self.names, map(np.asarray, self.weights), strict=True))
 
     def synchronise(self) -> None:
         """Bring the Keras variables up to date."""
@@ -92,7 +103,7 @@ class TensorFlowStep:
             optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], learned)
             return loss
 
-        self.run = tf.function(step)
+        self.run, self.arrays = tf.function(step), network.arrays
         self.convert, self.map = tf.convert_to_tensor, tf.nest.map_structure
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
@@ -116,6 +127,7 @@ class TorchStep:
         import torch
 
         self.network, self.optimizer, self.torch = network, optimizer, torch
+        self.arrays = network.arrays
         self.learned = list(network.learned_weights().values())
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:

@@ -217,12 +217,11 @@ class Run:
                 if not math.isfinite(total):
                     raise _not_finite(f"The loss became {total}", epoch)
                 display.step(epoch, number, total / tokens, tokens / (time.perf_counter() - start))
-            if self.average and number % EVERY == 0:
-                self.step.synchronise()
-                self.average.update(self.network.arrays())
+            if number % EVERY == 0:
+                self.update_average()
         self.step.synchronise()
-        if self.average and self.steps_per_epoch < EVERY:
-            self.average.update(self.network.arrays())
+        if self.steps_per_epoch < EVERY:
+            self.update_average()
         seconds = time.perf_counter() - start
         return {
             "epoch": epoch,
@@ -231,6 +230,11 @@ class Run:
             "seconds": round(seconds, 3),
             "tokens_per_second": round(tokens / seconds, 1),
         }
+
+    def update_average(self) -> None:
+        """Take the present weights into the average, if there is one."""
+        if self.average:
+            self.average.update(self.step.arrays())
 
     def _score_dev(self, arrays: Arrays) -> float:
         tagger = Tagger(self.model(arrays), precision="float32")

@@ -1,0 +1,150 @@
+"""Where the time of training goes: each part of a step by itself, beside what its arithmetic alone would take.
+
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/training_profile.py
+
+UD English EWT, balanced preset, JAX. Each part is compiled and run alone, forwards and backwards, on a batch of the
+middle bucket's shape; the floor is its matrix products' operations divided by the rate of a large matrix product in
+the same run. Milliseconds per step, medians; writes ``benchmarks/results/training_profile.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from corpora import corpora, vectors
+from tagsmith.data.corpus import load_corpus
+from tagsmith.network.backend import keras
+from tagsmith.runtime.speed import describe_machine
+from tagsmith.training.recipe import make_recipe
+from tagsmith.training.task import prepare
+from tagsmith.training.trainer import Run
+
+RESULTS = Path(__file__).parent / "results" / "training_profile.json"
+ROUNDS = 30
+
+
+def milliseconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
+    """Median time of a call, its result awaited."""
+    jax.block_until_ready(call())
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        jax.block_until_ready(call())
+        times.append(1000 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def gradient(loss: Callable[..., Any], variables: list[Any], *inputs: Any) -> Callable[[], Any]:
+    """Compile a loss and its gradient by Keras variables (and by the first input, if it is an array of floats)."""
+
+    def stateless(values: list[Any], *given: Any) -> Any:
+        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+            return loss(*given)
+
+    compiled = jax.jit(jax.value_and_grad(stateless, argnums=(0, 1) if isinstance(inputs[0], jax.Array) else 0))
+    values = [variable.value for variable in variables]
+    return lambda: compiled(values, *inputs)
+
+
+def main() -> None:
+    """Measure and write down."""
+    recipe = make_recipe("balanced")
+    with tempfile.TemporaryDirectory() as folder:
+        files = corpora(Path(folder))["ud_english_ewt"]
+        corpus = load_corpus(files.train, files.dev, None, **files.options)
+        task = prepare(corpus, recipe, vectors(), 0)
+        run = Run(task, recipe, 0, Path(folder) / "model")
+        found = profile(run)
+    RESULTS.write_text(json.dumps({"machine": describe_machine(), **found}, indent=2) + "\n", "utf-8")
+    print(json.dumps(found, indent=2))
+
+
+def profile(run: Run) -> dict[str, Any]:
+    """Time the parts of a step."""
+    network, a = run.network, run.task.architecture
+    batches = list(run._batches(np.random.default_rng(0)))
+    steps = statistics.median_high(sorted(batch.words.shape[1] for batch in batches))
+    batch = next(own for own in batches if own.words.shape[1] == steps)
+    noise = network.dropout.draw(np.random.default_rng(0), batch, a)
+    sentences, tags = len(batch.lengths), len(run.task.tags)
+    tokens, forms = sentences * steps, len(batch.forms.shapes)
+    rng = np.random.default_rng(0)
+    encodings = jax.numpy.asarray(rng.normal(0, 1, (sentences, steps, a.encoding_size)).astype(np.float32))
+    emissions = jax.numpy.asarray(rng.normal(0, 1, (sentences, steps, tags)).astype(np.float32))
+    layer, crf = network.recurrent[0], network.crf
+    assert crf is not None
+    recurrent_variables = [v for own in layer.weights.values() for v in own.values()]
+    word_variables = [v for v in network.word_encoder.named_weights().values() if v.trainable]
+    total = keras.ops.sum
+    gates, ways = 4 * a.units, len(a.directions)
+    # Operations of the products, forwards; backwards takes twice as many.
+    operations = {
+        "recurrent layer": 2.0 * tokens * ways * gates * (a.encoding_size + a.units),
+        "words: characters, vectors, shapes": 2.0
+        * forms
+        * 24
+        * a.character_width
+        * a.character_dim
+        * a.character_units,
+        "CRF": 2.0 * tokens * tags * tags,
+    }
+    rate = _product_rate()
+    start = time.perf_counter()
+    epoch = list(run._batches(np.random.default_rng(1)))
+    assembled = 1000 * (time.perf_counter() - start) / len(epoch)
+    parts = {
+        "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, batch.lengths),
+        "words: characters, vectors, shapes": gradient(
+            lambda f: total(network.word_encoder(f)), word_variables, batch.forms
+        ),
+        "CRF": gradient(
+            lambda e, t, n: total(crf(e, t, n)), [crf.start, crf.between, crf.end], emissions, batch.tags, batch.lengths
+        ),
+    }
+    table: dict[str, dict[str, float]] = {}
+    for name, call in parts.items():
+        floor = 3 * operations[name] / rate * 1000
+        table[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
+    step: Any = run.step
+    _, gradients = step.differentiate(step.weights, step.tables, batch, noise)
+    update = jax.jit(run.optimizer.stateless_apply)
+    table["optimizer"] = {"milliseconds": round(milliseconds(lambda: update(step.state, gradients, step.weights)), 2)}
+    table["batches: cutting and gathering"] = {"milliseconds": round(assembled, 2)}
+    draw = lambda: network.dropout.draw(rng, batch, a)  # noqa: E731
+    table["dropout's random bytes"] = {"milliseconds": round(milliseconds(draw), 2)}
+    table["averaging, per step"] = {"milliseconds": round(milliseconds(run.update_average, 10) / 10, 2)}
+    whole = milliseconds(lambda: step(batch, noise))
+    table["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
+    start = time.perf_counter()
+    run._score_dev(run.network.arrays())
+    evaluation = time.perf_counter() - start
+    return {
+        "batch": {"sentences": sentences, "steps": steps, "word_forms": forms, "tags": tags},
+        "real_tokens_per_padded_token": round(
+            sum(int(b.lengths.sum()) for b in epoch) / sum(b.words.size for b in epoch), 3
+        ),
+        "product_gigaflops": round(rate / 1e9, 1),
+        "parts": table,
+        "evaluation_seconds_per_epoch": round(evaluation, 2),
+        "steps_per_epoch": len(epoch),
+    }
+
+
+def _product_rate() -> float:
+    """Floating-point operations per second of a large product in JAX."""
+    matrix = jax.numpy.ones((2048, 2048), jax.numpy.float32)
+    product = jax.jit(lambda m: m @ m)
+    return 2.0 * 2048**3 / (milliseconds(lambda: product(matrix), 5) / 1000)
+
+
+if __name__ == "__main__":
+    main()
