@@ -22,6 +22,7 @@ def test_the_json_holds_every_measure(tagsmith, model: Path, corpus: Path):
         "words to tags, int8",
         "words to tags, float32",
         "words to tags, int8, cold",
+        "words to tags and tag probabilities, int8",
         "words to tags and span probabilities, int8",
         "text to spans, int8",
     }
