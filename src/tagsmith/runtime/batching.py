@@ -81,6 +81,10 @@ def run_batches(
 
 def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[Batch]:
     """Cut the sentences, sorted by length, into batches, and look up the words of several batches at a time."""
+    if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # nothing to sort: one sentence is soon done
+        forms = network.look_up(sentences)
+        yield Batch(np.zeros(1, np.int64), lengths, forms, forms.tokens[:, None])
+        return
     is_long = lengths > LONGEST_WHOLE
     for index in np.flatnonzero(is_long):
         yield Batch(np.array([index]), lengths[index : index + 1])

@@ -122,11 +122,14 @@ class SpanDecoder:
         sentences, firsts, lasts, labels = path_spans(paths, lengths, self._tags)
         if not len(sentences):
             return Spans(sentences, firsts, lasts, labels, np.empty(0))
-        chosen, place = np.unique(sentences, return_inverse=True)  # the others' probabilities are not needed
-        if len(chosen) < len(lengths):
+        places = sentences
+        has_spans = np.bincount(sentences, minlength=len(lengths)) > 0
+        if not has_spans.all():  # the others' probabilities are not needed
+            chosen = np.flatnonzero(has_spans)
+            places = (np.cumsum(has_spans) - 1)[sentences]
             emissions, lengths, paths = emissions[: lengths[chosen[0]], chosen], lengths[chosen], paths[:, chosen]
         probabilities = posterior(emissions, lengths, self._chain)
-        scores = probabilities.span_probabilities(place, firsts, lasts, paths)
+        scores = probabilities.span_probabilities(places, firsts, lasts, paths)
         return Spans(sentences, firsts, lasts, labels, scores)
 
     def _finished(self, paths: Integers, spans: Spans) -> Decoded:
