@@ -64,10 +64,10 @@ def bench_command(
         return
     console = stdout_console()
     for line in _description(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
     console.print(_throughput(found))
     for line in _rest(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, markup=False)
 
 
 def _description(found: dict[str, Any]) -> list[str]:
