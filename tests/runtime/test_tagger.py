@@ -9,7 +9,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +16,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from every_sequence import every_score
 from random_model import SMALL, WORDS, random_model, random_sentences
-from reference_tagger import encode_form, sentence_emissions
 from tagsmith.data.schemes import (
     Scheme,
-    allowed_transitions,
     convert_tags,
     is_legal,
     tag_inventory,
@@ -29,10 +27,7 @@ from tagsmith.data.schemes import (
 )
 from tagsmith.errors import DataError, ModelError
 from tagsmith.evaluation.scores import score_tags
-from tagsmith.runtime import batching, exported_network, spans
 from tagsmith.runtime import tagger as package_of_tagger
-from tagsmith.runtime.chain import constrained_chain
-from tagsmith.runtime.decode import span_tags
 from tagsmith.runtime.model_folder import write_model
 from tagsmith.runtime.tagger import STREAM_SENTENCES, Tagger, load
 
@@ -203,178 +198,6 @@ def test_the_tags_are_the_best_of_all_legal_sequences():
         best = max(scores, key=scores.__getitem__)
         inner = [model.tags[row] for row in best]
         assert tagger.tag([sentence])[0] == convert_tags(inner, Scheme.BIOES, Scheme.IOB2)
-
-
-def every_score(model, sentence) -> dict[tuple[int, ...], float]:
-    """Score of every tag sequence; illegal ones at about -1e9."""
-    forms = model.vocabulary.encode(sentence)
-    encodings = [encode_form(forms, n, model.weights, model.architecture) for n in range(len(sentence))]
-    emissions = sentence_emissions(np.stack(encodings), model.weights, model.architecture)
-    chain = constrained_chain(allowed_transitions(model.tags, Scheme.BIOES), dict(model.weights))
-    return {
-        tags: chain.start[tags[0]]
-        + chain.end[tags[-1]]
-        + sum(emissions[t, tag] for t, tag in enumerate(tags))
-        + sum(np.float64(chain.between[a, b]) for a, b in pairwise(tags))
-        for tags in product(range(len(model.tags)), repeat=len(sentence))
-    }
-
-
-def probabilities(model, sentence) -> dict[tuple[str, ...], float]:
-    """Probability of every legal sequence of inner tags."""
-    scores = {tags: score for tags, score in every_score(model, sentence).items() if score > -1e8}
-    top = max(scores.values())
-    total = sum(np.exp(score - top) for score in scores.values())
-    return {tuple(model.tags[row] for row in tags): np.exp(score - top) / total for tags, score in scores.items()}
-
-
-# ------------------------------------------------------------------------------------ probabilities of words
-
-FEW = [["John", "lives", "in"], [], ["Paris"], ["the", "café", "London", "x"], ["New", "York"]]
-
-
-@pytest.mark.parametrize("scheme", [Scheme.IOB2, Scheme.IOB1, Scheme.BIOES])
-def test_the_k_best_sequences_are_the_first_of_all_legal_ones(scheme):
-    model = random_model(labels=("X",), scheme=scheme)
-    tagger = Tagger(model, precision="float32")
-    for sentence, found in zip(FEW, tagger.tag_k_best(FEW, 7), strict=True):
-        if not sentence:
-            assert found == [([], 1.0)]
-            continue
-        shares = probabilities(model, sentence)
-        best = sorted(shares, key=shares.__getitem__, reverse=True)[:7]
-        assert [tags for tags, _ in found] == [convert_tags(tags, Scheme.BIOES, scheme) for tags in best]
-        assert [share for _, share in found] == pytest.approx([shares[tags] for tags in best], rel=1e-3)
-    assert len(tagger.tag_k_best([["Paris"]], 100)[0]) == 2  # O and S-X
-
-
-def test_the_best_of_the_k_best_is_the_answer(tagger):
-    assert [own[0][0] for own in tagger.tag_k_best(SENTENCES, 3)] == tagger.tag(SENTENCES)
-
-
-def test_none_of_the_k_best_is_no_question(tagger):
-    with pytest.raises(DataError, match="k is 0"):
-        tagger.tag_k_best([["a"]], 0)
-
-
-@pytest.mark.parametrize("scheme", [Scheme.IOB2, Scheme.PLAIN])
-def test_tag_marginals_are_the_sums_over_all_legal_sequences(scheme):
-    model = random_model(labels=("X", "Y") if scheme is Scheme.PLAIN else ("X",), scheme=scheme)
-    tagger = Tagger(model, precision="float32")
-    found = tagger.tag_marginals(FEW)
-    assert [own.shape for own in found] == [(len(sentence), len(model.tags)) for sentence in FEW]
-    for sentence, own in zip(FEW, found, strict=True):
-        np.testing.assert_allclose(own.sum(axis=1), 1.0, atol=1e-6)
-        if sentence and scheme is not Scheme.PLAIN:
-            expected = np.zeros(own.shape)
-            for tags, share in probabilities(model, sentence).items():
-                expected[range(len(tags)), [model.tags.index(tag) for tag in tags]] += share
-            np.testing.assert_allclose(own, expected, atol=1e-4)
-
-
-# ------------------------------------------------------------------------------------------------ thresholds
-
-
-@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.8, 1.0, {"PER": 0.9}, {"LOC": 0.5, "PER": 0.2}])
-def test_a_threshold_drops_exactly_the_spans_below_it(tagger, threshold):
-    least = threshold if isinstance(threshold, dict) else dict.fromkeys(("LOC", "PER"), threshold)
-    everything, kept = tagger(TEXT * 5), tagger(TEXT * 5, threshold=threshold)
-    assert kept.spans == tuple(span for span in everything.spans if span.score >= least.get(span.label, 0.0))
-    assert len(everything.spans) > 5
-    # Tags and spans say the same.
-    words = [sentence.words for sentence in kept.sentences]
-    assert [list(sentence.layers["ner"]) for sentence in kept.sentences] == tagger.tag(words, threshold=threshold)
-    written = [tags_to_spans(tags, Scheme.IOB2) for tags in tagger.tag(words, threshold=threshold)]
-    assert sum(map(len, written)) == len(kept.spans)
-
-
-@pytest.mark.parametrize("threshold", [-0.1, 1.1, {"LOC": 2.0}, {"MISC": 0.5}])
-def test_impossible_thresholds_are_refused(tagger, threshold):
-    with pytest.raises(DataError, match=r"threshold|MISC"):
-        tagger.tag([["John"]], threshold=threshold)
-
-
-def test_what_is_wrong_with_a_threshold_is_said_even_of_nothing(tagger):
-    for nothing in (
-        lambda: tagger("", threshold=7),
-        lambda: tagger.tag([], threshold=7),
-        lambda: tagger.tag_texts([], threshold=7),
-    ):
-        with pytest.raises(DataError, match="between 0 and 1"):
-            nothing()
-
-
-def test_plain_tags_have_no_threshold():
-    with pytest.raises(DataError, match="plain"):
-        tagger_of(Scheme.PLAIN).tag([["John"]], threshold=0.5)
-
-
-# -------------------------------------------------------------------------------------------- long sentences
-
-
-@pytest.fixture
-def small_windows(monkeypatch):
-    monkeypatch.setattr(batching, "LONGEST_WHOLE", 60)
-    monkeypatch.setattr(exported_network, "WINDOW", 40)
-    monkeypatch.setattr(spans, "AROUND", 15)
-
-
-@pytest.mark.parametrize("length", [61, 80, 81, 400])
-@pytest.mark.parametrize("scheme", [Scheme.IOB2, Scheme.PLAIN])
-def test_a_sentence_read_in_windows_is_tagged_as_a_whole(scheme, length, request):
-    rng = np.random.default_rng(length)
-    sentence = [WORDS[row] for row in rng.integers(0, len(WORDS), length)]
-    other = ["John", "lives"]
-    tagger = tagger_of(scheme)
-    whole = tagger.tag([other, sentence])
-    text = " ".join(WORDS[row] for row in rng.integers(0, 12, length) if WORDS[row].isalpha()).replace(".", "")
-    document = tagger(text)
-    assert max(map(len, document.sentences)) > 30
-    request.getfixturevalue("small_windows")
-    assert tagger.tag([other, sentence]) == whole
-    again = tagger(text)
-    assert again.sentences == document.sentences
-    assert [(span.start, span.end, span.label) for span in again.spans] == [
-        (span.start, span.end, span.label) for span in document.spans
-    ]
-    assert [span.score for span in again.spans] == pytest.approx([span.score for span in document.spans], abs=1e-3)
-
-
-@pytest.mark.slow
-def test_a_sentence_of_a_hundred_thousand_tokens_is_tagged_as_a_whole(monkeypatch):
-    rng = np.random.default_rng(6)
-    sentence = [WORDS[row] for row in rng.integers(0, len(WORDS), 100_000)]
-    tagger = tagger_of(Scheme.IOB2)
-    in_windows = tagger.tag([sentence])
-    monkeypatch.setattr(batching, "LONGEST_WHOLE", 100_000)
-    assert in_windows == tagger.tag([sentence])
-
-
-def test_thresholds_marginals_and_k_best_of_a_long_sentence(tagger, small_windows):
-    sentence = [WORDS[row] for row in np.random.default_rng(1).integers(0, len(WORDS), 200)]
-    assert tagger.tag([sentence], threshold=0.0) == tagger.tag([sentence])
-    (kept,) = tagger.tag([sentence], threshold=0.7)
-    assert is_legal(kept, Scheme.IOB2)
-    assert 0 < len(tags_to_spans(kept, Scheme.IOB2)) < len(tags_to_spans(tagger.tag([sentence])[0], Scheme.IOB2))
-    assert tagger.tag_marginals([sentence])[0].shape == (200, 9)
-    assert tagger.tag_k_best([sentence], 2)[0][0][0] == tagger.tag([sentence])[0]
-
-
-def test_a_span_longer_than_what_a_window_sees_of_its_surroundings_keeps_its_probability(small_windows):
-    """The words say where a span of 70 tokens stands, across two windows; both ways find it equally probable."""
-    tags = span_tags(["O", "B-X", "I-X", "E-X", "S-X"])
-    chain = constrained_chain(allowed_transitions(["O", "B-X", "I-X", "E-X", "S-X"], Scheme.BIOES))
-    path = np.zeros(120, np.int64)
-    path[30], path[31:99], path[99] = 1, 2, 3
-    emissions = np.zeros((120, 1, 5), np.float32)
-    emissions[np.arange(120), 0, path] = 6.0
-    decoder = spans.SpanDecoder(chain, tags, np.array([0.3]))
-    whole = decoder.batch(emissions, np.array([120]))
-    parts = decoder.windows(iter(np.split(emissions, 3)), 120)
-    np.testing.assert_array_equal(parts.paths[:, 0], path)
-    np.testing.assert_array_equal(parts.paths, whole.paths)
-    assert (parts.spans.firsts.tolist(), parts.spans.lasts.tolist()) == ([30], [99])
-    assert parts.spans.scores[0] == pytest.approx(whole.spans.scores[0], abs=0.1)
 
 
 # ----------------------------------------------------------------------------------------- other processes

@@ -22,7 +22,7 @@ import onnxruntime
 from tagsmith import __version__
 from tagsmith.errors import TagsmithError
 from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.model_folder import read_model
+from tagsmith.runtime.model_folder import Model, read_model
 from tagsmith.runtime.tagger import Tagger, available_processors
 
 Words = Sequence[Sequence[str]]
@@ -60,11 +60,35 @@ def measure_speed(
         JSON values; throughput in tokens per second, latency in milliseconds, memory and sizes in megabytes.
     """
     model = read_model(folder)
+    ceilings = _ceilings(model.architecture, threads, rounds)
+    return {
+        "machine": describe_machine(),
+        "threads": threads,
+        "rounds": rounds,
+        "sentences": len(sentences),
+        "tokens": sum(map(len, sentences)),
+        "tags": len(model.tags),
+        "architecture": model.architecture.as_dict(),
+        "throughput": _throughput(model, sentences, threads, rounds, ceilings),
+        "ceiling": ceilings,
+        "latency": _latency(model, sentences),
+        "start": _start(folder, sentences),
+        "model_megabytes": round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1),
+        "vocabulary": len({*model.vocabulary.words, *model.vocabulary.pretrained}),
+        "new_words": _new_words(folder, new_tokens) if new_tokens else None,
+    }
+
+
+# ---------------------------------------------------------------------------------------------- throughput
+
+
+def _throughput(
+    model: Model, sentences: Words, threads: int, rounds: int, ceilings: dict[str, float]
+) -> dict[str, dict[str, Any]]:
     exact = Tagger(model, precision="float32", threads=threads)
     tagger, kind = exact, "float32"
     if model.architecture.cell == "lstm":  # the others have no 8-bit form
         tagger, kind = Tagger(model, precision="int8", threads=threads), "int8"
-    tokens = sum(map(len, sentences))
     text = "\n\n".join(map(" ".join, sentences))
 
     def cold() -> float:
@@ -82,34 +106,15 @@ def measure_speed(
             lambda: tagger.tag(sentences, threshold=0.0)
         )
     measures[f"text to spans, {kind}"] = lambda: _seconds(lambda: tagger(text))
-    found = sum(map(len, tagger(text).sentences))  # the tokenizer may cut otherwise than the file
-    counts = {name: found if name.startswith("text") else tokens for name in measures}
+    tokens, found = sum(map(len, sentences)), sum(map(len, tagger(text).sentences))
     for one in (exact, tagger):
         one.tag(sentences)
-    seconds: dict[str, list[float]] = {name: [] for name in measures}
+    rates: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            seconds[name].append(measure())
-    ceilings = _ceilings(model.architecture, threads, rounds)
-    return {
-        "machine": describe_machine(),
-        "threads": threads,
-        "rounds": rounds,
-        "sentences": len(sentences),
-        "tokens": tokens,
-        "tags": len(model.tags),
-        "architecture": model.architecture.as_dict(),
-        "throughput": {
-            name: _rate([counts[name] / own for own in times], ceilings.get("float32" if "float32" in name else "int8"))
-            for name, times in seconds.items()
-        },
-        "ceiling": ceilings,
-        "latency": _latency(model, sentences),
-        "start": _start(folder, sentences),
-        "model_megabytes": round(sum(file.stat().st_size for file in folder.iterdir()) / 1e6, 1),
-        "vocabulary": len({*model.vocabulary.words, *model.vocabulary.pretrained}),
-        "new_words": _new_words(folder, new_tokens) if new_tokens else None,
-    }
+            # The tokenizer may cut the text otherwise than the file does.
+            rates[name].append((found if name.startswith("text") else tokens) / measure())
+    return {name: _rate(own, ceilings.get("float32" if "float32" in name else "int8")) for name, own in rates.items()}
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -172,7 +177,7 @@ def _product_rate(session: Any, states: npt.NDArray[Any], threads: int, rounds: 
 # ------------------------------------------------------------------------------------------ latency and start
 
 
-def _latency(model: Any, sentences: Words) -> dict[str, Any]:
+def _latency(model: Model, sentences: Words) -> dict[str, Any]:
     """Milliseconds from the text of one sentence of about 20 tokens to its spans, one thread."""
     tagger = Tagger(model, threads=1)
     texts = [" ".join(sentence) for sentence in sentences if len(sentence) in LATENCY_TOKENS][:LATENCY_CALLS]
