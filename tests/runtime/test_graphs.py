@@ -102,10 +102,8 @@ def test_the_last_states_let_a_sentence_go_on_where_it_was_cut(a, int8, batch):
     states = {"hidden": np.zeros((len(a.directions), batch, a.units), np.float32)}
     states["memory"] = states["hidden"].copy()
     ends = {}
-    for part, way in (
-        ((0, 5), 0),
-        ((5, 9), 1),
-    ):  # the forward state after the first, the backward one before the second
+    # The forward state after the first part, the backward one before the second.
+    for part, way in (((0, 5), 0), ((5, 9), 1)):
         found = run_sentences(weights, a, encodings[slice(*part)], np.full(batch, part[1] - part[0]), int8=int8)
         ends[way] = {name: found[f"last_{name}"] for name in states if f"last_{name}" in found}
     for (first, last), way in (((5, 9), 0), ((0, 5), 1)):
@@ -114,10 +112,10 @@ def test_the_last_states_let_a_sentence_go_on_where_it_was_cut(a, int8, batch):
             for name, end in ends[way].items():
                 entering[name][way] = end[way]
         part = run_sentences(weights, a, encodings[first:last], np.full(batch, last - first), int8=int8, **entering)
-        if way < len(a.directions) or len(a.directions) == 1:
-            # In 8 bits ONNX Runtime's operator scales the inputs of a call together: a part is scaled by itself.
-            tolerance = 1e-5 if not int8 or batch >= LOOP_FROM else 0.3
-            np.testing.assert_allclose(part["emissions"], whole[first:last], atol=tolerance)
+        error = np.sqrt(np.mean((part["emissions"] - whole[first:last]) ** 2))
+        # In 8 bits ONNX Runtime's operator scales the inputs of a call together: a part is scaled by itself.
+        exact = not int8 or batch >= LOOP_FROM or a.cell != "lstm"
+        assert error < (1e-5 if exact else 0.03 * whole.std())  # without the state: 0.38 or more
 
 
 @pytest.mark.parametrize("batch", [6, 24])

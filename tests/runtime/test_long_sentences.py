@@ -80,4 +80,4 @@ def test_a_span_longer_than_what_a_window_sees_of_its_surroundings_keeps_its_pro
     np.testing.assert_array_equal(parts.paths[:, 0], path)
     np.testing.assert_array_equal(parts.paths, whole.paths)
     assert (parts.spans.firsts.tolist(), parts.spans.lasts.tolist()) == ([30], [99])
-    assert parts.spans.scores[0] == pytest.approx(whole.spans.scores[0], abs=0.1)
+    assert parts.spans.scores[0] == pytest.approx(whole.spans.scores[0], abs=0.01)

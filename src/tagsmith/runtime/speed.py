@@ -22,6 +22,7 @@ import onnxruntime
 from tagsmith import __version__
 from tagsmith.errors import TagsmithError
 from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.exported_network import OpenGraph
 from tagsmith.runtime.model_folder import Model, read_model
 from tagsmith.runtime.tagger import Tagger, available_processors
 
@@ -152,22 +153,19 @@ def _ceilings(a: Architecture, threads: int, rounds: int) -> dict[str, float]:
     kernel = np.random.default_rng(0).standard_normal((a.units, 4 * a.units)).astype(np.float32)
     found: dict[str, float] = {}
     for precision, kind in (("int8", np.uint8), ("float32", np.float32)):
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(product_graph(kernel, int8=precision == "int8"), options)
-        rates = [_product_rate(session, np.ones((rows, a.units), kind), threads, rounds) for rows in CEILING_ROWS]
+        graph = OpenGraph(product_graph(kernel, int8=precision == "int8"), {}, "a product")
+        rates = [_product_rate(graph, np.ones((rows, a.units), kind), threads, rounds) for rows in CEILING_ROWS]
         found[precision] = round(max(rates) / len(a.directions))
     return found
 
 
-def _product_rate(session: Any, states: npt.NDArray[Any], threads: int, rounds: int) -> float:
+def _product_rate(graph: OpenGraph, states: npt.NDArray[Any], threads: int, rounds: int) -> float:
     """Rows multiplied per second by ``threads`` threads at once."""
     count = 100_000 // len(states)
 
     def multiply(_: int) -> None:
         for _ in range(count):
-            session.run(None, {"states": states})
+            graph.run({"states": states})
 
     with ThreadPoolExecutor(threads) as pool:
         times = [_seconds(lambda: list(pool.map(multiply, range(threads)))) for _ in range(rounds)]
