@@ -1,14 +1,16 @@
 """Sentences → arrays, and which sentences share a batch.
 
-Training wants few distinct array shapes (each is compiled once) and random batches; :func:`bucket_edges` finds the
-few sentence lengths that waste the least padding. Tagging wants rows of nearly equal length; :func:`length_batches`
-cuts the sentences, sorted by length, by a token budget.
+Training wants few distinct array shapes (each is compiled once), random batches and no padding: :func:`pack_rows`
+puts several sentences into one row. Tagging wants rows of nearly equal length; :func:`length_batches` cuts the
+sentences, sorted by length, by a token budget.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -17,18 +19,20 @@ import numpy.typing as npt
 from tagsmith.encoding.vocabulary import NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD, Forms, Rows, Vocabulary
 
 Integers = npt.NDArray[np.int64]
+WINDOW = 32  # sentences among which the next one of a row is looked for
 
 
 class Batch(NamedTuple):
-    """One batch of B sentences of at most T tokens, with U distinct word forms between them.
+    """One batch: B rows of T tokens, each row holding several sentences one after another.
 
-    Rows past the real number of sentences have length 0; forms past the real number are padding that no token uses.
+    Between them the rows have U distinct word forms, which have R distinct rows of the trained table.
     """
 
-    forms: Forms  # U forms
-    words: Rows  # (B, T) index into the forms; 0 past a sentence's end
-    lengths: Rows  # (B,) tokens of each sentence
-    tags: Rows  # (B, T) 0 past a sentence's end
+    trained: Rows  # (R,) rows of the trained table; -1: filling
+    forms: Forms  # U forms, ``forms.trained`` counting within ``trained``
+    words: Rows  # (B, T) index into the forms; 0 in the padding
+    sentences: Rows  # (B, T) 1, 2, … in a row's first, second, … sentence; 0 in the padding at its end
+    tags: Rows  # (B, T) 0 in the padding
 
 
 @dataclass(frozen=True)
@@ -78,109 +82,138 @@ def encode_sentences(
     )
 
 
-def bucket_edges(lengths: Integers, buckets: int) -> list[int]:
-    """Return at most ``buckets`` padded lengths that minimise the padding of the given sentence lengths.
+def row_lengths(lengths: Integers, token_budget: int) -> list[int]:
+    """Return the few lengths of rows, shortest first, that an epoch's batches have: each is compiled once.
 
-    Dynamic programming over the distinct lengths: with the k-th edge at length b, the sentences between the edge
-    before it, a, and b cost (number of them) × b.
+    Short rows make wide batches, which are fast, but a row must hold a whole sentence. So the longest sentence's
+    length is halved, and halved again, until a row would not hold nine tenths of the corpus or a batch has 16 rows.
     """
-    distinct, counts = np.unique(lengths, return_counts=True)
-    many = np.concatenate([[0], np.cumsum(counts)])  # (distinct + 1,) sentences shorter than the i-th length
-    best = np.full(len(distinct) + 1, np.inf)
-    best[0] = 0.0
-    choices = []
-    for _ in range(min(buckets, len(distinct))):
-        # cost[a, b]: the edge before stands at a, the next at b
-        cost = best[:-1, None] + (many[None, 1:] - many[:-1, None]) * distinct[None, :]
-        cost[np.tril_indices(len(distinct), -1)] = np.inf
-        choices.append(np.argmin(cost, axis=0))
-        best = np.concatenate([[np.inf], np.min(cost, axis=0)])
-    edges: list[int] = []
-    end = len(distinct) - 1
-    for choice in reversed(choices):
-        if end < 0:
-            break
-        edges.append(int(distinct[end]))
-        end = int(choice[end]) - 1
-    return edges[::-1]
+    longest = int(lengths.max())
+    at_least = max(_covering(lengths, 0.9), token_budget // 16)
+    found = [longest]
+    while (shorter := max(found[-1] // 2, at_least)) <= 0.75 * found[-1]:
+        found.append(shorter)
+    return found[::-1]
+
+
+def _covering(lengths: Integers, share: float) -> int:
+    """Return the sentence length up to which sentences hold ``share`` of the tokens."""
+    ordered = np.sort(lengths)
+    return int(ordered[np.searchsorted(np.cumsum(ordered), share * ordered.sum())])
+
+
+Packed = list[list[int]]  # a batch: for each of its rows the sentences in it
+
+
+def pack_rows(
+    lengths: Integers, rows: Sequence[int], token_budget: int, rng: np.random.Generator
+) -> list[tuple[int, Packed]]:
+    """Put one epoch's sentences, in random order, into rows, and the rows into batches of about ``token_budget``.
+
+    Returns (row length, batch) pairs in random order. A row begins with the next sentence; of the ``WINDOW`` after it,
+    the longest that still fits is added, until none fits. Rows of the longer lengths are begun by a sentence that fits
+    no shorter row, and filled up with any.
+    """
+    size = lengths.tolist()
+    order = rng.permutation(len(size)).tolist()
+    batches: list[tuple[int, Packed]] = []
+    # Long sentences first, so that short ones are left to fill up behind them.
+    for number, row_length in reversed(list(enumerate(rows))):
+        shorter = rows[number - 1] if number else 0
+        starting = deque(index for index in order if size[index] > shorter)
+        filling = deque(index for index in order if size[index] <= shorter)
+        packed: Packed = []
+        while starting:
+            row = [starting.popleft()]
+            room = row_length - size[row[0]]
+            while found := _fitting(starting, size, room) or _fitting(filling, size, room):
+                row.extend(found)
+                room -= size[found[0]]
+            packed.append(row)
+        order = list(filling)
+        mixed = [packed[index] for index in rng.permutation(len(packed))]
+        width = _width(token_budget, row_length)
+        batches.extend((row_length, mixed[first : first + width]) for first in range(0, len(mixed), width))
+    return [batches[index] for index in rng.permutation(len(batches))]
 
 
 def training_batches(
     encoded: EncodedSentences,
-    edges: Sequence[int],
+    rows: Sequence[int],
     token_budget: int,
     rng: np.random.Generator,
     unknown_rate: float = 0.0,
     unknown_count: int = 1,
 ) -> Iterator[Batch]:
-    """Yield one epoch of random batches, each of about ``token_budget`` padded tokens.
+    """Yield one epoch of random batches, see :func:`pack_rows`.
 
-    Every batch has the shape (sentences, edge) of its bucket, filled up with sentences of length 0. The trained row of
-    a word seen at most ``unknown_count`` times is replaced, with probability ``unknown_rate``, by the row of words that
-    training did not see, so that this row learns what new words are like.
+    The trained row of a word seen at most ``unknown_count`` times is replaced, with probability ``unknown_rate``, by
+    the row of words that training did not see, so that this row learns what new words are like.
     """
-    bucket = np.searchsorted(np.asarray(edges), encoded.lengths)
-    groups: list[tuple[int, Integers]] = []
-    for number, edge in enumerate(edges):
-        members = rng.permutation(np.flatnonzero(bucket == number))
-        rows = _rows(token_budget, edge)
-        groups.extend((edge, members[first : first + rows]) for first in range(0, len(members), rows))
-    starts = encoded.starts
-    for index in rng.permutation(len(groups)):
-        edge, members = groups[index]
-        rows = _rows(token_budget, edge)
-        yield _assemble(encoded, starts, members, rows, edge, rng, unknown_rate, unknown_count)
+    starts, vectors = encoded.starts, encoded.forms
+    unseen = np.where(vectors.pretrained == NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD).astype(np.int32)
+    rare = encoded.counts <= unknown_count
+    for row_length, packed in pack_rows(encoded.lengths, rows, token_budget, rng):
+        width = _width(token_budget, row_length)
+        token, sentences = _places(packed, encoded.lengths, starts, width, row_length)
+        inside = sentences > 0
+        distinct, index = np.unique(encoded.words[token], return_inverse=True)
+        words, tags = np.zeros((2, width, row_length), np.int32)
+        words[inside], tags[inside] = index, encoded.tags[token]
+        trained = vectors.trained[distinct]
+        if unknown_rate:
+            dropped = rare[distinct] & (rng.random(len(distinct)) < unknown_rate)
+            trained = np.where(dropped, unseen[distinct], trained)
+        table_rows, place = np.unique(trained, return_inverse=True)
+        # Few shapes, each of which is compiled: room for three quarters of the tokens to be distinct, else for all.
+        most = width * row_length
+        room = most if len(distinct) > 3 * most // 4 else 3 * most // 4
+        forms = Forms(
+            _filled(vectors.pretrained[distinct], room),
+            _filled(place.astype(np.int32), room),
+            _filled(vectors.characters[distinct], room),
+            _filled(vectors.shapes[distinct], room),
+        )
+        yield Batch(_filled(table_rows.astype(np.int32), room, -1), forms, words, sentences, tags)
 
 
-def count_batches(lengths: Integers, edges: Sequence[int], token_budget: int) -> int:
-    """Number of batches in an epoch of :func:`training_batches`."""
-    members = np.bincount(np.searchsorted(np.asarray(edges), lengths), minlength=len(edges))
-    return sum(-(-int(count) // _rows(token_budget, edge)) for count, edge in zip(members, edges, strict=True))
+def _width(token_budget: int, row_length: int) -> int:
+    """Rows in a batch."""
+    return max(1, round(token_budget / row_length))
 
 
-def _rows(token_budget: int, edge: int) -> int:
-    """Sentences in a batch whose sentences are padded to ``edge`` tokens."""
-    return max(1, round(token_budget / edge))
+def _fitting(waiting: deque[int], size: Sequence[int], room: int) -> list[int]:
+    """Take the longest of the first ``WINDOW`` sentences waiting that has room; none if there is none."""
+    best, place = 0, -1
+    for number, index in enumerate(islice(waiting, WINDOW)):
+        if best < size[index] <= room:
+            best, place = size[index], number
+    if not best:
+        return []
+    found = waiting[place]
+    del waiting[place]
+    return [found]
 
 
-def _assemble(
-    encoded: EncodedSentences,
-    starts: Integers,
-    members: Integers,
-    rows: int,
-    edge: int,
-    rng: np.random.Generator,
-    unknown_rate: float,
-    unknown_count: int,
-) -> Batch:
-    lengths = np.zeros(rows, np.int32)
-    lengths[: len(members)] = encoded.lengths[members]
-    inside = np.arange(edge) < lengths[:, None]  # (B, T)
-    first = np.zeros(rows, np.int64)
-    first[: len(members)] = starts[members]
-    token = (first[:, None] + np.arange(edge))[inside]
-    distinct, index = np.unique(encoded.words[token], return_inverse=True)
-    words = np.zeros((rows, edge), np.int32)
-    words[inside] = index
-    tags = np.zeros((rows, edge), np.int32)
-    tags[inside] = encoded.tags[token]
-    # Few shapes, each of which is compiled: room for three quarters of the tokens to be distinct, else for all.
-    tokens = rows * edge
-    padded = tokens if len(distinct) > 3 * tokens // 4 else 3 * tokens // 4
-    chosen = np.zeros(padded, np.int64)
-    chosen[: len(distinct)] = distinct
-    trained = encoded.forms.trained[chosen]
-    if unknown_rate:
-        rare = encoded.counts[chosen] <= unknown_count
-        unseen = np.where(encoded.forms.pretrained[chosen] == NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD)
-        trained = np.where(rare & (rng.random(padded) < unknown_rate), unseen, trained).astype(np.int32)
-    forms = Forms(
-        encoded.forms.pretrained[chosen],
-        trained,
-        encoded.forms.characters[chosen],
-        encoded.forms.shapes[chosen],
-    )
-    return Batch(forms, words, lengths, tags)
+def _places(packed: Packed, lengths: Integers, starts: Integers, width: int, row_length: int) -> tuple[Integers, Rows]:
+    """Index of every token of a batch, row after row, and the (B, T) number of each token's sentence in its row."""
+    sentences = np.zeros((width, row_length), np.int32)
+    tokens = []
+    for row, members in enumerate(packed):
+        first = 0
+        for number, index in enumerate(members, 1):
+            end = first + lengths[index]
+            sentences[row, first:end] = number
+            tokens.append(np.arange(starts[index], starts[index] + lengths[index]))
+            first = end
+    return np.concatenate(tokens), sentences
+
+
+def _filled(array: Rows, size: int, value: int = 0) -> Rows:
+    """Lengthen an array with ``value``."""
+    filled = np.full((size, *array.shape[1:]), value, np.int32)
+    filled[: len(array)] = array
+    return filled
 
 
 def length_batches(lengths: Integers, token_budget: int, most_sentences: int) -> Iterator[Integers]:

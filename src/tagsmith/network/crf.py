@@ -9,7 +9,7 @@ and has probability exp(s(y)) / Σ_y' exp(s(y')), the sum running over the *lega
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from tagsmith.network.initial import variable
 
 ops = keras.ops
 TINY = 1e-30  # a probability that is none: keeps the logarithm finite where no legal path leads
+
+
+class _Place(NamedTuple):
+    """Where tokens stand, 1 or 0 for each, (B, T): inside a sentence, at its first token, at its last."""
+
+    inside: Any
+    first: Any
+    last: Any
 
 
 class CRF:
@@ -37,40 +45,59 @@ class CRF:
         self.between = variable(np.zeros((size, size), np.float32), "between")  # (L, L) [from, to]
         self.end = variable(np.zeros(size, np.float32), "end")  # (L,)
 
-    def __call__(self, emissions: Any, tags: Any, lengths: Any) -> Any:
-        """Return -log p(tags) of each sentence, (B,), for (B, T, L) emissions and (B, T) tags; 0 for length 0."""
-        positions = ops.arange(ops.shape(tags)[1], dtype=lengths.dtype)
-        inside = ops.cast(positions[None, :] < lengths[:, None], emissions.dtype)  # (B, T)
-        loss = self._log_partition(emissions, inside) - self._score(emissions, tags, inside)
-        return loss * inside[:, 0]
+    def __call__(self, emissions: Any, tags: Any, sentences: Any) -> Any:
+        """Return -log p(tags) of each row's sentences together, (B,), for (B, T, L) emissions and (B, T) tags.
 
-    def _score(self, emissions: Any, tags: Any, inside: Any) -> Any:
+        ``sentences`` (B, T) numbers each row's sentences 1, 2, … and its padding, at the end, 0. A row of padding
+        alone gives 0.
+        """
+        none = ops.zeros_like(sentences[:, :1])
+        before = ops.concatenate([none, sentences[:, :-1]], axis=1)
+        after = ops.concatenate([sentences[:, 1:], none], axis=1)
+        place = _Place(
+            *(
+                ops.cast(found, emissions.dtype)
+                for found in (
+                    sentences > 0,
+                    (sentences > 0) & (sentences != before),
+                    (sentences > 0) & (sentences != after),
+                )
+            )
+        )
+        loss = self._log_partition(emissions, place) - self._score(emissions, tags, place)
+        return loss * place.inside[:, 0]
+
+    def _score(self, emissions: Any, tags: Any, place: _Place) -> Any:
         chosen = ops.one_hot(tags, ops.shape(emissions)[-1], dtype=emissions.dtype)  # (B, T, L)
-        emitted = ops.sum(ops.sum(emissions * chosen, axis=-1) * inside, axis=1)
+        own = emissions + place.first[:, :, None] * self.start + place.last[:, :, None] * self.end
+        scores = ops.sum(ops.sum(own * chosen, axis=-1) * place.inside, axis=1)
         followed = ops.matmul(chosen[:, :-1], self.between)  # (B, T-1, L) scores of going on from each tag
-        followed = ops.sum(ops.sum(followed * chosen[:, 1:], axis=-1) * inside[:, 1:], axis=1)
-        # The last token of a sentence is inside and its right neighbour is not.
-        last = inside - ops.concatenate([inside[:, 1:], ops.zeros_like(inside[:, :1])], axis=1)
-        ended = ops.sum(ops.sum(chosen * last[:, :, None], axis=1) * self.end, axis=-1)
-        return emitted + followed + ended + ops.sum(chosen[:, 0] * self.start, axis=-1)
+        inner = place.inside[:, 1:] - place.first[:, 1:]  # not across the border between two sentences
+        return scores + ops.sum(ops.sum(followed * chosen[:, 1:], axis=-1) * inner, axis=1)
 
-    def _log_partition(self, emissions: Any, inside: Any) -> Any:
-        """The forward algorithm, each step one matrix product of probabilities scaled by their largest."""
+    def _log_partition(self, emissions: Any, place: _Place) -> Any:
+        """The forward algorithm, each step one matrix product of probabilities scaled by their largest.
+
+        Across a border between sentences every end leads to every start, so that a row's sum is the product of its
+        sentences' sums.
+        """
+        start = self.start + _barred(self.allowed.start)
+        end = self.end + _barred(self.allowed.end)
         between = ops.exp(self.between) * ops.convert_to_tensor(self.allowed.between.astype("float32"))
-        alpha = emissions[:, 0] + self.start + _barred(self.allowed.start)
 
-        def advance(alpha: Any, now: tuple[Any, Any]) -> tuple[Any, Any]:
-            emission, here = now  # (B, L), (B, 1)
+        def advance(alpha: Any, now: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+            emission, here, new = now  # (B, L), (B, 1), (B, 1)
             top = ops.max(alpha, axis=-1, keepdims=True)
             reached = ops.matmul(ops.exp(alpha - top), between)
-            following = ops.log(ops.maximum(reached, TINY)) + top + emission
-            alpha = ops.where(here > 0, following, alpha)
+            following = ops.log(ops.maximum(reached, TINY)) + top
+            starting = ops.logsumexp(alpha + end, axis=-1, keepdims=True) + start
+            alpha = ops.where(here > 0, ops.where(new > 0, starting, following) + emission, alpha)
             return alpha, alpha  # Keras on TensorFlow wants outputs of the state's structure
 
         steps = ops.transpose(emissions, (1, 0, 2))[1:]  # (T-1, B, L)
-        heres = ops.transpose(inside, (1, 0))[1:, :, None]
-        alpha, _ = ops.scan(advance, alpha, (steps, heres))
-        return ops.logsumexp(alpha + self.end + _barred(self.allowed.end), axis=-1)
+        heres, news = (ops.transpose(part, (1, 0))[1:, :, None] for part in (place.inside, place.first))
+        alpha, _ = ops.scan(advance, emissions[:, 0] + start, (steps, heres, news))
+        return ops.logsumexp(alpha + end, axis=-1)
 
     def named_weights(self) -> dict[str, Any]:
         """The variables by the names that the model folder uses."""

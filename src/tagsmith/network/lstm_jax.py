@@ -15,56 +15,60 @@ from jax import numpy as jnp
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
-def lstm(projected: Any, kernel: Any, inside: Any, reverse: bool) -> Any:
-    """Run an LSTM: ``projected`` (T, B, 4·H), ``kernel`` (H, 4·H), ``inside`` (T, B, 1) 0 on padding → (T, B, H)."""
-    return _forward(projected, kernel, inside, reverse)[0]
+def lstm(projected: Any, kernel: Any, going_on: Any, reverse: bool) -> Any:
+    """Run an LSTM: ``projected`` (T, B, 4·H), ``kernel`` (H, 4·H), ``going_on`` (T, B, 1) → (T, B, H).
+
+    ``going_on`` is 1 where a step takes up the state of the one before it and 0 where it begins from zeros.
+    """
+    return _forward(projected, kernel, going_on, reverse)[0]
 
 
-def _forward(projected: Any, kernel: Any, inside: Any, reverse: bool) -> tuple[Any, Any]:
+def _forward(projected: Any, kernel: Any, going_on: Any, reverse: bool) -> tuple[Any, Any]:
     def step(state: tuple[Any, Any], now: tuple[Any, Any]) -> tuple[tuple[Any, Any], tuple[Any, Any, Any]]:
-        (hidden, cell), (z, here) = state, now
-        entry, forget, candidate, output = jnp.split(z + hidden @ kernel, 4, axis=-1)
+        (hidden, cell), (z, on) = state, now
+        entry, forget, candidate, output = jnp.split(z + (hidden * on) @ kernel, 4, axis=-1)
         entry, forget, output = jax.nn.sigmoid(entry), jax.nn.sigmoid(forget), jax.nn.sigmoid(output)
         candidate = jnp.tanh(candidate)
-        cell = (forget * cell + entry * candidate) * here
-        hidden = output * jnp.tanh(cell) * here
+        cell = forget * (cell * on) + entry * candidate
+        hidden = output * jnp.tanh(cell)
         return (hidden, cell), (hidden, cell, jnp.concatenate([entry, forget, candidate, output], axis=-1))
 
     zeros = jnp.zeros((projected.shape[1], kernel.shape[0]), projected.dtype)
-    _, (hidden, cell, gates) = jax.lax.scan(step, (zeros, zeros), (projected, inside), reverse=reverse)
-    return hidden, (hidden, cell, gates, kernel, inside)
+    _, (hidden, cell, gates) = jax.lax.scan(step, (zeros, zeros), (projected, going_on), reverse=reverse)
+    return hidden, (hidden, cell, gates, kernel, going_on)
 
 
 def _backward(reverse: bool, kept: tuple[Any, ...], d_hidden: Any) -> tuple[Any, Any, None]:
-    hidden, cell, gates, kernel, inside = kept
+    hidden, cell, gates, kernel, going_on = kept
     entry, forget, candidate, output = jnp.split(gates, 4, axis=-1)
     squashed = jnp.tanh(cell)
     # ∂h/∂z_o, ∂h/∂c and ∂c/∂z of the three other gates, for all time steps at once
-    by_output = squashed * output * (1 - output) * inside
-    by_cell = output * (1 - squashed * squashed) * inside
+    by_output = squashed * output * (1 - output)
+    by_cell = output * (1 - squashed * squashed)
     by_entry = candidate * entry * (1 - entry)
-    by_forget = _previous(cell, reverse) * forget * (1 - forget)
+    by_forget = _previous(cell, reverse) * going_on * forget * (1 - forget)
     by_candidate = entry * (1 - candidate * candidate)
+    keep = forget * going_on
     transposed = kernel.T
 
     def step(state: tuple[Any, Any], now: tuple[Any, ...]) -> tuple[tuple[Any, Any], Any]:
         d_next_hidden, d_next_cell = state
-        d_here, b_output, b_cell, b_entry, b_forget, b_candidate, keep, here = now
+        d_here, b_output, b_cell, b_entry, b_forget, b_candidate, keeping, on = now
         d = d_here + d_next_hidden
-        d_cell = (d * b_cell + d_next_cell) * here
+        d_cell = d * b_cell + d_next_cell
         dz = jnp.concatenate([d_cell * b_entry, d_cell * b_forget, d_cell * b_candidate, d * b_output], axis=-1)
-        return (dz @ transposed, d_cell * keep), dz
+        return ((dz @ transposed) * on, d_cell * keeping), dz
 
     zeros = jnp.zeros_like(cell[0])
-    inputs = (d_hidden, by_output, by_cell, by_entry, by_forget, by_candidate, forget, inside)
+    inputs = (d_hidden, by_output, by_cell, by_entry, by_forget, by_candidate, keep, going_on)
     _, dz = jax.lax.scan(step, (zeros, zeros), inputs, reverse=not reverse)
     units = kernel.shape[0]
-    d_kernel = _previous(hidden, reverse).reshape(-1, units).T @ dz.reshape(-1, 4 * units)
+    d_kernel = (_previous(hidden, reverse) * going_on).reshape(-1, units).T @ dz.reshape(-1, 4 * units)
     return dz, d_kernel, None
 
 
 def _previous(steps: Any, reverse: bool) -> Any:
-    """What the loop saw as the state before each time step: shifted by one, zeros at the start."""
+    """The state before each time step: shifted by one, zeros at the start."""
     zeros = jnp.zeros_like(steps[:1])
     return jnp.concatenate([steps[1:], zeros] if reverse else [zeros, steps[:-1]])
 

@@ -53,7 +53,7 @@ STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
 
 
 class Recurrent:
-    """A recurrent layer over right-padded sequences.
+    """A recurrent layer over rows that hold several sentences each.
 
     Parameters
     ----------
@@ -87,23 +87,28 @@ class Recurrent:
             for direction in directions
         }
 
-    def __call__(self, inputs: Any, lengths: Any, kept: Any = None) -> Any:
-        """Run over ``inputs`` (B, T, D) with ``lengths`` (B,) → (B, T, directions·H).
+    def __call__(self, inputs: Any, sentences: Any, kept: Any = None) -> Any:
+        """Run over ``inputs`` (B, T, D) whose ``sentences`` (B, T) are numbered 1, 2, … in each row → (B, T, directions·H).
 
         ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
-        that is the same at every time step (Gal & Ghahramani 2016). Each direction starts from zeros at its own end of
-        the sentence; outputs past a sentence's end are of no meaning.
+        that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros, at
+        its own end of it; outputs in the padding, numbered 0, are of no meaning.
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
-        positions = ops.arange(ops.shape(steps)[0], dtype=lengths.dtype)
-        inside = ops.cast(positions[:, None] < lengths[None, :], inputs.dtype)[:, :, None]  # (T, B, 1)
+        same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): with the left neighbour
+        same = ops.transpose(same, (1, 0))[:, :, None]  # (T-1, B, 1)
+        ends = ops.zeros_like(steps[:1, :, :1])
+        going_on = {
+            "forward": ops.concatenate([ends, same], axis=0),
+            "backward": ops.concatenate([same, ends], axis=0),
+        }
         outputs = [
-            self._run(direction, steps, inside, None if kept is None else kept[number])
+            self._run(direction, steps, going_on[direction], None if kept is None else kept[number])
             for number, direction in enumerate(self.directions)
         ]
         return ops.transpose(ops.concatenate(outputs, axis=-1), (1, 0, 2))  # (B, T, directions·H)
 
-    def _run(self, direction: str, steps: Any, inside: Any, kept: Any) -> Any:
+    def _run(self, direction: str, steps: Any, going_on: Any, kept: Any) -> Any:
         weights = self.weights[direction]
         reverse = direction == "backward"
         bias = ops.convert_to_tensor(weights["bias"])
@@ -113,15 +118,15 @@ class Recurrent:
         if self.cell == "lstm" and kept is None and keras.config.backend() == "jax":
             from tagsmith.network.lstm_jax import lstm
 
-            return lstm(projected, kernel, inside, reverse)
+            return lstm(projected, kernel, going_on, reverse)
         zeros = ops.zeros((ops.shape(steps)[1], self.units), projected.dtype)
         state = (zeros,) * (2 if self.cell == "lstm" else 1)
-        return self._scan(projected, inside, state, kernel, recurrent_bias, kept, reverse)
+        return self._scan(projected, going_on, state, kernel, recurrent_bias, kept, reverse)
 
     def _scan(
         self,
         projected: Any,
-        inside: Any,
+        going_on: Any,
         zeros: tuple[Any, ...],
         kernel: Any,
         bias: Any,
@@ -131,16 +136,15 @@ class Recurrent:
         step = STEPS[self.cell]
 
         def advance(state: tuple[Any, ...], now: tuple[Any, Any]) -> tuple[tuple[Any, ...], Any]:
-            z, here = now
+            z, on = now
+            state = tuple(part * on for part in state)
             # Dropout thins what enters the product only: a GRU also hands its state on as it is.
             product = ops.matmul(state[0] if kept is None else state[0] * kept, kernel)
             product = product if bias is None else product + bias
-            # Padding stands at the end. Read forwards it comes after everything; read backwards it comes first, and
-            # zeroing it lets the sentence start from a zero state.
-            state = tuple(part * here for part in step(z, state, product))
+            state = step(z, state, product)
             return state, state  # Keras on TensorFlow wants outputs of the state's structure
 
-        return ops.scan(advance, zeros, (projected, inside), reverse=reverse)[1][0]
+        return ops.scan(advance, zeros, (projected, going_on), reverse=reverse)[1][0]
 
     def named_weights(self, prefix: str) -> dict[str, Any]:
         """The variables by the names that the exported graphs use."""

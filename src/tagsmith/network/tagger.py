@@ -33,8 +33,8 @@ class Noise(NamedTuple):
     An empty tuple where nothing is dropped.
     """
 
-    word: tuple[Bytes, ...] = ()  # (B, T or 1, encoding_size)
-    hidden: tuple[Bytes, ...] = ()  # per layer (B, T or 1, state_size)
+    word: tuple[Bytes, ...] = ()  # (B, T, encoding_size)
+    hidden: tuple[Bytes, ...] = ()  # per layer (B, T, state_size)
     recurrent: tuple[Bytes, ...] = ()  # per layer (directions, B, units)
 
 
@@ -44,7 +44,7 @@ class Dropout:
 
     ``word``: of the words' encodings; ``hidden``: of each recurrent layer's outputs; ``recurrent``: of the hidden state
     between time steps. With ``variational`` the first two drop the same features at every token of a sentence
-    (Gal & Ghahramani 2016); ``recurrent`` always does.
+    (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of a row.
     """
 
     word: float = 0.0
@@ -54,20 +54,23 @@ class Dropout:
 
     def draw(self, rng: np.random.Generator, batch: Batch, architecture: Architecture) -> Noise:
         """Draw the noise of one training step."""
-        sentences, steps = batch.words.shape
-        steps = 1 if self.variational else steps
-        word = (sentences, steps, architecture.encoding_size)
-        hidden = (sentences, steps, architecture.state_size)
-        recurrent = (len(architecture.directions), sentences, architecture.units)
+        rows, steps = batch.words.shape
+        recurrent = (len(architecture.directions), rows, architecture.units)
 
-        def draw(rate: float, shape: tuple[int, ...], count: int) -> tuple[Bytes, ...]:
-            return tuple(rng.integers(0, 256, shape, np.uint8) for _ in range(count if rate else 0))
+        def draw(rate: float, size: int, count: int) -> tuple[Bytes, ...]:
+            return tuple(per_token(size) for _ in range(count if rate else 0))
+
+        def per_token(size: int) -> Bytes:
+            if not self.variational:
+                return rng.integers(0, 256, (rows, steps, size), np.uint8)
+            per_sentence = rng.integers(0, 256, (rows, int(batch.sentences.max()) + 1, size), np.uint8)
+            return per_sentence[np.arange(rows)[:, None], batch.sentences]
 
         layers = architecture.layers
         return Noise(
-            draw(self.word, word, 1),
-            draw(self.hidden, hidden, layers),
-            draw(self.recurrent, recurrent, layers),
+            draw(self.word, architecture.encoding_size, 1),
+            draw(self.hidden, architecture.state_size, layers),
+            tuple(rng.integers(0, 256, recurrent, np.uint8) for _ in range(layers if self.recurrent else 0)),
         )
 
 
@@ -113,36 +116,40 @@ class TaggerNetwork:
         self.output_bias = variable(np.zeros(tags, np.float32), "bias")
         self.crf = CRF(allowed) if a.head == "crf" else None
 
-    def emissions(self, batch: Batch, noise: Noise | None = None) -> Any:
-        """Return the emissions (B, T, L), scores before any softmax; those past a sentence's end are of no meaning."""
+    def emissions(self, batch: Batch, noise: Noise | None = None, trained: Any = None) -> Any:
+        """Return the emissions (B, T, L), scores before any softmax; those in the padding are of no meaning.
+
+        ``trained`` (R, word_dim) are the rows ``batch.trained`` of the trained table, if they are at hand.
+        """
         noise = noise or Noise()
-        encodings = self.word_encoder(batch.forms)  # (U, encoding_size)
+        if trained is None:
+            trained = self.word_encoder.trained_rows(batch.trained)
+        encodings = self.word_encoder(batch.forms, trained)  # (U, encoding_size)
         states = ops.take(encodings, batch.words, axis=0)  # (B, T, encoding_size)
         for mask in noise.word:
             states = states * kept(mask, self.dropout.word)
         for number, layer in enumerate(self.recurrent):
             recurrent = kept(noise.recurrent[number], self.dropout.recurrent) if noise.recurrent else None
-            outputs = layer(states, batch.lengths, recurrent)  # (B, T, state_size)
+            outputs = layer(states, batch.sentences, recurrent)  # (B, T, state_size)
             if self.architecture.residual and number:
                 outputs = outputs + states
             states = outputs * kept(noise.hidden[number], self.dropout.hidden) if noise.hidden else outputs
         return ops.matmul(states, self.output_kernel) + self.output_bias
 
-    def loss(self, batch: Batch, noise: Noise | None = None) -> Any:
+    def loss(self, batch: Batch, noise: Noise | None = None, trained: Any = None) -> Any:
         """Return -log p(tags) summed over the batch's time steps and divided by its number of tokens.
 
-        Padding takes no part. With a CRF the probability is that of the sentence's whole tag sequence; with softmax the
-        product of the tokens' probabilities.
+        Padding takes no part. With a CRF the probability is that of the sentences' whole tag sequences; with softmax
+        the product of the tokens' probabilities. ``trained`` is as in :meth:`emissions`.
         """
-        emissions = self.emissions(batch, noise)
+        emissions = self.emissions(batch, noise, trained)
+        inside = ops.cast(batch.sentences > 0, emissions.dtype)
         if self.crf is not None:
-            total = ops.sum(self.crf(emissions, batch.tags, batch.lengths))
+            total = ops.sum(self.crf(emissions, batch.tags, batch.sentences))
         else:
-            positions = ops.arange(ops.shape(batch.tags)[1], dtype="int32")
-            inside = ops.cast(positions[None, :] < ops.cast(batch.lengths, "int32")[:, None], emissions.dtype)
             losses = keras.losses.sparse_categorical_crossentropy(batch.tags, emissions, from_logits=True)
             total = ops.sum(losses * inside)
-        return total / ops.cast(ops.maximum(ops.sum(batch.lengths), 1), emissions.dtype)
+        return total / ops.maximum(ops.sum(inside), 1.0)
 
     def named_weights(self) -> dict[str, Any]:
         """Every variable of the model by the name that the exported graphs and the model folder use."""

@@ -69,10 +69,13 @@ class WordEncoder:
         if a.shape_dim:
             self.tables["shapes"] = variable(uniform(rng, WORD_SHAPES, a.shape_dim), "shapes")
 
-    def __call__(self, forms: Forms) -> Any:
-        """Encode the forms' rows → (U, encoding_size)."""
+    def __call__(self, forms: Forms, trained: Any = None) -> Any:
+        """Encode the forms' rows → (U, encoding_size).
+
+        ``trained`` (R, word_dim), if given, stands for the trained table: a batch's own rows of it.
+        """
         tables = self.tables
-        word = ops.take(tables["trained"], forms.trained, axis=0)  # (U, word_dim)
+        word = ops.take(tables["trained"] if trained is None else trained, forms.trained, axis=0)  # (U, word_dim)
         if "pretrained" in tables:
             rows = ops.cast(ops.take(tables["pretrained"], forms.pretrained, axis=0), word.dtype)
             word = word + rows * ops.take(tables["scales"], forms.pretrained, axis=0)
@@ -83,13 +86,18 @@ class WordEncoder:
             parts.append(ops.take(tables["shapes"], forms.shapes, axis=0))
         return ops.concatenate(parts, axis=-1)
 
+    def trained_rows(self, rows: Any) -> Any:
+        """Fetch rows (R,) of the trained table → (R, word_dim); -1, filling, gives any row."""
+        return ops.take(self.tables["trained"], ops.maximum(rows, 0), axis=0)
+
     def _spell(self, characters: Any) -> Any:
         """Rows (U, C) → (U, character_size); row 0, padding, is left out."""
         vectors = ops.take(self.tables["characters"], characters, axis=0)  # (U, C, character_dim)
         inside = ops.cast(characters > 0, vectors.dtype)  # (U, C)
         if self.spelling is not None:
-            lengths = ops.sum(ops.cast(characters > 0, "int32"), axis=1)
-            states = self.spelling(vectors, lengths)  # (U, C, 2·units)
+            real = ops.cast(characters > 0, "int32")
+            lengths = ops.sum(real, axis=1)
+            states = self.spelling(vectors, real)  # (U, C, 2·units)
             last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(characters)[1], dtype=vectors.dtype)
             units = self.architecture.character_units
             final = ops.sum(states[:, :, :units] * last[:, :, None], axis=1)  # the forward state at the last character

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
-from tagsmith.network.backend import keras
+import numpy as np
+
+from tagsmith.network.backend import keras, set_rows
+from tagsmith.network.initial import variable
 from tagsmith.training.recipe import Recipe
 
 ops = keras.ops
+DECAYS, EPSILON = (0.9, 0.999), 1e-7  # Keras's own for Adam
 
 
 class WarmupThenFall(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc, name-defined]
@@ -48,15 +53,69 @@ class WarmupThenFall(keras.optimizers.schedules.LearningRateSchedule):  # type: 
         return {name: getattr(self, name) for name in names}
 
 
-def make_optimizer(recipe: Recipe, steps_per_epoch: int) -> Any:
-    """Build the recipe's optimizer."""
-    schedule = WarmupThenFall(
-        recipe.learning_rate,
-        recipe.schedule,
-        round(recipe.warmup_epochs * steps_per_epoch),
-        recipe.epochs * steps_per_epoch,
-        recipe.final_rate,
-    )
-    if recipe.optimizer == "sgd":
-        return keras.optimizers.SGD(schedule, momentum=recipe.momentum, global_clipnorm=recipe.clip_norm)
-    return keras.optimizers.Adam(schedule, global_clipnorm=recipe.clip_norm)
+class Optimizer:
+    """Adam (Kingma & Ba 2015) or SGD with momentum, its gradients cut to a norm; the trained word table is special.
+
+    Of that table a batch touches a few hundred rows out of many thousands, so only these are changed, as in "lazy
+    Adam": the moments of a row fade when a batch holds its word, not at every step. That saves several passes over
+    the table a step, and a rare word does not drift on for long after it was seen. (Lazy SGD has no momentum; its rate
+    is higher by what momentum would add up to.)
+
+    Parameters
+    ----------
+    recipe, steps_per_epoch
+        The choices, and the unit of ``warmup_epochs`` and ``epochs``.
+    weights, table
+        The Keras variables to train: all but the word table, and the word table (words, word_dim).
+    """
+
+    def __init__(self, recipe: Recipe, steps_per_epoch: int, weights: Sequence[Any], table: Any) -> None:
+        self.weights, self.table, self.clip_norm = list(weights), table, recipe.clip_norm
+        self.schedule = WarmupThenFall(
+            recipe.learning_rate,
+            recipe.schedule,
+            round(recipe.warmup_epochs * steps_per_epoch),
+            recipe.epochs * steps_per_epoch,
+            recipe.final_rate,
+        )
+        self.moments: list[Any] = []
+        if recipe.optimizer == "sgd":
+            self.dense = keras.optimizers.SGD(self.schedule, momentum=recipe.momentum)
+            self.gain = 1.0 / (1.0 - recipe.momentum)
+        else:
+            self.dense = keras.optimizers.Adam(self.schedule)
+            zeros = np.zeros(table.shape, np.float32)
+            self.moments = [variable(zeros, name, trainable=False) for name in ("first_moment", "second_moment")]
+        self.dense.build(self.weights)
+
+    @property
+    def variables(self) -> list[Any]:
+        """What the optimizer remembers from step to step."""
+        return [*self.dense.variables, *self.moments]
+
+    def apply(self, gradients: Sequence[Any], rows: Any, row_gradients: Any) -> None:
+        """Change the weights by their gradients, and rows (R,) of the table by theirs, (R, word_dim); row -1: filling."""
+        squares = [ops.sum(ops.square(gradient)) for gradient in (*gradients, row_gradients)]
+        scale = self.clip_norm / ops.maximum(ops.sqrt(sum(squares)), self.clip_norm)
+        step = self.dense.iterations + 1
+        rate = self.schedule(self.dense.iterations)
+        self.dense.apply([gradient * scale for gradient in gradients], self.weights)
+        self._apply_rows(rows, row_gradients * scale, rate, ops.cast(step, "float32"))
+
+    def _apply_rows(self, rows: Any, gradients: Any, rate: Any, step: Any) -> None:
+        present = ops.maximum(rows, 0)
+        change = (
+            gradients * (rate * self.gain) if not self.moments else self._adam(rows, present, gradients, rate, step)
+        )
+        table = ops.convert_to_tensor(self.table)
+        self.table.assign(set_rows(table, rows, ops.take(table, present, axis=0) - change))
+
+    def _adam(self, rows: Any, present: Any, gradients: Any, rate: Any, step: Any) -> Any:
+        corrected = []
+        for moment, decay, new in zip(self.moments, DECAYS, (gradients, ops.square(gradients)), strict=True):
+            values = ops.convert_to_tensor(moment)
+            own = decay * ops.take(values, present, axis=0) + (1.0 - decay) * new
+            moment.assign(set_rows(values, rows, own))
+            corrected.append(own / (1.0 - ops.power(decay, step)))
+        first, second = corrected
+        return rate * first / (ops.sqrt(second) + EPSILON)

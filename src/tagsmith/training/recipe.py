@@ -22,7 +22,7 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "at least 0 and below 1",
     ),
     (("unknown_rate", "final_rate"), lambda v: 0 <= v <= 1, "between 0 and 1"),
-    (("batch_tokens", "buckets", "longest", "epochs", "patience"), lambda v: v >= 1, "at least 1"),
+    (("batch_tokens", "longest", "epochs", "patience"), lambda v: v >= 1, "at least 1"),
     (("learning_rate", "clip_norm"), lambda v: 0 < v < math.inf, "above 0 and finite"),
     (("warmup_epochs", "average_epochs", "unknown_count"), lambda v: 0 <= v < math.inf, "0 or more and finite"),
 )
@@ -47,8 +47,6 @@ residual, head
         this probability.
     batch_tokens
         Tokens per batch, padding included.
-    buckets
-        Number of sentence lengths that batches are padded to; each is compiled once.
     longest
         Longer training sentences are cut into pieces of this many tokens. (Tagging never cuts.)
     optimizer, learning_rate, momentum, clip_norm
@@ -82,7 +80,6 @@ residual, head
     unknown_rate: float = 0.3
     unknown_count: int = 1
     batch_tokens: int = 512
-    buckets: int = 6
     longest: int = 256
     optimizer: str = "adam"
     learning_rate: float = 2e-3

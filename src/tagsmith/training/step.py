@@ -16,6 +16,7 @@ import numpy.typing as npt
 from tagsmith.encoding.batches import Batch
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Noise, TaggerNetwork
+from tagsmith.training.optimizer import Optimizer
 
 
 class Step(Protocol):
@@ -38,69 +39,87 @@ class Step(Protocol):
 
 
 class JaxStep:
-    """Two compiled functions, the gradient (compiled for every batch shape) and the update (compiled once)."""
+    """Two compiled functions: the gradient, and the update of the weights and the optimizer's state."""
 
-    def __init__(self, network: TaggerNetwork, optimizer: Any) -> None:
+    def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import jax
 
-        named = network.named_weights().values()
         self.network, self.optimizer = network, optimizer
         self.names = list(network.learned_weights())
-        self.learned = list(network.learned_weights().values())
-        self.frozen = [variable for variable in named if not variable.trainable]
-        self.weights: list[Any] = []
-        self.state: list[Any] = []
+        # What a step changes: the weights, the word table, and the optimizer's own state.
+        self.changing = [*optimizer.weights, optimizer.table, *optimizer.variables]
+        self.frozen = [variable for variable in network.named_weights().values() if not variable.trainable]
         self.tables = [variable.value for variable in self.frozen]
-        self.differentiate = jax.jit(jax.value_and_grad(self._loss))
-        self.update = jax.jit(optimizer.stateless_apply, donate_argnums=(0, 2))
+        self.values: list[Any] = []
+        self.differentiate = jax.jit(self._differentiate)
+        self.update = jax.jit(self._update, donate_argnums=0)
+        self.gradient = jax.value_and_grad(self._loss, argnums=(0, 1))
         self.reload()
 
-    def _loss(self, learned: list[Any], tables: list[Any], batch: Batch, noise: Noise) -> Any:
-        mapping = list(zip([*self.learned, *self.frozen], [*learned, *tables], strict=True))
+    def _loss(self, weights: list[Any], trained: Any, tables: list[Any], batch: Batch, noise: Noise) -> Any:
+        mapping = list(zip([*self.optimizer.weights, *self.frozen], [*weights, *tables], strict=True))
         with keras.StatelessScope(state_mapping=mapping):
-            return self.network.loss(batch, noise)
+            return self.network.loss(batch, noise, trained)
+
+    def _differentiate(
+        self, weights: list[Any], table: Any, tables: list[Any], batch: Batch, noise: Noise
+    ) -> tuple[Any, tuple[list[Any], Any]]:
+        with keras.StatelessScope(state_mapping=[(self.optimizer.table, table)]):
+            trained = self.network.word_encoder.trained_rows(batch.trained)
+        found: tuple[Any, tuple[list[Any], Any]] = self.gradient(weights, trained, tables, batch, noise)
+        return found
+
+    def _update(self, values: list[Any], gradients: list[Any], rows: Any, row_gradients: Any) -> list[Any]:
+        with keras.StatelessScope(state_mapping=list(zip(self.changing, values, strict=True))) as scope:
+            self.optimizer.apply(gradients, rows, row_gradients)
+        return [scope.get_current_value(variable) for variable in self.changing]
+
+    def _gradients(self, batch: Batch, noise: Noise) -> tuple[Any, tuple[list[Any], Any]]:
+        *weights, table = self.values[: len(self.names)]
+        found: tuple[Any, tuple[list[Any], Any]] = self.differentiate(weights, table, self.tables, batch, noise)
+        return found
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token, still on the device."""
-        loss, gradients = self.differentiate(self.weights, self.tables, batch, noise)
-        self.weights, self.state = self.update(self.state, gradients, self.weights)
+        loss, (gradients, row_gradients) = self._gradients(batch, noise)
+        self.values = self.update(self.values, gradients, batch.trained, row_gradients)
         return loss
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Compile the gradient for the shapes of these examples, two at a time: the compiler uses one core each."""
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda example: self.differentiate(self.weights, self.tables, *example), examples))
+            list(pool.map(lambda example: self._gradients(*example), examples))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The learned weights by name, as they are now: to be read before the next step."""
-        return dict(zip(self.names, map(np.asarray, self.weights), strict=True))
+        by_variable = {id(variable): value for variable, value in zip(self.changing, self.values, strict=True)}
+        learned = self.network.learned_weights()
+        return {name: np.asarray(by_variable[id(variable)]) for name, variable in learned.items()}
 
     def synchronise(self) -> None:
         """Bring the Keras variables up to date."""
-        for variable, value in zip(
-            [*self.learned, *self.optimizer.variables], [*self.weights, *self.state], strict=True
-        ):
+        for variable, value in zip(self.changing, self.values, strict=True):
             variable.assign(value.copy())  # a copy: the next update gives its buffers away
 
     def reload(self) -> None:
         """Take over the Keras variables after something else changed them."""
-        self.weights = [variable.value.copy() for variable in self.learned]
-        self.state = [variable.value.copy() for variable in self.optimizer.variables]
+        self.values = [variable.value.copy() for variable in self.changing]
 
 
 class TensorFlowStep:
     """The step as a ``tf.function``; the variables are always up to date."""
 
-    def __init__(self, network: TaggerNetwork, optimizer: Any) -> None:
+    def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import tensorflow as tf
 
-        learned = list(network.learned_weights().values())
-
         def step(batch: Batch, noise: Noise) -> Any:
+            trained = network.word_encoder.trained_rows(batch.trained)
             with tf.GradientTape() as tape:
-                loss = network.loss(batch, noise)
-            gradients = tape.gradient(loss, [variable.value for variable in learned])
-            optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], learned)
+                tape.watch(trained)
+                loss = network.loss(batch, noise, trained)
+            variables = [variable.value for variable in optimizer.weights]
+            *gradients, row_gradients = map(tf.convert_to_tensor, tape.gradient(loss, [*variables, trained]))
+            optimizer.apply(gradients, batch.trained, row_gradients)
             return loss
 
         self.run, self.arrays = tf.function(step), network.arrays
@@ -123,22 +142,24 @@ class TensorFlowStep:
 class TorchStep:
     """The step in PyTorch, operation by operation; the variables are always up to date."""
 
-    def __init__(self, network: TaggerNetwork, optimizer: Any) -> None:
+    def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import torch
 
         self.network, self.optimizer, self.torch = network, optimizer, torch
         self.arrays = network.arrays
-        self.learned = list(network.learned_weights().values())
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
         tensor = self.torch.from_numpy
-        inputs = Batch(type(batch.forms)(*map(tensor, batch.forms)), *map(tensor, batch[1:]))
+        trained, forms, *rest = batch
+        inputs = Batch(tensor(trained), type(forms)(*map(tensor, forms)), *map(tensor, rest))
         masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))
-        loss = self.network.loss(inputs, masks)
-        gradients = self.torch.autograd.grad(loss, [variable.value for variable in self.learned])
+        table_rows = self.network.word_encoder.trained_rows(inputs.trained).detach().requires_grad_()
+        loss = self.network.loss(inputs, masks, table_rows)
+        variables = [variable.value for variable in self.optimizer.weights]
+        *gradients, row_gradients = self.torch.autograd.grad(loss, [*variables, table_rows])
         with self.torch.no_grad():
-            self.optimizer.apply(list(gradients), self.learned)
+            self.optimizer.apply(gradients, inputs.trained, row_gradients)
         return loss.detach()
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
@@ -151,14 +172,13 @@ class TorchStep:
         """Do nothing: the step reads the variables."""
 
 
-STEPS: dict[str, Callable[[TaggerNetwork, Any], Step]] = {
+STEPS: dict[str, Callable[[TaggerNetwork, Optimizer], Step]] = {
     "jax": JaxStep,
     "tensorflow": TensorFlowStep,
     "torch": TorchStep,
 }
 
 
-def make_step(network: TaggerNetwork, optimizer: Any) -> Step:
-    """Return the step for the backend in use; the optimizer is built here."""
-    optimizer.build(list(network.learned_weights().values()))
+def make_step(network: TaggerNetwork, optimizer: Optimizer) -> Step:
+    """Return the step for the backend in use."""
     return STEPS[keras.config.backend()](network, optimizer)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tagsmith.data.corpus import Corpus
 from tagsmith.data.document import Sentence
 from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
-from tagsmith.encoding.batches import EncodedSentences, bucket_edges, encode_sentences
+from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_lengths
 from tagsmith.encoding.vectors import load_vectors, quantise_rows
 from tagsmith.encoding.vocabulary import Vocabulary, build_vocabulary
 from tagsmith.runtime.architecture import Architecture
@@ -36,7 +36,7 @@ class Task:
     allowed: Transitions
     pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None
     encoded: EncodedSentences
-    edges: list[int]
+    rows: list[int]
     identity: str
 
     @property
@@ -68,7 +68,7 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: in
         allowed_transitions(tags, inner),
         pretrained,
         encoded,
-        bucket_edges(encoded.lengths, recipe.buckets),
+        row_lengths(encoded.lengths, recipe.batch_tokens),
         _identity(corpus, recipe, vocabulary, pretrained, seed),
     )
 

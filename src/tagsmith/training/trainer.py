@@ -18,7 +18,7 @@ from rich.console import Console
 
 from tagsmith.data.corpus import Sources, load_corpus
 from tagsmith.data.formats.options import ReadKeywords
-from tagsmith.encoding.batches import Batch, count_batches, training_batches
+from tagsmith.encoding.batches import Batch, pack_rows, training_batches
 from tagsmith.errors import TrainingError
 from tagsmith.evaluation.scores import Scores
 from tagsmith.network.backend import keras
@@ -29,7 +29,7 @@ from tagsmith.runtime.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tagsmith.training.display import Display, open_display
-from tagsmith.training.optimizer import make_optimizer
+from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe, make_recipe, read_recipe
 from tagsmith.training.step import make_step
 from tagsmith.training.task import Task, prepare
@@ -152,8 +152,13 @@ class Run:
         self.network = TaggerNetwork(
             task.architecture, task.vocabulary, task.allowed, task.pretrained, Dropout(*rates), seed
         )
-        self.steps_per_epoch = count_batches(task.encoded.lengths, task.edges, recipe.batch_tokens)
-        self.optimizer = make_optimizer(recipe, self.steps_per_epoch)
+        # Sentences are packed anew in each epoch, so that its number of steps differs by a few.
+        self.steps_per_epoch = len(
+            pack_rows(task.encoded.lengths, task.rows, recipe.batch_tokens, np.random.default_rng([seed, 0]))
+        )
+        weights = self.network.learned_weights()
+        table = weights.pop("word/trained")
+        self.optimizer = Optimizer(recipe, self.steps_per_epoch, list(weights.values()), table)
         self.step = make_step(self.network, self.optimizer)
         self.progress = Progress()
         self.best: Arrays = {}
@@ -166,7 +171,7 @@ class Run:
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         recipe, task = self.recipe, self.task
         return training_batches(
-            task.encoded, task.edges, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
+            task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
         )
 
     # --- the loop
@@ -209,10 +214,10 @@ class Run:
         rng = np.random.default_rng([self.seed, epoch])
         for number, batch in enumerate(self._batches(rng), 1):
             noise = self.network.dropout.draw(rng, batch, self.task.architecture)
-            waiting.append((self.step(batch, noise), int(batch.lengths.sum())))
-            if number % LOSS_EVERY == 0 or number == self.steps_per_epoch:
+            waiting.append((self.step(batch, noise), int((batch.sentences > 0).sum())))
+            tokens += waiting[-1][1]
+            if number % LOSS_EVERY == 0 or tokens == self.task.encoded.tokens:
                 total += sum(float(loss) * count for loss, count in waiting)
-                tokens += sum(count for _, count in waiting)
                 waiting.clear()
                 if not math.isfinite(total):
                     raise _not_finite(f"The loss became {total}", epoch)
