@@ -12,6 +12,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tagsmith.errors import InputError, MissingExtraError
 
@@ -59,6 +60,5 @@ def set_rows(table: Any, rows: Any, values: Any) -> Any:
         # A row past the end is dropped; inside a compiled step the table is changed in place.
         return table.at[keras.ops.where(rows < 0, table.shape[0], rows)].set(values, mode="drop", unique_indices=True)
     present = keras.ops.nonzero(rows >= 0)[0]
-    chosen = (keras.ops.take(array, present, axis=0) for array in (rows, values))
-    rows, values = chosen
+    rows, values = (keras.ops.take(array, present, axis=0) for array in (rows, values))
     return keras.ops.scatter_update(table, rows[:, None], values)

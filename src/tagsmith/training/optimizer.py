@@ -94,7 +94,7 @@ class Optimizer:
         return [*self.dense.variables, *self.moments]
 
     def apply(self, gradients: Sequence[Any], rows: Any, row_gradients: Any) -> None:
-        """Change the weights by their gradients, and rows (R,) of the table by theirs, (R, word_dim); row -1: filling."""
+        """Change the weights by their gradients, rows (R,) of the table by theirs, (R, word_dim); row -1: filling."""
         squares = [ops.sum(ops.square(gradient)) for gradient in (*gradients, row_gradients)]
         scale = self.clip_norm / ops.maximum(ops.sqrt(sum(squares)), self.clip_norm)
         step = self.dense.iterations + 1
