@@ -88,7 +88,7 @@ class Recurrent:
         }
 
     def __call__(self, inputs: Any, sentences: Any, kept: Any = None) -> Any:
-        """Run over ``inputs`` (B, T, D), their ``sentences`` (B, T) numbered 1, 2, … in each row → (B, T, directions·H).
+        """Run over ``inputs`` (B, T, D), ``sentences`` (B, T) numbered 1, 2, … in each row → (B, T, directions·H).
 
         ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
         that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros, at
