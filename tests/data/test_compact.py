@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tagsmith.data.compact import CompactSentences
 from tagsmith.data.document import Sentence, sentence_from_words
+from tagsmith.data.formats.source import token_line
 
 WORD = st.text(min_size=1, max_size=5)
 TOKENS = st.lists(st.tuples(WORD, st.sampled_from(["O", "B-X", "I-X"]), st.sampled_from(["NOUN", "O"])), max_size=6)
@@ -47,6 +48,21 @@ def test_a_place_past_the_end_is_an_error(place):
 def test_sentences_without_layers_are_held_too():
     plain = [sentence_from_words(["a", "b"]), sentence_from_words([])]
     assert list(CompactSentences(plain)) == plain
+
+
+@pytest.mark.parametrize(
+    ("meta", "lines"),
+    [
+        ({"extra": [(0, "# a comment"), (2, "# another"), (2, "3-4\tdel")]}, [7, 8, 11]),
+        ({"record": True}, [7, 7, 7]),
+        ({"docstart": "-DOCSTART-"}, [7, 8, 9]),
+    ],
+)
+def test_a_token_is_still_found_on_its_line_of_the_file(meta, lines):
+    sentence = sentence_from_words(["a", "b", "c"], line=7, meta=meta)
+    (held,) = CompactSentences([sentence])
+    assert [token_line(held, index) for index in range(3)] == lines
+    assert [token_line(sentence, index) for index in range(3)] == lines
 
 
 def test_sentences_with_other_layers_are_refused():

@@ -7,8 +7,9 @@ takes sixteen: four for its word, eight for its offset, four for its tag. A sent
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import eq
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,8 @@ Rows = npt.NDArray[np.int32]
 class CompactSentences(Sequence[Sentence]):
     """A read-only sequence of sentences that have the same layers.
 
-    Equal words and tags are one string each; what a format keeps in ``Sentence.meta`` is left out.
+    Equal words and tags are one string each. Of what a format keeps in ``Sentence.meta`` only that stays which
+    :func:`~tagsmith.data.formats.source.token_line` needs to tell on which line a token stands.
 
     Parameters
     ----------
@@ -46,6 +48,7 @@ class CompactSentences(Sequence[Sentence]):
         word_rows: dict[str, int] = {}
         tag_rows: dict[str, int] = {}
         layers: dict[str, array[int]] | None = None
+        self._meta: dict[int, Mapping[str, Any]] = {}  # of the few sentences that need it
         for sentence in sentences:
             if layers is None:
                 layers = {name: array("i") for name in sentence.layers}
@@ -54,6 +57,8 @@ class CompactSentences(Sequence[Sentence]):
             words.extend([word_rows.setdefault(word, len(word_rows)) for word in sentence.words])
             starts.extend(sentence.starts)
             ends.append(len(words))
+            if meta := _of_lines(sentence.meta):
+                self._meta[len(lines)] = meta
             lines.append(sentence.line)
             for name, rows in layers.items():
                 rows.extend([tag_rows.setdefault(tag, len(tag_rows)) for tag in sentence.layers[name]])
@@ -78,6 +83,10 @@ class CompactSentences(Sequence[Sentence]):
     def __iter__(self) -> Iterator[Sentence]:
         return map(self._sentence, range(len(self)))
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is a sequence of equal sentences."""
+        return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
+
     def _sentence(self, place: int) -> Sentence:
         first, end = self._ends[place], self._ends[place + 1]
         return Sentence(
@@ -85,7 +94,14 @@ class CompactSentences(Sequence[Sentence]):
             tuple(self._starts[first:end].tolist()),
             {name: tuple(map(self._tags.__getitem__, rows[first:end].tolist())) for name, rows in self._layers.items()},
             int(self._lines[place]),
+            self._meta.get(place, {}),
         )
+
+
+def _of_lines(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What moves a token from the line that its place in the sentence suggests."""
+    between = [(position, "") for position, _ in meta.get("extra", ()) if position > 0]
+    return ({"extra": between} if between else {}) | ({"record": True} if "record" in meta else {})
 
 
 def _numbers(rows: array[int]) -> Rows:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Unpack
 
+from tagsmith.data.compact import CompactSentences
 from tagsmith.data.document import Document, Sentence
 from tagsmith.data.formats import AUTO, READERS, check_format, detect_format
 from tagsmith.data.formats.options import Problem, ReadKeywords, ReadOptions
@@ -40,7 +41,8 @@ class Corpus:
     Parameters
     ----------
     train, dev, test
-        The sentences, each with exactly the layer ``layer``; its tags are legal in ``scheme``.
+        The sentences, each with exactly the layer ``layer``; its tags are legal in ``scheme``. They are held as numbers
+        and made when they are asked for (:class:`~tagsmith.data.compact.CompactSentences`).
     layer
         The name of the layer.
     scheme
@@ -53,9 +55,9 @@ class Corpus:
         What the readers reported, such as character spans that do not align with tokens.
     """
 
-    train: tuple[Sentence, ...]
-    dev: tuple[Sentence, ...]
-    test: tuple[Sentence, ...]
+    train: Sequence[Sentence]
+    dev: Sequence[Sentence]
+    test: Sequence[Sentence]
     layer: str
     scheme: Scheme
     labels: tuple[str, ...] = ()
@@ -104,11 +106,13 @@ def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[Re
     >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
     {'tags': ('B-PER', 'O')}
     """
-    sentences: list[Sentence] = []
-    for source in _each(sources):
-        for document in read_documents(source, format=format, **options):
-            sentences.extend(select_layer(sentence, options, source_name(source)) for sentence in document.sentences)
-    return sentences
+    return [sentence for source in _each(sources) for sentence in _stream(source, format, options)]
+
+
+def _stream(source: Source, format: str, options: ReadKeywords) -> Iterator[Sentence]:
+    for document in read_documents(source, format=format, **options):
+        for sentence in document.sentences:
+            yield select_layer(sentence, options, source_name(source))
 
 
 def _each(sources: Sources) -> list[Source]:
@@ -160,21 +164,18 @@ def load_corpus(
     problems: list[Problem] = options.setdefault("problems", [])
     options["labels_required"] = True
     parts = {"train": _read(train, format, options)}
-    layer = next(iter(parts["train"][0][1].layers))
+    layer = next(iter(parts["train"].sentences[0].layers))
     options["layer"] = layer
     for name, source in (("dev", dev), ("test", test)):
         if source is not None:
             parts[name] = _read(source, format, options)
-    scheme = detect_scheme(sentence.layers[layer] for _, sentence in parts["train"])
+    scheme = detect_scheme(sentence.layers[layer] for sentence in parts["train"].sentences)
     repairs: list[TagRepair] = []
-    legal = {
-        name: [(path, repaired(sentence, layer, scheme, path, repairs)) for path, sentence in part]
-        for name, part in parts.items()
-    }
-    labels = _check_labels(legal, layer, scheme)
-    sentences = {name: tuple(sentence for _, sentence in part) for name, part in legal.items()}
+    parts = {name: part.repaired(layer, scheme, repairs) for name, part in parts.items()}
+    labels = _check_labels(parts, layer, scheme)
+    sentences = {name: part.sentences for name, part in parts.items()}
     if dev is None:
-        sentences["train"], sentences["dev"] = _hold_out(sentences["train"], seed, legal["train"][0][0])
+        sentences["train"], sentences["dev"] = _hold_out(sentences["train"], seed, parts["train"].path_of(0))
     return Corpus(
         sentences["train"],
         sentences["dev"],
@@ -187,13 +188,37 @@ def load_corpus(
     )
 
 
-def _read(sources: Sources, format: str, options: ReadKeywords) -> list[tuple[str, Sentence]]:
-    """Read the sentences with the names of their files."""
-    return [
-        (source_name(source), sentence)
-        for source in _each(sources)
-        for sentence in read_sentences(source, format=format, **options)
-    ]
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The sentences of some files, and for each file the number of sentences up to its end."""
+
+    sentences: Sequence[Sentence]
+    files: list[tuple[int, str]]
+
+    def path_of(self, place: int) -> str:
+        return next(path for end, path in self.files if place < end)
+
+    def repaired(self, layer: str, scheme: Scheme, repairs: list[TagRepair]) -> _Part:
+        legal = (
+            repaired(sentence, layer, scheme, self.path_of(place), repairs)
+            for place, sentence in enumerate(self.sentences)
+        )
+        return _Part(CompactSentences(legal), self.files)
+
+
+def _read(sources: Sources, format: str, options: ReadKeywords) -> _Part:
+    """Read the sentences of some files, keeping none of the objects that the reader makes."""
+    files: list[tuple[int, str]] = []
+
+    def every() -> Iterator[Sentence]:
+        count = 0
+        for source in _each(sources):
+            for sentence in _stream(source, format, options):
+                count += 1
+                yield sentence
+            files.append((count, source_name(source)))
+
+    return _Part(CompactSentences(every()), files)
 
 
 def repaired(sentence: Sentence, layer: str, scheme: Scheme, path: str, repairs: list[TagRepair]) -> Sentence:
@@ -231,17 +256,17 @@ def labels_of(sentences: Iterable[Sentence], layer: str, scheme: Scheme) -> set[
     return {label_of(tag, scheme) for tag in tags} - {"", _NO_VALUE if scheme is Scheme.PLAIN else ""}
 
 
-def _check_labels(parts: dict[str, list[tuple[str, Sentence]]], layer: str, scheme: Scheme) -> set[str]:
+def _check_labels(parts: dict[str, _Part], layer: str, scheme: Scheme) -> set[str]:
     """Check that every part has labels and that train has all of dev's; return train's."""
     known: set[str] = set()
     for name, part in parts.items():
-        labels = labels_of((sentence for _, sentence in part), layer, scheme)
+        labels = labels_of(part.sentences, layer, scheme)
         if not labels:
             raise DataError(
                 f"The file has no labels: every tag of the layer {layer!r} is "
                 f"{_NO_VALUE if scheme is Scheme.PLAIN else OUTSIDE!r}.",
                 remedy="Choose the column or layer that holds the labels with --column or --layer.",
-                path=part[0][0],
+                path=part.path_of(0),
             )
         if name == "train":
             known = labels
@@ -250,10 +275,10 @@ def _check_labels(parts: dict[str, list[tuple[str, Sentence]]], layer: str, sche
     return known
 
 
-def _unknown_label(part: list[tuple[str, Sentence]], layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
+def _unknown_label(part: _Part, layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
     path, line, label = next(
-        (path, token_line(sentence, index), label_of(tag, scheme))
-        for path, sentence in part
+        (part.path_of(place), token_line(sentence, index), label_of(tag, scheme))
+        for place, sentence in enumerate(part.sentences)
         for index, tag in enumerate(sentence.layers[layer])
         if label_of(tag, scheme) in unknown
     )
@@ -267,9 +292,7 @@ def _unknown_label(part: list[tuple[str, Sentence]], layer: str, scheme: Scheme,
     )
 
 
-def _hold_out(
-    sentences: tuple[Sentence, ...], seed: int, path: str
-) -> tuple[tuple[Sentence, ...], tuple[Sentence, ...]]:
+def _hold_out(sentences: Sequence[Sentence], seed: int, path: str) -> tuple[Sequence[Sentence], Sequence[Sentence]]:
     """Split off a tenth, at least one sentence, drawn by the seed; both parts keep the order of the file."""
     if len(sentences) < 2:
         raise DataError(
@@ -281,6 +304,6 @@ def _hold_out(
     random.Random(seed).shuffle(rows)
     held = set(rows[: max(1, len(rows) // 10)])
     return (
-        tuple(sentence for row, sentence in enumerate(sentences) if row not in held),
-        tuple(sentence for row, sentence in enumerate(sentences) if row in held),
+        CompactSentences(sentence for row, sentence in enumerate(sentences) if row not in held),
+        CompactSentences(sentence for row, sentence in enumerate(sentences) if row in held),
     )
