@@ -3,8 +3,8 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/accuracy.py [--corpora wnut17 …] [--seeds 0]
 
 Settings are those of the preset, chosen on dev sets; the vectors are GloVe 6B 100d where the corpus is
-English. One line per run is appended to ``benchmarks/results/accuracy.jsonl``; it says too which
-fields of the preset were changed (``--changes '{"epochs": 8}'``).
+English. One line per run is appended to ``results/runs.jsonl``, from which ``benchmarks/results_table.py`` makes the
+table of the README; it says too which fields of the preset were changed (``--changes '{"epochs": 8}'``).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 import tagsmith
 from corpora import Files, corpora, vectors
 
-RESULTS = Path(__file__).parent / "results" / "accuracy.jsonl"
+RESULTS = Path(__file__).parent.parent / "results" / "runs.jsonl"
 
 
 def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int, folder: Path) -> dict[str, Any]:
@@ -57,10 +57,25 @@ def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int
         "best_epoch": max(history, key=lambda entry: entry["dev"])["epoch"],
         "minutes": round(seconds / 60, 2),
         "training_tokens_per_second_after_first_epoch": round(statistics.median(later)) if later else None,
+        "tagging_words_per_second": tagging_speed(out, files),
+        "precision": config["precision"],
         "model_megabytes": round(sum(file.stat().st_size for file in out.iterdir()) / 1e6, 1),
         "machine": f"{platform.machine()}, {len(os.sched_getaffinity(0))} processors",
         "versions": {"tagsmith": tagsmith.__version__, "python": platform.python_version()},
     }
+
+
+def tagging_speed(model: Path, files: Files) -> int:
+    """Words of the test set that the model tags in a second; median of five, its word forms known."""
+    tagger = tagsmith.load(model)
+    sentences = [sentence.words for sentence in tagsmith.read_sentences(files.test, **files.options)]
+    tagger.tag(sentences)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        tagger.tag(sentences)
+        times.append(time.perf_counter() - start)
+    return round(sum(map(len, sentences)) / statistics.median(times))
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "benchmarks").rglob("README.md"))]
-NAMED = re.compile(r"`((?:benchmarks|tests|src|docs)/[\w./]+\.\w+)`")
+NAMED = re.compile(r"`((?:benchmarks|tests|src|docs|results)/[\w./]+\.\w+)`")
 LINKED = re.compile(r"\]\(([\w./-]+\.md)(?:#[\w-]+)?\)")
 
 

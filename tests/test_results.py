@@ -1,0 +1,40 @@
+"""The table of results that the README shows is the one that its runs make."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SPEC = spec_from_file_location("results_table", ROOT / "benchmarks" / "results_table.py")
+assert SPEC
+assert SPEC.loader
+results_table = module_from_spec(SPEC)
+SPEC.loader.exec_module(results_table)
+
+
+def run(seed: int, test: float, **more) -> str:
+    numbers = {
+        "minutes": 1.5,
+        "training_tokens_per_second_after_first_epoch": 20_000,
+        "tagging_words_per_second": 300_000,
+        "model_megabytes": 20.0,
+    }
+    own = {"corpus": "c", "preset": "fast", "seed": seed, "changes": {}, "measure": "f1", "dev": 50.0, "test": test}
+    return json.dumps({**own, **numbers, **more}) + "\n"
+
+
+def test_seeds_are_summed_up_and_the_last_run_of_a_seed_counts():
+    rows = results_table.table(run(1, 0.0) + run(1, 40.0) + run(2, 44.0)).splitlines()
+    assert rows[2] == "| c | fast | 1, 2 | F1 | 50.00 ± 0.00 | 42.00 ± 2.83 | 1.5 | 20,000 | 300,000 | 20.0 |"
+
+
+def test_runs_with_changed_recipes_are_left_out():
+    assert len(results_table.table(run(1, 40.0, changes={"units": 3})).splitlines()) == 2
+
+
+def test_the_published_tables_are_those_of_the_runs():
+    made = results_table.table((ROOT / "results" / "runs.jsonl").read_text("utf-8"))
+    assert made in (ROOT / "README.md").read_text("utf-8")
+    assert made in (ROOT / "results" / "README.md").read_text("utf-8")
