@@ -71,7 +71,7 @@ def main() -> None:
     made = table(RUNS.read_text("utf-8"))
     PAGE.write_text(
         "# Results\n\n"
-        "Mean ± standard deviation over the seeds; the test set of each run scored once, by the model of the epoch that "
+        "Mean ± standard deviation over the seeds; each test set scored once, by the model of the epoch that "
         "was best on dev. Medians of minutes, speeds and size. `runs.jsonl` holds every run.\n\n" + made,
         "utf-8",
     )

@@ -61,6 +61,9 @@ class Recurrent:
         ``"rnn"``, ``"lstm"`` or ``"gru"``.
     entering, units
         Size of the inputs, D, and of the hidden state per direction, H.
+    context
+        Size of a vector that joins each time step's input, S; 0: none does. (It has a kernel of its own, because
+        taggers multiply it once per sentence.)
     directions
         ``("forward",)`` or ``("forward", "backward")``; outputs stand side by side.
     rng
@@ -69,30 +72,39 @@ class Recurrent:
     """
 
     def __init__(
-        self, cell: str, entering: int, units: int, directions: tuple[str, ...], rng: np.random.Generator
+        self,
+        cell: str,
+        entering: int,
+        units: int,
+        directions: tuple[str, ...],
+        rng: np.random.Generator,
+        context: int = 0,
     ) -> None:
         self.cell, self.units, self.directions = cell, units, directions
         gates = GATES[cell]
         bias = np.zeros((2, gates * units) if cell == "gru" else gates * units, np.float32)
         if cell == "lstm":
             bias[units : 2 * units] = 1.0
+        size, leaving = entering + context, gates * units
         self.weights = {
             direction: {
-                "kernel": variable(
-                    glorot(rng, entering, gates * units, entering=entering, leaving=gates * units), "kernel"
-                ),
+                "kernel": variable(glorot(rng, entering, leaving, entering=size, leaving=leaving), "kernel"),
                 "recurrent_kernel": variable(orthogonal(rng, units, gates), "recurrent_kernel"),
                 "bias": variable(bias, "bias"),
             }
             for direction in directions
         }
+        if context:
+            for own in self.weights.values():
+                kernel = glorot(rng, context, leaving, entering=size, leaving=leaving)
+                own["context_kernel"] = variable(kernel, "context_kernel")
 
-    def __call__(self, inputs: Any, sentences: Any, kept: Any = None) -> Any:
+    def __call__(self, inputs: Any, sentences: Any, kept: Any = None, context: Any = None) -> Any:
         """Run over ``inputs`` (B, T, D), ``sentences`` (B, T) numbered 1, 2, … in each row → (B, T, directions·H).
 
         ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
         that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros, at
-        its own end of it; outputs in the padding, numbered 0, are of no meaning.
+        its own end of it; outputs in the padding, numbered 0, are of no meaning. ``context`` is (B, T, S).
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
         same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): with the left neighbour
@@ -103,17 +115,19 @@ class Recurrent:
             "backward": ops.concatenate([same, ends], axis=0),
         }
         outputs = [
-            self._run(direction, steps, going_on[direction], None if kept is None else kept[number])
+            self._run(direction, steps, going_on[direction], None if kept is None else kept[number], context)
             for number, direction in enumerate(self.directions)
         ]
         return ops.transpose(ops.concatenate(outputs, axis=-1), (1, 0, 2))  # (B, T, directions·H)
 
-    def _run(self, direction: str, steps: Any, going_on: Any, kept: Any) -> Any:
+    def _run(self, direction: str, steps: Any, going_on: Any, kept: Any, context: Any) -> Any:
         weights = self.weights[direction]
         reverse = direction == "backward"
         bias = ops.convert_to_tensor(weights["bias"])
         entry_bias, recurrent_bias = (bias[0], bias[1]) if self.cell == "gru" else (bias, None)
         projected = ops.matmul(steps, weights["kernel"]) + entry_bias  # (T, B, gates·H)
+        if context is not None:
+            projected = projected + ops.matmul(ops.transpose(context, (1, 0, 2)), weights["context_kernel"])
         kernel = ops.convert_to_tensor(weights["recurrent_kernel"])
         if self.cell == "lstm" and kept is None and keras.config.backend() == "jax":
             from tagsmith.network.lstm_jax import lstm

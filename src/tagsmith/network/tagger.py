@@ -20,6 +20,7 @@ from tagsmith.network.backend import keras
 from tagsmith.network.crf import CRF
 from tagsmith.network.initial import glorot, variable
 from tagsmith.network.recurrence import Recurrent
+from tagsmith.network.sentence_vector import SentenceVector
 from tagsmith.network.word_encoder import WordEncoder
 from tagsmith.runtime.architecture import Architecture
 
@@ -34,6 +35,7 @@ class Noise(NamedTuple):
     """
 
     word: tuple[Bytes, ...] = ()  # (B, T, encoding_size)
+    context: tuple[Bytes, ...] = ()  # (B, T, context_size)
     hidden: tuple[Bytes, ...] = ()  # per layer (B, T, state_size)
     recurrent: tuple[Bytes, ...] = ()  # per layer (directions, B, units)
 
@@ -42,9 +44,10 @@ class Noise(NamedTuple):
 class Dropout:
     """Shares of features dropped in training, in steps of 1/256.
 
-    ``word``: of the words' encodings; ``hidden``: of each recurrent layer's outputs; ``recurrent``: of the hidden state
-    between time steps. With ``variational`` the first two drop the same features at every token of a sentence
-    (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of a row.
+    ``word``: of the words' encodings and of the sentences' own vectors; ``hidden``: of each recurrent
+    layer's outputs; ``recurrent``: of the hidden state between time steps. With ``variational`` the first two drop the
+    same features at every token of a sentence (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of
+    a row.
     """
 
     word: float = 0.0
@@ -57,19 +60,21 @@ class Dropout:
         rows, steps = batch.words.shape
         recurrent = (len(architecture.directions), rows, architecture.units)
 
-        def draw(rate: float, size: int, count: int) -> tuple[Bytes, ...]:
-            return tuple(per_token(size) for _ in range(count if rate else 0))
+        def draw(rate: float, size: int, count: int, per_sentence: bool) -> tuple[Bytes, ...]:
+            return tuple((for_sentences if per_sentence else for_tokens)(size) for _ in range(count if rate else 0))
 
-        def per_token(size: int) -> Bytes:
-            if not self.variational:
-                return rng.integers(0, 256, (rows, steps, size), np.uint8)
+        def for_tokens(size: int) -> Bytes:
+            return rng.integers(0, 256, (rows, steps, size), np.uint8)
+
+        def for_sentences(size: int) -> Bytes:
             per_sentence = rng.integers(0, 256, (rows, int(batch.sentences.max()) + 1, size), np.uint8)
             return per_sentence[np.arange(rows)[:, None], batch.sentences]
 
         layers = architecture.layers
         return Noise(
-            draw(self.word, architecture.encoding_size, 1),
-            draw(self.hidden, architecture.state_size, layers),
+            draw(self.word, architecture.encoding_size, 1, self.variational),
+            draw(self.word, architecture.context_size, 1 if architecture.context_size else 0, True),
+            draw(self.hidden, architecture.state_size, layers, self.variational),
             tuple(rng.integers(0, 256, recurrent, np.uint8) for _ in range(layers if self.recurrent else 0)),
         )
 
@@ -110,7 +115,12 @@ class TaggerNetwork:
         new_words = np.array([False, True, *(not vocabulary.has_vector(word) for word in vocabulary.words)])
         self.word_encoder = WordEncoder(a, len(vocabulary.characters) + 2, new_words, pretrained, rng)
         sizes = [a.encoding_size] + [a.state_size] * (a.layers - 1)
-        self.recurrent = [Recurrent(a.cell, size, a.units, a.directions, rng) for size in sizes]
+        contexts = [a.context_size] + [0] * (a.layers - 1)
+        self.context = SentenceVector(a, rng) if a.context_size else None
+        self.recurrent = [
+            Recurrent(a.cell, size, a.units, a.directions, rng, context)
+            for size, context in zip(sizes, contexts, strict=True)
+        ]
         tags = len(allowed.start)
         self.output_kernel = variable(glorot(rng, a.state_size, tags, entering=a.state_size, leaving=tags), "kernel")
         self.output_bias = variable(np.zeros(tags, np.float32), "bias")
@@ -126,11 +136,16 @@ class TaggerNetwork:
             trained = self.word_encoder.trained_rows(batch.trained)
         encodings = self.word_encoder(batch.forms, trained)  # (U, encoding_size)
         states = ops.take(encodings, batch.words, axis=0)  # (B, T, encoding_size)
+        context = (
+            self.context(encodings, batch.words, batch.sentences) if self.context else None
+        )  # (B, T, context_size)
+        for mask in noise.context:
+            context = context * kept(mask, self.dropout.word)
         for mask in noise.word:
             states = states * kept(mask, self.dropout.word)
         for number, layer in enumerate(self.recurrent):
             recurrent = kept(noise.recurrent[number], self.dropout.recurrent) if noise.recurrent else None
-            outputs = layer(states, batch.sentences, recurrent)  # (B, T, state_size)
+            outputs = layer(states, batch.sentences, recurrent, None if number else context)  # (B, T, state_size)
             if self.architecture.residual and number:
                 outputs = outputs + states
             states = outputs * kept(noise.hidden[number], self.dropout.hidden) if noise.hidden else outputs
@@ -153,7 +168,7 @@ class TaggerNetwork:
 
     def named_weights(self) -> dict[str, Any]:
         """Every variable of the model by the name that the exported graphs and the model folder use."""
-        named = self.word_encoder.named_weights()
+        named = self.word_encoder.named_weights() | (self.context.named_weights() if self.context else {})
         for number, layer in enumerate(self.recurrent):
             named |= layer.named_weights(f"sentence/{number}")
         named |= {"output/kernel": self.output_kernel, "output/bias": self.output_bias}

@@ -29,6 +29,9 @@ class Architecture:
         Characters a filter sees at once (CNN only).
     shape_dim
         Length of the vector of a word's shape (capitals, digits, …); 0 leaves shapes out.
+    context_size
+        Length of the sentence's own vector, which joins the input of each of its tokens: the mean over its tokens of
+        what a dense layer with tanh makes of their words; 0 leaves it out.
     cell, units, layers, bidirectional
         The recurrent layers over the words; ``units`` is per direction.
     residual
@@ -43,6 +46,7 @@ class Architecture:
     character_units: int = 50
     character_width: int = 3
     shape_dim: int = 8
+    context_size: int = 0
     cell: str = "lstm"
     units: int = 200
     layers: int = 1
@@ -61,8 +65,9 @@ class Architecture:
         for name in ("word_dim", "character_dim", "character_units", "character_width", "units", "layers"):
             if getattr(self, name) < 1:
                 raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 1.")
-        if self.shape_dim < 0:
-            raise RecipeError(f"shape_dim is {self.shape_dim}.", remedy="It must be 0 or more.")
+        for name in ("shape_dim", "context_size"):
+            if getattr(self, name) < 0:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be 0 or more.")
 
     @property
     def directions(self) -> tuple[str, ...]:

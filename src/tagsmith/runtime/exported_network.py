@@ -49,6 +49,8 @@ class ExportedNetwork:
             "scales": Column(gates, np.float32),
         }
         columns = {name: column for name, column in known.items() if name in self._sentences.inputs}
+        if a.context_size:
+            columns["contexts"] = Column(a.context_size, np.float16 if int8 else np.float32)
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
 
@@ -74,7 +76,16 @@ class ExportedNetwork:
             (T, B, tags); past a sentence's end of no meaning.
         """
         inputs = self._feed(forms, tokens, lengths)
+        if "contexts" in self._columns:
+            inside = np.arange(len(tokens)) < lengths[:, None]  # (B, T)
+            inputs["context"] = self._context_sums(forms, tokens.T[inside], lengths) / lengths[:, None]
         return self._sentences.run(inputs)["emissions"]
+
+    def _context_sums(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
+        """Sum up what the tokens, sentence after sentence, add to their sentence's vector: (B, context_size)."""
+        parts = forms.columns[self._columns.index("contexts")][tokens].astype(np.float32, copy=False)
+        sums: Floats = np.add.reduceat(parts, np.cumsum(lengths) - lengths, axis=0)
+        return sums
 
     def windows(self, sentence: Sequence[str]) -> Iterator[Floats]:
         """Run over one long sentence window by window; the emissions, (WINDOW, 1, tags), are those of the whole.
@@ -89,6 +100,7 @@ class ExportedNetwork:
         ways, layers = self._ways, architecture.layers
         # What enters each window: (windows, hidden or memory, layers·directions, 1, H)
         states = np.zeros((len(starts) + 1, 2, layers * ways, 1, architecture.units), np.float32)
+        context = self._long_context(sentence) if "contexts" in self._columns else None
 
         def run(window: int) -> tuple[Floats, Floats]:
             """The window's emissions, and what leaves it in the shape of what entered."""
@@ -97,6 +109,8 @@ class ExportedNetwork:
             inputs = self._feed(forms, forms.tokens[:, None], np.array([len(words)]))
             carried = [name for name in STATES if name in inputs]
             inputs |= dict(zip(carried, states[window], strict=False))
+            if context is not None:
+                inputs["context"] = context
             found = self._sentences.run(inputs)
             return found["emissions"], np.stack([found[f"last_{name}"] for name in carried])
 
@@ -112,6 +126,15 @@ class ExportedNetwork:
                 states[window + 1, : len(ends), ::ways] = ends[:, ::ways]
                 if layer == layers - 1:
                     yield emissions
+
+    def _long_context(self, sentence: Sequence[str]) -> Floats:
+        """The vector of a sentence that is read in windows, (1, context_size)."""
+        total = np.zeros((1, self._model.architecture.context_size), np.float32)
+        for first in range(0, len(sentence), WINDOW):
+            words = sentence[first : first + WINDOW]
+            forms = self.look_up([words])
+            total += self._context_sums(forms, forms.tokens, np.array([len(words)]))
+        return total / np.float32(len(sentence))
 
     def _feed(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> dict[str, npt.NDArray[Any]]:
         architecture = self._model.architecture

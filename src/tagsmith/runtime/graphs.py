@@ -3,11 +3,13 @@
 ``words.onnx``: what depends on a word's spelling alone, computed once per word form
     ``vectors`` (n, word_dim), ``characters`` (n, C), ``shapes`` (n,)
     → ``encodings`` (n, encoding_size) and, for an LSTM, ``projections`` (n, directions·4H): the encodings times the
-    first layer's input kernels plus bias, so that running over a sentence needs the recurrent product alone
+    first layer's input kernels plus bias, so that running over a sentence needs the recurrent product alone; and, if
+    there is a sentence vector, the form's part in it, ``contexts`` (n, context_size)
 
 ``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
     ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
-    ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
+    ``lengths`` (B,), the sentences' own vectors ``context`` (B, context_size) if the model has them, and the recurrent
+    layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
     the 8-bit LSTM takes encodings as float16, and projections as int8 with ``scales`` (n·directions, 4), one a gate;
     the float32 LSTM takes no encodings, the others no projections
     → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
@@ -64,6 +66,10 @@ def word_graph(weights: Weights, architecture: Architecture) -> bytes:
         ]
         size = 4 * a.units * len(products)
         outputs.append((g.side_by_side(products, axis=1), "projections", "float32", ["n", size]))
+    if a.context_size:
+        kernel, bias = (g.constant(weights[f"word/context_{name}"]) for name in ("kernel", "bias"))
+        part = g.node("Tanh", g.node("Gemm", encodings, kernel, bias))
+        outputs.append((part, "contexts", "float32", ["n", a.context_size]))
     return g.model(inputs, outputs)
 
 
@@ -111,6 +117,8 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
         typed("lengths", "int32", ["B"]),
         typed("hidden", "float32", state),
     ]
+    if a.context_size:
+        inputs.append(typed("context", "float32", ["B", a.context_size]))
     outputs: list[tuple[str, Shape]] = [("emissions", ["T", "B", tags]), ("last_hidden", state)]
     run = partial(_with_operators, weights=weights, a=a, int8=int8)
     if a.cell != "lstm" or int8:  # not for the loop alone
@@ -142,6 +150,8 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     states = g.node("Gather", "encodings", "tokens", axis=0)  # (T, B, D)
     if int8 and a.cell == "lstm":
         states = g.cast(states, "float32")
+    if a.context_size:
+        states = g.side_by_side([states, _for_every_step(g, "context", states)], axis=2)
     last: list[list[str]] = []
     for number in range(a.layers):
         kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
@@ -156,6 +166,13 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     return [emissions, *(g.side_by_side(ends, axis=0) for ends in zip(*last, strict=True))]
 
 
+def _for_every_step(g: Graph, vectors: str, steps: str) -> str:
+    """Repeat vectors (B, S) for every time step of (T, B, D): (T, B, S)."""
+    count = g.node("Shape", steps, start=0, end=1)
+    shape = g.side_by_side([count, g.node("Shape", vectors)], axis=0)
+    return g.node("Expand", g.node("Unsqueeze", vectors, g.constant([0], np.int64)), shape)
+
+
 def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str) -> tuple[list[Array], ...]:
     """Input kernels (D, gates·H), recurrent kernels (H, gates·H) and biases (2·gates·H,), in ONNX's order of gates."""
     kernels, recurrents, biases = [], [], []
@@ -163,6 +180,8 @@ def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str
         kernel, recurrent, bias = (
             weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
         )
+        if (context := f"{prefix}/{direction}/context_kernel") in weights:
+            kernel = np.concatenate([kernel, weights[context]])
         kernels.append(_reorder(kernel, cell))
         recurrents.append(_reorder(recurrent, cell))
         entry, inner = bias if cell == "gru" else (bias, np.zeros_like(bias))
@@ -252,7 +271,10 @@ def _with_loop(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[
                 steps = g.node("Add", rows, g.scalar(way, np.int32))
             else:
                 steps = _products(g, weights, prefix, turn(states, direction), int8, bound=number if a.residual else 1)
-            last_hidden, last_memory, every = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8)
+            joined = ""
+            if number == 0 and a.context_size:
+                joined = g.node("MatMul", "context", g.constant(weights[f"{prefix}/context_kernel"]))  # (B, 4H)
+            last_hidden, last_memory, every = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8, joined)
             hidden_ends.append(last_hidden)
             memory_ends.append(last_memory)
             outputs.append(every)
@@ -296,7 +318,7 @@ def _int8_product(g: Graph, small: str, scale: str, zero: str, kernel: Array) ->
 
 
 def _lstm_steps(
-    g: Graph, weights: Weights, prefix: str, initial: Sequence[str], steps: str, gather: bool, int8: bool
+    g: Graph, weights: Weights, prefix: str, initial: Sequence[str], steps: str, gather: bool, int8: bool, joined: str
 ) -> tuple[str, str, str]:
     """Add the loop over one direction of an LSTM.
 
@@ -305,8 +327,8 @@ def _lstm_steps(
 
     ``steps`` are the products x (T, B, 4H), or with ``gather`` the rows (T, B) of ``projections`` that hold them: they
     are fetched when their step comes, while the processor's cache still holds what the step needs. With ``int8`` the
-    hidden state is carried as 8-bit integers. Returns the last hidden state and memory, (B, H), and every hidden
-    state, (T, B, H), all float32.
+    hidden state is carried as 8-bit integers. ``joined`` (B, 4H), if named, joins every step's x. Returns the last
+    hidden state and memory, (B, H), and every hidden state, (T, B, H), all float32.
     """
     units = weights[f"{prefix}/recurrent_kernel"].shape[0]
     state = partial(typed, shape=["B", units])
@@ -322,6 +344,8 @@ def _lstm_steps(
             z = inner.node("Add", _int8_product(inner, h, scale, zero, weights[f"{prefix}/recurrent_kernel"]), x)
         else:
             z = inner.node("Gemm", h, inner.weight(f"{prefix}/recurrent_kernel", weights), x)
+        if joined:
+            z = inner.node("Add", z, joined)
         entry, forget, candidate, output = inner.parts(z, [units] * 4, axis=1)
         kept = inner.node("Mul", inner.node("Sigmoid", forget), c)
         added = inner.node("Mul", inner.node("Sigmoid", entry), inner.node("Tanh", candidate))

@@ -36,8 +36,8 @@ class Recipe:
     ----------
     word_dim
         Length of the trained word vectors where no pretrained ones set it.
-    characters, character_dim, character_units, character_width, shape_dim, cell, units, layers, bidirectional, \
-residual, head
+    characters, character_dim, character_units, character_width, shape_dim, context_size, cell, units, layers, \
+bidirectional, residual, head
         See :class:`tagsmith.runtime.architecture.Architecture`.
     word_dropout, hidden_dropout, recurrent_dropout, variational_dropout
         Shares of features dropped: of the words' encodings, of the recurrent layers' outputs, of the state between
@@ -67,6 +67,7 @@ residual, head
     character_units: int = 50
     character_width: int = 3
     shape_dim: int = 8
+    context_size: int = 0
     cell: str = "lstm"
     units: int = 200
     layers: int = 1
