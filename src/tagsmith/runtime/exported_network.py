@@ -78,7 +78,7 @@ class ExportedNetwork:
         inputs = self._feed(forms, tokens, lengths)
         if "contexts" in self._columns:
             inside = np.arange(len(tokens)) < lengths[:, None]  # (B, T)
-            inputs["context"] = self._context_sums(forms, tokens.T[inside], lengths) / lengths[:, None]
+            inputs["context"] = self._context_sums(forms, tokens.T[inside], lengths) / np.float32(lengths[:, None])
         return self._sentences.run(inputs)["emissions"]
 
     def _context_sums(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
