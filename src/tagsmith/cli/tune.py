@@ -72,7 +72,6 @@ def tune_command(
     base = chosen_recipe(preset, recipe, changes or [])
     check_files([*train, *([dev] if dev else [])])
 
-    from tagsmith.training.search_results import trials_table
     from tagsmith.training.tune import BEST, tune
 
     try:
@@ -95,5 +94,9 @@ def tune_command(
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
         typer.echo(f"interrupted; {best}--resume goes on", err=True)
         raise typer.Exit(130) from None
-    stdout_console().print(trials_table(found.base, found.trials, found.measure, list(found.importances)))
+    from tagsmith.training.search_results import trials_table
+
+    console = stdout_console()
+    console.print(f"the best of {len(found.trials)} trials, by dev {found.measure}:", highlight=False)
+    console.print(trials_table(found.base, found.trials, found.measure, list(found.importances)))
     typer.echo(f"best recipe: {out / BEST}")

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from tagsmith import __version__
 from tagsmith.training.recipe import Recipe, make_recipe, toml_value
-from tagsmith.training.search_space import Space
+from tagsmith.training.search_space import Choices, Interval, Space
 from tagsmith.training.study import Trial
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 SHOWN = 5  # trials in the printed table, the base recipe besides
+PANELS = 4  # side by side in the plot
+HOLLOW = {"facecolors": "none", "edgecolors": "tab:gray"}
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
@@ -76,7 +78,7 @@ def trials_table(base: Recipe, trials: Sequence[Trial], measure: str, order: Seq
     shown = ranked(trials)[:SHOWN]
     shown += [trial for trial in trials if trial.base and trial.complete and trial not in shown]
     names = dict.fromkeys((*order, *(name for trial in shown for name in trial.changes)))
-    table = Table(title=f"best of {len(trials)} trials", title_justify="left", title_style="")
+    table = Table()
     table.add_column("trial")
     for trial in shown:
         table.add_column(f"{trial.number}{' (base)' if trial.base else ''}", justify="right")
@@ -95,68 +97,67 @@ def _cell(value: Any, own: Any) -> str:
 
 
 def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], space: Space, measure: str) -> bytes:
-    """Draw each field's importance and, beside it, the dev score over its values; return a PNG file's bytes."""
+    """Draw each field's importance and, below, the dev score over its values; return a PNG file's bytes.
+
+    Without importances there is only the lower part.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     names = [*importances, *(name for name in space if name not in importances)]
-    columns = 4
-    rows = -(-len(names) // columns)
-    figure = Figure(figsize=(11, 1 + 0.28 * len(names) + 2.1 * rows), layout="constrained")
+    rows = -(-len(names) // PANELS)
+    heights = [0.8 + 0.28 * len(importances)] * bool(importances) + [2.1 * rows + 0.3]
+    figure = Figure(figsize=(11, sum(heights)), layout="constrained")
     FigureCanvasAgg(figure)
-    heights = [0.7 + 0.28 * len(names), 2.1 * rows]
-    above, below = figure.subfigures(2, 1, height_ratios=heights, squeeze=False)[:, 0]
-    bars = above.add_subplot()
-    values = [100 * importances.get(name, 0.0) for name in names]
-    bars.barh(names, values, color="tab:blue")
-    bars.bar_label(bars.containers[0], fmt="%.0f %%", padding=3)
-    bars.invert_yaxis()
-    bars.margins(x=0.08)
-    bars.spines[["top", "right"]].set_visible(False)
-    complete = sum(trial.complete for trial in trials)
-    bars.set_xlabel(f"importance (%): PED-ANOVA over {complete} complete trials")
-    panels = below.subplots(rows, columns, sharey=True, squeeze=False)
-    for panel, name in zip(panels.flat, names, strict=False):
-        _draw_field(panel, name, trials)
-        if getattr(space[name], "log", False):
-            panel.set_xscale("log")
-    for panel in panels.flat[len(names) :]:
+    parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
+    if importances:
+        _draw_importances(parts[0].add_subplot(), importances, sum(trial.complete for trial in trials))
+    panels = list(parts[-1].subplots(rows, PANELS, sharey=True, squeeze=False).flat)
+    for panel, name in zip(panels, names, strict=False):
+        _draw_field(panel, name, space[name], trials)
+    for panel in panels[len(names) :]:
         panel.set_visible(False)
-    below.supylabel(f"dev {measure} (%)", fontsize="medium")
-    panels.flat[0].legend(fontsize="small", frameon=False)
+    parts[-1].supylabel(f"dev {measure} (%)", fontsize="medium")
+    parts[-1].legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=120)
+    figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
 
-def _draw_field(panel: Any, name: str, trials: Sequence[Trial]) -> None:
+def _draw_importances(bars: Any, importances: Mapping[str, float], complete: int) -> None:
+    bars.barh(list(importances), [100 * value for value in importances.values()], color="tab:blue")
+    bars.bar_label(bars.containers[0], fmt="%.0f", padding=3)
+    bars.invert_yaxis()
+    bars.margins(x=0.08)
+    bars.spines[["top", "right"]].set_visible(False)
+    bars.set_xlabel(f"importance (%): PED-ANOVA over {complete} complete trials")
+
+
+def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Sequence[Trial]) -> None:
     """Draw the score of every trial over its value of a field: those stopped early hollow, the base recipe marked."""
     with_it = [trial for trial in trials if name in trial.changes and trial.score is not None]
-    text = any(not _is_number(trial.changes[name]) for trial in with_it)
-    places = sorted({str(trial.changes[name]) for trial in with_it}) if text else []
+    places: list[Any] = []
+    if isinstance(dimension, Choices):  # evenly spaced, also where the base recipe is none of them
+        places = [*dimension.values, *{trial.changes[name] for trial in with_it} - set(dimension.values)]
+        places = sorted(places) if all(isinstance(place, int | float) for place in places) else places
+        panel.set_xticks(range(len(places)), [toml_value(value).strip('"') for value in places])
+        panel.set_xlim(-0.5, len(places) - 0.5)
+    elif dimension.log:
+        panel.set_xscale("log")
+        ticks = [dimension.low, (dimension.low * dimension.high) ** 0.5, dimension.high]
+        panel.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
+        panel.set_xticks([], minor=True)
 
     def draw(chosen: list[Trial], **style: Any) -> None:
         values = [trial.changes[name] for trial in chosen]
-        x = [places.index(str(value)) for value in values] if text else values
-        panel.scatter(x, [100 * (trial.score or 0) for trial in chosen], s=18, **style)
+        x = [places.index(value) for value in values] if places else values
+        panel.scatter(x, [100 * (trial.score or 0.0) for trial in chosen], s=18, **style)
 
-    draw(
-        [trial for trial in with_it if not (trial.complete or trial.base)],
-        facecolors="none",
-        edgecolors="tab:gray",
-        label="pruned",
-    )
+    draw([trial for trial in with_it if not (trial.complete or trial.base)], **HOLLOW, label="stopped early")
     draw([trial for trial in with_it if trial.complete and not trial.base], color="tab:blue", label="complete")
     draw([trial for trial in with_it if trial.base], color="tab:orange", marker="D", label="base recipe")
-    if text:
-        panel.set_xticks(range(len(places)), places)
-        panel.set_xlim(-0.5, len(places) - 0.5)
     panel.set_title(name, fontsize="medium")
     panel.tick_params(labelsize="small")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

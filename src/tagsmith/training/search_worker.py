@@ -54,7 +54,7 @@ def work(search: Search, tell: Tell) -> None:
     study = open_study(search.folder)
     if search.vectors is not None and not isinstance(search.vectors, Vectors):
         search = replace(search, vectors=load_vectors(search.vectors))  # once, not once a trial
-    warmup = max(1, search.base.epochs // 4)
+    warmup = search.base.epochs // 3  # epochs; a low learning rate begins slowly
     while search.deadline is None or time.time() < search.deadline:
         trial = next_trial(study, search.folder, search.trials, search.seed, warmup)
         if trial is None:
@@ -95,7 +95,11 @@ def _train(search: Search, recipe: Recipe, after_epoch: Callable[[dict[str, Any]
     from tagsmith.network.backend import keras
     from tagsmith.training.trainer import Run
 
-    keras.utils.clear_session()  # or the networks of earlier trials stay in memory
+    keras.utils.clear_session()  # or the networks and compiled steps of earlier trials stay in memory
+    if keras.config.backend() == "jax":
+        import jax
+
+        jax.clear_caches()
     run = Run(prepare(search.corpus, recipe, search.vectors, search.seed), recipe, search.seed, search.folder / "model")
     run.warm_up(Silent())
     run.train(Silent(), after_epoch)

@@ -16,19 +16,16 @@ from typing import Any
 from urllib.parse import quote
 
 import numpy as np
+import optuna
+from optuna.trial import TrialState
 
-from tagsmith.errors import InputError, MissingExtraError, RecipeError
-
-try:
-    import optuna
-    from optuna.trial import TrialState
-except ImportError as error:
-    raise MissingExtraError("Tuning", "tune") from error
+from tagsmith.errors import InputError, RecipeError
 
 DATABASE = "study.db"
 NAME = "tagsmith"
 RANDOM_TRIALS = 8  # before the sampler trusts what it has seen
 PRUNING_AFTER = 4  # complete trials, before any curve can be called poor
+LEAST_FOR_IMPORTANCE = 6  # complete trials: fewer say next to nothing
 MOST_ATTEMPTS = 2  # at a trial whose process dies: it may be what killed it
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -194,8 +191,8 @@ def importances(study: optuna.Study, names: Sequence[str]) -> dict[str, float]:
     By PED-ANOVA, over the complete trials; nothing where they are too few to say anything.
     """
     complete = study.get_trials(states=(TrialState.COMPLETE,))
-    seen = [name for name in names if sum(name in trial.params for trial in complete) >= PRUNING_AFTER]
-    if len({trial.value for trial in complete}) < 2 or not seen:
+    seen = [name for name in names if sum(name in trial.params for trial in complete) >= LEAST_FOR_IMPORTANCE - 1]
+    if len(complete) < LEAST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2 or not seen:
         return {}
     share = max(0.1, min(0.5, 5 / len(complete)))  # the method wants five good trials
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)

@@ -128,6 +128,9 @@ def tune(
     >>> tune("train.conll", dev="dev.conll", out="search/", trials=50).recipe  # doctest: +SKIP
     """
     _check_numbers(trials, processes, minutes)
+    for package, extra in (("optuna", "tune"), ("keras", "train")):
+        if find_spec(package) is None:
+            raise MissingExtraError("Tuning", extra)
     folder, base = Path(out), choose_recipe(preset, recipe)
     chosen = _choose_space(space, base, vectors)
 
@@ -136,8 +139,6 @@ def tune(
     from tagsmith.training.search_worker import Search
     from tagsmith.training.study import only_one
 
-    if find_spec("keras") is None:
-        raise MissingExtraError("Tuning", "train")
     _check_folder(folder, resume)
     corpus = load_corpus(train, dev, format=format, seed=seed, **options)
     loaded = None if vectors is None else load_vectors(vectors)
