@@ -33,6 +33,7 @@ PUBLIC = [
     "score_tags",
     "tokenize",
     "train",
+    "tune",
 ]
 
 

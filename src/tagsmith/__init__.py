@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tagsmith.runtime.tagger import Tagger, load
     from tagsmith.training.recipe import Recipe
     from tagsmith.training.trainer import train
+    from tagsmith.training.tune import tune
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,7 @@ __all__ = [
     "score_tags",
     "tokenize",
     "train",
+    "tune",
 ]
 
 # Module → the public names it defines.
@@ -79,6 +81,7 @@ _HOMES = {
     "tagsmith.runtime.tagger": ("Tagger", "load"),
     "tagsmith.training.recipe": ("Recipe",),
     "tagsmith.training.trainer": ("train",),
+    "tagsmith.training.tune": ("tune",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

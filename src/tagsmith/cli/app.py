@@ -23,6 +23,7 @@ from tagsmith.cli.inspect import inspect_command
 from tagsmith.cli.score import score_command
 from tagsmith.cli.tag import tag_command
 from tagsmith.cli.train import train_command
+from tagsmith.cli.tune import tune_command
 
 FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -49,6 +50,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo_command)
 app.command("train")(train_command)
+app.command("tune")(tune_command)
 app.command("evaluate")(evaluate_command)
 app.command("score")(score_command)
 app.command("tag")(tag_command)

@@ -62,9 +62,12 @@ def train_command(
 
     Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
     """
-    chosen = _recipe(preset, recipe, changes or [])  # both before Keras is imported, which takes seconds
+    chosen = chosen_recipe(preset, recipe, changes or [])  # all before Keras is imported, which takes seconds
 
-    _check_places([*train, *filter(None, (dev, test))], out)
+    from tagsmith.runtime.model_folder import check_target
+
+    check_files([*train, *filter(None, (dev, test))])
+    check_target(out)
 
     from tagsmith.errors import TrainingError
     from tagsmith.training.trainer import train as run
@@ -94,7 +97,7 @@ def train_command(
     print_scores(out)
 
 
-def _recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
+def chosen_recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
     """Put the recipe together: the preset, changed by the file, changed by each ``--set``."""
     from tagsmith.training.recipe import make_recipe, read_recipe
 
@@ -102,16 +105,14 @@ def _recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
     return make_recipe(preset, {**recipe.as_dict(), **dict(map(_change, changes))}) if changes else recipe
 
 
-def _check_places(files: list[Path], out: Path) -> None:
-    """Raise if a file cannot be opened or the model cannot be written."""
+def check_files(files: list[Path]) -> None:
+    """Raise if a file cannot be opened."""
     from tagsmith.data.formats.source import open_source
-    from tagsmith.runtime.model_folder import check_target
 
     for path in files:
         if str(path) != "-":
             with open_source(path):
                 pass
-    check_target(out)
 
 
 def _change(text: str) -> tuple[str, Any]:

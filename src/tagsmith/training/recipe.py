@@ -113,6 +113,13 @@ bidirectional, residual, head
         return asdict(self)
 
 
+def toml_value(value: Any) -> str:
+    """Write a field's value as TOML has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
 PRESETS: dict[str, Recipe] = {
     "fast": Recipe(units=100, epochs=12, patience=4),
     "balanced": Recipe(),
@@ -142,6 +149,21 @@ def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = No
             raise RecipeError(f"{name} is {value!r}.", remedy=f"It must be of type {kind.__name__}.")
         checked[name] = value
     return replace(PRESETS[preset], **checked)
+
+
+def choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:
+    """Return the recipe that a caller means: a whole one, a TOML file's, or a preset with fields changed.
+
+    Raises
+    ------
+    RecipeError
+        As :func:`read_recipe` and :func:`make_recipe`.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    if isinstance(recipe, str | Path):
+        return read_recipe(Path(recipe), preset)
+    return make_recipe(preset, recipe)
 
 
 def read_recipe(path: Path, preset: str = "balanced") -> Recipe:

@@ -16,7 +16,7 @@ from tagsmith.data.corpus import Corpus
 from tagsmith.data.document import Sentence
 from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
 from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_lengths
-from tagsmith.encoding.vectors import load_vectors, quantise_rows
+from tagsmith.encoding.vectors import Vectors, load_vectors, quantise_rows
 from tagsmith.encoding.vocabulary import Vocabulary, build_vocabulary
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.training.recipe import Recipe
@@ -45,7 +45,7 @@ class Task:
         return "accuracy" if self.corpus.scheme is Scheme.PLAIN else "F1"
 
 
-def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: int) -> Task:
+def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None, seed: int) -> Task:
     """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones."""
     inner = Scheme.PLAIN if corpus.scheme is Scheme.PLAIN else Scheme.BIOES
     gold = [_inner_tags(sentence.layers[corpus.layer], corpus.scheme, recipe.longest) for sentence in corpus.train]
@@ -55,7 +55,7 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | None, seed: in
     pretrained = None
     known: tuple[str, ...] = ()
     if vectors is not None:
-        loaded = load_vectors(vectors)
+        loaded = vectors if isinstance(vectors, Vectors) else load_vectors(vectors)
         table = np.concatenate([np.zeros((1, loaded.dimensions), np.float32), unit_variance(loaded.matrix)])
         pretrained, known = quantise_rows(table), loaded.words
     vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)

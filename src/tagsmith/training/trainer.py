@@ -7,7 +7,7 @@ import math
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -30,7 +30,7 @@ from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tagsmith.training.display import Display, open_display
 from tagsmith.training.optimizer import Optimizer
-from tagsmith.training.recipe import Recipe, make_recipe, read_recipe
+from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.step import make_step
 from tagsmith.training.task import Task, prepare
 from tagsmith.training.write_up import learning_curve, model_card
@@ -97,7 +97,7 @@ def train(
     out = Path(out)
     check_target(out)
     console = console or Console(stderr=True, file=sys.stderr)
-    chosen = _choose_recipe(preset, recipe)
+    chosen = choose_recipe(preset, recipe)
     corpus = load_corpus(train, dev, test, format=format, seed=seed, **options)
     task = prepare(corpus, chosen, vectors, seed)
     run = Run(task, chosen, seed, out)
@@ -115,14 +115,6 @@ def train(
         tagger = _finish(run, display)
     shutil.rmtree(run.folder, ignore_errors=True)
     return tagger
-
-
-def _choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:
-    if isinstance(recipe, Recipe):
-        return recipe
-    if isinstance(recipe, str | Path):
-        return read_recipe(Path(recipe), preset)
-    return make_recipe(preset, recipe)
 
 
 def _describe(task: Task, display: Display) -> None:
@@ -184,8 +176,11 @@ class Run:
         self.step.warm_up([(b, self.network.dropout.draw(rng, b, self.task.architecture)) for b in examples.values()])
         display.message(f"step ready for {len(examples)} batch shapes after {time.perf_counter() - start:.1f} s")
 
-    def train(self, display: Display) -> None:
-        """Train until the last epoch or until the dev score has not risen for ``patience`` epochs."""
+    def train(self, display: Display, after_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
+        """Train until the last epoch or until the dev score has not risen for ``patience`` epochs.
+
+        ``after_epoch`` gets each epoch's entry of the history in place of a checkpoint; what it raises ends the run.
+        """
         progress = self.progress
         while progress.epoch < self.recipe.epochs:
             if progress.epoch - progress.best_epoch >= self.recipe.patience:
@@ -204,7 +199,10 @@ class Run:
             left = min(self.recipe.epochs, progress.best_epoch + self.recipe.patience) - progress.epoch
             entry["seconds_left"] = round(left * entry["seconds"], 1)
             progress.history.append(entry)
-            self.save()
+            if after_epoch:
+                after_epoch(entry)
+            else:
+                self.save()
             display.epoch(entry)
 
     def _train_epoch(self, epoch: int, display: Display) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tagsmith import __version__
 from tagsmith.training.checkpoint import Progress
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.recipe import Recipe, toml_value
 from tagsmith.training.task import Task
 
 
@@ -49,14 +49,8 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
         'tagger = tagsmith.load("this folder")',
     ]
     lines += ['tagger("Some text.").spans', "```", "", "## Recipe", "", "```toml"]
-    lines += [f"{name} = {_toml(value)}" for name, value in recipe.as_dict().items()]
+    lines += [f"{name} = {toml_value(value)}" for name, value in recipe.as_dict().items()]
     return "\n".join([*lines, "```", ""])
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else str(value)
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:

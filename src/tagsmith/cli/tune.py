@@ -1,0 +1,102 @@
+"""``tagsmith tune``: search for a better recipe on labelled files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tagsmith.cli.options import (
+    Column,
+    Encoding,
+    Format,
+    Layer,
+    Separator,
+    WordColumn,
+    reading_options,
+    stdout_console,
+)
+
+
+def tune_command(
+    train: Annotated[
+        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.", show_default=False)],
+    dev: Annotated[
+        Path | None,
+        typer.Option(help="Labelled file that trials are compared on. [default: a tenth of TRAIN]", show_default=False),
+    ] = None,
+    format: Format = "auto",
+    layer: Layer = None,
+    column: Column = None,
+    word_column: WordColumn = None,
+    separator: Separator = None,
+    encoding: Encoding = "utf-8",
+    preset: Annotated[str, typer.Option(help="fast, balanced or accurate: what the search begins with.")] = "balanced",
+    recipe: Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False
+        ),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
+            show_default=False,
+        ),
+    ] = None,
+    space: Annotated[
+        Path | None,
+        typer.Option(help="TOML file of what to search. [default: around the recipe]", show_default=False),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in the end, those before --resume included.")] = 20,
+    processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in a process of its own.")] = 1,
+    hours: Annotated[float | None, typer.Option(help="No trial begins after this time.", show_default=False)] = None,
+    minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted search, or with more trials.")
+    ] = False,
+) -> None:
+    """Search for the recipe with the best dev score.
+
+    The first trial is the recipe that the search begins with. Progress goes to standard error, a table of the best
+    trials to standard output at the end. Ctrl-C keeps everything but the trials that are running.
+    """
+    from tagsmith.cli.train import check_files, chosen_recipe
+
+    base = chosen_recipe(preset, recipe, changes or [])
+    check_files([*train, *([dev] if dev else [])])
+
+    from tagsmith.training.tune import BEST, tune
+
+    try:
+        found = tune(
+            list(train),
+            out=out,
+            dev=dev,
+            recipe=base,
+            space=space,
+            vectors=vectors,
+            trials=trials,
+            processes=processes,
+            minutes=None if hours is None and minutes is None else 60 * (hours or 0.0) + (minutes or 0.0),
+            seed=seed,
+            format=format,
+            resume=resume,
+            **reading_options(layer, column, word_column, separator, encoding),
+        )
+    except KeyboardInterrupt:
+        best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
+        typer.echo(f"interrupted; {best}--resume goes on", err=True)
+        raise typer.Exit(130) from None
+    from tagsmith.training.search_results import trials_table
+
+    console = stdout_console()
+    console.print(f"the best of {len(found.trials)} trials, by dev {found.measure}:", highlight=False)
+    console.print(trials_table(found.base, found.trials, found.measure, list(found.importances)))
+    typer.echo(f"best recipe: {out / BEST}")

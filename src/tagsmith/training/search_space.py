@@ -1,0 +1,197 @@
+"""What a search may change in a recipe, and between which bounds."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tagsmith.errors import RecipeError
+from tagsmith.training.recipe import Recipe, make_recipe, toml_value
+
+if TYPE_CHECKING:
+    import optuna
+
+DIGITS = 4  # significant digits of a drawn number: nobody can tell 0.0031416 from 0.003142 by its results
+EXAMPLE = "{low = 0.001, high = 0.01, log = true}"
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """One of these values."""
+
+    values: tuple[Any, ...]
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values
+
+    def draw(self, trial: optuna.Trial, name: str) -> Any:
+        """Let the trial choose."""
+        return trial.suggest_categorical(name, self.values)
+
+    def as_toml(self) -> str:
+        """Write it as a space's file has it."""
+        return f"[{', '.join(map(toml_value, self.values))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number between two bounds, both included.
+
+    Parameters
+    ----------
+    low, high
+        The bounds, of the field's type.
+    log
+        Draw evenly over the logarithm.
+    step
+        Distance between possible values, counted from ``low``.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, int | float) or not self.low <= value <= self.high:
+            return False
+        steps = (value - self.low) / (self.step or 1)
+        return self.step is None or math.isclose(steps, round(steps), abs_tol=1e-9)
+
+    def draw(self, trial: optuna.Trial, name: str) -> int | float:
+        """Let the trial choose."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
+        value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+
+    def as_toml(self) -> str:
+        """Write it as a space's file has it."""
+        more = (", log = true" if self.log else "") + ("" if self.step is None else f", step = {self.step}")
+        return f"{{low = {self.low}, high = {self.high}{more}}}"
+
+
+Space = Mapping[str, Choices | Interval]
+
+
+def default_space(base: Recipe) -> dict[str, Choices | Interval]:
+    """Return the space around a recipe: the recipe is in it, so a small recipe gives a space of small ones.
+
+    The number of epochs stays: more of them are seldom worse, and the search's time depends on it.
+    """
+    rate = base.learning_rate
+    return {
+        "learning_rate": Interval(float(f"{rate / 4:.2g}"), float(f"{rate * 4:.2g}"), log=True),
+        "batch_tokens": _around(base.batch_tokens, (base.batch_tokens // 2, base.batch_tokens * 2)),
+        "units": _around(base.units, (base.units // 2, base.units * 3 // 2)),
+        "layers": _around(base.layers, (1, 2)),
+        "characters": _around(base.characters, ("cnn", "lstm")),
+        "word_dropout": Interval(min(0.1, base.word_dropout), max(0.7, base.word_dropout)),
+        "hidden_dropout": Interval(min(0.1, base.hidden_dropout), max(0.7, base.hidden_dropout)),
+        "variational_dropout": Choices((False, True)),
+        "unknown_rate": Interval(0.0, max(0.6, base.unknown_rate)),
+        "average_epochs": _around(base.average_epochs, (0.0, 1.0, 4.0)),
+    }
+
+
+def _around(own: Any, others: Iterable[Any]) -> Choices:
+    return Choices(tuple(sorted({own, *(other for other in others if other or isinstance(own, float))})))
+
+
+def read_space(path: Path, base: Recipe) -> dict[str, Choices | Interval]:
+    """Read a TOML file of fields, each with a list of values or with ``low``, ``high`` and perhaps ``log`` or ``step``.
+
+    Raises
+    ------
+    RecipeError
+        The file is missing, no TOML, or holds an unknown field or an impossible range.
+    """
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise RecipeError(
+            f"the search space cannot be read: {error.strerror}.", path=path, remedy="Check the path."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(
+            f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = [100, 200]"
+        ) from error
+    try:
+        return make_space(table, base)
+    except RecipeError as error:
+        raise RecipeError(error.problem, path=path, remedy=error.remedy) from error
+
+
+def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | Interval]:
+    """Check a space given as plain values: a list for choices, a mapping for an interval.
+
+    Raises
+    ------
+    RecipeError
+        The space is empty, a field is unknown, or a recipe could not have one of the values.
+    """
+    if not table:
+        raise RecipeError("the search space is empty.", remedy="Name a field, such as: units = [100, 200]")
+    known = [field.name for field in fields(Recipe)]
+    space: dict[str, Choices | Interval] = {}
+    for name, given in table.items():
+        if name not in known:
+            raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(known))}.")
+        if isinstance(given, Mapping):
+            space[name] = _interval(name, given, base)
+        elif isinstance(given, list | tuple):
+            space[name] = _choices(name, given, base)
+        else:
+            raise RecipeError(
+                f"{name} is {given!r}, which leaves nothing to search.",
+                remedy=f"Give a list of values or a range such as {EXAMPLE}, or put the value into the recipe.",
+            )
+    return space
+
+
+def _choices(name: str, given: list[Any] | tuple[Any, ...], base: Recipe) -> Choices:
+    values = tuple(_possible(name, value, base) for value in given)
+    if not values:
+        raise RecipeError(f"{name} has no values.", remedy="List at least one.")
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise RecipeError(f"{name} has the value {value!r} twice.", remedy="List each value once.")
+    return Choices(values)
+
+
+def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> Interval:
+    kind = type(getattr(base, name))
+    if kind not in (int, float):
+        raise RecipeError(f"{name} is no number and has no range.", remedy="List its values in brackets.")
+    unknown = set(given) - {"low", "high", "log", "step"}
+    if unknown or not {"low", "high"} <= set(given):
+        problem = f"has the unknown key {min(unknown)!r}" if unknown else "lacks low or high"
+        raise RecipeError(f"the range of {name} {problem}.", remedy=f"Write, for example, {name} = {EXAMPLE}.")
+    low, high = (_possible(name, given[key], base) for key in ("low", "high"))
+    log, step = given.get("log", False), given.get("step")
+    if low >= high:
+        raise RecipeError(f"the range of {name} goes from {low} to {high}.", remedy="low must be below high.")
+    if type(log) is not bool:
+        raise RecipeError(f"log is {log!r} in the range of {name}.", remedy="It must be true or false.")
+    if log and low <= 0:
+        raise RecipeError(f"{name} has a logarithmic range from {low}.", remedy="low must be above 0 there.")
+    if step is None:
+        return Interval(low, high, log)
+    if log:
+        raise RecipeError(f"the range of {name} has both log and step.", remedy="Leave one of them out.")
+    if type(step) not in {kind, int} or not 0 < step <= high - low:
+        raise RecipeError(
+            f"step is {step!r} in the range of {name}.",
+            remedy=f"It must be of type {kind.__name__}, above 0 and at most high - low.",
+        )
+    reached = low + math.floor((high - low) / step + 1e-9) * step  # the last value that whole steps lead to
+    return Interval(low, kind(min(reached, high)), step=kind(step))
+
+
+def _possible(name: str, value: Any, base: Recipe) -> Any:
+    """Return the value as the recipe would hold it; raise if it could not."""
+    return getattr(make_recipe(changes={**base.as_dict(), name: value}), name)
