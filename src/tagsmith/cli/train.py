@@ -146,13 +146,13 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
 
 def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
     """Print a table for each of the parts that the model in ``folder`` was scored on."""
-    from tagsmith.evaluation.scores import Scores, TypeScores
-    from tagsmith.evaluation.tables import scores_table
+    from tagsmith.evaluation.scores import scores_from_dict
+    from tagsmith.evaluation.tables import scores_tables
     from tagsmith.runtime.model_folder import read_config
 
     console = stdout_console()
     for part, values in read_config(folder)["scores"].items():
         if part not in parts:
             continue
-        types = {label: TypeScores(**own) for label, own in values["types"].items()}
-        console.print(scores_table(Scores(**{**values, "types": types}), part))
+        for table in scores_tables(scores_from_dict(values), part):
+            console.print(table)

@@ -30,7 +30,7 @@ def single_options(options: LayersKeywords) -> list[ReadKeywords]:
         There are not as many names as columns, or a name occurs twice.
     """
     names, columns = _several(options.get("layer")), _several(options.get("column"))
-    common: ReadKeywords = {**options, "layer": None, "column": None}  # type: ignore[typeddict-item]
+    common: ReadKeywords = {**options, "layer": None, "column": None}
     if max(len(names), len(columns)) <= 1:
         found = dict(common)
         for key, given in (("layer", names), ("column", columns)):

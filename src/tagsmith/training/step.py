@@ -152,7 +152,9 @@ class TorchStep:
         """Change the weights; return the loss per token."""
         tensor = self.torch.from_numpy
         trained, forms, *rest, further = batch
-        inputs = Batch(tensor(trained), type(forms)(*map(tensor, forms)), *map(tensor, rest), tuple(map(tensor, further)))
+        inputs = Batch(
+            tensor(trained), type(forms)(*map(tensor, forms)), *map(tensor, rest), tuple(map(tensor, further))
+        )
         masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))
         table_rows = self.network.word_encoder.trained_rows(inputs.trained).detach().requires_grad_()
         loss = self.network.loss(inputs, masks, table_rows)
