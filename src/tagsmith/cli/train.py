@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tagsmith.cli.options import (
-    Column,
+    Columns,
     Encoding,
     Format,
-    Layer,
+    Layers,
     Separator,
     WordColumn,
-    reading_options,
+    layers_options,
     stdout_console,
 )
 
@@ -35,8 +35,8 @@ def train_command(
         Path | None, typer.Option(help="Labelled file to score once, at the end.", show_default=False)
     ] = None,
     format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
+    layer: Layers = None,
+    column: Columns = None,
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
@@ -70,7 +70,7 @@ def train_command(
     from tagsmith.training.trainer import train as run
 
     before = _state(out)
-    options = reading_options(layer, column, word_column, separator, encoding)
+    options = layers_options(layer, column, word_column, separator, encoding)
     try:
         run(
             list(train),

@@ -80,7 +80,7 @@ class Tagger:
 
     @property
     def scheme(self) -> Scheme:
-        """The scheme of the tags that come out: that of the training data. (Of several layers: the main one's.)"""
+        """The scheme of the tags that come out: that of the training data; of several layers, the main one's."""
         return self._heads[0].scheme
 
     @property
@@ -108,16 +108,16 @@ class Tagger:
         """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
         cut = [(text, words_and_starts(text)) for text in texts]
         tagged = self._all_layers([words for _, found in cut for words, _ in found], True, threshold)
-        documents = []
+        names, documents = self.layers, []
         for text, found in cut:
             sentences: list[Sentence] = []
             spans: list[list[Span]] = [[] for _ in self._heads]
             for (words, starts), own in zip(found, tagged, strict=False):
-                layers = {name: tuple(tags) for name, (tags, _) in zip(self.layers, own, strict=True)}
+                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
                 sentences.append(Sentence(tuple(words), tuple(starts), layers))
                 for collected, (_, located) in zip(spans, own, strict=True):
                     collected.extend(_located(text, words, starts, located))
-            documents.append(self._with_spans(Document(text, tuple(sentences)), spans))
+            documents.append(Document(text, tuple(sentences), **self._spans(spans)))
         return documents
 
     def tag_documents(
@@ -137,25 +137,25 @@ class Tagger:
             Least probability of a span, see :meth:`__call__`.
         """
         tagged = self._all_layers([own.words for one in documents for own in one.sentences], spans, threshold)
-        done = []
+        names, done = self.layers, []
         for document in documents:
             sentences: list[Sentence] = []
             found: list[list[Span]] = [[] for _ in self._heads]
             for sentence, own in zip(document.sentences, tagged, strict=False):
-                layers = {name: tuple(tags) for name, (tags, _) in zip(self.layers, own, strict=True)}
+                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
                 sentences.append(replace(sentence, layers={**sentence.layers, **layers}))
                 for collected, (_, located) in zip(found, own, strict=True):
                     collected.extend(_located(document.text, sentence.words, sentence.starts, located))
-            labelled = replace(document, sentences=tuple(sentences))
-            done.append(self._with_spans(labelled, found) if spans else labelled)
+            predicted = self._spans(found) if spans else {}
+            done.append(replace(document, sentences=tuple(sentences), **predicted))
         return done
 
-    def _with_spans(self, document: Document, found: Sequence[Sequence[Span]]) -> Document:
-        """Give a document the spans found in each layer."""
+    def _spans(self, found: Sequence[Sequence[Span]]) -> dict[str, Any]:
+        """What a document says of the spans found in each layer."""
         if len(found) == 1:
-            return replace(document, spans=tuple(found[0]))
+            return {"spans": tuple(found[0])}
         layers = {head.name: tuple(own) for head, own in zip(self._heads, found, strict=True) if head.gives_spans}
-        return replace(document, spans=next(iter(layers.values()), ()), layer_spans=layers)
+        return {"spans": next(iter(layers.values()), ()), "layer_spans": layers}
 
     # --- words
 
@@ -307,8 +307,8 @@ class Tagger:
         mode
             ``"conlleval"``, or ``"strict"`` to count only well-formed spans.
         layer
-            The file's layer that holds the gold tags, by default that of the model's name. For a model of several layers:
-            those of its layers to score, by default all.
+            The file's layer that holds the gold tags, by default that of the model's name. For a model of several
+            layers: those of its layers to score, by default all.
 
         Returns
         -------
@@ -316,6 +316,8 @@ class Tagger:
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
         if len(self._heads) == 1:
+            if not isinstance(layer, str | None) or not isinstance(options.get("column"), int | str | None):
+                raise DataError("this model gives one layer.", remedy="Name one layer or column.")
             if layer is not None or options.get("column") is None:
                 options["layer"] = self.model.layer if layer is None else layer
             return self.evaluate_sentences(read_sentences(data, **options), mode=mode)
