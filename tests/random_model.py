@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from tagsmith.encoding.vectors import quantise_rows
 from tagsmith.encoding.vocabulary import Vocabulary
 from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
 from tagsmith.runtime.graphs import sentence_graph, word_graph
-from tagsmith.runtime.model_folder import Model
+from tagsmith.runtime.model_folder import LayerTags, Model
 
 SMALL = Architecture(word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1)
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -25,6 +26,13 @@ WORDS = (
     "the", "The", "in", "John", "JOHN", "lives", "New", "York", ".", "Paris", "London", "café", "Reykjavík", "北京",
     "x", "1984", "3.14", "antidisestablishmentarianism", "a" * 24, "b" * 25, "\ud800", "🙂", "don't",
 )  # fmt: skip
+
+# A plain layer, and two of spans in different schemes.
+LAYERS = (
+    ("pos", Scheme.PLAIN, ("DET", "NOUN", "VERB")),
+    ("ner", Scheme.IOB2, ("X",)),
+    ("chunk", Scheme.IOB1, ("Y", "X")),
+)
 
 
 def every_architecture(**sizes: int) -> list[Architecture]:
@@ -118,12 +126,52 @@ def random_model(
     """A tagger that gives nonsense, but the same nonsense each time."""
     tags = tuple(tag_inventory(labels, Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES))
     weights = random_weights(architecture, len(tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
+    model = Model(architecture, vocabulary, tags, scheme, "ner", weights, {}, {"seed": seed}, {}, {})
+    return _with_graphs(model)
+
+
+def random_layers_model(
+    architecture: Architecture = SMALL,
+    layers: tuple[tuple[str, Scheme, tuple[str, ...]], ...] = LAYERS,
+    seed: int = 0,
+) -> Model:
+    """A tagger of several layers, each given as name, scheme and labels."""
+    inner = {name: Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES for name, scheme, _ in layers}
+    main, *further = (LayerTags(name, scheme, tuple(tag_inventory(own, inner[name]))) for name, scheme, own in layers)
+    weights = random_weights(architecture, len(main.tags) + sum(len(own.tags) for own in further), seed=seed)
+    if architecture.head == "crf":
+        rng = np.random.default_rng(seed)
+        for number, own in enumerate((main, *further)):
+            size = len(own.tags)
+            for part, shape in (("start", (size,)), ("between", (size, size)), ("end", (size,))):
+                name = f"crf/{number}/{part}" if number else f"crf/{part}"
+                weights[name] = rng.normal(0.0, 0.6, shape).astype(np.float32)
+    model = Model(architecture, VOCABULARY, main.tags, main.scheme, main.name, weights, {}, {"seed": seed}, {}, {})
+    return _with_graphs(replace(model, further=tuple(further)))
+
+
+def single_layer(model: Model, number: int) -> Model:
+    """One layer of a model as a model of its own."""
+    own = model.layers[number]
+    first = sum(len(layer.tags) for layer in model.layers[:number])
+    columns = slice(first, first + len(own.tags))
+    weights = {name: array for name, array in model.weights.items() if not name.startswith("crf/")}
+    weights |= {f"output/{part}": weights[f"output/{part}"][..., columns] for part in ("kernel", "bias")}
+    if model.architecture.head == "crf":
+        prefix = f"crf/{number}" if number else "crf"
+        weights |= {f"crf/{part}": model.weights[f"{prefix}/{part}"] for part in ("start", "between", "end")}
+    fields = {"tags": own.tags, "scheme": own.scheme, "layer": own.name, "weights": weights, "further": ()}
+    return _with_graphs(replace(model, **fields))
+
+
+def _with_graphs(model: Model) -> Model:
+    weights, architecture = model.weights, model.architecture
     graphs = {
         "words.onnx": word_graph(weights, architecture),
         "sentences.onnx": sentence_graph(weights, architecture),
         "sentences.int8.onnx": sentence_graph(weights, architecture, int8=True),
     }
-    return Model(architecture, vocabulary, tags, scheme, "ner", weights, graphs, {"seed": seed}, {}, {})
+    return replace(model, graphs=graphs)
 
 
 def random_sentences(count: int, longest: int = 12, seed: int = 0, words: tuple[str, ...] = WORDS) -> list[list[str]]:

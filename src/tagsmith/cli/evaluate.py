@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli.options import (
-    Column,
+    Columns,
     Encoding,
     Format,
-    Layer,
+    Layers,
     Separator,
     WordColumn,
-    reading_options,
+    layers_options,
     stdout_console,
 )
 
 if TYPE_CHECKING:
     from tagsmith.evaluation.scores import Scores
+    from tagsmith.runtime.heads import Head
     from tagsmith.runtime.tagger import Tagger
 
 
@@ -52,32 +53,35 @@ def evaluate_command(
         typer.Option(help="conlleval: by the rules of the CoNLL-2000 scorer; strict: only well-formed spans count."),
     ] = CountedAs.CONLLEVAL,
     format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
+    layer: Layers = None,
+    column: Columns = None,
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
     """Tag a labelled file with a model and score the result."""
     from tagsmith.data.convert import open_target
-    from tagsmith.evaluation.tables import scores_table
+    from tagsmith.evaluation.tables import scores_tables
     from tagsmith.runtime.tagger import load
 
     tagger = load(model)
-    options = reading_options(layer, column, word_column, separator, encoding)
+    options = layers_options(layer, column, word_column, separator, encoding)
     scores = tagger.evaluate(data, mode=mode.value, format=format, **options)
-    _check_labels(scores, tagger, data)
+    scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]  # or all, see scores.layers
+    for name, one in (scores.layers or {scored: scores}).items():
+        _check_labels(one, tagger.layer(name), data)
     if report is not None:
         with open_target(report) as stream:
-            stream.write(_page(scores, tagger, model, data, mode))
+            stream.write(_page(scores, tagger, scored, model, data, mode))
     if json_file is not None:
         with open_target(json_file) as stream:
             stream.write(json.dumps(scores.as_dict(), indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
-        stdout_console().print(scores_table(scores, str(data)))
+        for table in scores_tables(scores, str(data)):
+            stdout_console().print(table)
 
 
-def _check_labels(scores: Scores, tagger: Tagger, data: Path) -> None:
+def _check_labels(scores: Scores, layer: Head, data: Path) -> None:
     """Raise if nothing is labelled; tell of labels that the model cannot give."""
     from tagsmith.errors import DataError
 
@@ -87,21 +91,22 @@ def _check_labels(scores: Scores, tagger: Tagger, data: Path) -> None:
             remedy="Choose the column or layer that holds the labels with --column or --layer.",
             path=data,
         )
-    unknown = [label for label, one in scores.types.items() if one.support and label not in tagger.labels]
+    unknown = [label for label, one in scores.types.items() if one.support and label not in layer.labels]
     if unknown:
         names = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
         typer.echo(f"note: the model does not know {len(unknown)} label(s) of this file: {names}", err=True)
 
 
-def _page(scores: Scores, tagger: Tagger, model: Path, data: Path, mode: CountedAs) -> str:
+def _page(scores: Scores, tagger: Tagger, scored: str, model: Path, data: Path, mode: CountedAs) -> str:
     from tagsmith import __version__
     from tagsmith.evaluation.report import html_report
 
+    layers = [tagger.layer(name) for name in scores.layers or (scored,)]
     settings = {
         "model": str(model),
         "data": str(data),
-        "layer": tagger.model.layer,
-        "scheme": tagger.scheme.value,
+        "layer": ", ".join(layer.name for layer in layers),
+        "scheme": ", ".join(layer.scheme.value for layer in layers),
         "mode": mode.value,
         "tagsmith": __version__,
     }

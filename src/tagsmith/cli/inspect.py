@@ -118,13 +118,17 @@ def _model_report(folder: Path) -> dict[str, Any]:
 
     model = read_model(folder)
     config = read_config(folder)
+    tagger = Tagger(model)
+    layers = [tagger.layer(name) for name in tagger.layers]
+    every = [{"layer": own.name, "scheme": own.scheme.value, "labels": list(own.labels)} for own in layers]
     return {
         "path": str(folder),
         "kind": "model",
         "format_version": config["format_version"],
         "layer": model.layer,
         "scheme": model.scheme.value,
-        "labels": list(Tagger(model).labels),
+        "labels": list(tagger.labels),
+        **({"layers": every} if len(every) > 1 else {}),
         "words": len(model.vocabulary.words),
         "pretrained_words": len(model.vocabulary.pretrained),
         "characters": len(model.vocabulary.characters),
@@ -199,13 +203,20 @@ def _show_labels(labels: Mapping[str, int], console: Console) -> None:
 
 
 def _show_model(report: Mapping[str, Any], console: Console) -> None:
-    scores, sizes = report["scores"], report["files"]
+    sizes = report["files"]
+    layers = {
+        f"layer {own['layer']}": f"scheme {own['scheme']}, labels {', '.join(own['labels'])}"
+        for own in report.get("layers", ())
+    } or {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
+    scores = {
+        f"{part}, {layer}" if layer else part: own
+        for part, values in report["scores"].items()
+        for layer, own in values.get("layers", {"": values}).items()
+    }
     _show_facts(
         {
             "format version": str(report["format_version"]),
-            "layer": report["layer"],
-            "scheme": report["scheme"],
-            "labels": ", ".join(report["labels"]),
+            **layers,
             "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
             "parameters": f"{report['parameters']:,}",
             "network": _in_words(report["architecture"]),

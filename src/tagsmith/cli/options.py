@@ -9,7 +9,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.data.formats.options import ReadKeywords
+    from tagsmith.data.formats.options import LayersKeywords, ReadKeywords
 
 Format = Annotated[str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by ending and content.")]
 Layer = Annotated[
@@ -22,6 +22,23 @@ Column = Annotated[
         "--column",
         help="The column of the tags: its number from 1, or from -1 at the end; in csv also its heading. "
         "[default: the last]",
+        show_default=False,
+    ),
+]
+Layers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--layer",
+        help="The layer to read, such as upos, xpos or feats in conllu. Several: --layer upos --layer xpos.",
+        show_default=False,
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--column",
+        help="The column of the tags: its number from 1, or from -1 at the end; in csv also its heading. Several, one "
+        "for each layer: --column 2 --column 3. [default: the last]",
         show_default=False,
     ),
 ]
@@ -49,7 +66,7 @@ def reading_options(
     separator: str | None = None,
     encoding: str = "utf-8",
 ) -> ReadKeywords:
-    """Return the options that were given as keyword arguments for the readers."""
+    """Return the options that were given as keyword arguments for the readers of one layer."""
     options: ReadKeywords = {"encoding": encoding}
     if layer is not None:
         options["layer"] = layer
@@ -59,6 +76,22 @@ def reading_options(
         options["word_column"] = word_column
     if separator is not None:
         options["separator"] = separator.replace("\\t", "\t")
+    return options
+
+
+def layers_options(
+    layers: list[str] | None = None,
+    columns: list[str] | None = None,
+    word_column: str | None = None,
+    separator: str | None = None,
+    encoding: str = "utf-8",
+) -> LayersKeywords:
+    """Return the options that were given as keyword arguments for the readers of any number of layers."""
+    options: LayersKeywords = {**reading_options(None, None, word_column, separator, encoding)}
+    if layers:
+        options["layer"] = layers[0] if len(layers) == 1 else layers
+    if columns:
+        options["column"] = columns[0] if len(columns) == 1 else columns
     return options
 
 

@@ -13,7 +13,8 @@ from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, readin
 
 if TYPE_CHECKING:
     from tagsmith.data.document import Document
-    from tagsmith.runtime.tagger import Tagger, Threshold
+    from tagsmith.runtime.heads import Threshold
+    from tagsmith.runtime.tagger import Tagger
 
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
 
@@ -103,12 +104,17 @@ def tag_command(
     sources = [(source, _input_format(source, input_format)) for source in inputs or [Path("-")]]
     written = _output_format(output_format, output, [kind for _, kind in sources])
     options = reading_options(None, column, word_column, separator, encoding)
-    gold = "gold" if tagger.model.layer != "gold" else "given"  # not the name of the layer that is added
+    gold = "gold"
+    while gold in tagger.layers:  # not the name of a layer that is added
+        gold += "_"
     documents = read_input([(str(source), kind.value) for source, kind in sources], {**options, "layer": gold})
-    least = _thresholds(threshold or [], tagger.labels)
-    tagger.tag([], threshold=least)  # says at once if that is impossible
+    layers = [tagger.layer(name) for name in tagger.layers]
+    labels = [label for own in layers if own.gives_spans for label in own.labels] or tagger.labels
+    least = _thresholds(threshold or [], labels)
+    tagger.tag_layers([], threshold=least)  # says at once if that is impossible
     tagged = _tagged(tagger, documents, spans=written is OutputFormat.JSONL, threshold=least)
-    writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme)
+    further = tuple((own.name, own.scheme) for own in layers[1:])
+    writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme, further=further)
     with open_target(str(output)) as stream:
         WRITERS[written.value](tagged, stream, writing)
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tagsmith.cli.options import (
-    Column,
+    Columns,
     Encoding,
     Format,
-    Layer,
+    Layers,
     Separator,
     WordColumn,
-    reading_options,
+    layers_options,
     stdout_console,
 )
 
@@ -35,8 +35,8 @@ def train_command(
         Path | None, typer.Option(help="Labelled file to score once, at the end.", show_default=False)
     ] = None,
     format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
+    layer: Layers = None,
+    column: Columns = None,
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
@@ -73,7 +73,7 @@ def train_command(
     from tagsmith.training.trainer import train as run
 
     before = _state(out)
-    options = reading_options(layer, column, word_column, separator, encoding)
+    options = layers_options(layer, column, word_column, separator, encoding)
     try:
         run(
             list(train),
@@ -147,13 +147,13 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
 
 def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
     """Print a table for each of the parts that the model in ``folder`` was scored on."""
-    from tagsmith.evaluation.scores import Scores, TypeScores
-    from tagsmith.evaluation.tables import scores_table
+    from tagsmith.evaluation.scores import scores_from_dict
+    from tagsmith.evaluation.tables import scores_tables
     from tagsmith.runtime.model_folder import read_config
 
     console = stdout_console()
     for part, values in read_config(folder)["scores"].items():
         if part not in parts:
             continue
-        types = {label: TypeScores(**own) for label, own in values["types"].items()}
-        console.print(scores_table(Scores(**{**values, "types": types}), part))
+        for table in scores_tables(scores_from_dict(values), part):
+            console.print(table)

@@ -10,9 +10,10 @@ from typing import Unpack
 from tagsmith.data.compact import CompactSentences
 from tagsmith.data.document import Document, Sentence
 from tagsmith.data.formats import AUTO, READERS, check_format, detect_format
-from tagsmith.data.formats.options import Problem, ReadKeywords, ReadOptions
+from tagsmith.data.formats.options import LayersKeywords, Problem, ReadKeywords, ReadOptions
 from tagsmith.data.formats.source import Source, pick_layer, source_name, token_line
 from tagsmith.data.schemes import OUTSIDE, Scheme, detect_scheme, is_legal, repair_tags, split_tag
+from tagsmith.data.several_layers import read_side_by_side, single_options
 from tagsmith.errors import DataError
 
 Sources = Source | list[Source] | tuple[Source, ...]
@@ -35,24 +36,38 @@ class TagRepair:
 
 
 @dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a corpus: its name, its scheme, and the sorted labels of ``train``.
+
+    Labels are types of spans or, where the scheme is plain, tags.
+    """
+
+    name: str
+    scheme: Scheme
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Corpus:
     """Labelled sentences for training, development and testing.
 
     Parameters
     ----------
     train, dev, test
-        The sentences, each with exactly the layer ``layer``; its tags are legal in ``scheme``. They are held as numbers
-        and made when they are asked for (:class:`~tagsmith.data.compact.CompactSentences`).
+        The sentences, each with exactly the layers of ``layers``; their tags are legal in the layers' schemes. They are
+        held as numbers and made when they are asked for (:class:`~tagsmith.data.compact.CompactSentences`).
     layer
-        The name of the layer.
+        The name of the layer, of several the first.
     scheme
-        The scheme of the training file.
+        The scheme of that layer in the training file.
     labels
         The sorted labels of ``train``: span types or, where the scheme is plain, tags.
     repairs
         The tags that had to be changed to be legal.
     problems
         What the readers reported, such as character spans that do not align with tokens.
+    further
+        The other layers.
     """
 
     train: Sequence[Sentence]
@@ -63,6 +78,12 @@ class Corpus:
     labels: tuple[str, ...] = ()
     repairs: tuple[TagRepair, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
+    further: tuple[Layer, ...] = ()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer, the main one first."""
+        return Layer(self.layer, self.scheme, self.labels), *self.further
 
 
 def read_documents(source: Source, *, format: str = AUTO, **options: Unpack[ReadKeywords]) -> Iterator[Document]:
@@ -90,17 +111,17 @@ def read_documents(source: Source, *, format: str = AUTO, **options: Unpack[Read
     return READERS[check_format(format)](source, chosen)
 
 
-def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[ReadKeywords]) -> list[Sentence]:
+def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[LayersKeywords]) -> list[Sentence]:
     r"""Collect the sentences of one or more files, each with exactly one layer: the one chosen.
 
     Without ``layer`` it is the only one, else ``"tags"``, else ``"upos"``. Where ``labels_required`` is
     False and there is no label, the sentences have no layer. The arguments are those of
-    :func:`read_documents`.
+    :func:`read_documents`; ``layer`` or ``column`` may also name several, which the sentences then have in that order.
 
     Raises
     ------
     DataError
-        As :func:`read_documents`, and where a file lacks the layer; the message lists the layers it has.
+        As :func:`read_documents`, and where a file lacks a layer; the message lists the layers it has.
 
     >>> import io
     >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
@@ -109,10 +130,25 @@ def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[Re
     return [sentence for source in _each(sources) for sentence in _stream(source, format, options)]
 
 
-def _stream(source: Source, format: str, options: ReadKeywords) -> Iterator[Sentence]:
-    for document in read_documents(source, format=format, **options):
+def _stream(source: Source, format: str, options: LayersKeywords) -> Iterator[Sentence]:
+    each = single_options(options)
+    name = source_name(source)
+    if len(each) > 1 and format == AUTO:
+        format = detect_format(source, each[0].get("encoding", "utf-8"))
+    if len(each) > 1 and format == "conll" and each[0].get("column") is None:
+        raise DataError("Columns have no names here.", remedy="Give --column for each layer.", path=name)
+
+    def read(source: Source, options: ReadKeywords) -> Iterator[Document]:
+        for document in read_documents(source, format=format, **options):
+            chosen = (select_layer(sentence, options, name) for sentence in document.sentences)
+            yield replace(document, sentences=tuple(chosen))
+
+    if len(each) > 1:
+        yield from read_side_by_side(source, each, read)
+        return
+    for document in read_documents(source, format=format, **each[0]):
         for sentence in document.sentences:
-            yield select_layer(sentence, options, source_name(source))
+            yield select_layer(sentence, each[0], name)
 
 
 def _each(sources: Sources) -> list[Source]:
@@ -147,12 +183,12 @@ def load_corpus(
     *,
     format: str = AUTO,
     seed: int = 0,
-    **options: Unpack[ReadKeywords],
+    **options: Unpack[LayersKeywords],
 ) -> Corpus:
     """Read the files of a corpus, check them against each other and make their tags legal.
 
     The scheme is that of the training file. Without ``dev``, a tenth of the training sentences, drawn by
-    ``seed``, is held out. The other arguments are those of :func:`read_documents`; ``problems`` is filled
+    ``seed``, is held out. The other arguments are those of :func:`read_sentences`; ``problems`` is filled
     too if given.
 
     Raises
@@ -164,27 +200,31 @@ def load_corpus(
     problems: list[Problem] = options.setdefault("problems", [])
     options["labels_required"] = True
     parts = {"train": _read(train, format, options)}
-    layer = next(iter(parts["train"].sentences[0].layers))
-    options["layer"] = layer
+    names = tuple(parts["train"].sentences[0].layers)
+    options["layer"] = names
     for name, source in (("dev", dev), ("test", test)):
         if source is not None:
             parts[name] = _read(source, format, options)
-    scheme = detect_scheme(sentence.layers[layer] for sentence in parts["train"].sentences)
     repairs: list[TagRepair] = []
-    parts = {name: part.repaired(layer, scheme, repairs) for name, part in parts.items()}
-    labels = _check_labels(parts, layer, scheme)
+    layers: list[Layer] = []
+    for layer in names:
+        scheme = detect_scheme(sentence.layers[layer] for sentence in parts["train"].sentences)
+        parts = {name: part.repaired(layer, scheme, repairs) for name, part in parts.items()}
+        layers.append(Layer(layer, scheme, tuple(sorted(_check_labels(parts, layer, scheme)))))
     sentences = {name: part.sentences for name, part in parts.items()}
     if dev is None:
         sentences["train"], sentences["dev"] = _hold_out(sentences["train"], seed, parts["train"].path_of(0))
+    main, *further = layers
     return Corpus(
         sentences["train"],
         sentences["dev"],
         sentences.get("test", ()),
-        layer,
-        scheme,
-        tuple(sorted(labels)),
+        main.name,
+        main.scheme,
+        main.labels,
         tuple(repairs),
         tuple(problems),
+        tuple(further),
     )
 
 
@@ -206,7 +246,7 @@ class _Part:
         return _Part(CompactSentences(legal), self.files)
 
 
-def _read(sources: Sources, format: str, options: ReadKeywords) -> _Part:
+def _read(sources: Sources, format: str, options: LayersKeywords) -> _Part:
     """Read the sentences of some files, keeping none of the objects that the reader makes."""
     files: list[tuple[int, str]] = []
 

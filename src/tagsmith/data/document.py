@@ -96,13 +96,15 @@ class Document:
     """A text and its sentences.
 
     ``spans`` are in characters of ``text``. For a tagged or labelled document they restate the tags of one
-    layer; for data read from character spans (``jsonl``) they are the spans as read.
+    layer; for data read from character spans (``jsonl``) they are the spans as read. What a model of several layers
+    has tagged holds the spans of each layer that has any in ``layer_spans``; ``spans`` are those of the first.
     """
 
     text: str
     sentences: tuple[Sentence, ...]
     spans: tuple[Span, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
+    layer_spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
 
 
 def sentence_from_words(

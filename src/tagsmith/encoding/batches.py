@@ -33,6 +33,7 @@ class Batch(NamedTuple):
     words: Rows  # (B, T) index into the forms; 0 in the padding
     sentences: Rows  # (B, T) 1, 2, … in a row's first, second, … sentence; 0 in the padding at its end
     tags: Rows  # (B, T) 0 in the padding
+    further: tuple[Rows, ...] = ()  # the tags of each further layer, as ``tags``
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class EncodedSentences:
     words: Rows  # (tokens,)
     tags: Rows  # (tokens,)
     lengths: Integers  # (sentences,)
+    further: tuple[Rows, ...] = ()  # (tokens,) the tags of each further layer
 
     @property
     def starts(self) -> Integers:
@@ -174,7 +176,15 @@ def training_batches(
             _filled(vectors.characters[distinct], room),
             _filled(vectors.shapes[distinct], room),
         )
-        yield Batch(_filled(table_rows.astype(np.int32), room, -1), forms, words, sentences, tags)
+        further = tuple(_spread(own[token], inside) for own in encoded.further)
+        yield Batch(_filled(table_rows.astype(np.int32), room, -1), forms, words, sentences, tags, further)
+
+
+def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
+    """Values of the tokens, row after row, in their places (B, T); 0 elsewhere."""
+    spread = np.zeros(inside.shape, np.int32)
+    spread[inside] = values
+    return spread
 
 
 def _width(token_budget: int, row_length: int) -> int:

@@ -37,6 +37,15 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 </head>
 <body>
 <h1>$title</h1>
+$sections
+<h2>Settings</h2>
+<dl>
+$settings
+</dl>
+</body>
+</html>
+""")
+_SECTION = Template("""\
 <div class="figures">
 $figures
 </div>
@@ -49,18 +58,11 @@ $figures
 $rows
 </tbody>
 </table>
-</div>
-<h2>Settings</h2>
-<dl>
-$settings
-</dl>
-</body>
-</html>
-""")
+</div>""")
 
 
 def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evaluation") -> str:
-    """Lay scores out as an HTML page, in per cent.
+    """Lay scores out as an HTML page, in per cent; a section for each layer where several were scored.
 
     Parameters
     ----------
@@ -77,6 +79,16 @@ def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evalu
     >>> "<td>A&amp;B</td>" in html_report(score_tags([["B-A&B"]], [["O"]]), {"model": "m"})
     True
     """
+    sections = [f"<h2>{escape(layer)}</h2>\n{_section(own)}" for layer, own in scores.layers.items()]
+    return _PAGE.substitute(
+        title=escape(title),
+        sections="\n".join(sections or [_section(scores)]),
+        settings="\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in settings.items()),
+    )
+
+
+def _section(scores: Scores) -> str:
+    """Lay out the figures and the table of one layer."""
     figures = {
         "F1": _per_cent(scores.f1),
         "precision": _per_cent(scores.precision),
@@ -93,11 +105,9 @@ def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evalu
     rows.append(_row("all (micro)", micro, counts, "all"))
     macro = (scores.macro_precision, scores.macro_recall, scores.macro_f1)
     rows.append(_row("mean of labels (macro)", macro, None))
-    return _PAGE.substitute(
-        title=escape(title),
+    return _SECTION.substitute(
         figures="\n".join(f'<div class="figure"><b>{value}</b>{name}</div>' for name, value in figures.items()),
         rows="\n".join(rows),
-        settings="\n".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in settings.items()),
     )
 
 

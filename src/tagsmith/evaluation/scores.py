@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,7 +46,8 @@ class Scores:
     """Scores of a whole prediction, as fractions of 1.
 
     ``precision``, ``recall`` and ``f1`` are micro averages (over all spans); the macro values are the means
-    over all labels that gold or prediction has. ``accuracy`` is the share of tokens whose tag is right.
+    over all labels that gold or prediction has. ``accuracy`` is the share of tokens whose tag is right. Where several
+    layers were scored, all of this is of the first, and ``layers`` holds the scores of each.
     """
 
     precision: float
@@ -61,14 +62,23 @@ class Scores:
     correct: int
     tokens: int
     types: Mapping[str, TypeScores]
+    layers: Mapping[str, Scores] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
-        own = {name: getattr(self, name) for name in self.__slots__ if name != "types"}
+        own = {name: getattr(self, name) for name in self.__slots__ if name not in ("types", "layers")}
         types = {
             label: {name: getattr(scores, name) for name in scores.__slots__} for label, scores in self.types.items()
         }
-        return {**own, "types": types}
+        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
+        return {**own, "types": types} | ({"layers": layers} if layers else {})
+
+
+def scores_from_dict(values: Mapping[str, Any]) -> Scores:
+    """Rebuild :class:`Scores` from :meth:`Scores.as_dict`."""
+    types = {label: TypeScores(**own) for label, own in values["types"].items()}
+    layers = {name: scores_from_dict(own) for name, own in values.get("layers", {}).items()}
+    return Scores(**{**values, "types": types, "layers": layers})
 
 
 def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None) -> Scores:

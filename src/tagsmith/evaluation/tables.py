@@ -7,6 +7,13 @@ from rich.table import Table
 from tagsmith.evaluation.scores import Scores
 
 
+def scores_tables(scores: Scores, title: str) -> list[Table]:
+    """Return the table of the scores or, where several layers were scored, one for each."""
+    if not scores.layers:
+        return [scores_table(scores, title)]
+    return [scores_table(own, f"{title}: {layer}") for layer, own in scores.layers.items()]
+
+
 def scores_table(scores: Scores, title: str | None = None) -> Table:
     """Lay scores out as a Rich table, in per cent: a row per label, then the averages and the accuracy.
 

@@ -6,7 +6,7 @@ The parts are plain classes around Keras variables and ``keras.ops``: they are c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -98,6 +98,9 @@ class TaggerNetwork:
         See :class:`~tagsmith.network.word_encoder.WordEncoder`.
     dropout, seed
         What training drops; the seed of the initial weights.
+    further
+        What ``allowed`` says, of the tags of each further layer: a layer has its own columns of the output layer, those
+        of the first layer first, and its own CRF. Everything before that is shared.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class TaggerNetwork:
         pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None = None,
         dropout: Dropout | None = None,
         seed: int = 0,
+        further: Sequence[Transitions] = (),
     ) -> None:
         a = self.architecture = architecture
         self.dropout = dropout or Dropout()
@@ -121,14 +125,17 @@ class TaggerNetwork:
             Recurrent(a.cell, size, a.units, a.directions, rng, context)
             for size, context in zip(sizes, contexts, strict=True)
         ]
-        tags = len(allowed.start)
-        self.output_kernel = variable(glorot(rng, a.state_size, tags, entering=a.state_size, leaving=tags), "kernel")
-        self.output_bias = variable(np.zeros(tags, np.float32), "bias")
+        self.sizes = [len(own.start) for own in (allowed, *further)]
+        kernels = [glorot(rng, a.state_size, tags, entering=a.state_size, leaving=tags) for tags in self.sizes]
+        self.output_kernel = variable(np.concatenate(kernels, axis=1), "kernel")
+        self.output_bias = variable(np.zeros(sum(self.sizes), np.float32), "bias")
         self.crf = CRF(allowed) if a.head == "crf" else None
+        self.further_crfs = [CRF(own) for own in further] if a.head == "crf" else []
 
     def emissions(self, batch: Batch, noise: Noise | None = None, trained: Any = None) -> Any:
         """Return the emissions (B, T, L), scores before any softmax; those in the padding are of no meaning.
 
+        Those of several layers stand side by side along L.
         ``trained`` (R, word_dim) are the rows ``batch.trained`` of the trained table, if they are at hand.
         """
         noise = noise or Noise()
@@ -155,16 +162,26 @@ class TaggerNetwork:
         """Return -log p(tags) summed over the batch's time steps and divided by its number of tokens.
 
         Padding takes no part. With a CRF the probability is that of the sentences' whole tag sequences; with softmax
-        the product of the tokens' probabilities. ``trained`` is as in :meth:`emissions`.
+        the product of the tokens' probabilities. Of several layers it is the mean. ``trained`` is as in
+        :meth:`emissions`.
         """
         emissions = self.emissions(batch, noise, trained)
         inside = ops.cast(batch.sentences > 0, emissions.dtype)
-        if self.crf is not None:
-            total = ops.sum(self.crf(emissions, batch.tags, batch.sentences))
+        if len(self.sizes) == 1:
+            total = self._total(self.crf, emissions, batch.tags, batch, inside)
         else:
-            losses = keras.losses.sparse_categorical_crossentropy(batch.tags, emissions, from_logits=True)
-            total = ops.sum(losses * inside)
+            parts = ops.split(emissions, np.cumsum(self.sizes)[:-1].tolist(), axis=-1)
+            crfs = [self.crf, *self.further_crfs] if self.crf is not None else [None] * len(parts)
+            tags = (batch.tags, *batch.further)
+            total = sum(self._total(*own, batch, inside) for own in zip(crfs, parts, tags, strict=True)) / len(parts)
         return total / ops.maximum(ops.sum(inside), 1.0)
+
+    def _total(self, crf: CRF | None, emissions: Any, tags: Any, batch: Batch, inside: Any) -> Any:
+        """-log p(tags) of one layer, summed over the batch."""
+        if crf is not None:
+            return ops.sum(crf(emissions, tags, batch.sentences))
+        losses = keras.losses.sparse_categorical_crossentropy(tags, emissions, from_logits=True)
+        return ops.sum(losses * inside)
 
     def named_weights(self) -> dict[str, Any]:
         """Every variable of the model by the name that the exported graphs and the model folder use."""
@@ -172,7 +189,10 @@ class TaggerNetwork:
         for number, layer in enumerate(self.recurrent):
             named |= layer.named_weights(f"sentence/{number}")
         named |= {"output/kernel": self.output_kernel, "output/bias": self.output_bias}
-        return named | (self.crf.named_weights() if self.crf is not None else {})
+        named |= self.crf.named_weights() if self.crf is not None else {}
+        for number, crf in enumerate(self.further_crfs, 1):
+            named |= {name.replace("crf", f"crf/{number}", 1): own for name, own in crf.named_weights().items()}
+        return named
 
     def learned_weights(self) -> dict[str, Any]:
         """The variables that training changes, by name."""

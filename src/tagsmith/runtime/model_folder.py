@@ -34,10 +34,20 @@ from tagsmith.errors import ModelError
 from tagsmith.runtime.architecture import Architecture, architecture_from_dict
 
 FORMAT_VERSION = 2
+SEVERAL_LAYERS = 3  # the format version of models of several layers, which version 2 cannot say
 Precision = Literal["int8", "float32"]
 CONFIG = "config.json"
 REQUIRED = ("vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx", "sentences.int8.onnx")
 REMEDY = "Copy the whole folder again, or train the model anew."
+
+
+@dataclass(frozen=True, slots=True)
+class LayerTags:
+    """A layer that a model gives: its name, the user's scheme, and the tags that the network chooses from."""
+
+    name: str
+    scheme: Scheme
+    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,9 @@ class Model:
         Further files, name → content: model card, history, learning curve.
     precision
         ``"int8"`` or ``"float32"``: which sentence graph to run where the user does not say.
+    further
+        The other layers, where there are several. The network's outputs are the tags of all layers side by side, and
+        the CRF weights of layer n (from 0) are named ``crf/n/…``, those of the first ``crf/…``.
     """
 
     architecture: Architecture
@@ -77,6 +90,12 @@ class Model:
     scores: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, bytes] = field(default_factory=dict)
     precision: Precision = "int8"
+    further: tuple[LayerTags, ...] = ()
+
+    @property
+    def layers(self) -> tuple[LayerTags, ...]:
+        """Every layer, the main one first."""
+        return LayerTags(self.layer, self.scheme, self.tags), *self.further
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -127,7 +146,7 @@ def _write_files(model: Model, folder: Path) -> None:
         **model.extras,
     }
     config: dict[str, Any] = {
-        "format_version": FORMAT_VERSION,
+        "format_version": SEVERAL_LAYERS if model.further else FORMAT_VERSION,
         "architecture": model.architecture.as_dict(),
         "tags": model.tags,
         "scheme": model.scheme.value,
@@ -137,6 +156,8 @@ def _write_files(model: Model, folder: Path) -> None:
         "scores": model.scores,
         "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
     }
+    if model.further:
+        config["further"] = [{"layer": own.name, "scheme": own.scheme.value, "tags": own.tags} for own in model.further]
     config["sha256"][CONFIG] = _config_digest(config)
     files[CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
     for name, content in files.items():
@@ -201,6 +222,9 @@ def read_model(folder: Path) -> Model:
             config["scores"],
             {name: content for name, content in contents.items() if name not in REQUIRED},
             config["precision"],
+            tuple(
+                LayerTags(own["layer"], Scheme(own["scheme"]), tuple(own["tags"])) for own in config.get("further", ())
+            ),
         )
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         if isinstance(error, ModelError):
@@ -225,9 +249,10 @@ def read_config(folder: Path) -> dict[str, Any]:
         digests = config["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, SEVERAL_LAYERS):
         raise ModelError(
-            f"the model has format version {version}; this version of tagsmith reads {FORMAT_VERSION}.",
+            f"the model has format version {version}; this version of tagsmith reads {FORMAT_VERSION} and "
+            f"{SEVERAL_LAYERS}.",
             path=path,
             remedy="Load it with the version of tagsmith that wrote it.",
         )

@@ -78,23 +78,31 @@ class SpanDecoder:
         off, so that the whole is legal. A span's probability is computed from ``AROUND`` tokens on either side of the
         window (of a span that goes on farther, from its part). No more than three windows are in memory.
         """
-        whole = np.zeros((length, 1), np.int64)
-        scores: list[npt.NDArray[np.float64]] = []
-        last: Piece | None = None  # its spans may end in the piece that follows
-        for piece in _pieces(windows):
-            chain = self._chain_of(piece)
-            if piece.begin:
-                chain = replace(chain, start=chain.between[whole[piece.begin - 1, 0]])
-            ahead = np.concatenate([piece.own, piece.after])
-            path = viterbi(ahead, np.array([len(ahead)]), chain)
-            whole[piece.begin : piece.begin + len(ahead)] = path  # what lies behind the window is decided later
-            if last is not None:
-                scores.append(self._scores_of_piece(last, whole))
-            last = piece if self._tags else None
-        if self._tags is None or last is None:
+        reading = Reading(length)
+        for piece in pieces(windows):
+            self.read(piece, reading)
+        return self.end(reading)
+
+    def read(self, piece: Piece, reading: Reading) -> None:
+        """Decode the next piece of the sentence that ``reading`` is about."""
+        whole = reading.whole
+        chain = self._chain_of(piece)
+        if piece.begin:
+            chain = replace(chain, start=chain.between[whole[piece.begin - 1, 0]])
+        ahead = np.concatenate([piece.own, piece.after])
+        path = viterbi(ahead, np.array([len(ahead)]), chain)
+        whole[piece.begin : piece.begin + len(ahead)] = path  # what lies behind the window is decided later
+        if reading.last is not None:
+            reading.scores.append(self._scores_of_piece(reading.last, whole))
+        reading.last = piece if self._tags else None
+
+    def end(self, reading: Reading) -> Decoded:
+        """Return what came of the pieces."""
+        whole = reading.whole
+        if self._tags is None or reading.last is None:
             return Decoded(whole)
-        scores.append(self._scores_of_piece(last, whole))
-        spans = Spans(*path_spans(whole, np.array([length]), self._tags), np.concatenate(scores))
+        reading.scores.append(self._scores_of_piece(reading.last, whole))
+        spans = Spans(*path_spans(whole, np.array([len(whole)]), self._tags), np.concatenate(reading.scores))
         return self._finished(whole, spans)
 
     def _scores_of_piece(self, piece: Piece, whole: Integers) -> npt.NDArray[np.float64]:
@@ -142,6 +150,19 @@ class SpanDecoder:
         )
 
 
+class Reading:
+    """How far the decoding of one long sentence has come.
+
+    ``whole`` (T, 1) is its path, ``scores`` the probabilities of its spans, piece by piece, and ``last`` the piece
+    before, whose spans may end in the one that follows.
+    """
+
+    def __init__(self, length: int) -> None:
+        self.whole: Integers = np.zeros((length, 1), np.int64)
+        self.scores: list[npt.NDArray[np.float64]] = []
+        self.last: Piece | None = None
+
+
 class Piece(NamedTuple):
     """A window's emissions (T, 1, L), the number of its first token, and the emissions on either side.
 
@@ -154,8 +175,14 @@ class Piece(NamedTuple):
     after: Floats
     is_last: bool
 
+    def cut(self, columns: slice) -> Piece:
+        """Return the piece with some of its columns only."""
+        before, own, after = (part[..., columns] for part in (self.before, self.own, self.after))
+        return self._replace(before=before, own=own, after=after)
 
-def _pieces(windows: Iterator[Floats]) -> Iterator[Piece]:
+
+def pieces(windows: Iterator[Floats]) -> Iterator[Piece]:
+    """Yield each window with what stands around it."""
     before = own = next(windows)
     before, begin = before[:0], 0
     for following in windows:

@@ -68,7 +68,7 @@ def measure_speed(
         "rounds": rounds,
         "sentences": len(sentences),
         "tokens": sum(map(len, sentences)),
-        "tags": len(model.tags),
+        "tags": sum(len(layer.tags) for layer in model.layers),
         "architecture": model.architecture.as_dict(),
         "throughput": _throughput(model, sentences, threads, rounds, ceilings),
         "ceiling": ceilings,
@@ -92,20 +92,25 @@ def _throughput(
         tagger, kind = Tagger(model, precision="int8", threads=threads), "int8"
     text = "\n\n".join(map(" ".join, sentences))
 
+    def tag(by: Tagger, **options: Any) -> None:
+        """Tag with every layer."""
+        if len(by.layers) == 1:
+            by.tag(sentences, **options)
+        else:
+            by.tag_layers(sentences, **options)
+
     def cold() -> float:
         fresh = Tagger(model, precision=tagger.precision, threads=threads)
-        return _seconds(lambda: fresh.tag(sentences))
+        return _seconds(lambda: tag(fresh))
 
     measures: dict[str, Callable[[], float]] = {
-        f"words to tags, {kind}": lambda: _seconds(lambda: tagger.tag(sentences)),
-        "words to tags, float32": lambda: _seconds(lambda: exact.tag(sentences)),
+        f"words to tags, {kind}": lambda: _seconds(lambda: tag(tagger)),
+        "words to tags, float32": lambda: _seconds(lambda: tag(exact)),
         f"words to tags, {kind}, cold": cold,
         f"words to tags and tag probabilities, {kind}": lambda: _seconds(lambda: tagger.tag_marginals(sentences)),
     }
     if tagger.gives_spans:
-        measures[f"words to tags and span probabilities, {kind}"] = lambda: _seconds(
-            lambda: tagger.tag(sentences, threshold=0.0)
-        )
+        measures[f"words to tags and span probabilities, {kind}"] = lambda: _seconds(lambda: tag(tagger, threshold=0.0))
     measures[f"text to spans, {kind}"] = lambda: _seconds(lambda: tagger(text))
     tokens, found = sum(map(len, sentences)), sum(map(len, tagger(text).sentences))
     for one in (exact, tagger):

@@ -79,8 +79,15 @@ def epoch_line(entry: dict[str, Any]) -> str:
     best = "  best" if entry["best"] else ""
     return (
         f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}  {entry['tokens_per_second']:>7,.0f} tokens/s  "
-        f"dev {entry['measure']} {100 * entry['dev']:.2f}  {entry['seconds_left']:>5.0f} s left{best}"
+        f"dev {entry['measure']} {100 * entry['dev']:.2f}{_layers(entry)}  {entry['seconds_left']:>5.0f} s left{best}"
     )
+
+
+def _layers(entry: dict[str, Any]) -> str:
+    """The scores of single layers, if there are several."""
+    if "layers" not in entry:
+        return ""
+    return f" ({', '.join(f'{layer} {100 * score:.2f}' for layer, score in entry['layers'].items())})"
 
 
 @contextmanager

@@ -151,8 +151,15 @@ class TorchStep:
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
         tensor = self.torch.from_numpy
-        trained, forms, *rest = batch
-        inputs = Batch(tensor(trained), type(forms)(*map(tensor, forms)), *map(tensor, rest))
+        trained, forms, words, sentences, tags, further = batch
+        inputs = Batch(
+            tensor(trained),
+            type(forms)(*map(tensor, forms)),
+            tensor(words),
+            tensor(sentences),
+            tensor(tags),
+            tuple(map(tensor, further)),
+        )
         masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))
         table_rows = self.network.word_encoder.trained_rows(inputs.trained).detach().requires_grad_()
         loss = self.network.loss(inputs, masks, table_rows)

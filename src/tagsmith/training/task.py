@@ -5,28 +5,39 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.data.corpus import Corpus
+from tagsmith.data.corpus import Corpus, Layer
 from tagsmith.data.document import Sentence
 from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
 from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_lengths
 from tagsmith.encoding.vectors import Vectors, load_vectors, quantise_rows
-from tagsmith.encoding.vocabulary import Vocabulary, build_vocabulary
+from tagsmith.encoding.vocabulary import Rows, Vocabulary, build_vocabulary
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class LayerTask:
+    """A further layer: its name and the user's scheme, the network's outputs for it, and which may follow which."""
+
+    name: str
+    scheme: Scheme
+    tags: tuple[str, ...]
+    allowed: Transitions
 
 
 @dataclass(frozen=True)
 class Task:
     """What the network is trained on.
 
-    ``pretrained`` holds int8 rows and their scales, row 0 all zeros, or None; ``tags`` are the network's outputs.
+    ``pretrained`` holds int8 rows and their scales, row 0 all zeros, or None; ``tags`` are the network's outputs for
+    the main layer, ``further`` tells of the others.
     """
 
     corpus: Corpus
@@ -38,11 +49,17 @@ class Task:
     encoded: EncodedSentences
     rows: list[int]
     identity: str
+    further: tuple[LayerTask, ...] = ()
+
+    @property
+    def measures(self) -> dict[str, str]:
+        """What each layer is scored by."""
+        return {own.name: "accuracy" if own.scheme is Scheme.PLAIN else "F1" for own in self.corpus.layers}
 
     @property
     def measure(self) -> str:
-        """The score that early stopping goes by."""
-        return "accuracy" if self.corpus.scheme is Scheme.PLAIN else "F1"
+        """The score that early stopping goes by: of several layers, the mean of theirs."""
+        return "mean" if self.further else self.measures[self.corpus.layer]
 
 
 def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None, seed: int) -> Task:
@@ -50,7 +67,8 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None
     inner = Scheme.PLAIN if corpus.scheme is Scheme.PLAIN else Scheme.BIOES
     gold = [_inner_tags(sentence.layers[corpus.layer], corpus.scheme, recipe.longest) for sentence in corpus.train]
     words = [sentence.words for sentence in corpus.train]
-    labels = {tag for tags in gold for tag in tags} if inner is Scheme.PLAIN else _span_labels(corpus)
+    plain = inner is Scheme.PLAIN
+    labels = {tag for tags in gold for tag in tags} if plain else _span_labels(corpus, corpus.layer, corpus.scheme)
     tags = tuple(tag_inventory(labels, inner))
     pretrained = None
     known: tuple[str, ...] = ()
@@ -60,6 +78,8 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None
         pretrained, known = quantise_rows(table), loaded.words
     vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)
     encoded = encode_sentences(words, gold, vocabulary, {tag: row for row, tag in enumerate(tags)}, recipe.longest)
+    further = [_further_layer(corpus, layer, recipe.longest) for layer in corpus.further]
+    encoded = replace(encoded, further=tuple(rows for _, rows in further))
     return Task(
         corpus,
         recipe.architecture(pretrained[0].shape[1] if pretrained else None),
@@ -70,7 +90,19 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None
         encoded,
         row_lengths(encoded.lengths, recipe.batch_tokens),
         _identity(corpus, recipe, vocabulary, pretrained, seed),
+        tuple(layer for layer, _ in further),
     )
+
+
+def _further_layer(corpus: Corpus, layer: Layer, longest: int) -> tuple[LayerTask, Rows]:
+    """Make a further layer ready; also return the row of each training token's tag."""
+    inner = Scheme.PLAIN if layer.scheme is Scheme.PLAIN else Scheme.BIOES
+    gold = [tag for s in corpus.train for tag in _inner_tags(s.layers[layer.name], layer.scheme, longest)]
+    labels = set(gold) if inner is Scheme.PLAIN else _span_labels(corpus, layer.name, layer.scheme)
+    tags = tuple(tag_inventory(labels, inner))
+    rows = {tag: row for row, tag in enumerate(tags)}
+    found = LayerTask(layer.name, layer.scheme, tags, allowed_transitions(tags, inner))
+    return found, np.array([rows[tag] for tag in gold], np.int32)
 
 
 def _inner_tags(tags: Sequence[str], scheme: Scheme, longest: int) -> list[str]:
@@ -80,10 +112,10 @@ def _inner_tags(tags: Sequence[str], scheme: Scheme, longest: int) -> list[str]:
     return [tag for piece in pieces for tag in convert_tags(piece, scheme, inner)]
 
 
-def _span_labels(corpus: Corpus) -> set[str]:
+def _span_labels(corpus: Corpus, layer: str, scheme: Scheme) -> set[str]:
     """Labels of the spans; ``""`` where tags are bare letters, as in word segmentation."""
     sentences = (*corpus.train, *corpus.dev)
-    return {span.label for s in sentences for span in tags_to_spans(s.layers[corpus.layer], corpus.scheme)}
+    return {span.label for s in sentences for span in tags_to_spans(s.layers[layer], scheme)}
 
 
 def unit_variance(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -101,7 +133,8 @@ def _identity(
     """A digest of everything that decides a run's result, for ``--resume``."""
     digest = hashlib.sha256()
     for part in (corpus.train, corpus.dev):
-        digest.update(_digest_text(part, corpus.layer))
+        for layer in corpus.layers:
+            digest.update(_digest_text(part, layer.name))
     own: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed, "vectors": vocabulary.pretrained}
     digest.update(json.dumps(own).encode())
     for table in pretrained or ():

@@ -17,18 +17,19 @@ import numpy.typing as npt
 from rich.console import Console
 
 from tagsmith.data.corpus import Sources, load_corpus
-from tagsmith.data.formats.options import ReadKeywords
+from tagsmith.data.formats.options import LayersKeywords
 from tagsmith.encoding.batches import Batch, pack_rows, training_batches
 from tagsmith.errors import TrainingError
 from tagsmith.evaluation.scores import Scores
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Dropout, TaggerNetwork
 from tagsmith.runtime.graphs import sentence_graph, word_graph
-from tagsmith.runtime.model_folder import Model, check_target, write_model
+from tagsmith.runtime.model_folder import LayerTags, Model, check_target, write_model
 from tagsmith.runtime.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tagsmith.training.display import Display, open_display
+from tagsmith.training.measure import deciding_score, layer_measures, score_text
 from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.step import make_step
@@ -53,7 +54,7 @@ def train(
     format: str = "auto",
     resume: bool = False,
     console: Console | None = None,
-    **options: Unpack[ReadKeywords],
+    **options: Unpack[LayersKeywords],
 ) -> Tagger:
     """Train a tagger and write its model folder.
 
@@ -70,7 +71,8 @@ def train(
     seed
         Decides everything random: same seed, machine and versions, same weights.
     format, options
-        How to read the files, see :func:`tagsmith.data.corpus.read_sentences`.
+        How to read the files, see :func:`tagsmith.data.corpus.read_sentences`. With several layers
+        (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
     resume
         Go on from the last finished epoch of an interrupted run with the same arguments.
     console
@@ -120,7 +122,11 @@ def train(
 def _describe(task: Task, display: Display) -> None:
     corpus = task.corpus
     held = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test sentences"
-    display.message(f"{held}; {task.encoded.tokens:,} tokens; scheme {corpus.scheme.value}; {len(task.tags)} tags")
+    kinds = f"scheme {corpus.scheme.value}; {len(task.tags)} tags"
+    if task.further:
+        every = [(corpus.layer, corpus.scheme, task.tags), *((f.name, f.scheme, f.tags) for f in task.further)]
+        kinds = "; ".join(f"layer {name}, scheme {scheme.value}, {len(tags)} tags" for name, scheme, tags in every)
+    display.message(f"{held}; {task.encoded.tokens:,} tokens; {kinds}")
     for number, problem in enumerate((*corpus.problems, *corpus.repairs)):
         if number == 5:
             more = len(corpus.problems) + len(corpus.repairs) - 5
@@ -142,7 +148,13 @@ class Run:
             recipe.variational_dropout,
         )
         self.network = TaggerNetwork(
-            task.architecture, task.vocabulary, task.allowed, task.pretrained, Dropout(*rates), seed
+            task.architecture,
+            task.vocabulary,
+            task.allowed,
+            task.pretrained,
+            Dropout(*rates),
+            seed,
+            [own.allowed for own in task.further],
         )
         # Sentences are packed anew in each epoch, so that its number of steps differs by a few.
         self.steps_per_epoch = len(
@@ -190,8 +202,11 @@ class Run:
             # The loss of an epoch's last step says nothing of the weights after it.
             if not all(np.isfinite(array).all() for array in arrays.values()):
                 raise _not_finite("The weights are no longer finite", progress.epoch + 1)
-            score = self._score_dev(arrays)
+            scores = self._score_dev(arrays)
+            score = self.measured(scores)
             entry |= {"dev": score, "measure": self.task.measure, "best": score > progress.best_score}
+            if scores.layers:
+                entry["layers"] = layer_measures(self.task, scores)
             if entry["best"]:
                 progress.best_score, progress.best_epoch = score, entry["epoch"]
                 self.best = {name: array.copy() for name, array in arrays.items()}
@@ -239,13 +254,13 @@ class Run:
         if self.average:
             self.average.update(self.step.arrays())
 
-    def _score_dev(self, arrays: Arrays) -> float:
+    def _score_dev(self, arrays: Arrays) -> Scores:
         tagger = Tagger(self.model(arrays), precision="float32")
-        return self.measured(tagger.evaluate_sentences(self.task.corpus.dev))
+        return tagger.evaluate_sentences(self.task.corpus.dev)
 
     def measured(self, scores: Scores) -> float:
-        """The score that decides: F1 of spans, or the accuracy of plain tags."""
-        return scores.accuracy if self.task.measure == "accuracy" else scores.f1
+        """The score that decides: F1 of spans, or the accuracy of plain tags; of several layers, the mean of theirs."""
+        return deciding_score(self.task, scores)
 
     # --- what a run keeps
 
@@ -268,6 +283,7 @@ class Run:
             weights,
             graphs,
             {**self.recipe.as_dict(), "seed": self.seed},
+            further=tuple(LayerTags(own.name, own.scheme, own.tags) for own in task.further),
             **more,
         )
 
@@ -325,9 +341,10 @@ def _finish(run: Run, display: Display) -> Tagger:
     )
     model, dev_scores = _choose_precision(run, model, display)
     tagger = Tagger(model)
-    scores: dict[str, Any] = {"dev": dev_scores.as_dict()}
+    found = {"dev": dev_scores}
     if corpus.test:
-        scores["test"] = tagger.evaluate_sentences(corpus.test).as_dict()
+        found["test"] = tagger.evaluate_sentences(corpus.test)
+    scores = {part: own.as_dict() for part, own in found.items()}
     extras = {
         "README.md": model_card(run.task, run.recipe, scores, run.progress).encode(),
         "history.jsonl": "".join(json.dumps(entry) + "\n" for entry in run.progress.history).encode(),
@@ -335,9 +352,7 @@ def _finish(run: Run, display: Display) -> Tagger:
     }
     write_model(replace(model, scores=scores, extras=extras), run.out)
     best = f"best epoch {run.progress.best_epoch}"
-    display.message(
-        f"{best}; " + "; ".join(f"{part} {run.task.measure} {_percent(run, s)}" for part, s in scores.items())
-    )
+    display.message(f"{best}; " + "; ".join(f"{part} {score_text(run.task, own)}" for part, own in found.items()))
     display.message(f"model written to {run.out}")
     return tagger
 
@@ -356,9 +371,3 @@ def _choose_precision(run: Run, model: Model, display: Display) -> tuple[Model, 
         "the model runs in float32 unless told otherwise"
     )
     return replace(model, precision="float32"), exact
-
-
-def _percent(run: Run, scores: Mapping[str, Any] | Scores) -> str:
-    key = "accuracy" if run.task.measure == "accuracy" else "f1"
-    values = scores if isinstance(scores, Mapping) else scores.as_dict()
-    return f"{100 * values[key]:.2f}"

@@ -19,8 +19,11 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
     lines = [
         "# A tagsmith model",
         "",
-        f"Layer `{corpus.layer}`, scheme {corpus.scheme.value}, labels: {', '.join(corpus.labels)}.",
-        "",
+        *(
+            line
+            for layer in corpus.layers
+            for line in (f"Layer `{layer.name}`, scheme {layer.scheme.value}, labels: {', '.join(layer.labels)}.", "")
+        ),
         (
             f"Trained with tagsmith {__version__} on {len(corpus.train):,} sentences ({task.encoded.tokens:,} tokens); "
             f"best of {progress.epoch} epochs on {len(corpus.dev):,} dev sentences: epoch {progress.best_epoch}. "
@@ -31,13 +34,17 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
         "|---|---|---|---|---|",
     ]
     for part, values in scores.items():
-        numbers = (values[key] for key in ("precision", "recall", "f1", "accuracy"))
-        lines.append(f"| {part} | " + " | ".join(f"{100 * number:.2f}" for number in numbers) + " |")
-    lines += ["", "## Labels", "", "| label | precision | recall | F1 | support |", "|---|---|---|---|---|"]
+        for name, one in values.get("layers", {"": values}).items():
+            numbers = (one[key] for key in ("precision", "recall", "f1", "accuracy"))
+            title = f"{part}, {name}" if name else part
+            lines.append(f"| {title} | " + " | ".join(f"{100 * number:.2f}" for number in numbers) + " |")
     part, values = list(scores.items())[-1]
-    for label, own in values["types"].items():
-        numbers = (own[key] for key in ("precision", "recall", "f1"))
-        lines.append(f"| {label} | " + " | ".join(f"{100 * n:.2f}" for n in numbers) + f" | {own['support']} |")
+    for name, one in values.get("layers", {"": values}).items():
+        title = f"## Labels of `{name}`" if name else "## Labels"
+        lines += ["", title, "", "| label | precision | recall | F1 | support |", "|---|---|---|---|---|"]
+        for label, own in one["types"].items():
+            numbers = (own[key] for key in ("precision", "recall", "f1"))
+            lines.append(f"| {label} | " + " | ".join(f"{100 * n:.2f}" for n in numbers) + f" | {own['support']} |")
     lines += [
         "",
         f"(On {part}.)",

@@ -313,6 +313,14 @@ def _render(sentence: Sentence, options: WriteOptions) -> str:
 
 
 def _rows(sentence: Sentence, options: WriteOptions) -> list[tuple[str, ...]]:
+    rows = _rows_of_one(sentence, options)
+    for layer, _ in options.further:
+        if layer in sentence.layers:
+            rows = [(*row, tag) for row, tag in zip(rows, sentence.layers[layer], strict=True)]
+    return rows
+
+
+def _rows_of_one(sentence: Sentence, options: WriteOptions) -> list[tuple[str, ...]]:
     layer = pick_layer(sentence.layers, options.layer)
     tags = sentence.layers.get(layer) if layer is not None else None
     kept = sentence.meta.get("rows")

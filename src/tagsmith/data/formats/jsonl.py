@@ -11,6 +11,8 @@ Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, 
               ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
               first that was not cancelled is used, and the others are reported
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
+layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
+              asked for: lists of spans, or of one tag for each token
 ============  ========================================================================================
 
 Text is tokenised; spans become IOB2 tags of the layer ``"tags"`` (or the name asked for). Nothing is
@@ -137,6 +139,7 @@ def _document(record: Any, place: Place) -> Document | None:
         return None
     if isinstance(record.get("data"), Mapping):
         return _label_studio(record, place)
+    record = _with_named_layer(record, place)
     text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), None)
     words = record.get("tokens", record.get("words"))
     tags = next((record[key] for key in _TAG_KEYS if _are_strings(record.get(key))), None)
@@ -152,6 +155,21 @@ def _document(record: Any, place: Place) -> Document | None:
         )
     spans = _spans(record[key], text, place) if key is not None else None
     return _text_document(text, spans, _given_sentences(record, text, place), _rest(record), place)
+
+
+def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+    """Return the record with the layer asked for as its only labels, if it has a key of that name."""
+    layer = place.options.layer
+    if layer is None or (layer in _OWN_KEYS and not place.options.by_name):
+        return record
+    nested = record.get("layers")
+    given = nested.get(layer) if isinstance(nested, Mapping) and layer in nested else record.get(layer)
+    if not isinstance(given, list):
+        if place.options.by_name:
+            raise place.error(f"This record has no layer {layer!r}.", f'Give it "{layer}": one tag a token, or spans.')
+        return record
+    others = {key: value for key, value in record.items() if key not in {*_SPAN_KEYS, *_TAG_KEYS}}
+    return {**others, "tags" if _are_strings(given) else "spans": given}
 
 
 def _are_strings(value: Any) -> bool:
@@ -324,7 +342,8 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
     """Write one record a document: text, spans, tokens, bounds of sentences, and what else its record held.
 
     The spans are the document's or, where it has none, those that the tags of the layer stand for. Tags
-    of a plain scheme are no spans; they are written as they are, as ``tags``.
+    of a plain scheme are no spans; they are written as they are, as ``tags``. Where there are several layers, each is
+    written in the same way under ``layers`` too.
     """
     for document in documents:
         stream.write(json.dumps(_record(document, options), ensure_ascii=False) + "\n")
@@ -342,8 +361,18 @@ def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
     ]
     if options.scheme is Scheme.PLAIN and layer is not None:
         record["tags"] = [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
+    if options.further and layer is not None:
+        pairs = ((layer, options.scheme), *options.further)
+        record["layers"] = {name: _written_layer(document, name, scheme) for name, scheme in pairs}
     record["sentences"] = [[sentence.start, sentence.end] for sentence in document.sentences]
     return record | {key: value for key, value in document.meta.get("record", {}).items() if key not in record}
+
+
+def _written_layer(document: Document, layer: str, scheme: Scheme) -> list[Any]:
+    if scheme is Scheme.PLAIN:
+        return [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
+    spans = document.layer_spans[layer] if layer in document.layer_spans else _layer_spans(document, layer, scheme)
+    return [_written_span(span, document.text) for span in spans]
 
 
 def _layer_spans(document: Document, layer: str | None, scheme: Scheme) -> Iterator[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypedDict
 
@@ -61,6 +62,8 @@ class ReadOptions:
         tokens that it touches, ``"skip"`` leaves it out, ``"error"`` raises. The first two report it.
     problems
         A list that collects what is to be reported.
+    by_name
+        In ``jsonl``: the layer is the key of that name, in the record or in its ``"layers"``; else any labels will do.
     """
 
     layer: str | None = None
@@ -72,13 +75,10 @@ class ReadOptions:
     labels_required: bool = True
     alignment: Literal["snap", "skip", "error"] = "snap"
     problems: list[Problem] = field(default_factory=list)
+    by_name: bool = False
 
 
-class ReadKeywords(TypedDict, total=False):
-    """The fields of :class:`ReadOptions` as keyword arguments."""
-
-    layer: str | None
-    column: int | str | None
+class _Keywords(TypedDict, total=False):
     word_column: int | str | None
     sentence_column: int | str | None
     separator: str | None
@@ -86,6 +86,21 @@ class ReadKeywords(TypedDict, total=False):
     labels_required: bool
     alignment: Literal["snap", "skip", "error"]
     problems: list[Problem]
+    by_name: bool
+
+
+class ReadKeywords(_Keywords, total=False):
+    """The fields of :class:`ReadOptions` as keyword arguments."""
+
+    layer: str | None
+    column: int | str | None
+
+
+class LayersKeywords(_Keywords, total=False):
+    """The same, where several layers may be read: their names, or their columns, or both in the same order."""
+
+    layer: str | Sequence[str] | None
+    column: int | str | Sequence[int | str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +119,13 @@ class WriteOptions:
         Between columns; by default that of the file the sentence came from, else a tab (``csv``: a comma).
     scheme
         The scheme of the layer, where spans must be made of tags (``jsonl``).
+    further
+        More layers to write, each with its scheme: in ``conll`` as further columns; in ``jsonl`` all layers, ``layer``
+        included, then stand under ``"layers"``.
     """
 
     layer: str | None = None
     place: Literal["replace", "append"] = "replace"
     separator: str | None = None
     scheme: Scheme = Scheme.IOB2
+    further: tuple[tuple[str, Scheme], ...] = ()
