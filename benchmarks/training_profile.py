@@ -3,7 +3,7 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/training_profile.py
 
 UD English EWT, balanced preset, JAX. Each part is compiled and run alone, forwards and backwards, on a batch of the
-middle bucket's shape; the floor is its matrix products' operations divided by the rate of a large matrix product in
+commonest shape; the floor is its matrix products' operations divided by the rate of a large matrix product in
 the same run. Milliseconds per step, medians; writes ``benchmarks/results/training_profile.json``.
 """
 
@@ -72,18 +72,21 @@ def profile(run: Run) -> dict[str, Any]:
     """Time the parts of a step."""
     network, a = run.network, run.task.architecture
     batches = list(run._batches(np.random.default_rng(0)))
-    steps = statistics.median_high(sorted(batch.words.shape[1] for batch in batches))
+    steps = statistics.mode(batch.words.shape[1] for batch in batches)
     batch = next(own for own in batches if own.words.shape[1] == steps)
     noise = network.dropout.draw(np.random.default_rng(0), batch, a)
-    sentences, tags = len(batch.lengths), len(run.task.tags)
-    tokens, forms = sentences * steps, len(batch.forms.shapes)
+    rows, tags = len(batch.words), len(run.task.tags)
+    tokens, forms = rows * steps, len(batch.forms.shapes)
     rng = np.random.default_rng(0)
-    encodings = jax.numpy.asarray(rng.normal(0, 1, (sentences, steps, a.encoding_size)).astype(np.float32))
-    emissions = jax.numpy.asarray(rng.normal(0, 1, (sentences, steps, tags)).astype(np.float32))
+    encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
+    emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
     layer, crf = network.recurrent[0], network.crf
     assert crf is not None
     recurrent_variables = [v for own in layer.weights.values() for v in own.values()]
-    word_variables = [v for v in network.word_encoder.named_weights().values() if v.trainable]
+    table = network.word_encoder.tables["trained"]
+    words = network.word_encoder.named_weights().values()
+    word_variables = [variable for variable in words if variable.trainable and variable is not table]
+    trained = network.word_encoder.trained_rows(batch.trained)
     total = keras.ops.sum
     gates, ways = 4 * a.units, len(a.directions)
     # Operations of the products, forwards; backwards takes twice as many.
@@ -102,38 +105,50 @@ def profile(run: Run) -> dict[str, Any]:
     epoch = list(run._batches(np.random.default_rng(1)))
     assembled = 1000 * (time.perf_counter() - start) / len(epoch)
     parts = {
-        "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, batch.lengths),
+        "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, batch.sentences),
         "words: characters, vectors, shapes": gradient(
-            lambda f: total(network.word_encoder(f)), word_variables, batch.forms
+            lambda t, f: total(network.word_encoder(f, t)), word_variables, trained, batch.forms
         ),
         "CRF": gradient(
-            lambda e, t, n: total(crf(e, t, n)), [crf.start, crf.between, crf.end], emissions, batch.tags, batch.lengths
+            lambda e, t, s: total(crf(e, t, s)),
+            [crf.start, crf.between, crf.end],
+            emissions,
+            batch.tags,
+            batch.sentences,
         ),
     }
-    table: dict[str, dict[str, float]] = {}
+    times: dict[str, dict[str, float]] = {}
     for name, call in parts.items():
         floor = 3 * operations[name] / rate * 1000
-        table[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
+        times[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
     step: Any = run.step
-    _, gradients = step.differentiate(step.weights, step.tables, batch, noise)
-    update = jax.jit(run.optimizer.stateless_apply)
-    table["optimizer"] = {"milliseconds": round(milliseconds(lambda: update(step.state, gradients, step.weights)), 2)}
-    table["batches: cutting and gathering"] = {"milliseconds": round(assembled, 2)}
+    _, (gradients, row_gradients) = step._gradients(batch, noise)
+
+    def update() -> Any:
+        step.values = step.update(step.values, gradients, batch.trained, row_gradients)
+        return step.values
+
+    times["optimizer"] = {"milliseconds": round(milliseconds(update), 2)}
+    times["batches: packing and gathering"] = {"milliseconds": round(assembled, 2)}
     draw = lambda: network.dropout.draw(rng, batch, a)  # noqa: E731
-    table["dropout's random bytes"] = {"milliseconds": round(milliseconds(draw), 2)}
-    table["averaging, per step"] = {"milliseconds": round(milliseconds(run.update_average, 10) / 10, 2)}
+    times["dropout's random bytes"] = {"milliseconds": round(milliseconds(draw), 2)}
+    times["averaging, per step"] = {"milliseconds": round(milliseconds(run.update_average, 10) / 10, 2)}
     whole = milliseconds(lambda: step(batch, noise))
-    table["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
+    times["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
     start = time.perf_counter()
     run._score_dev(run.network.arrays())
     evaluation = time.perf_counter() - start
     return {
-        "batch": {"sentences": sentences, "steps": steps, "word_forms": forms, "tags": tags},
-        "real_tokens_per_padded_token": round(
-            sum(int(b.lengths.sum()) for b in epoch) / sum(b.words.size for b in epoch), 3
-        ),
+        "batch": {
+            "rows": rows,
+            "sentences": int(batch.sentences.max(1).sum()),
+            "steps": steps,
+            "word_forms": forms,
+            "tags": tags,
+        },
+        "real_tokens_per_padded_token": round(run.task.encoded.tokens / sum(own.words.size for own in epoch), 3),
         "product_gigaflops": round(rate / 1e9, 1),
-        "parts": table,
+        "parts": times,
         "evaluation_seconds_per_epoch": round(evaluation, 2),
         "steps_per_epoch": len(epoch),
     }

@@ -60,7 +60,7 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
     )
     for command in PLAIN.findall(README.read_text("utf-8")):
         if command.startswith("tagsmith train"):
-            command += " --set units=8 --set epochs=1 --set buckets=1"
+            command += " --set units=8 --set epochs=1"
         done = subprocess.run(
             command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
         )

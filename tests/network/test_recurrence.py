@@ -9,6 +9,7 @@ import pytest
 
 from graph_calls import run_sentences
 from keras_calls import BACKEND, array, compiled, gradients, numeric_slope, random_direction
+from packed_rows import apart, numbered, places
 from random_model import SMALL
 from reference_cells import GATES, STEPS, run_cell
 from tagsmith.network.backend import keras
@@ -17,10 +18,12 @@ from tagsmith.network.recurrence import Recurrent
 ops = keras.ops
 BOTH = ("forward", "backward")
 CELLS = ["lstm", "gru", "rnn"]
-TIME, ENTERING, UNITS = 5, 3, 4
-LENGTHS = np.int32([5, 3, 1, 0])
-INSIDE = np.arange(TIME) < LENGTHS[:, None]  # (B, T)
-INPUTS = np.random.default_rng(0).standard_normal((len(LENGTHS), TIME, ENTERING)).astype(np.float32)
+TIME, ENTERING, UNITS = 6, 3, 4
+# Rows: three sentences and full; two and padding; one; none.
+SENTENCES = numbered([[2, 3, 1], [1, 3], [4], []], TIME)  # (B, T)
+INSIDE = SENTENCES > 0
+INPUTS = np.random.default_rng(0).standard_normal((len(SENTENCES), TIME, ENTERING)).astype(np.float32)
+APART, LENGTHS = apart(INPUTS, SENTENCES)  # each sentence in a row of its own
 
 
 def random_layer(cell: str, directions=BOTH, seed: int = 1) -> Recurrent:
@@ -36,20 +39,33 @@ def weights_of(layer: Recurrent, direction: str) -> list[np.ndarray]:
     return [array(layer.weights[direction][name].value) for name in ("kernel", "recurrent_kernel", "bias")]
 
 
-def outputs_of(layer: Recurrent, inputs=INPUTS, lengths=LENGTHS, kept=None) -> np.ndarray:
-    return array(compiled(lambda inputs, lengths: layer(inputs, lengths, kept))(inputs, lengths))
+def outputs_of(layer: Recurrent, inputs=INPUTS, sentences=SENTENCES, kept=None) -> np.ndarray:
+    return array(compiled(lambda inputs, sentences: layer(inputs, sentences, kept))(inputs, sentences))
+
+
+def assert_each_as_alone(found: np.ndarray, alone: np.ndarray) -> None:
+    """Compare outputs of the packed rows with those of a batch of the same sentences apart."""
+    rows, lengths = apart(found, SENTENCES)
+    inside = np.arange(rows.shape[1]) < lengths[:, None]
+    np.testing.assert_allclose(rows[inside], alone[inside], atol=1e-5)
 
 
 @pytest.mark.parametrize("directions", [BOTH, ("forward",)], ids=len)
 @pytest.mark.parametrize("cell", CELLS)
-def test_the_layer_follows_the_gate_equations(cell, directions):
+def test_each_sentence_follows_the_gate_equations_from_its_own_start(cell, directions):
     layer = random_layer(cell, directions)
     found = outputs_of(layer)
-    expected = [
-        run_cell(cell, INPUTS.astype(np.float64), *weights_of(layer, way), mask=INSIDE, reverse=way == "backward")
-        for way in directions
-    ]
-    np.testing.assert_allclose(found[INSIDE], np.concatenate(expected, axis=-1)[INSIDE], atol=1e-5)
+    for b, steps in places(SENTENCES):
+        own = INPUTS[b : b + 1, steps].astype(np.float64)
+        runs = [run_cell(cell, own, *weights_of(layer, way), reverse=way == "backward") for way in directions]
+        np.testing.assert_allclose(found[b, steps], np.concatenate(runs, axis=-1)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_row_of_several_sentences_gives_what_each_gives_alone(cell):
+    layer = random_layer(cell)
+    alone = outputs_of(layer, APART, numbered([[length] for length in LENGTHS], APART.shape[1]))
+    assert_each_as_alone(outputs_of(layer), alone)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -57,12 +73,11 @@ def test_the_layer_agrees_with_keras_in_both_directions_with_a_mask(cell):
     layer = random_layer(cell)
     kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}[cell]
     theirs = keras.layers.Bidirectional(kind(UNITS, return_sequences=True))
-    # Keras may take a faster way through sequences of length 0, so those are left out here.
-    inputs, lengths, inside = INPUTS[:3], LENGTHS[:3], INSIDE[:3]
-    theirs.build(inputs.shape)
+    theirs.build(APART.shape)
     theirs.set_weights([array for way in BOTH for array in weights_of(layer, way)])
-    expected = array(compiled(lambda inputs, mask: theirs(inputs, mask=mask))(inputs, inside))
-    np.testing.assert_allclose(outputs_of(layer, inputs, lengths)[inside], expected[inside], atol=1e-5)
+    mask = np.arange(APART.shape[1]) < LENGTHS[:, None]
+    expected = array(compiled(lambda inputs, mask: theirs(inputs, mask=mask))(APART, mask))
+    assert_each_as_alone(outputs_of(layer), expected)
 
 
 @pytest.mark.parametrize("both", [True, False])
@@ -84,8 +99,8 @@ def test_the_layer_agrees_with_its_exported_graph(cell, both):
         "output/kernel": np.eye(a.state_size, dtype=np.float32),
         "output/bias": np.zeros(a.state_size, np.float32),
     }
-    found = run_sentences(weights, a, INPUTS.transpose(1, 0, 2), LENGTHS)["emissions"]
-    np.testing.assert_allclose(outputs_of(layer)[INSIDE], found.transpose(1, 0, 2)[INSIDE], atol=1e-5)
+    found = run_sentences(weights, a, APART.transpose(1, 0, 2), LENGTHS)["emissions"]
+    assert_each_as_alone(outputs_of(layer), found.transpose(1, 0, 2))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -98,16 +113,17 @@ def test_what_stands_in_the_padding_changes_nothing(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_dropout_of_the_state_enters_the_recurrent_product_alone(cell):
     layer = random_layer(cell)
-    kept = np.random.default_rng(2).choice([0.0, 2.0], (2, len(LENGTHS), UNITS)).astype(np.float32)
+    kept = np.random.default_rng(2).choice([0.0, 2.0], (2, len(SENTENCES), UNITS)).astype(np.float32)
     found = outputs_of(layer, kept=kept)
     for number, way in enumerate(BOTH):
         kernel, recurrent, bias = weights_of(layer, way)
-        for b, length in enumerate(LENGTHS):
+        for b, steps in places(SENTENCES):
             # A diagonal of kept features before the kernel is the same as dropping the features of the state.
             thinned = kept[number, b, :, None] * recurrent
             zeros = np.zeros((1, UNITS))
             state = (zeros, zeros) if cell == "lstm" else (zeros,)
-            for t in range(length) if way == "forward" else reversed(range(length)):
+            own = range(steps.start, steps.stop)
+            for t in own if way == "forward" else reversed(own):
                 state = STEPS[cell](INPUTS[b, t][None], state, kernel, thinned, bias)
                 here = found[b, t, number * UNITS : (number + 1) * UNITS]
                 np.testing.assert_allclose(here, state[0][0], atol=1e-5)
@@ -116,13 +132,13 @@ def test_dropout_of_the_state_enters_the_recurrent_product_alone(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradients_agree_with_finite_differences(cell):
     layer = random_layer(cell)
-    scale = np.random.default_rng(3).standard_normal((len(LENGTHS), TIME, 2 * UNITS)).astype(np.float32)
+    scale = np.random.default_rng(3).standard_normal((len(SENTENCES), TIME, 2 * UNITS)).astype(np.float32)
     scale *= INSIDE[:, :, None]
     inputs = keras.Variable(INPUTS)
     named = {**layer.named_weights("layer"), "inputs": inputs}
 
     def loss():
-        return ops.sum(layer(ops.convert_to_tensor(inputs), ops.convert_to_tensor(LENGTHS)) * scale)
+        return ops.sum(layer(ops.convert_to_tensor(inputs), ops.convert_to_tensor(SENTENCES)) * scale)
 
     run = compiled(loss, list(named.values()))
     found = dict(zip(named, gradients(loss, list(named.values())), strict=True))
@@ -143,28 +159,32 @@ def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(r
     from tagsmith.network.lstm_jax import lstm
 
     rng = np.random.default_rng(4)
-    projected = rng.standard_normal((TIME, len(LENGTHS), 4 * UNITS)).astype(np.float32)
+    projected = rng.standard_normal((TIME, len(SENTENCES), 4 * UNITS)).astype(np.float32)
     kernel = rng.standard_normal((UNITS, 4 * UNITS)).astype(np.float32)
-    inside = INSIDE.T[:, :, None].astype(np.float32)
-    scale = rng.standard_normal((TIME, len(LENGTHS), UNITS)).astype(np.float32)
+    same = SENTENCES.T[1:] == SENTENCES.T[:-1]
+    border = np.zeros((1, len(SENTENCES)), bool)
+    going_on = np.concatenate([same, border] if reverse else [border, same])[:, :, None].astype(np.float32)
+    scale = rng.standard_normal((TIME, len(SENTENCES), UNITS)).astype(np.float32) * INSIDE.T[:, :, None]
 
     def plain(projected, kernel):
-        """The equations, one time step after the other."""
-        hidden = cell = jnp.zeros((len(LENGTHS), UNITS))
-        outputs = [hidden] * TIME
-        for t in reversed(range(TIME)) if reverse else range(TIME):
-            entry, forget, candidate, output = jnp.split(projected[t] + hidden @ kernel, 4, axis=-1)
-            cell = (jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(entry) * jnp.tanh(candidate)) * inside[t]
-            hidden = jax.nn.sigmoid(output) * jnp.tanh(cell) * inside[t]
-            outputs[t] = hidden
-        return jnp.stack(outputs)
+        """The equations, one sentence and one time step after the other."""
+        outputs = jnp.zeros((TIME, len(SENTENCES), UNITS))
+        for b, steps in places(SENTENCES):
+            hidden = cell = jnp.zeros(UNITS)
+            own = range(steps.start, steps.stop)
+            for t in reversed(own) if reverse else own:
+                entry, forget, candidate, output = jnp.split(projected[t, b] + hidden @ kernel, 4)
+                cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(entry) * jnp.tanh(candidate)
+                hidden = jax.nn.sigmoid(output) * jnp.tanh(cell)
+                outputs = outputs.at[t, b].set(hidden)
+        return outputs
 
     def total(run):
         return lambda *arguments: (run(*arguments) * scale).sum()
 
     own, expected = (
         compiled(jax.value_and_grad(total(run), (0, 1)))(projected, kernel)
-        for run in (lambda p, k: lstm(p, k, inside, reverse), plain)
+        for run in (lambda p, k: lstm(p, k, going_on, reverse), plain)
     )
     np.testing.assert_allclose(own[0], expected[0], rtol=1e-5)
     for found, wanted in zip(own[1], expected[1], strict=True):

@@ -9,6 +9,7 @@ import pytest
 
 from graph_calls import run_sentences, run_words
 from keras_calls import array, compiled, eagerly, gradients, numeric_slope, random_direction
+from packed_rows import apart, forms_of, make_batch, numbered, places
 from random_model import SMALL, VOCABULARY, every_architecture, random_model, random_weights, weight_shapes
 from reference_tagger import vector_of
 from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
@@ -25,12 +26,14 @@ ALLOWED = allowed_transitions(TAGS, Scheme.BIOES)
 WORDS = ["the", "John", "14", "Oslo", "é"]
 # Spellings cut to four characters: few time steps for the character networks.
 FORMS = VOCABULARY.encode(WORDS)._replace(characters=np.ascontiguousarray(VOCABULARY.encode(WORDS).characters[:, :4]))
-BATCH = Batch(
+# Rows: two sentences and full; two and padding; none.
+BATCH = make_batch(
     FORMS,
-    np.int32([[0, 1, 2, 3], [4, 1, 0, 0], [0, 0, 0, 0]]),
-    np.int32([4, 2, 0]),
-    np.int32([[1, 2, 3, 0], [0, 4, 0, 0], [0, 0, 0, 0]]),
+    np.int32([[0, 1, 2, 3, 4], [4, 1, 0, 0, 0], [0, 0, 0, 0, 0]]),
+    numbered([[3, 2], [1, 2], []], 5),
+    np.int32([[1, 2, 3, 0, 4], [4, 0, 4, 0, 0], [0, 0, 0, 0, 0]]),
 )
+TOKENS = 8
 EVERY = every_architecture(word_dim=5, character_dim=3, character_units=4, units=4)
 SIZES = {"word_dim": 5, "character_dim": 3, "character_units": 4, "units": 4}
 
@@ -46,18 +49,35 @@ def make(a: Architecture, pretrained: bool = True, seed: int = 0, **options) -> 
 
 def tensors(batch: Batch) -> Batch:
     """The batch on the device; JAX takes NumPy arrays as they are."""
-    return Batch(Forms(*map(ops.convert_to_tensor, batch.forms)), *map(ops.convert_to_tensor, batch[1:]))
+    trained, forms, *rest = batch
+    return Batch(
+        ops.convert_to_tensor(trained),
+        Forms(*map(ops.convert_to_tensor, forms)),
+        *map(ops.convert_to_tensor, rest),
+    )
 
 
 def exported(weights: dict, a: Architecture, batch: Batch) -> np.ndarray:
-    """What the two graphs make of the batch, (B, T, L)."""
-    vectors = np.float32([vector_of(batch.forms, number, weights) for number in range(len(batch.forms.shapes))])
-    encodings = run_words(weights, a, batch.forms, vectors)["encodings"]
-    return run_sentences(weights, a, encodings[batch.words.T], batch.lengths)["emissions"].transpose(1, 0, 2)
+    """What the two graphs make of the batch's sentences, each in a row of its own, (B, T, L); 0 in the padding."""
+    forms = forms_of(batch)
+    vectors = np.float32([vector_of(forms, number, weights) for number in range(len(forms.shapes))])
+    encodings = run_words(weights, a, forms, vectors)["encodings"]
+    words, lengths = apart(batch.words, batch.sentences)
+    found = run_sentences(weights, a, encodings[words.T], lengths)["emissions"]
+    emissions = np.zeros((*batch.words.shape, len(TAGS)), np.float32)
+    for number, place in enumerate(places(batch.sentences)):
+        emissions[place] = found[: lengths[number], number]
+    return emissions
 
 
 def inside(batch: Batch) -> np.ndarray:
-    return np.arange(batch.words.shape[1]) < batch.lengths[:, None]
+    return batch.sentences > 0
+
+
+def alone(batch: Batch, row: int, steps: slice) -> Batch:
+    """One sentence of the batch, in a batch of its own."""
+    words, tags = batch.words[row : row + 1, steps], batch.tags[row : row + 1, steps]
+    return batch._replace(words=words, sentences=np.ones_like(words), tags=tags)
 
 
 def describe(a: Architecture) -> str:
@@ -87,8 +107,7 @@ def test_the_tagger_sees_the_emissions_of_the_network(a):
     network.assign(dict(model.weights))
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3], [4, 5, 0, 0], [6, 0, 0, 0]])
-    lengths = np.int32([4, 2, 1])
-    batch = Batch(VOCABULARY.encode(words), rows, lengths, rows * 0)
+    batch = make_batch(VOCABULARY.encode(words), rows, numbered([[4], [2], [1]], 4), rows * 0)
     expected = array(compiled(lambda: network.emissions(tensors(batch)))())
     tagger = Tagger(model, precision="float32")
     seen = []
@@ -136,20 +155,69 @@ def test_the_softmax_loss_is_the_mean_over_the_tokens():
     a = replace(SMALL, **SIZES, head="softmax", characters="none")
     network, weights = make(a)
     emissions = exported(weights, a, BATCH).astype(np.float64)
-    total, tokens = 0.0, 0
-    for b, length in enumerate(BATCH.lengths):
-        for t in range(length):
-            total += np.logaddexp.reduce(emissions[b, t]) - emissions[b, t, BATCH.tags[b, t]]
-            tokens += 1
-    assert loss_of(network, BATCH) == pytest.approx(total / tokens, rel=1e-4)
+    total = 0.0
+    for b, t in np.argwhere(inside(BATCH)):
+        total += np.logaddexp.reduce(emissions[b, t]) - emissions[b, t, BATCH.tags[b, t]]
+    assert loss_of(network, BATCH) == pytest.approx(total / TOKENS, rel=1e-4)
 
 
 def test_the_crf_loss_is_divided_by_the_tokens():
     a = replace(SMALL, **SIZES, characters="none")
     network, weights = make(a)
-    emissions = np.float32(np.where(inside(BATCH)[:, :, None], exported(weights, a, BATCH), 0))
-    losses = array(compiled(network.crf)(emissions, BATCH.tags, BATCH.lengths))
-    assert loss_of(network, BATCH) == pytest.approx(losses.sum() / 6, rel=1e-4)
+    losses = array(compiled(network.crf)(exported(weights, a, BATCH), BATCH.tags, BATCH.sentences))
+    assert loss_of(network, BATCH) == pytest.approx(losses.sum() / TOKENS, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("cell", "characters", "head"),
+    [("lstm", "cnn", "crf"), ("gru", "lstm", "softmax"), ("rnn", "none", "crf"), ("lstm", "gru", "softmax")],
+)
+def test_packed_sentences_give_what_each_gives_alone(cell, characters, head):
+    a = replace(SMALL, **SIZES, cell=cell, characters=characters, head=head, layers=2, residual=True)
+    network, _ = make(a)
+    run = compiled(
+        lambda *parts: [
+            f(Batch(BATCH.trained, Forms(*parts[3:]), *parts[:3])) for f in (network.emissions, network.loss)
+        ]
+    )
+
+    def of(batch):
+        return map(array, run(*batch[2:], *batch.forms))
+
+    emissions, loss = of(BATCH)
+    total = 0.0
+    for row, steps in places(BATCH.sentences):
+        own_emissions, own_loss = of(alone(BATCH, row, steps))
+        np.testing.assert_allclose(emissions[row, steps], own_emissions[0], atol=1e-5)
+        total += own_loss * (steps.stop - steps.start)
+    assert loss * TOKENS == pytest.approx(total, rel=1e-5)
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_the_gradient_of_packed_sentences_is_the_sum_of_what_each_gives_alone(head):
+    network, _ = make(replace(SMALL, **SIZES, head=head))
+    learned = network.learned_weights()
+
+    def pulls(batch):
+        inputs = tensors(batch)
+        found = gradients(lambda: network.loss(inputs), list(learned.values()))
+        return [gradient * inside(batch).sum() for gradient in found]
+
+    parts = [pulls(alone(BATCH, row, steps)) for row, steps in places(BATCH.sentences)]
+    for name, found, *own in zip(learned, pulls(BATCH), *parts, strict=True):
+        assert found.any(), name
+        np.testing.assert_allclose(found, sum(own), atol=1e-4, err_msg=name)
+
+
+def test_rows_of_the_word_table_that_are_at_hand_are_used():
+    network, weights = make(replace(SMALL, **SIZES, characters="none"))
+    trained = ops.convert_to_tensor(weights["word/trained"][BATCH.trained])
+
+    def loss(rows):
+        return float(compiled(lambda: network.loss(tensors(BATCH), None, rows))())
+
+    assert loss(trained) == pytest.approx(loss_of(network, BATCH), rel=1e-6)
+    assert loss(trained + 1.0) != pytest.approx(loss_of(network, BATCH), rel=1e-2)
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
@@ -160,8 +228,9 @@ def test_padding_never_matters(cell, head):
     network, _ = make(a)
     padding = ~inside(BATCH)
     noisy = BATCH._replace(words=np.where(padding, 3, BATCH.words), tags=np.where(padding, 4, BATCH.tags))
-    tight = Batch(FORMS, BATCH.words[:2], BATCH.lengths[:2], BATCH.tags[:2])
-    wide = Batch(FORMS, *(np.pad(p, ((0, 2), (0, 3))) if p.ndim == 2 else np.pad(p, (0, 2)) for p in BATCH[1:]))
+    own = BATCH[2:]
+    tight = Batch(*BATCH[:2], *(part[:2] for part in own))
+    wide = Batch(*BATCH[:2], *(np.pad(part, ((0, 2), (0, 3))) for part in own))
     expected = loss_of(network, BATCH)
     for other in (noisy, tight, wide):
         assert loss_of(network, other) == pytest.approx(expected, rel=1e-5)
@@ -170,15 +239,19 @@ def test_padding_never_matters(cell, head):
 @pytest.mark.parametrize("head", ["crf", "softmax"])
 def test_sentences_of_one_token(head):
     network, _ = make(replace(SMALL, **SIZES, head=head, characters="none"))
-    batch = Batch(FORMS, BATCH.words[:, :1], np.int32([1, 1, 0]), np.int32([[0], [4], [0]]))
-    wide = Batch(FORMS, np.pad(batch.words, ((0, 0), (0, 2))), batch.lengths, np.pad(batch.tags, ((0, 0), (0, 2))))
-    assert loss_of(network, batch) == pytest.approx(loss_of(network, wide), rel=1e-5)
+    first = BATCH._replace(
+        words=BATCH.words[:, :1], sentences=np.int32([[1], [1], [0]]), tags=np.int32([[0], [4], [0]])
+    )
+    wide = Batch(*first[:2], *(np.pad(part, ((0, 0), (0, 2))) for part in first[2:]))
+    row = first._replace(words=np.int32([[0, 4]]), sentences=np.int32([[1, 2]]), tags=np.int32([[0, 4]]))
+    for other in (wide, row):
+        assert loss_of(network, other) == pytest.approx(loss_of(network, first), rel=1e-5)
 
 
 @pytest.mark.parametrize("head", ["crf", "softmax"])
 def test_a_batch_of_nothing_costs_nothing(head):
     network, _ = make(replace(SMALL, **SIZES, head=head, characters="none"))
-    assert loss_of(network, BATCH._replace(lengths=np.int32([0, 0, 0]))) == 0.0
+    assert loss_of(network, BATCH._replace(sentences=BATCH.sentences * 0)) == 0.0
 
 
 @pytest.mark.parametrize("characters", ["cnn", "gru"])
@@ -232,13 +305,22 @@ def test_noise_has_the_shapes_of_what_it_drops():
     rng = np.random.default_rng(0)
     assert Dropout().draw(rng, BATCH, a) == Noise()
     noise = Dropout(0.5, 0.5, 0.5).draw(rng, BATCH, a)
-    assert [m.shape for m in noise.word] == [(3, 4, a.encoding_size)]
-    assert [m.shape for m in noise.hidden] == [(3, 4, a.state_size)] * 2
+    assert [m.shape for m in noise.word] == [(3, 5, a.encoding_size)]
+    assert [m.shape for m in noise.hidden] == [(3, 5, a.state_size)] * 2
     assert [m.shape for m in noise.recurrent] == [(2, 3, a.units)] * 2
-    same = Dropout(0.5, 0.5, 0.5, variational=True).draw(rng, BATCH, a)
-    assert same.word[0].shape == (3, 1, a.encoding_size)
-    assert same.hidden[0].shape == (3, 1, a.state_size)
     assert np.array_equal(noise.word[0], Dropout(0.5).draw(np.random.default_rng(0), BATCH, a).word[0])
+
+
+@pytest.mark.parametrize("variational", [True, False])
+def test_variational_noise_is_the_same_within_a_sentence_and_differs_between_sentences(variational):
+    a = replace(SMALL, layers=2)
+    noise = Dropout(0.5, 0.5, 0.5, variational=variational).draw(np.random.default_rng(0), BATCH, a)
+    for mask in (*noise.word, *noise.hidden):
+        assert mask.shape[:2] == BATCH.words.shape
+        own = [np.unique(mask[place], axis=0) for place in places(BATCH.sentences)]
+        assert [len(different) for different in own] == ([1, 1, 1, 1] if variational else [3, 2, 2, 1])
+        assert len(np.unique(np.concatenate(own), axis=0)) == sum(map(len, own))
+    assert [mask.shape for mask in noise.recurrent] == [(2, 3, a.units)] * 2
 
 
 def test_dropout_of_words_and_states_multiplies_them():
@@ -247,13 +329,12 @@ def test_dropout_of_words_and_states_multiplies_them():
     network, weights = make(a, dropout=Dropout(word=0.5, hidden=0.5, variational=True))
     noise = network.dropout.draw(np.random.default_rng(1), BATCH, a)
     found = array(compiled(lambda: network.emissions(tensors(BATCH), noise))())
-    words, hidden = (np.where(mask >= 128, 2.0, 0.0)[:, 0] for mask in (noise.word[0], noise.hidden[0]))
-    for b, length in enumerate(BATCH.lengths[:2]):
-        thinned = dict(weights)
-        thinned["sentence/0/forward/kernel"] = np.float32(words[b][:, None] * weights["sentence/0/forward/kernel"])
-        thinned["output/kernel"] = np.float32(hidden[b][:, None] * weights["output/kernel"])
-        expected = exported(thinned, a, BATCH)
-        np.testing.assert_allclose(found[b, :length], expected[b, :length], atol=1e-4)
+    words, hidden = (np.where(mask >= 128, 2.0, 0.0) for mask in (noise.word[0], noise.hidden[0]))
+    for row, steps in places(BATCH.sentences):
+        thinned, first = dict(weights), (row, steps.start)
+        thinned["sentence/0/forward/kernel"] = np.float32(words[first][:, None] * weights["sentence/0/forward/kernel"])
+        thinned["output/kernel"] = np.float32(hidden[first][:, None] * weights["output/kernel"])
+        np.testing.assert_allclose(found[row, steps], exported(thinned, a, BATCH)[row, steps], atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,22 @@ def test_a_form_is_encoded_alike_in_any_company():
     np.testing.assert_allclose(encode(encoder, shuffled), encode(encoder, FORMS)[order], atol=1e-6)
 
 
+def test_a_batchs_own_rows_stand_for_the_whole_trained_table():
+    encoder = make(SMALL)
+    rows, place = np.unique(FORMS.trained, return_inverse=True)
+    rows = np.append(rows, [-1, -1]).astype(np.int32)
+    own = FORMS._replace(trained=place.astype(np.int32))
+
+    def encoded(rows, *parts):
+        trained = encoder.trained_rows(rows)
+        return trained, encoder(Forms(*parts), trained)
+
+    trained, found = map(array, compiled(encoded)(rows, *own))
+    np.testing.assert_array_equal(trained[:-2], array(encoder.tables["trained"].value)[rows[:-2]])
+    assert np.isfinite(trained).all()
+    np.testing.assert_allclose(found, encode(encoder, FORMS), atol=1e-6)
+
+
 def test_words_with_a_vector_start_with_that_vector_and_others_with_a_random_one():
     encoder = make(SMALL)
     trained = array(encoder.tables["trained"].value)

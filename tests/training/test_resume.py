@@ -13,6 +13,7 @@ from test_training import CONFIGURATIONS, QUIET, TINY, run, weights, write_corpu
 
 import tagsmith
 from keras_calls import array, compiled
+from packed_rows import make_batch, numbered
 from tagsmith.data.corpus import load_corpus
 from tagsmith.encoding.batches import Batch
 from tagsmith.encoding.vocabulary import Forms
@@ -235,17 +236,19 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     sentences = [["Ada", "lives", "in", "Zürich", "."], ["Reykjavík", "!"], ["x"]]
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])
-    lengths = np.int32([5, 2, 1])
-    forms = Forms(*map(keras.ops.convert_to_tensor, task.vocabulary.encode(words)))
-    batch = Batch(forms, *map(keras.ops.convert_to_tensor, (rows, lengths, rows * 0)))
+    lengths = [5, 2, 1]
+    numbers = numbered([[length] for length in lengths], 5)
+    trained, forms, *rest = make_batch(task.vocabulary.encode(words), rows, numbers, rows * 0)
+    tensor = keras.ops.convert_to_tensor
+    batch = Batch(tensor(trained), Forms(*map(tensor, forms)), *map(tensor, rest))
     expected = array(compiled(lambda: session.network.emissions(batch))())
     tagger = tagsmith.load(tmp_path / "model", precision="float32")
     seen = []
     emissions = tagger._network.emissions
     tagger._network.emissions = lambda *given: seen.append(emissions(*given)) or seen[-1]
     tags = tagger.tag(sentences)
-    assert [len(own) for own in tags] == [5, 2, 1]
-    inside = np.arange(5) < lengths[:, None]
+    assert [len(own) for own in tags] == lengths
+    inside = numbers > 0
     np.testing.assert_allclose(seen[0].transpose(1, 0, 2)[inside], expected[inside], atol=1e-4)
     assert tags == tagsmith.load(tmp_path / "model", precision="float32", threads=1).tag(sentences)
     if vectors:  # the frozen table is, to the bit, the one that training saw

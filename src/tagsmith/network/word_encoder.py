@@ -101,7 +101,7 @@ class WordEncoder:
             last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(characters)[1], dtype=vectors.dtype)
             units = self.architecture.character_units
             final = ops.sum(states[:, :, :units] * last[:, :, None], axis=1)  # the forward state at the last character
-            return ops.concatenate([final, states[:, 0, units:]], axis=-1)
+            return ops.concatenate([final, states[:, 0, units:]], axis=-1) * inside[:, :1]
         vectors = vectors * inside[:, :, None]
         # A convolution as one matrix product over windows of characters: on CPUs faster than the general operation.
         width, count = self.architecture.character_width, ops.shape(characters)[1]

@@ -238,7 +238,7 @@ class Run:
             if number % EVERY == 0:
                 self.update_average()
         self.step.synchronise()
-        if self.steps_per_epoch < EVERY:
+        if number < EVERY:
             self.update_average()
         seconds = time.perf_counter() - start
         return {
