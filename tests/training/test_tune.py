@@ -289,3 +289,10 @@ def test_several_layers_are_judged_by_the_mean_of_their_scores(tmp_path, trained
     )
     assert found.measure == "mean"
     assert len(found.trials) == 2
+
+
+def test_trials_stopped_early_count_in_what_mattered(corpus, trained):
+    found = search(corpus, trials=20)
+    assert not all(trial.complete for trial in found.trials)
+    assert max(found.importances, key=found.importances.get) == "learning_rate"
+    assert found.importances["residual"] < 0.2  # it does nothing

@@ -45,7 +45,7 @@ class Tuning:
     trials
         Every finished trial, in the order of their numbers.
     importances
-        How much each field mattered, the most important first; empty where too few trials ran to their end.
+        How much each field mattered, the most important first; empty where there are too few trials.
     """
 
     recipe: Recipe
