@@ -276,3 +276,23 @@ def test_a_path_may_hold_anything(corpus, trained, tmp_path):
     assert len(search({**corpus, "out": out}, trials=2).trials) == 2
     assert (out / "study.db").is_file()
     assert [path.name for path in tmp_path.iterdir()].count(out.name) == 1
+
+
+def test_several_layers_are_judged_by_the_mean_of_their_scores(tmp_path, trained):
+    train = tmp_path / "train.conll"
+    train.write_text("Ada NOUN B-PER\nleft VERB O\n\n" * 20, "utf-8")
+    found = search(
+        {"train": train, "out": tmp_path / "search", "console": QUIET},
+        trials=2,
+        column=("2", "3"),
+        layer=("upos", "names"),
+    )
+    assert found.measure == "mean"
+    assert len(found.trials) == 2
+
+
+def test_trials_stopped_early_count_in_what_mattered(corpus, trained):
+    found = search(corpus, trials=20)
+    assert not all(trial.complete for trial in found.trials)
+    assert max(found.importances, key=found.importances.get) == "learning_rate"
+    assert found.importances["residual"] < 0.2  # it does nothing

@@ -111,7 +111,7 @@ def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], s
     FigureCanvasAgg(figure)
     parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     if importances:
-        _draw_importances(parts[0].add_subplot(), importances, sum(trial.complete for trial in trials))
+        _draw_importances(parts[0].add_subplot(), importances, len(trials))
     panels = list(parts[-1].subplots(rows, PANELS, sharey=True, squeeze=False).flat)
     for panel, name in zip(panels, names, strict=False):
         _draw_field(panel, name, space[name], trials)
@@ -124,13 +124,13 @@ def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], s
     return buffer.getvalue()
 
 
-def _draw_importances(bars: Any, importances: Mapping[str, float], complete: int) -> None:
+def _draw_importances(bars: Any, importances: Mapping[str, float], trials: int) -> None:
     bars.barh(list(importances), [100 * value for value in importances.values()], color="tab:blue")
     bars.bar_label(bars.containers[0], fmt="%.0f", padding=3)
     bars.invert_yaxis()
     bars.margins(x=0.08)
     bars.spines[["top", "right"]].set_visible(False)
-    bars.set_xlabel(f"importance (%): PED-ANOVA over {complete} complete trials")
+    bars.set_xlabel(f"importance (%): PED-ANOVA over {trials} trials")
 
 
 def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Sequence[Trial]) -> None:

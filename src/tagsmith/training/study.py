@@ -25,7 +25,7 @@ DATABASE = "study.db"
 NAME = "tagsmith"
 RANDOM_TRIALS = 8  # before the sampler trusts what it has seen
 PRUNING_AFTER = 4  # complete trials, before any curve can be called poor
-LEAST_FOR_IMPORTANCE = 6  # complete trials: fewer say next to nothing
+LEAST_FOR_IMPORTANCE = 6  # trials: fewer say next to nothing
 MOST_ATTEMPTS = 2  # at a trial whose process dies: it may be what killed it
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -99,7 +99,7 @@ def check_settings(study: optuna.Study, settings: dict[str, Any], folder: Path) 
         raise RecipeError(
             f"this search was begun with {wrong[0]}.",
             path=folder,
-            remedy="Resume with the same arguments, or search in another folder.",
+            remedy="Resume with the same arguments and version of tagsmith, or search in another folder.",
         )
 
 
@@ -186,17 +186,28 @@ def _as_trial(trial: optuna.trial.FrozenTrial) -> Trial:
 
 
 def importances(study: optuna.Study, names: Sequence[str]) -> dict[str, float]:
-    """Return how much of the difference between good and other complete trials is due to each field.
+    """Return how much of the difference between the good trials and all of them is due to each field.
 
-    By PED-ANOVA, over the complete trials; nothing where they are too few to say anything.
+    By PED-ANOVA, which asks only which trials are good; so those stopped early count, with the best score they had.
+    Left out they would hide what matters most: values so poor that no trial with them ran to its end. Nothing is
+    returned where the trials are too few to say anything.
     """
-    complete = study.get_trials(states=(TrialState.COMPLETE,))
-    seen = [name for name in names if sum(name in trial.params for trial in complete) >= LEAST_FOR_IMPORTANCE - 1]
-    if len(complete) < LEAST_FOR_IMPORTANCE or len({trial.value for trial in complete}) < 2 or not seen:
+    copies = [
+        optuna.trial.create_trial(params=trial.params, distributions=trial.distributions, value=_best_score(trial))
+        for trial in study.get_trials(states=FINISHED)
+    ]
+    seen = [name for name in names if sum(name in copy.params for copy in copies) >= LEAST_FOR_IMPORTANCE - 1]
+    if len(copies) < LEAST_FOR_IMPORTANCE or len({copy.value for copy in copies}) < 2 or not seen:
         return {}
-    share = max(0.1, min(0.5, 5 / len(complete)))  # the method wants five good trials
+    together = optuna.create_study(direction="maximize")
+    together.add_trials(copies)
+    share = max(0.1, min(0.5, 5 / len(copies)))  # the method wants five good trials
     evaluator = optuna.importance.PedAnovaImportanceEvaluator(target_quantile=share)
     with warnings.catch_warnings():  # that it is inexact for few trials is said where the result is shown
         warnings.simplefilter("ignore")
-        found = optuna.importance.get_param_importances(study, evaluator=evaluator, params=seen)
+        found = optuna.importance.get_param_importances(together, evaluator=evaluator, params=seen)
     return {name: float(value) for name, value in found.items() if np.isfinite(value)}
+
+
+def _best_score(trial: optuna.trial.FrozenTrial) -> float:
+    return max(trial.intermediate_values.values(), default=0.0)
