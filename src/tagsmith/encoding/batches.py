@@ -167,9 +167,7 @@ def training_batches(
             dropped = rare[distinct] & (rng.random(len(distinct)) < unknown_rate)
             trained = np.where(dropped, unseen[distinct], trained)
         table_rows, place = np.unique(trained, return_inverse=True)
-        # Few shapes, each of which is compiled: room for three quarters of the tokens to be distinct, else for all.
-        most = width * row_length
-        room = most if len(distinct) > 3 * most // 4 else 3 * most // 4
+        room = _room(len(distinct), width * row_length)
         forms = Forms(
             _filled(vectors.pretrained[distinct], room),
             _filled(place.astype(np.int32), room),
@@ -177,7 +175,9 @@ def training_batches(
             _filled(vectors.shapes[distinct], room),
         )
         further = tuple(_spread(own[token], inside) for own in encoded.further)
-        yield Batch(_filled(table_rows.astype(np.int32), room, -1), forms, words, sentences, tags, further)
+        yield Batch(
+            _filled(table_rows.astype(np.int32), width * row_length, -1), forms, words, sentences, tags, further
+        )
 
 
 def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
@@ -187,9 +187,39 @@ def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
     return spread
 
 
+def split_batch(batch: Batch, parts: int) -> list[Batch]:
+    """Cut a batch's rows into ``parts`` of equal size, the last filled up with rows of padding.
+
+    Each part has the forms of its own tokens; all refer to the same rows of the trained table.
+    """
+    rows, row_length = batch.words.shape
+    size = -(-rows // parts)
+
+    def cut(array: Rows, part: int) -> Rows:
+        return _filled(array[part * size : (part + 1) * size], size)
+
+    found = []
+    for part in range(parts):
+        sentences = cut(batch.sentences, part)
+        inside = sentences > 0
+        words = cut(batch.words, part)
+        distinct, index = np.unique(words[inside], return_inverse=True)
+        words[inside] = index
+        room = _room(len(distinct), size * row_length)
+        forms = Forms(*(_filled(rows[distinct], room) for rows in batch.forms))
+        further = tuple(cut(tags, part) for tags in batch.further)
+        found.append(Batch(batch.trained, forms, words, sentences, cut(batch.tags, part), further))
+    return found
+
+
+def _room(forms: int, tokens: int) -> int:
+    """How many forms an array is made for: three quarters of the tokens, else as many. Each shape is compiled once."""
+    return tokens if forms > 3 * tokens // 4 else 3 * tokens // 4
+
+
 def _width(token_budget: int, row_length: int) -> int:
-    """Rows in a batch."""
-    return max(1, round(token_budget / row_length))
+    """Rows in a batch: an even number, because each half may be computed by a processor of its own."""
+    return 2 * max(1, round(token_budget / row_length / 2))
 
 
 def _fitting(waiting: deque[int], size: Sequence[int], room: int) -> list[int]:

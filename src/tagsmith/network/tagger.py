@@ -40,6 +40,28 @@ class Noise(NamedTuple):
     recurrent: tuple[Bytes, ...] = ()  # per layer (directions, B, units)
 
 
+def split_noise(noise: Noise, parts: int) -> list[Noise]:
+    """Cut the noise as :func:`tagsmith.encoding.batches.split_batch` cuts its batch."""
+
+    def cut(array: Bytes, part: int, axis: int) -> Bytes:
+        rows = array.shape[axis]
+        size = -(-rows // parts)
+        # Rows of padding have any noise.
+        chosen = np.minimum(np.arange(part * size, (part + 1) * size), rows - 1)
+        found: Bytes = np.take(array, chosen, axis)
+        return found
+
+    return [
+        Noise(
+            *(
+                tuple(cut(array, part, int(name == "recurrent")) for array in own)
+                for name, own in noise._asdict().items()
+            )
+        )
+        for part in range(parts)
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Dropout:
     """Shares of features dropped in training, in steps of 1/256.

@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.encoding.batches import Batch
+from tagsmith.encoding.batches import Batch, split_batch
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import Noise, TaggerNetwork
+from tagsmith.network.tagger import Noise, TaggerNetwork, split_noise
 from tagsmith.training.optimizer import Optimizer
 
 
@@ -39,7 +39,11 @@ class Step(Protocol):
 
 
 class JaxStep:
-    """Two compiled functions: the gradient, and the update of the weights and the optimizer's state."""
+    """Two compiled functions: the gradient, and the update of the weights and the optimizer's state.
+
+    On processors a batch is cut in two, and a thread computes the gradient of each half: the products of a time step
+    are so small that threads inside of them would mostly wait for each other (benchmarks/recurrence_threads.py).
+    """
 
     def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import jax
@@ -51,7 +55,12 @@ class JaxStep:
         self.frozen = [variable for variable in network.named_weights().values() if not variable.trainable]
         self.tables = [variable.value for variable in self.frozen]
         self.values: list[Any] = []
-        self.differentiate = jax.jit(self._differentiate)
+        # Always the same number of parts, so that the weights do not depend on how many processors there are.
+        self.parts = 2 if jax.default_backend() == "cpu" else 1
+        options = {"xla_cpu_multi_thread_eigen": False} if self.parts > 1 else {}
+        self.differentiate = jax.jit(self._differentiate, compiler_options=options)
+        self.wait = jax.block_until_ready
+        self.pool = ThreadPoolExecutor(self.parts)
         self.update = jax.jit(self._update, donate_argnums=0)
         self.gradient = jax.value_and_grad(self._loss, argnums=(0, 1))
         self.reload()
@@ -69,26 +78,44 @@ class JaxStep:
         found: tuple[Any, tuple[list[Any], Any]] = self.gradient(weights, trained, tables, batch, noise)
         return found
 
-    def _update(self, values: list[Any], gradients: list[Any], rows: Any, row_gradients: Any) -> list[Any]:
+    def _update(self, values: list[Any], shares: Any, found: list[tuple[list[Any], Any]], rows: Any) -> list[Any]:
+        def joined(*gradients: Any) -> Any:
+            return sum(share * gradient for share, gradient in zip(shares, gradients, strict=True))
+
         with keras.StatelessScope(state_mapping=list(zip(self.changing, values, strict=True))) as scope:
-            self.optimizer.apply(gradients, rows, row_gradients)
+            gradients = [joined(*own) for own in zip(*(weights for weights, _ in found), strict=True)]
+            self.optimizer.apply(gradients, rows, joined(*(row_gradients for _, row_gradients in found)))
         return [scope.get_current_value(variable) for variable in self.changing]
 
     def _gradients(self, batch: Batch, noise: Noise) -> tuple[Any, tuple[list[Any], Any]]:
         *weights, table = self.values[: len(self.names)]
-        found: tuple[Any, tuple[list[Any], Any]] = self.differentiate(weights, table, self.tables, batch, noise)
+        found: tuple[Any, tuple[list[Any], Any]] = self.wait(
+            self.differentiate(weights, table, self.tables, batch, noise)
+        )
         return found
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token, still on the device."""
-        loss, (gradients, row_gradients) = self._gradients(batch, noise)
-        self.values = self.update(self.values, gradients, batch.trained, row_gradients)
-        return loss
+        parts = split_batch(batch, self.parts)
+        tokens = np.array([(part.sentences > 0).sum() for part in parts], np.float32)
+        shares = tokens / max(tokens.sum(), 1)
+        found = list(self.pool.map(self._gradients, parts, split_noise(noise, self.parts)))
+        self.values = self.update(self.values, shares, [gradients for _, gradients in found], batch.trained)
+        return sum(share * loss for share, (loss, _) in zip(shares, found, strict=True))
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Compile the gradient for the shapes of these examples, two at a time: the compiler uses one core each."""
+        halves = [
+            half
+            for batch, noise in examples
+            for half in zip(split_batch(batch, self.parts), split_noise(noise, self.parts), strict=True)
+        ]
+        distinct = {
+            (batch.words.shape, batch.trained.shape, batch.forms.shapes.shape): (batch, noise)
+            for batch, noise in halves
+        }
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda example: self._gradients(*example), examples))
+            list(pool.map(lambda example: self._gradients(*example), distinct.values()))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The learned weights by name, as they are now: to be read before the next step."""
