@@ -8,13 +8,13 @@ from typing import Annotated
 import typer
 
 from tagsmith.cli.options import (
-    Column,
+    Columns,
     Encoding,
     Format,
-    Layer,
+    Layers,
     Separator,
     WordColumn,
-    reading_options,
+    layers_options,
     stdout_console,
 )
 
@@ -29,8 +29,8 @@ def tune_command(
         typer.Option(help="Labelled file that trials are compared on. [default: a tenth of TRAIN]", show_default=False),
     ] = None,
     format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
+    layer: Layers = None,
+    column: Columns = None,
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
@@ -88,7 +88,7 @@ def tune_command(
             seed=seed,
             format=format,
             resume=resume,
-            **reading_options(layer, column, word_column, separator, encoding),
+            **layers_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""

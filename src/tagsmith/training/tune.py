@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from tagsmith.data.corpus import Sources, load_corpus
-from tagsmith.data.formats.options import ReadKeywords
+from tagsmith.data.formats.options import LayersKeywords
 from tagsmith.encoding.vectors import load_vectors
 from tagsmith.errors import InputError, MissingExtraError, RecipeError, TrainingError
 from tagsmith.training.recipe import Recipe, choose_recipe
@@ -72,7 +72,7 @@ def tune(
     format: str = "auto",
     resume: bool = False,
     console: Console | None = None,
-    **options: Unpack[ReadKeywords],
+    **options: Unpack[LayersKeywords],
 ) -> Tuning:
     """Search for the recipe with the best dev score.
 
