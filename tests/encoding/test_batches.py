@@ -80,7 +80,7 @@ def test_every_sentence_stands_in_one_row_that_has_room_for_it(packing):
     assert sorted(index for _, batch in packed for row in batch for index in row) == list(range(len(lengths)))
     not_full = Counter()
     for row_length, batch in packed:
-        width = max(1, round(budget / row_length))
+        width = 2 * max(1, round(budget / row_length / 2))
         assert 1 <= len(batch) <= width
         not_full[row_length] += len(batch) < width
         for row in batch:
@@ -115,7 +115,7 @@ def test_ordinary_lengths_leave_little_padding(seed):
     packed = pack_rows(lengths, rows, 512, rng)
     assert lengths.sum() > 0.98 * sum(row_length * len(batch) for row_length, batch in packed)
     # The last batch of each row length may lack rows.
-    assert lengths.sum() > 0.9 * sum(row_length * round(512 / row_length) for row_length, _ in packed)
+    assert lengths.sum() > 0.9 * sum(row_length * 2 * round(256 / row_length) for row_length, _ in packed)
 
 
 def test_any_two_sentences_meet_by_chance():
@@ -204,7 +204,7 @@ def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
         rows, length = batch.words.shape
         shapes.setdefault(length, set()).add((rows, len(batch.forms.shapes)))
         assert batch.tags.shape == batch.sentences.shape == (rows, length)
-        assert rows == max(1, round(budget / length))
+        assert rows == 2 * max(1, round(budget / length / 2))
         # Rows with sentences first, empty ones after them.
         assert (np.diff((batch.sentences[:, 0] > 0).astype(int)) <= 0).all()
         assert batch.words.max() < len(batch.forms.shapes)

@@ -44,6 +44,11 @@ class Tagger:
         ``"int8"`` (faster) or ``"float32"`` recurrent kernels; by default what the model was found fit for.
     threads
         Batches tagged at the same time; default: the processors this process may use.
+
+    Attributes
+    ----------
+    layers
+        The names of the layers that the model gives, the main one first; usually there is one.
     """
 
     def __init__(self, model: Model, *, precision: Precision | None = None, threads: int | None = None) -> None:
@@ -56,14 +61,10 @@ class Tagger:
         self.threads = threads or available_processors()
         self._network = ExportedNetwork(model, precision)
         self._heads = heads_of(model)
+        self.layers = tuple(head.name for head in self._heads)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.model, self.precision, self.threads)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """The names of the layers that the model gives, the main one first; usually there is one."""
-        return tuple(head.name for head in self._heads)
 
     def layer(self, name: str | None = None) -> Head:
         """Return a layer (by default the main one) with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
@@ -351,8 +352,10 @@ def _by_sentence(
 ) -> Iterator[TaggedSentence]:
     """Yield the tags and spans of one sentence after the other."""
     names = head.names(flat)
+    finished = head.outer_names is not None
     for index, (first, count) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        yield head.finished(names[first : first + count]), found.get(index, ())
+        tags = names[first : first + count]
+        yield tags if finished else head.finished(tags), found.get(index, ())
 
 
 def _gold(sentences: Sequence[Sentence], head: Head, by_name: bool) -> list[tuple[str, ...]]:
