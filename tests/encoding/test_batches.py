@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packed_rows import forms_of
-from tagsmith.encoding.batches import WINDOW, encode_sentences, length_batches, pack_rows, row_lengths, training_batches
+from tagsmith.encoding.batches import (
+    WINDOW,
+    encode_sentences,
+    length_batches,
+    pack_rows,
+    row_lengths,
+    split_batch,
+    training_batches,
+)
 from tagsmith.encoding.vocabulary import UNKNOWN_WORD, UNSEEN_WORD, build_vocabulary
 
 LENGTH = st.integers(1, 40)
@@ -208,7 +216,7 @@ def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
         # Rows with sentences first, empty ones after them.
         assert (np.diff((batch.sentences[:, 0] > 0).astype(int)) <= 0).all()
         assert batch.words.max() < len(batch.forms.shapes)
-        assert all(part.dtype == np.int32 for part in (*batch.forms, batch.trained, *batch[2:]))
+        assert all(part.dtype == np.int32 for part in (*batch.forms, batch.trained, *batch[2:5], *batch.further))
     assert set(shapes) <= set(lengths)
     assert all(len(found) <= 2 for found in shapes.values())
 
@@ -219,7 +227,7 @@ def test_a_batch_lists_each_trained_row_that_its_words_need_once(corpus, budget,
     encoded = corpus[-1]
     rows = row_lengths(encoded.lengths, budget)
     for batch in training_batches(encoded, rows, budget, np.random.default_rng(0), rate):
-        assert batch.trained.shape == batch.forms.trained.shape
+        assert batch.trained.shape == (batch.words.size,)
         listed = batch.trained[batch.trained >= 0]
         assert (batch.trained[len(listed) :] == -1).all()
         used = batch.forms.trained[batch.words[batch.sentences > 0]]
@@ -262,11 +270,42 @@ def test_two_epochs_differ_and_the_same_generator_gives_the_same_epoch():
 
     def epoch(*seed):
         batches = training_batches(encoded, [4], 8, np.random.default_rng(seed), 0.5)
-        arrays = ((*batch.forms, batch.trained, *batch[2:]) for batch in batches)
+        arrays = ((*batch.forms, batch.trained, *batch[2:5], *batch.further) for batch in batches)
         return [np.concatenate([part.ravel() for part in parts]).tolist() for parts in arrays]
 
     assert epoch(0, 1) == epoch(0, 1)
     assert epoch(0, 1) != epoch(0, 2)
+
+
+@given(corpora(), st.integers(1, 40), st.integers(1, 3))
+@settings(deadline=None)
+def test_the_parts_of_a_batch_hold_its_rows(corpus, budget, parts):
+    encoded = corpus[-1]
+    rows = row_lengths(encoded.lengths, budget)
+    for batch in training_batches(encoded, rows, budget, np.random.default_rng(0)):
+        found = split_batch(batch, parts)
+        size = -(-len(batch.words) // parts)
+        assert all(part.words.shape == (size, batch.words.shape[1]) for part in found)
+        assert all(part.trained is batch.trained for part in found)
+        together = zip(*((part.sentences, part.tags, spellings(part)) for part in found), strict=True)
+        sentences, tags, spelt = (np.concatenate(own) for own in together)
+        count = len(batch.words)
+        np.testing.assert_array_equal(sentences[:count], batch.sentences)
+        np.testing.assert_array_equal(tags[:count], batch.tags)
+        np.testing.assert_array_equal(spelt[:count][batch.sentences > 0], spellings(batch)[batch.sentences > 0])
+        assert not sentences[count:].any()
+
+
+def spellings(batch) -> np.ndarray:
+    """For each token everything that the network sees of its word, (B, T, …)."""
+    forms = batch.forms
+    columns = (
+        forms.pretrained[:, None],
+        batch.trained[forms.trained][:, None],
+        forms.characters,
+        forms.shapes[:, None],
+    )
+    return np.concatenate(columns, axis=1)[batch.words]
 
 
 def test_an_unknown_tag_is_not_passed_over():
