@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import numpy as np
 
 from corpora import corpora, vectors
 from tagsmith.data.corpus import load_corpus
+from tagsmith.encoding.batches import split_batch
 from tagsmith.network.backend import keras
+from tagsmith.network.tagger import split_noise
 from tagsmith.runtime.speed import describe_machine
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
@@ -30,6 +33,7 @@ from tagsmith.training.trainer import Run
 
 RESULTS = Path(__file__).parent / "results" / "training_profile.json"
 ROUNDS = 30
+HALVES = ThreadPoolExecutor(2)
 
 
 def milliseconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
@@ -50,9 +54,16 @@ def gradient(loss: Callable[..., Any], variables: list[Any], *inputs: Any) -> Ca
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return loss(*given)
 
-    compiled = jax.jit(jax.value_and_grad(stateless, argnums=(0, 1) if isinstance(inputs[0], jax.Array) else 0))
+    compiled = jax.jit(
+        jax.value_and_grad(stateless, argnums=(0, 1) if isinstance(inputs[0], jax.Array) else 0),
+        compiler_options={"xla_cpu_multi_thread_eigen": False},
+    )
     values = [variable.value for variable in variables]
-    return lambda: compiled(values, *inputs)
+
+    def run(_: int) -> Any:
+        return jax.block_until_ready(compiled(values, *inputs))
+
+    return lambda: list(HALVES.map(run, range(2)))
 
 
 def main() -> None:
@@ -75,8 +86,9 @@ def profile(run: Run) -> dict[str, Any]:
     steps = statistics.mode(batch.words.shape[1] for batch in batches)
     batch = next(own for own in batches if own.words.shape[1] == steps)
     noise = network.dropout.draw(np.random.default_rng(0), batch, a)
-    rows, tags = len(batch.words), len(run.task.tags)
-    tokens, forms = rows * steps, len(batch.forms.shapes)
+    half, _ = split_batch(batch, 2)
+    rows, tags = len(half.words), len(run.task.tags)
+    tokens, forms = 2 * rows * steps, 2 * len(half.forms.shapes)
     rng = np.random.default_rng(0)
     encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
     emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
@@ -105,16 +117,16 @@ def profile(run: Run) -> dict[str, Any]:
     epoch = list(run._batches(np.random.default_rng(1)))
     assembled = 1000 * (time.perf_counter() - start) / len(epoch)
     parts = {
-        "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, batch.sentences),
+        "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, half.sentences),
         "words: characters, vectors, shapes": gradient(
-            lambda t, f: total(network.word_encoder(f, t)), word_variables, trained, batch.forms
+            lambda t, f: total(network.word_encoder(f, t)), word_variables, trained, half.forms
         ),
         "CRF": gradient(
             lambda e, t, s: total(crf(e, t, s)),
             [crf.start, crf.between, crf.end],
             emissions,
-            batch.tags,
-            batch.sentences,
+            half.tags,
+            half.sentences,
         ),
     }
     times: dict[str, dict[str, float]] = {}
@@ -122,16 +134,19 @@ def profile(run: Run) -> dict[str, Any]:
         floor = 3 * operations[name] / rate * 1000
         times[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
     step: Any = run.step
-    _, (gradients, row_gradients) = step._gradients(batch, noise)
+    found = [step._gradients(*own)[1] for own in zip(split_batch(batch, 2), split_noise(noise, 2), strict=True)]
+    shares = np.float32([0.5, 0.5])
 
     def update() -> Any:
-        step.values = step.update(step.values, gradients, batch.trained, row_gradients)
+        step.values = step.update(step.values, shares, found, batch.trained)
         return step.values
 
     times["optimizer"] = {"milliseconds": round(milliseconds(update), 2)}
     times["batches: packing and gathering"] = {"milliseconds": round(assembled, 2)}
     draw = lambda: network.dropout.draw(rng, batch, a)  # noqa: E731
     times["dropout's random bytes"] = {"milliseconds": round(milliseconds(draw), 2)}
+    cut = lambda: (split_batch(batch, 2), split_noise(noise, 2))  # noqa: E731
+    times["halving a batch"] = {"milliseconds": round(milliseconds(cut), 2)}
     times["averaging, per step"] = {"milliseconds": round(milliseconds(run.update_average, 10) / 10, 2)}
     whole = milliseconds(lambda: step(batch, noise))
     times["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
@@ -140,7 +155,7 @@ def profile(run: Run) -> dict[str, Any]:
     evaluation = time.perf_counter() - start
     return {
         "batch": {
-            "rows": rows,
+            "rows": 2 * rows,
             "sentences": int(batch.sentences.max(1).sum()),
             "steps": steps,
             "word_forms": forms,
