@@ -135,7 +135,7 @@ def profile(run: Run) -> dict[str, Any]:
         times[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
     step: Any = run.step
     found = [step._gradients(*own)[1] for own in zip(split_batch(batch, 2), split_noise(noise, 2), strict=True)]
-    shares = np.float32([0.5, 0.5])
+    shares = np.full(2, 0.5, np.float32)
 
     def update() -> Any:
         step.values = step.update(step.values, shares, found, batch.trained)
