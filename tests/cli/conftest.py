@@ -15,7 +15,7 @@ from tagsmith.cli.app import run
 from tagsmith.data.sample import sample_path
 
 SENTENCES = 150  # of the sample corpus that the tiny model sees
-_TINY = ("--set=units=16", "--set=characters=none", "--set=average_epochs=0")
+_TINY = ("--set=units=16", "--set=characters=none", "--set=average_epochs=0", "--set=batch_tokens=128")
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
 
 
