@@ -28,11 +28,15 @@ def train_command(
     ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     dev: Annotated[
-        Path | None,
-        typer.Option(help="Labelled file that decides when to stop. [default: a tenth of TRAIN]", show_default=False),
+        list[Path] | None,
+        typer.Option(
+            help="Labelled file that decides when to stop; may be repeated. [default: a tenth of TRAIN]",
+            show_default=False,
+        ),
     ] = None,
     test: Annotated[
-        Path | None, typer.Option(help="Labelled file to score once, at the end.", show_default=False)
+        list[Path] | None,
+        typer.Option(help="Labelled file to score once, at the end; may be repeated.", show_default=False),
     ] = None,
     format: Format = "auto",
     layer: Layers = None,
@@ -56,17 +60,45 @@ def train_command(
             "--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False
         ),
     ] = None,
+    partial: Annotated[
+        bool | None,
+        typer.Option(
+            "--partial/--no-partial",
+            help="Each TRAIN file has labels of its own; those it lacks are unknown there, not absent.",
+            show_default=False,
+        ),
+    ] = None,
+    knows: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--knows",
+            metavar="FILE=LABEL,…",
+            help="All labels that were looked for in a file, for --partial; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Go on from this model. Labels that TRAIN lacks it adds itself; with --partial they are unknown, "
+            "with --no-partial absent.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
     """Train a tagger on labelled files and write its model folder.
 
     Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
     """
-    chosen = chosen_recipe(preset, recipe, changes or [])  # all before Keras is imported, which takes seconds
+    chosen = chosen_recipe(preset, recipe, changes or [], start)  # all before Keras is imported, which takes seconds
 
     from tagsmith.runtime.model_folder import check_target
 
-    check_files([*train, *filter(None, (dev, test))])
+    chosen_partial = partial if not knows else dict(map(_known, knows))
+    check_files([*train, *(dev or ()), *(test or ())])
     check_target(out)
 
     from tagsmith.errors import TrainingError
@@ -78,11 +110,13 @@ def train_command(
         run(
             list(train),
             out=out,
-            dev=dev,
-            test=test,
+            dev=list(dev) if dev else None,
+            test=list(test) if test else None,
             recipe=chosen,
             vectors=vectors,
             seed=seed,
+            partial=chosen_partial,
+            start=start,
             format=format,
             resume=resume,
             **options,
@@ -97,10 +131,15 @@ def train_command(
     print_scores(out)
 
 
-def chosen_recipe(preset: str, path: Path | None, changes: list[str]) -> Recipe:
+def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Path | None = None) -> Recipe:
     """Put the recipe together: the preset, changed by the file, changed by each ``--set``."""
     from tagsmith.training.recipe import make_recipe, read_recipe
 
+    if start is not None:
+        from tagsmith.runtime.model_folder import read_model
+        from tagsmith.training.fine_tuning import fine_tuning_recipe
+
+        return fine_tuning_recipe(read_model(start), preset, path, dict(map(_change, changes)))
     recipe = make_recipe(preset) if path is None else read_recipe(path, preset)
     return make_recipe(preset, {**recipe.as_dict(), **dict(map(_change, changes))}) if changes else recipe
 
@@ -128,6 +167,19 @@ def _change(text: str) -> tuple[str, Any]:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name.strip(), value.strip()
+
+
+def _known(text: str) -> tuple[str, list[str]]:
+    """Read ``file=label,label``."""
+    from tagsmith.errors import DataError
+
+    name, equals, labels = text.rpartition("=")
+    found = [label.strip() for label in labels.split(",") if label.strip()]
+    if not equals or not found:
+        raise DataError(
+            f"--knows {text} is not FILE=LABEL,LABEL.", remedy="Write, for example, --knows news.conll=PER,LOC."
+        )
+    return name, found
 
 
 def _state(folder: Path) -> tuple[int, int] | None:

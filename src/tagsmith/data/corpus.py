@@ -48,6 +48,24 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Knowledge:
+    """Which labels were looked for where: an ``O`` says nothing of any other label.
+
+    Parameters
+    ----------
+    sets
+        Sets of labels.
+    train, dev, test
+        For each sentence of the part, the number of its set.
+    """
+
+    sets: tuple[frozenset[str], ...]
+    train: tuple[int, ...]
+    dev: tuple[int, ...]
+    test: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Corpus:
     """Labelled sentences for training, development and testing.
 
@@ -68,6 +86,8 @@ class Corpus:
         What the readers reported, such as character spans that do not align with tokens.
     further
         The other layers.
+    knowledge
+        Which sentences know of which labels; None where all know all.
     """
 
     train: Sequence[Sentence]
@@ -79,6 +99,7 @@ class Corpus:
     repairs: tuple[TagRepair, ...] = ()
     problems: tuple[Problem, ...] = field(default=())
     further: tuple[Layer, ...] = ()
+    knowledge: Knowledge | None = None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -199,12 +220,12 @@ def load_corpus(
     """
     problems: list[Problem] = options.setdefault("problems", [])
     options["labels_required"] = True
-    parts = {"train": _read(train, format, options)}
+    parts = {"train": read_part(train, format, options)}
     names = tuple(parts["train"].sentences[0].layers)
     options["layer"] = names
     for name, source in (("dev", dev), ("test", test)):
         if source is not None:
-            parts[name] = _read(source, format, options)
+            parts[name] = read_part(source, format, options)
     repairs: list[TagRepair] = []
     layers: list[Layer] = []
     for layer in names:
@@ -213,7 +234,7 @@ def load_corpus(
         layers.append(Layer(layer, scheme, tuple(sorted(_check_labels(parts, layer, scheme)))))
     sentences = {name: part.sentences for name, part in parts.items()}
     if dev is None:
-        sentences["train"], sentences["dev"] = _hold_out(sentences["train"], seed, parts["train"].path_of(0))
+        sentences["train"], sentences["dev"] = hold_out(sentences["train"], seed, parts["train"].path_of(0))
     main, *further = layers
     return Corpus(
         sentences["train"],
@@ -229,24 +250,26 @@ def load_corpus(
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """The sentences of some files, and for each file the number of sentences up to its end."""
 
     sentences: Sequence[Sentence]
     files: list[tuple[int, str]]
 
     def path_of(self, place: int) -> str:
+        """The file of a sentence."""
         return next(path for end, path in self.files if place < end)
 
-    def repaired(self, layer: str, scheme: Scheme, repairs: list[TagRepair]) -> _Part:
+    def repaired(self, layer: str, scheme: Scheme, repairs: list[TagRepair]) -> Part:
+        """The part with legal tags, see :func:`repaired`."""
         legal = (
             repaired(sentence, layer, scheme, self.path_of(place), repairs)
             for place, sentence in enumerate(self.sentences)
         )
-        return _Part(CompactSentences(legal), self.files)
+        return Part(CompactSentences(legal), self.files)
 
 
-def _read(sources: Sources, format: str, options: LayersKeywords) -> _Part:
+def read_part(sources: Sources, format: str, options: LayersKeywords) -> Part:
     """Read the sentences of some files, keeping none of the objects that the reader makes."""
     files: list[tuple[int, str]] = []
 
@@ -258,7 +281,7 @@ def _read(sources: Sources, format: str, options: LayersKeywords) -> _Part:
                 yield sentence
             files.append((count, source_name(source)))
 
-    return _Part(CompactSentences(every()), files)
+    return Part(CompactSentences(every()), files)
 
 
 def repaired(sentence: Sentence, layer: str, scheme: Scheme, path: str, repairs: list[TagRepair]) -> Sentence:
@@ -296,7 +319,7 @@ def labels_of(sentences: Iterable[Sentence], layer: str, scheme: Scheme) -> set[
     return {label_of(tag, scheme) for tag in tags} - {"", _NO_VALUE if scheme is Scheme.PLAIN else ""}
 
 
-def _check_labels(parts: dict[str, _Part], layer: str, scheme: Scheme) -> set[str]:
+def _check_labels(parts: dict[str, Part], layer: str, scheme: Scheme) -> set[str]:
     """Check that every part has labels and that train has all of dev's; return train's."""
     known: set[str] = set()
     for name, part in parts.items():
@@ -311,11 +334,12 @@ def _check_labels(parts: dict[str, _Part], layer: str, scheme: Scheme) -> set[st
         if name == "train":
             known = labels
         elif name == "dev" and labels - known:
-            raise _unknown_label(part, layer, scheme, labels - known)
+            raise unknown_label(part, layer, scheme, labels - known)
     return known
 
 
-def _unknown_label(part: _Part, layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
+def unknown_label(part: Part, layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
+    """Name the first of a part's labels that training lacks."""
     path, line, label = next(
         (part.path_of(place), token_line(sentence, index), label_of(tag, scheme))
         for place, sentence in enumerate(part.sentences)
@@ -332,7 +356,7 @@ def _unknown_label(part: _Part, layer: str, scheme: Scheme, unknown: set[str]) -
     )
 
 
-def _hold_out(sentences: Sequence[Sentence], seed: int, path: str) -> tuple[Sequence[Sentence], Sequence[Sentence]]:
+def hold_out(sentences: Sequence[Sentence], seed: int, path: str) -> tuple[Sequence[Sentence], Sequence[Sentence]]:
     """Split off a tenth, at least one sentence, drawn by the seed; both parts keep the order of the file."""
     if len(sentences) < 2:
         raise DataError(

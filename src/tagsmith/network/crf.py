@@ -5,6 +5,8 @@ A tag sequence y of a sentence with emissions e (T, L) scores
     s(y) = start[y_1] + Σ_t e[t, y_t] + Σ_t between[y_t, y_{t+1}] + end[y_T]
 
 and has probability exp(s(y)) / Σ_y' exp(s(y')), the sum running over the *legal* sequences of the tagging scheme only.
+Of a sentence that is labelled in part, every legal sequence that agrees with the labels counts: its probability is the
+sum of theirs (Tsuboi et al. 2008; for corpora with different labels: Greenberg et al. 2018).
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from tagsmith.network.backend import keras
 from tagsmith.network.initial import variable
 
 ops = keras.ops
+NEVER = 1e4  # how much less something impossible scores
 TINY = 1e-30  # a probability that is none: keeps the logarithm finite where no legal path leads
 
 
@@ -45,11 +48,12 @@ class CRF:
         self.between = variable(np.zeros((size, size), np.float32), "between")  # (L, L) [from, to]
         self.end = variable(np.zeros(size, np.float32), "end")  # (L,)
 
-    def __call__(self, emissions: Any, tags: Any, sentences: Any) -> Any:
+    def __call__(self, emissions: Any, tags: Any, sentences: Any, possible: Any = None) -> Any:
         """Return -log p(tags) of each row's sentences together, (B,), for (B, T, L) emissions and (B, T) tags.
 
         ``sentences`` (B, T) numbers each row's sentences 1, 2, … and its padding, at the end, 0. A row of padding
-        alone gives 0.
+        alone gives 0. With ``possible`` (K, L), the ``tags`` are rows of it: 1 for each tag that the token may have, 0
+        for the others; at least one legal sequence must be possible.
         """
         none = ops.zeros_like(sentences[:, :1])
         before = ops.concatenate([none, sentences[:, :-1]], axis=1)
@@ -64,7 +68,11 @@ class CRF:
                 )
             )
         )
-        loss = self._log_partition(emissions, place) - self._score(emissions, tags, place)
+        if possible is None:
+            score = self._score(emissions, tags, place)
+        else:
+            score = self._log_sum(emissions + (ops.take(possible, tags, axis=0) - 1.0) * NEVER, place)
+        loss = self._log_partition(emissions, place) - score
         return loss * place.inside[:, 0]
 
     def _score(self, emissions: Any, tags: Any, place: _Place) -> Any:
@@ -94,6 +102,29 @@ class CRF:
             alpha = ops.where(here > 0, ops.where(new > 0, starting, following) + emission, alpha)
             return alpha, alpha  # Keras on TensorFlow wants outputs of the state's structure
 
+        return self._scanned(advance, start, end, emissions, place)
+
+    def _log_sum(self, emissions: Any, place: _Place) -> Any:
+        """As :meth:`_log_partition`, where most tags are impossible, their emissions about ``-NEVER``.
+
+        The only path that is possible may lead through a tag that is e^100 times less probable than another, which
+        scaled probabilities in 32 bits would lose. So every step adds logarithms.
+        """
+        start = self.start + _barred(self.allowed.start)
+        end = self.end + _barred(self.allowed.end)
+        between = self.between + _barred(self.allowed.between)
+
+        def advance(alpha: Any, now: tuple[Any, Any, Any]) -> tuple[Any, Any]:
+            emission, here, new = now  # (B, L), (B, 1), (B, 1)
+            following = ops.logsumexp(alpha[:, :, None] + between, axis=1)  # (B, L)
+            starting = ops.logsumexp(alpha + end, axis=-1, keepdims=True) + start
+            alpha = ops.where(here > 0, ops.where(new > 0, starting, following) + emission, alpha)
+            return alpha, alpha
+
+        return self._scanned(advance, start, end, emissions, place)
+
+    @staticmethod
+    def _scanned(advance: Any, start: Any, end: Any, emissions: Any, place: _Place) -> Any:
         steps = ops.transpose(emissions, (1, 0, 2))[1:]  # (T-1, B, L)
         heres, news = (ops.transpose(part, (1, 0))[1:, :, None] for part in (place.inside, place.first))
         alpha, _ = ops.scan(advance, emissions[:, 0] + start, (steps, heres, news))
@@ -106,4 +137,4 @@ class CRF:
 
 def _barred(allowed: Any) -> Any:
     """0 where allowed, a very low score elsewhere."""
-    return ops.convert_to_tensor((~allowed).astype("float32") * -1e4)
+    return ops.convert_to_tensor((~allowed).astype("float32") * -NEVER)

@@ -17,7 +17,7 @@ from tagsmith.data.schemes import Transitions
 from tagsmith.encoding.batches import Batch
 from tagsmith.encoding.vocabulary import Vocabulary
 from tagsmith.network.backend import keras
-from tagsmith.network.crf import CRF
+from tagsmith.network.crf import CRF, NEVER
 from tagsmith.network.initial import glorot, variable
 from tagsmith.network.recurrence import Recurrent
 from tagsmith.network.sentence_vector import SentenceVector
@@ -123,6 +123,9 @@ class TaggerNetwork:
     further
         What ``allowed`` says, of the tags of each further layer: a layer has its own columns of the output layer, those
         of the first layer first, and its own CRF. Everything before that is shared.
+    possible
+        (K, L) for a corpus that is labelled in part: a batch's ``tags`` are rows of it, each True for the tags that the
+        token may have. None: they are the tags themselves. For one layer only.
     """
 
     def __init__(
@@ -134,9 +137,11 @@ class TaggerNetwork:
         dropout: Dropout | None = None,
         seed: int = 0,
         further: Sequence[Transitions] = (),
+        possible: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         a = self.architecture = architecture
         self.dropout = dropout or Dropout()
+        self.possible = None if possible is None else possible.astype(np.float32)
         rng = np.random.default_rng(seed)
         new_words = np.array([False, True, *(not vocabulary.has_vector(word) for word in vocabulary.words)])
         self.word_encoder = WordEncoder(a, len(vocabulary.characters) + 2, new_words, pretrained, rng)
@@ -184,13 +189,14 @@ class TaggerNetwork:
         """Return -log p(tags) summed over the batch's time steps and divided by its number of tokens.
 
         Padding takes no part. With a CRF the probability is that of the sentences' whole tag sequences; with softmax
-        the product of the tokens' probabilities. Of several layers it is the mean. ``trained`` is as in
-        :meth:`emissions`.
+        the product of the tokens' probabilities. Where several tags are possible their probabilities are added. Of
+        several layers it is the mean. ``trained`` is as in :meth:`emissions`.
         """
         emissions = self.emissions(batch, noise, trained)
         inside = ops.cast(batch.sentences > 0, emissions.dtype)
         if len(self.sizes) == 1:
-            total = self._total(self.crf, emissions, batch.tags, batch, inside)
+            possible = None if self.possible is None else ops.convert_to_tensor(self.possible)
+            total = self._total(self.crf, emissions, batch.tags, batch, inside, possible)
         else:
             parts = ops.split(emissions, np.cumsum(self.sizes)[:-1].tolist(), axis=-1)
             crfs = [self.crf, *self.further_crfs] if self.crf is not None else [None] * len(parts)
@@ -198,10 +204,16 @@ class TaggerNetwork:
             total = sum(self._total(*own, batch, inside) for own in zip(crfs, parts, tags, strict=True)) / len(parts)
         return total / ops.maximum(ops.sum(inside), 1.0)
 
-    def _total(self, crf: CRF | None, emissions: Any, tags: Any, batch: Batch, inside: Any) -> Any:
-        """-log p(tags) of one layer, summed over the batch."""
+    def _total(
+        self, crf: CRF | None, emissions: Any, tags: Any, batch: Batch, inside: Any, possible: Any = None
+    ) -> Any:
+        """-log p(tags) of one layer, summed over the batch; with ``possible`` (K, L) the tags are its rows."""
         if crf is not None:
-            return ops.sum(crf(emissions, tags, batch.sentences))
+            return ops.sum(crf(emissions, tags, batch.sentences, possible))
+        if possible is not None:
+            impossible = 1.0 - ops.take(possible, tags, axis=0)  # (B, T, L)
+            chosen = ops.logsumexp(emissions - impossible * NEVER, axis=-1)
+            return ops.sum((ops.logsumexp(emissions, axis=-1) - chosen) * inside)
         losses = keras.losses.sparse_categorical_crossentropy(tags, emissions, from_logits=True)
         return ops.sum(losses * inside)
 

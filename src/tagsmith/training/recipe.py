@@ -80,7 +80,7 @@ bidirectional, residual, head
     variational_dropout: bool = False
     unknown_rate: float = 0.3
     unknown_count: int = 1
-    batch_tokens: int = 320
+    batch_tokens: int = 512
     longest: int = 256
     optimizer: str = "adam"
     learning_rate: float = 2e-3
@@ -174,8 +174,23 @@ def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
     RecipeError
         The file is missing, no TOML, or holds an unknown field or an impossible value.
     """
+    changes = read_changes(path)
     try:
-        changes = tomllib.loads(path.read_text("utf-8"))
+        return make_recipe(changes.pop("preset", preset), changes)
+    except RecipeError as error:
+        raise RecipeError(error.problem, path=path, remedy=error.remedy) from error
+
+
+def read_changes(path: Path) -> dict[str, Any]:
+    """Read a TOML file of recipe fields as it is.
+
+    Raises
+    ------
+    RecipeError
+        The file is missing or no TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
         raise RecipeError(
             f"the recipe cannot be read: {error.strerror}.", path=path, remedy="Check the path."
@@ -184,7 +199,3 @@ def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
         raise RecipeError(
             f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = 200"
         ) from error
-    try:
-        return make_recipe(changes.pop("preset", preset), changes)
-    except RecipeError as error:
-        raise RecipeError(error.problem, path=path, remedy=error.remedy) from error

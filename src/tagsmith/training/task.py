@@ -19,6 +19,9 @@ from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_le
 from tagsmith.encoding.vectors import Vectors, load_vectors, quantise_rows
 from tagsmith.encoding.vocabulary import Rows, Vocabulary, build_vocabulary
 from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.model_folder import Model
+from tagsmith.training.fine_tuning import as_before, digest, joined_vocabulary, pretrained_of
+from tagsmith.training.partial import open_tags
 from tagsmith.training.recipe import Recipe
 
 
@@ -37,7 +40,8 @@ class Task:
     """What the network is trained on.
 
     ``pretrained`` holds int8 rows and their scales, row 0 all zeros, or None; ``tags`` are the network's outputs for
-    the main layer, ``further`` tells of the others.
+    the main layer, ``further`` tells of the others; ``possible`` (K, L), where some labels are unknown, says which tags
+    each row of ``encoded.tags`` stands for; ``start`` is the model that training goes on from.
     """
 
     corpus: Corpus
@@ -50,6 +54,8 @@ class Task:
     rows: list[int]
     identity: str
     further: tuple[LayerTask, ...] = ()
+    possible: npt.NDArray[np.bool_] | None = None
+    start: Model | None = None
 
     @property
     def measures(self) -> dict[str, str]:
@@ -62,22 +68,33 @@ class Task:
         return "mean" if self.further else self.measures[self.corpus.layer]
 
 
-def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None, seed: int) -> Task:
-    """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones."""
+def prepare(
+    corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None, seed: int, start: Model | None = None
+) -> Task:
+    """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones.
+
+    With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's.
+    """
     inner = Scheme.PLAIN if corpus.scheme is Scheme.PLAIN else Scheme.BIOES
     gold = [_inner_tags(sentence.layers[corpus.layer], corpus.scheme, recipe.longest) for sentence in corpus.train]
     words = [sentence.words for sentence in corpus.train]
     plain = inner is Scheme.PLAIN
     labels = {tag for tags in gold for tag in tags} if plain else _span_labels(corpus, corpus.layer, corpus.scheme)
+    labels |= as_before(start).labels if start else set()
     tags = tuple(tag_inventory(labels, inner))
     pretrained = None
     known: tuple[str, ...] = ()
-    if vectors is not None:
+    if start is not None:
+        pretrained, known = pretrained_of(start), start.vocabulary.pretrained
+    elif vectors is not None:
         loaded = vectors if isinstance(vectors, Vectors) else load_vectors(vectors)
         table = np.concatenate([np.zeros((1, loaded.dimensions), np.float32), unit_variance(loaded.matrix)])
         pretrained, known = quantise_rows(table), loaded.words
     vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)
-    encoded = encode_sentences(words, gold, vocabulary, {tag: row for row, tag in enumerate(tags)}, recipe.longest)
+    if start is not None:
+        vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
+    gold, rows, possible = open_tags(gold, corpus.knowledge, tags)
+    encoded = encode_sentences(words, gold, vocabulary, rows, recipe.longest)
     further = [_further_layer(corpus, layer, recipe.longest) for layer in corpus.further]
     encoded = replace(encoded, further=tuple(rows for _, rows in further))
     return Task(
@@ -89,8 +106,10 @@ def prepare(corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None
         pretrained,
         encoded,
         row_lengths(encoded.lengths, recipe.batch_tokens),
-        _identity(corpus, recipe, vocabulary, pretrained, seed),
+        _identity(corpus, recipe, vocabulary, pretrained, seed) + (digest(start) if start else ""),
         tuple(layer for layer, _ in further),
+        possible,
+        start,
     )
 
 
@@ -137,6 +156,9 @@ def _identity(
             digest.update(_digest_text(part, layer.name))
     own: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed, "vectors": vocabulary.pretrained}
     digest.update(json.dumps(own).encode())
+    if (knowledge := corpus.knowledge) is not None:
+        sets = [sorted(known) for known in knowledge.sets]
+        digest.update(json.dumps([sets, knowledge.train, knowledge.dev, corpus.labels]).encode())
     for table in pretrained or ():
         digest.update(table.tobytes())
     return digest.hexdigest()

@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
-from tagsmith.data.corpus import Sources, load_corpus
 from tagsmith.data.formats.options import LayersKeywords
 from tagsmith.encoding.batches import Batch, pack_rows, training_batches
 from tagsmith.errors import TrainingError
@@ -29,8 +28,10 @@ from tagsmith.runtime.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
 from tagsmith.training.display import Display, open_display
+from tagsmith.training.fine_tuning import as_before, carried_over, fine_tuning_recipe, read_start, with_own_spans
 from tagsmith.training.measure import deciding_score, layer_measures, score_text
 from tagsmith.training.optimizer import Optimizer
+from tagsmith.training.partial import Groups, Partial, described, evaluate, load
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.step import make_step
 from tagsmith.training.task import Task, prepare
@@ -42,15 +43,17 @@ LOSS_EVERY = 20  # steps between looks at the loss: each look waits for the devi
 
 
 def train(
-    train: Sources,
+    train: Groups,
     *,
     out: str | Path,
-    dev: Sources | None = None,
-    test: Sources | None = None,
+    dev: Groups | None = None,
+    test: Groups | None = None,
     preset: str = "balanced",
     recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     vectors: str | Path | None = None,
     seed: int = 0,
+    partial: Partial | None = None,
+    start: str | Path | None = None,
     format: str = "auto",
     resume: bool = False,
     console: Console | None = None,
@@ -70,6 +73,13 @@ def train(
         A file of pretrained word vectors, or the name of an installed package's.
     seed
         Decides everything random: same seed, machine and versions, same weights.
+    partial
+        True: each item of ``train`` (a file, or a list of files) is a corpus with labels of its own, and what it does
+        not label is unknown there, see :mod:`tagsmith.training.partial`. A mapping does the same, and states all labels
+        that files know: ``{"b.conll": ["PER", "LOC"]}``.
+    start
+        A model folder to go on from, see :mod:`tagsmith.training.fine_tuning`. Labels of it that ``train`` lacks are
+        added there by the model itself; with ``partial`` True they are unknown, with False absent.
     format, options
         How to read the files, see :func:`tagsmith.data.corpus.read_sentences`. With several layers
         (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
@@ -99,9 +109,13 @@ def train(
     out = Path(out)
     check_target(out)
     console = console or Console(stderr=True, file=sys.stderr)
-    chosen = choose_recipe(preset, recipe)
-    corpus = load_corpus(train, dev, test, format=format, seed=seed, **options)
-    task = prepare(corpus, chosen, vectors, seed)
+    model = read_start(start, out, vectors) if start is not None else None
+    before = as_before(model) if model else None
+    chosen = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
+    corpus = load(train, dev, test, partial=partial, before=before, format=format, seed=seed, **options)
+    if model and partial is None:
+        corpus = with_own_spans(corpus, model)
+    task = prepare(corpus, chosen, vectors, seed, model)
     run = Run(task, chosen, seed, out)
     if resume:
         run.resume()
@@ -127,6 +141,8 @@ def _describe(task: Task, display: Display) -> None:
         every = [(corpus.layer, corpus.scheme, task.tags), *((f.name, f.scheme, f.tags) for f in task.further)]
         kinds = "; ".join(f"layer {name}, scheme {scheme.value}, {len(tags)} tags" for name, scheme, tags in every)
     display.message(f"{held}; {task.encoded.tokens:,} tokens; {kinds}")
+    for line in described(corpus, own_labels=task.start is not None):
+        display.message(line)
     for number, problem in enumerate((*corpus.problems, *corpus.repairs)):
         if number == 5:
             more = len(corpus.problems) + len(corpus.repairs) - 5
@@ -155,7 +171,10 @@ class Run:
             Dropout(*rates),
             seed,
             [own.allowed for own in task.further],
+            task.possible,
         )
+        if task.start is not None:
+            self.network.assign(carried_over(self.network.arrays(), task.start, task.vocabulary, task.tags))
         # Sentences are packed anew in each epoch, so that its number of steps differs by a few.
         self.steps_per_epoch = len(
             pack_rows(task.encoded.lengths, task.rows, recipe.batch_tokens, np.random.default_rng([seed, 0]))
@@ -256,7 +275,13 @@ class Run:
 
     def _score_dev(self, arrays: Arrays) -> Scores:
         tagger = Tagger(self.model(arrays), precision="float32")
-        return tagger.evaluate_sentences(self.task.corpus.dev)
+        return self.scores(tagger, "dev")
+
+    def scores(self, tagger: Tagger, part: str) -> Scores:
+        """Score a tagger on ``"dev"`` or ``"test"``, each sentence on the labels that it knows."""
+        corpus = self.task.corpus
+        members = getattr(corpus.knowledge, part) if corpus.knowledge else ()
+        return evaluate(tagger, getattr(corpus, part), corpus.knowledge, members)
 
     def measured(self, scores: Scores) -> float:
         """The score that decides: F1 of spans, or the accuracy of plain tags; of several layers, the mean of theirs."""
@@ -343,7 +368,7 @@ def _finish(run: Run, display: Display) -> Tagger:
     tagger = Tagger(model)
     found = {"dev": dev_scores}
     if corpus.test:
-        found["test"] = tagger.evaluate_sentences(corpus.test)
+        found["test"] = run.scores(tagger, "test")
     scores = {part: own.as_dict() for part, own in found.items()}
     extras = {
         "README.md": model_card(run.task, run.recipe, scores, run.progress).encode(),
@@ -359,10 +384,10 @@ def _finish(run: Run, display: Display) -> Tagger:
 
 def _choose_precision(run: Run, model: Model, display: Display) -> tuple[Model, Scores]:
     """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot."""
-    exact = Tagger(model, precision="float32").evaluate_sentences(run.task.corpus.dev)
+    exact = run.scores(Tagger(model, precision="float32"), "dev")
     if model.architecture.cell != "lstm":
         return replace(model, precision="float32"), exact
-    rounded = Tagger(model, precision="int8").evaluate_sentences(run.task.corpus.dev)
+    rounded = run.scores(Tagger(model, precision="int8"), "dev")
     lost = run.measured(exact) - run.measured(rounded)
     if lost <= MOST_LOST:
         return replace(model, precision="int8"), rounded

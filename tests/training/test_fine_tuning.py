@@ -1,0 +1,208 @@
+"""Going on from a model: before the first step nothing has changed, new labels are learned, errors are clear."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from test_training import NAMES, PLACES, QUIET, TINY, interrupt_after, weights, write_corpus
+
+import tagsmith
+from random_model import SMALL, WORDS, random_model, random_sentences
+from tagsmith.data.schemes import Scheme, tags_to_spans
+from tagsmith.errors import DataError, ModelError, RecipeError, VectorsError
+from tagsmith.runtime.architecture import Architecture
+from tagsmith.runtime.model_folder import write_model
+from tagsmith.runtime.tagger import Tagger
+from tagsmith.training.fine_tuning import LEARNING_RATE, as_before, fine_tuning_recipe, read_start, with_own_spans
+from tagsmith.training.partial import load, open_tags
+from tagsmith.training.recipe import Recipe
+from tagsmith.training.task import prepare
+from tagsmith.training.trainer import Run
+
+OTHER = Architecture(word_dim=6, characters="gru", character_units=3, cell="gru", units=5, layers=2, head="softmax")
+NO_SPELLING = replace(SMALL, characters="none", shape_dim=0, bidirectional=False)
+PRINTABLE = [word for word in WORDS if word.isprintable() and word.encode("utf-8", "ignore").decode() == word]
+
+
+def new_data(labels: tuple[str, ...], prefix: str = "B-") -> io.StringIO:
+    """Every word twice, known to the model or not, with the labels in turn."""
+    tags = [f"{prefix}{label}" for label in labels]
+    lines = [
+        f"{word} {tags[n % len(tags)]}\n{word} {'O' if prefix else tags[0]}\n\n" for n, word in enumerate(PRINTABLE)
+    ]
+    return io.StringIO("".join(lines))
+
+
+def started(model, labels, tmp_path, prefix="B-", **options) -> Run:
+    """A run on new data that has done no step."""
+    recipe = fine_tuning_recipe(model, "fast")
+    corpus = load(new_data(labels, prefix), None, None, before=as_before(model), format="conll", seed=0, **options)
+    return Run(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    ("model", "labels", "prefix"),
+    [
+        (random_model(SMALL), ("LOC", "PER"), "B-"),
+        (random_model(SMALL, scheme=Scheme.IOE1), ("LOC",), "B-"),
+        (random_model(OTHER, pretrained=False), ("PER",), "B-"),
+        (random_model(NO_SPELLING), ("LOC", "PER"), "B-"),
+        (random_model(SMALL, scheme=Scheme.PLAIN, labels=("NOUN", "VERB", "ADV")), ("NOUN", "VERB"), ""),
+    ],
+    ids=["crf", "IOE1", "softmax", "no spelling", "plain"],
+)
+def test_without_new_labels_the_first_outputs_are_the_models_own(model, labels, prefix, tmp_path):
+    if not model.weights.get("word/pretrained", np.zeros(0)).size:
+        model = replace(model, vocabulary=replace(model.vocabulary, pretrained=()))
+    run = started(model, labels, tmp_path, prefix)
+    assert run.task.vocabulary.words[: len(model.vocabulary.words)] == model.vocabulary.words
+    assert "reykjavík" in run.task.vocabulary.words
+    assert run.task.tags == model.tags
+    assert run.task.corpus.scheme is model.scheme
+    assert run.model({**run.network.arrays()}).layer == "ner"
+    sentences = random_sentences(20)
+    found = Tagger(run.model(run.network.arrays()), precision="float32").tag_marginals(sentences)
+    expected = Tagger(model, precision="float32").tag_marginals(sentences)
+    for own, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+
+
+def test_old_tags_keep_their_weights_beside_a_new_label(tmp_path):
+    model = random_model(SMALL)
+    run = started(model, ("CITY", "PER"), tmp_path)
+    assert {tag[2:] for tag in run.task.tags if tag != "O"} == {"CITY", "LOC", "PER"}
+    places = [run.task.tags.index(tag) for tag in model.tags]
+    found = run.network.arrays()
+    np.testing.assert_array_equal(found["output/kernel"][:, places], model.weights["output/kernel"])
+    np.testing.assert_array_equal(found["crf/between"][np.ix_(places, places)], model.weights["crf/between"])
+    np.testing.assert_array_equal(found["crf/end"][places], model.weights["crf/end"])
+    new = run.task.tags.index("S-CITY")
+    assert found["output/kernel"][:, new].any()
+    assert not found["crf/between"][new].any()
+
+
+def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans():
+    model = random_model(SMALL)
+    corpus = load(new_data(("CITY", "PER")), None, None, before=as_before(model), format="conll", seed=0)
+    joined = with_own_spans(corpus, model)
+    assert joined.dev == corpus.dev
+    assert {joined.knowledge.sets[own] for own in joined.knowledge.train} == {frozenset(["CITY", "LOC", "PER"])}
+    assert open_tags([], joined.knowledge, [*model.tags, "S-CITY"])[2] is None  # an ordinary likelihood
+    added = 0
+    predicted = Tagger(model, precision="float32").tag([sentence.words for sentence in corpus.train])
+    for old, new, own in zip(corpus.train, joined.train, predicted, strict=True):
+        gold = tags_to_spans(old.layers["ner"], Scheme.IOB2)
+        taken = {place for span in gold for place in range(span.start, span.end)}
+        places = [span for span in tags_to_spans(own, Scheme.IOB2) if span.label == "LOC"]
+        free = [span for span in places if not taken & set(range(span.start, span.end))]
+        assert tags_to_spans(new.layers["ner"], Scheme.IOB2) == sorted([*gold, *free])
+        added += len(free)
+    assert added
+
+
+def test_labels_that_the_new_data_lack_may_be_unknown_there_or_absent(tmp_path):
+    run = started(random_model(SMALL), ("CITY", "PER"), tmp_path)
+    tags = run.task.tags
+    (opened,) = run.task.possible[len(tags) :]
+    assert {tag[2:] for tag, possible in zip(tags, opened, strict=True) if possible} == {"", "LOC"}
+    assert started(random_model(SMALL), ("CITY", "PER"), tmp_path, partial=False).task.possible is None
+
+
+def test_the_identity_of_a_run_holds_the_model_it_goes_on_from(tmp_path):
+    models = (random_model(SMALL), random_model(SMALL, seed=1))
+    assert len({started(model, ("PER",), tmp_path).task.identity for model in models}) == 2
+
+
+def test_the_recipe_has_the_models_network_and_a_lower_rate():
+    model = random_model(SMALL)
+    recipe = fine_tuning_recipe(model, "fast", {"epochs": 3, "units": SMALL.units})
+    assert recipe.architecture() == SMALL
+    assert (recipe.epochs, recipe.learning_rate) == (3, LEARNING_RATE)
+    assert fine_tuning_recipe(model, "fast", {"learning_rate": 0.1}).learning_rate == 0.1
+    assert fine_tuning_recipe(model, recipe=recipe) == recipe
+    assert fine_tuning_recipe(model, recipe=recipe, changes={"epochs": 4}).epochs == 4
+
+
+def test_a_recipe_of_another_network_is_an_error(tmp_path):
+    model = random_model(SMALL)
+    for recipe in ({"units": 8}, {"head": "softmax"}, Recipe(units=8)):
+        with pytest.raises(RecipeError, match=r"but the model that training goes on from has"):
+            fine_tuning_recipe(model, "fast", recipe)
+    path = tmp_path / "recipe.toml"
+    path.write_text('preset = "fast"\nunits = 8\n')
+    with pytest.raises(RecipeError, match=r"recipe\.toml: units is 8, but the model .* has 7\. Leave it out"):
+        fine_tuning_recipe(model, "fast", path)
+
+
+def test_a_model_that_cannot_be_gone_on_from_is_an_error(tmp_path):
+    folder = tmp_path / "model"
+    with pytest.raises(ModelError, match="there is no such model folder"):
+        read_start(folder, tmp_path / "new", None)
+    write_model(random_model(SMALL), folder)
+    with pytest.raises(VectorsError, match="keeps the vectors that it has"):
+        read_start(folder, tmp_path / "new", "glove.txt")
+    with pytest.raises(ModelError, match="would replace the one that training goes on from"):
+        read_start(folder, tmp_path / "new" / ".." / "model", None)
+    (folder / "weights.safetensors").write_bytes(b"")
+    with pytest.raises(ModelError, match=r"weights\.safetensors: this file of the model is truncated or altered"):
+        read_start(folder, tmp_path / "new", None)
+
+
+def test_data_of_another_kind_are_an_error(tmp_path):
+    with pytest.raises(DataError, match="tags are plain tags, where spans in the scheme IOB2 are needed"):
+        started(random_model(SMALL), ("NOUN", "VERB"), tmp_path, prefix="")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A model of persons alone, and new data that label places alone."""
+    folder = tmp_path_factory.mktemp("models")
+    for name, label, seed in (("first", "PER", 1), ("new", "LOC", 2)):
+        path = write_corpus(folder / f"{name}.conll", 80, seed)
+        lines = path.read_text("utf-8").splitlines()
+        kept = [line if not line or line.endswith(label) else f"{line.split()[0]} O" for line in lines]
+        path.write_text("\n".join(kept) + "\n", "utf-8")
+    write_corpus(folder / "test.conll", 40, 3)
+    recipe = {**TINY, "epochs": 6}
+    tagsmith.train(folder / "first.conll", out=folder / "model", recipe=recipe, console=QUIET)
+    return folder
+
+
+def go_on(folders, out, **options):
+    recipe = {"epochs": 12, "patience": 12, "learning_rate": 0.01, "batch_tokens": 128}
+    return tagsmith.train(
+        folders / "new.conll", start=folders / "model", out=out, recipe=recipe, console=QUIET, **options
+    )
+
+
+@pytest.mark.slow
+def test_a_new_label_is_learned_and_the_old_one_is_not_forgotten(folders, tmp_path):
+    tagger = go_on(folders, tmp_path / "model", test=folders / "test.conll")
+    assert tagger.labels == ("LOC", "PER")
+    assert tagger.evaluate(folders / "test.conll").f1 > 0.9
+    assert tagger.tag([[NAMES[0], "left", *PLACES[1].split(), "."]]) == [["B-PER", "O", "B-LOC", "I-LOC", "O"]]
+    config = json.loads((tmp_path / "model" / "config.json").read_text("utf-8"))
+    assert config["recipe"]["units"] == TINY["units"]
+    assert config["scores"]["dev"]["support"] == 8  # the places of a tenth of the new data
+    absent = go_on(folders, tmp_path / "absent", partial=False)
+    assert (
+        absent.evaluate(folders / "test.conll").types["PER"].f1
+        < tagger.evaluate(folders / "test.conll").types["PER"].f1
+    )
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_resumes_exactly(folders, tmp_path, monkeypatch):
+    go_on(folders, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        interrupt_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            go_on(folders, tmp_path / "model")
+    go_on(folders, tmp_path / "model", resume=True)
+    whole, resumed = weights(tmp_path / "whole"), weights(tmp_path / "model")
+    assert whole.keys() == resumed.keys()
+    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
