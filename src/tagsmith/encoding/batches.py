@@ -7,6 +7,7 @@ sentences, sorted by length, by a token budget.
 
 from __future__ import annotations
 
+from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,8 +71,8 @@ def encode_sentences(
     (Cutting is for training alone, where it bounds memory; tagging never cuts.)
     """
     form_rows: dict[str, int] = {}
-    words = [form_rows.setdefault(word, len(form_rows)) for sentence in sentences for word in sentence]
-    labels = [tag_rows[tag] for sentence in tags for tag in sentence]
+    words = array("i", (form_rows.setdefault(word, len(form_rows)) for sentence in sentences for word in sentence))
+    labels = array("i", (tag_rows[tag] for sentence in tags for tag in sentence))
     lengths: list[int] = []
     for sentence in sentences:
         whole, rest = divmod(len(sentence), longest)

