@@ -215,7 +215,7 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
 
 def _room(forms: int, tokens: int) -> int:
     """How many forms an array is made for: three quarters of the tokens, else as many. Each shape is compiled once."""
-    return tokens if forms > 3 * tokens // 4 else 3 * tokens // 4
+    return tokens if forms > 3 * tokens // 4 else max(1, 3 * tokens // 4)
 
 
 def _width(token_budget: int, row_length: int) -> int:
