@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from packed_rows import forms_of
@@ -32,6 +32,8 @@ SENTENCES = st.lists(st.lists(WORD, min_size=0, max_size=9), min_size=1, max_siz
 
 
 @given(st.lists(LENGTH, min_size=1, max_size=60), st.integers(1, 600))
+@example([5] * 17 + [15], 16)  # short sentences hold 85 % of the tokens
+@example([5] * 18 + [10], 16)  # … and exactly 90 %
 def test_rows_are_halved_while_they_hold_most_of_the_corpus(lengths, budget):
     rows = row_lengths(np.array(lengths), budget)
     assert rows[-1] == max(lengths)
@@ -140,6 +142,14 @@ def test_any_two_sentences_meet_by_chance():
     assert met.keys() == set(range(1, 20))
     assert min(met.values()) > 30  # 63 expected
     assert max(met.values()) < 100
+
+
+def test_the_last_row_to_be_filled_may_share_a_batch_with_any():
+    lengths, found = np.ones(9, int), set()
+    for seed in range(20):
+        batches = pack_rows(lengths, [4], 8, np.random.default_rng(seed))
+        found |= {tuple(map(len, batch)) for _, batch in batches if 1 in map(len, batch)}
+    assert found == {(1,), (1, 4), (4, 1)}
 
 
 def test_long_rows_come_at_any_time_of_an_epoch():
