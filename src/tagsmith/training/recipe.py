@@ -80,7 +80,7 @@ bidirectional, residual, head
     variational_dropout: bool = False
     unknown_rate: float = 0.3
     unknown_count: int = 1
-    batch_tokens: int = 512
+    batch_tokens: int = 320
     longest: int = 256
     optimizer: str = "adam"
     learning_rate: float = 2e-3
