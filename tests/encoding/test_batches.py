@@ -16,7 +16,6 @@ from tagsmith.encoding.batches import (
     encode_sentences,
     length_batches,
     pack_rows,
-    prepared_ahead,
     row_lengths,
     split_batch,
     training_batches,
@@ -317,25 +316,6 @@ def spellings(batch) -> np.ndarray:
         forms.shapes[:, None],
     )
     return np.concatenate(columns, axis=1)[batch.words]
-
-
-def test_items_are_made_ahead_in_their_order_and_an_error_comes_through():
-    made = []
-
-    def items():
-        for number in range(5):
-            made.append(number)
-            yield number
-        raise ValueError("no more")
-
-    ahead = prepared_ahead(items())
-    assert [next(ahead) for _ in range(4)] == [0, 1, 2, 3]
-    assert next(ahead) == 4
-    assert made == [0, 1, 2, 3, 4]
-    with pytest.raises(ValueError, match="no more"):
-        next(ahead)
-    assert list(prepared_ahead(iter("abc"))) == ["a", "b", "c"]
-    assert list(prepared_ahead(iter(()))) == []
 
 
 def test_an_unknown_tag_is_not_passed_over():

@@ -10,10 +10,9 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +20,6 @@ import numpy.typing as npt
 from tagsmith.encoding.vocabulary import NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD, Forms, Rows, Vocabulary
 
 Integers = npt.NDArray[np.int64]
-Item = TypeVar("Item")
 WINDOW = 32  # sentences among which the next one of a row is looked for
 
 
@@ -188,15 +186,6 @@ def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
     spread = np.zeros(inside.shape, np.int32)
     spread[inside] = values
     return spread
-
-
-def prepared_ahead(items: Iterator[Item]) -> Iterator[Item]:
-    """Yield the items, each made by a thread of its own while the one before it is worked on."""
-    with ThreadPoolExecutor(1) as pool:
-        upcoming = pool.submit(next, items, None)
-        while (item := upcoming.result()) is not None:
-            upcoming = pool.submit(next, items, None)
-            yield item
 
 
 def split_batch(batch: Batch, parts: int) -> list[Batch]:

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from rich.console import Console
 
 from tagsmith.data.formats.options import LayersKeywords
-from tagsmith.encoding.batches import Batch, pack_rows, prepared_ahead, training_batches
+from tagsmith.encoding.batches import Batch, pack_rows, training_batches
 from tagsmith.errors import TrainingError
 from tagsmith.evaluation.scores import Scores
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork
+from tagsmith.network.tagger import Dropout, TaggerNetwork
 from tagsmith.runtime.graphs import sentence_graph, word_graph
 from tagsmith.runtime.model_folder import LayerTags, Model, check_target, write_model
 from tagsmith.runtime.tagger import Tagger
@@ -197,10 +197,6 @@ class Run:
             task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
         )
 
-    def _examples(self, rng: np.random.Generator) -> Iterator[tuple[Batch, Noise]]:
-        for batch in self._batches(rng):
-            yield batch, self.network.dropout.draw(rng, batch, self.task.architecture)
-
     # --- the loop
 
     def warm_up(self, display: Display) -> None:
@@ -248,7 +244,8 @@ class Run:
         total, tokens = 0.0, 0
         waiting: list[tuple[Any, int]] = []
         rng = np.random.default_rng([self.seed, epoch])
-        for number, (batch, noise) in enumerate(prepared_ahead(self._examples(rng)), 1):
+        for number, batch in enumerate(self._batches(rng), 1):
+            noise = self.network.dropout.draw(rng, batch, self.task.architecture)
             waiting.append((self.step(batch, noise), int((batch.sentences > 0).sum())))
             tokens += waiting[-1][1]
             if number % LOSS_EVERY == 0 or tokens == self.task.encoded.tokens:
