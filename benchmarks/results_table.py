@@ -72,7 +72,9 @@ def main() -> None:
     PAGE.write_text(
         "# Results\n\n"
         "Mean ± standard deviation over the seeds; each test set scored once, by the model of the epoch that "
-        "was best on dev. Medians of minutes, speeds and size. `runs.jsonl` holds every run.\n\n" + made,
+        "was best on dev. Medians of minutes, speeds and size. `runs.jsonl` holds every run. "
+        "Runs of seed 1 shared their two cores with other work, which shows in their minutes and speeds, not in their "
+        "scores.\n\n" + made,
         "utf-8",
     )
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
