@@ -3,8 +3,8 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/start_of_training.py
 
 Runs ``tagsmith train`` on UD English EWT (balanced preset, GloVe vectors) until it says that the step is ready, and
-then ends it; with an empty cache of compiled steps, and with the cache that this run left. Three pairs of runs, in turn;
-writes ``benchmarks/results/start_of_training.json``.
+then ends it; with an empty cache of compiled steps, and with the cache that this run left. Three pairs of runs, in
+turn; writes ``benchmarks/results/start_of_training.json``.
 """
 
 from __future__ import annotations
