@@ -42,7 +42,7 @@ class JaxStep:
     """Two compiled functions: the gradient, and the update of the weights and the optimizer's state.
 
     On processors a batch is cut in two, and a thread computes the gradient of each half: the products of a time step
-    are so small that threads inside of them would mostly wait for each other (benchmarks/recurrence_threads.py).
+    are so small that threads inside of them would mostly wait for each other.
     """
 
     def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
