@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +56,24 @@ Separator = Annotated[
     ),
 ]
 Encoding = Annotated[str, typer.Option("--encoding", help="The files' character encoding.")]
+
+# What a training needs: of train, and of tune, which trains many times.
+TrainFiles = Annotated[
+    list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
+]
+RecipeFile = Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)]
+RecipeChanges = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False),
+]
+VectorsFile = Annotated[
+    str | None,
+    typer.Option(
+        help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 
 TABLE_WIDTH = 100  # columns of a table where no terminal says how wide it is
 

@@ -12,7 +12,12 @@ from tagsmith.cli.options import (
     Encoding,
     Format,
     Layers,
+    RecipeChanges,
+    RecipeFile,
+    Seed,
     Separator,
+    TrainFiles,
+    VectorsFile,
     WordColumn,
     layers_options,
     stdout_console,
@@ -23,9 +28,7 @@ if TYPE_CHECKING:
 
 
 def train_command(
-    train: Annotated[
-        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
-    ],
+    train: TrainFiles,
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
     dev: Annotated[
         list[Path] | None,
@@ -45,21 +48,10 @@ def train_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
     preset: Annotated[str, typer.Option(help="fast, balanced or accurate.")] = "balanced",
-    vectors: Annotated[
-        str | None,
-        typer.Option(
-            help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
-            show_default=False,
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
-    recipe: Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False
-        ),
-    ] = None,
+    vectors: VectorsFile = None,
+    seed: Seed = 0,
+    recipe: RecipeFile = None,
+    changes: RecipeChanges = None,
     partial: Annotated[
         bool | None,
         typer.Option(

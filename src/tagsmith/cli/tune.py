@@ -12,7 +12,12 @@ from tagsmith.cli.options import (
     Encoding,
     Format,
     Layers,
+    RecipeChanges,
+    RecipeFile,
+    Seed,
     Separator,
+    TrainFiles,
+    VectorsFile,
     WordColumn,
     layers_options,
     stdout_console,
@@ -20,9 +25,7 @@ from tagsmith.cli.options import (
 
 
 def tune_command(
-    train: Annotated[
-        list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
-    ],
+    train: TrainFiles,
     out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.", show_default=False)],
     dev: Annotated[
         Path | None,
@@ -35,20 +38,9 @@ def tune_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
     preset: Annotated[str, typer.Option(help="fast, balanced or accurate: what the search begins with.")] = "balanced",
-    recipe: Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False
-        ),
-    ] = None,
-    vectors: Annotated[
-        str | None,
-        typer.Option(
-            help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
-            show_default=False,
-        ),
-    ] = None,
+    recipe: RecipeFile = None,
+    changes: RecipeChanges = None,
+    vectors: VectorsFile = None,
     space: Annotated[
         Path | None,
         typer.Option(help="TOML file of what to search. [default: around the recipe]", show_default=False),
@@ -57,7 +49,7 @@ def tune_command(
     processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in a process of its own.")] = 1,
     hours: Annotated[float | None, typer.Option(help="No trial begins after this time.", show_default=False)] = None,
     minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.", show_default=False)] = None,
-    seed: Annotated[int, typer.Option(help="Decides everything random.")] = 0,
+    seed: Seed = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted search, or with more trials.")
     ] = False,

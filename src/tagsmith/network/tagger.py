@@ -170,9 +170,9 @@ class TaggerNetwork:
             trained = self.word_encoder.trained_rows(batch.trained)
         encodings = self.word_encoder(batch.forms, trained)  # (U, encoding_size)
         states = ops.take(encodings, batch.words, axis=0)  # (B, T, encoding_size)
-        context = (
-            self.context(encodings, batch.words, batch.sentences) if self.context else None
-        )  # (B, T, context_size)
+        context = None
+        if self.context:
+            context = self.context(encodings, batch.words, batch.sentences)  # (B, T, context_size)
         for mask in noise.context:
             context = context * kept(mask, self.dropout.word)
         for mask in noise.word:
