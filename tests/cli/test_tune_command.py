@@ -80,7 +80,7 @@ def test_a_search_in_two_processes_that_is_stopped_can_be_resumed(tagsmith, opti
     rows = trials(tmp_path / "search")
     assert len(rows) == 4
     assert len({(row["learning_rate"], row["shape_dim"], row["cell"]) for row in rows}) == 4
-    assert rows[0]["learning_rate"] == "0.02"
+    assert "0.02" in {row["learning_rate"] for row in rows}  # the base recipe, even if its first trial was killed
 
 
 def _runs(process: int) -> bool:
