@@ -89,6 +89,7 @@ def profile(run: Run) -> dict[str, Any]:
     half, _ = split_batch(batch, 2)
     rows, tags = len(half.words), len(run.task.tags)
     tokens, forms = 2 * rows * steps, 2 * len(half.forms.shapes)
+    spelt = forms * half.forms.characters.shape[1] + sum(2 * own.size for own in half.long)
     rng = np.random.default_rng(0)
     encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
     emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
@@ -104,12 +105,7 @@ def profile(run: Run) -> dict[str, Any]:
     # Operations of the products, forwards; backwards takes twice as many.
     operations = {
         "recurrent layer": 2.0 * tokens * ways * gates * (a.encoding_size + a.units),
-        "words: characters, vectors, shapes": 2.0
-        * forms
-        * 24
-        * a.character_width
-        * a.character_dim
-        * a.character_units,
+        "words: characters, vectors, shapes": 2.0 * spelt * a.character_width * a.character_dim * a.character_units,
         "CRF": 2.0 * tokens * tags * tags,
     }
     rate = _product_rate()
@@ -119,7 +115,7 @@ def profile(run: Run) -> dict[str, Any]:
     parts = {
         "recurrent layer": gradient(lambda x, n: total(layer(x, n)), recurrent_variables, encodings, half.sentences),
         "words: characters, vectors, shapes": gradient(
-            lambda t, f: total(network.word_encoder(f, t)), word_variables, trained, half.forms
+            lambda t, f, long: total(network.word_encoder(f, t, long)), word_variables, trained, half.forms, half.long
         ),
         "CRF": gradient(
             lambda e, t, s: total(crf(e, t, s)),

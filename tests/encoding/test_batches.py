@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from packed_rows import forms_of
 from tagsmith.encoding.batches import (
+    SHORT_SPELLING,
     WINDOW,
     encode_sentences,
     length_batches,
@@ -20,11 +21,11 @@ from tagsmith.encoding.batches import (
     split_batch,
     training_batches,
 )
-from tagsmith.encoding.vocabulary import UNKNOWN_WORD, UNSEEN_WORD, build_vocabulary
+from tagsmith.encoding.vocabulary import LONGEST_SPELLING, UNKNOWN_WORD, UNSEEN_WORD, build_vocabulary
 
 LENGTH = st.integers(1, 40)
 TAGS = ("O", "B", "I")
-WORD = st.sampled_from(["a", "A", "b", "cc", "Dd", "e1", "?", "new", "old", "ccc"])
+WORD = st.sampled_from(["a", "A", "b", "cc", "Dd", "e1", "?", "new", "old", "ccc", 13 * "L", 30 * "l"])
 SENTENCES = st.lists(st.lists(WORD, min_size=0, max_size=9), min_size=1, max_size=12).filter(any)
 
 
@@ -306,13 +307,27 @@ def test_the_parts_of_a_batch_hold_its_rows(corpus, budget, parts):
         assert not sentences[count:].any()
 
 
+@pytest.mark.parametrize(("long", "whole"), [(0, 4), (4, 4), (5, None)])
+def test_of_most_forms_the_parts_have_short_spellings_unless_too_many_are_long(long, whole):
+    words = [*(f"b{n}" for n in range(32 - long)), *(f"antidisestablishment{n}" for n in range(long))]
+    encoded = encode_sentences([words], [["O"] * 32], build_vocabulary(words), {"O": 0}, 32)
+    (batch,) = training_batches(encoded, [32], 32, np.random.default_rng(0))
+    part, _ = split_batch(batch, 2)
+    assert [own.shape for own in part.long] == ([] if whole is None else [(whole, LONGEST_SPELLING)])
+    assert part.forms.characters.shape == (32, LONGEST_SPELLING if whole is None else SHORT_SPELLING)
+
+
 def spellings(batch) -> np.ndarray:
     """For each token everything that the network sees of its word, (B, T, …)."""
     forms = batch.forms
+    characters = np.zeros((len(forms.shapes), LONGEST_SPELLING), np.int32)
+    characters[:, : forms.characters.shape[1]] = forms.characters
+    for whole in batch.long:
+        characters[: len(whole)] = whole
     columns = (
         forms.pretrained[:, None],
         batch.trained[forms.trained][:, None],
-        forms.characters,
+        characters,
         forms.shapes[:, None],
     )
     return np.concatenate(columns, axis=1)[batch.words]

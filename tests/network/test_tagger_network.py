@@ -49,12 +49,8 @@ def make(a: Architecture, pretrained: bool = True, seed: int = 0, **options) -> 
 
 def tensors(batch: Batch) -> Batch:
     """The batch on the device; JAX takes NumPy arrays as they are."""
-    trained, forms, *rest = batch
-    return Batch(
-        ops.convert_to_tensor(trained),
-        Forms(*map(ops.convert_to_tensor, forms)),
-        *map(ops.convert_to_tensor, rest),
-    )
+    found: Batch = keras.tree.map_structure(ops.convert_to_tensor, batch)
+    return found
 
 
 def exported(weights: dict, a: Architecture, batch: Batch) -> np.ndarray:

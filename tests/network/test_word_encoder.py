@@ -57,6 +57,21 @@ def test_columns_of_padding_change_nothing(kind):
     np.testing.assert_allclose(encode(encoder, forms), encode(encoder, narrow), atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_spellings_of_long_words_may_be_given_apart(kind):
+    encoder = make(replace(SMALL, characters=kind))
+    forms = VOCABULARY.encode(["Constantinople", "Yorkshirewoman", "york", "in", ""])
+
+    def encoded(long, *parts):
+        return encoder(Forms(*parts), long=(long,))
+
+    short = forms._replace(characters=forms.characters[:, :12])
+    found = array(compiled(encoded)(forms.characters[:3], *short))
+    np.testing.assert_allclose(found, encode(encoder, forms), atol=1e-6)
+    if kind != "none":
+        assert not np.allclose(found, encode(encoder, short), atol=1e-6)
+
+
 def test_a_form_is_encoded_alike_in_any_company():
     encoder = make(SMALL)
     order = np.random.default_rng(0).permutation(len(FORMS.shapes))

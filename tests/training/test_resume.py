@@ -15,8 +15,6 @@ import tagsmith
 from keras_calls import array, compiled
 from packed_rows import make_batch, numbered
 from tagsmith.data.corpus import load_corpus
-from tagsmith.encoding.batches import Batch
-from tagsmith.encoding.vocabulary import Forms
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
 from tagsmith.network.backend import keras
 from tagsmith.training import trainer
@@ -238,9 +236,8 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])
     lengths = [5, 2, 1]
     numbers = numbered([[length] for length in lengths], 5)
-    trained, forms, *rest = make_batch(task.vocabulary.encode(words), rows, numbers, rows * 0)
-    tensor = keras.ops.convert_to_tensor
-    batch = Batch(tensor(trained), Forms(*map(tensor, forms)), *map(tensor, rest))
+    batch = make_batch(task.vocabulary.encode(words), rows, numbers, rows * 0)
+    batch = keras.tree.map_structure(keras.ops.convert_to_tensor, batch)
     expected = array(compiled(lambda: session.network.emissions(batch))())
     tagger = tagsmith.load(tmp_path / "model", precision="float32")
     seen = []

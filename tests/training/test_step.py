@@ -9,8 +9,6 @@ from keras_calls import BACKEND, array, compiled, gradients
 from packed_rows import make_batch, numbered
 from random_model import SMALL, VOCABULARY
 from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
-from tagsmith.encoding.batches import Batch
-from tagsmith.encoding.vocabulary import Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork
 from tagsmith.training.optimizer import Optimizer
@@ -43,9 +41,8 @@ def make(recipe: Recipe = DESCENT, **dropout: float) -> tuple[TaggerNetwork, Opt
 
 def dense(network: TaggerNetwork, noise: Noise) -> tuple[float, dict[str, np.ndarray]]:
     """The loss and its gradient by every weight, the whole word table among them."""
-    trained, forms, *rest = BATCH
     tensor = ops.convert_to_tensor
-    batch = Batch(tensor(trained), Forms(*map(tensor, forms)), *map(tensor, rest))
+    batch = keras.tree.map_structure(tensor, BATCH)
     masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))
     learned = network.learned_weights()
     found = gradients(lambda: network.loss(batch, masks), list(learned.values()))

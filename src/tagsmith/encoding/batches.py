@@ -17,10 +17,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.encoding.vocabulary import NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD, Forms, Rows, Vocabulary
+from tagsmith.encoding.vocabulary import (
+    LONGEST_SPELLING,
+    NO_VECTOR,
+    UNKNOWN_WORD,
+    UNSEEN_WORD,
+    Forms,
+    Rows,
+    Vocabulary,
+)
 
 Integers = npt.NDArray[np.int64]
 WINDOW = 32  # sentences among which the next one of a row is looked for
+SHORT_SPELLING = LONGEST_SPELLING // 2  # most words are no longer
+LONG_SHARE = 8  # one form in so many may be longer
 
 
 class Batch(NamedTuple):
@@ -35,6 +45,9 @@ class Batch(NamedTuple):
     sentences: Rows  # (B, T) 1, 2, … in a row's first, second, … sentence; 0 in the padding at its end
     tags: Rows  # (B, T) 0 in the padding
     further: tuple[Rows, ...] = ()  # the tags of each further layer, as ``tags``
+    # Whole spellings (V, LONGEST_SPELLING) of the first V forms; ``forms.characters`` has only the first SHORT_SPELLING
+    # characters then, and later forms have no more. Empty: it has them all.
+    long: tuple[Rows, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -191,7 +204,8 @@ def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
 def split_batch(batch: Batch, parts: int) -> list[Batch]:
     """Cut a batch's rows into ``parts`` of equal size, the last filled up with rows of padding.
 
-    Each part has the forms of its own tokens; all refer to the same rows of the trained table.
+    Each part has the forms of its own tokens, long words first, so that the network need not read as many characters of
+    every word as of the longest; all parts refer to the same rows of the trained table.
     """
     rows, row_length = batch.words.shape
     size = -(-rows // parts)
@@ -205,11 +219,17 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
         inside = sentences > 0
         words = cut(batch.words, part)
         distinct, index = np.unique(words[inside], return_inverse=True)
-        words[inside] = index
         room = _room(len(distinct), size * row_length)
-        forms = Forms(*(_filled(rows[distinct], room) for rows in batch.forms))
+        is_long = batch.forms.characters[distinct, SHORT_SPELLING:].any(axis=1)
+        order = np.argsort(~is_long, kind="stable")
+        words[inside] = np.argsort(order)[index]
+        forms = Forms(*(_filled(rows[distinct[order]], room) for rows in batch.forms))
+        long: tuple[Rows, ...] = ()
+        if is_long.sum() <= (most := -(-room // LONG_SHARE)):
+            long = (forms.characters[:most],)
+            forms = forms._replace(characters=forms.characters[:, :SHORT_SPELLING])
         further = tuple(cut(tags, part) for tags in batch.further)
-        found.append(Batch(batch.trained, forms, words, sentences, cut(batch.tags, part), further))
+        found.append(Batch(batch.trained, forms, words, sentences, cut(batch.tags, part), further, long))
     return found
 
 

@@ -168,7 +168,7 @@ class TaggerNetwork:
         noise = noise or Noise()
         if trained is None:
             trained = self.word_encoder.trained_rows(batch.trained)
-        encodings = self.word_encoder(batch.forms, trained)  # (U, encoding_size)
+        encodings = self.word_encoder(batch.forms, trained, batch.long)  # (U, encoding_size)
         states = ops.take(encodings, batch.words, axis=0)  # (B, T, encoding_size)
         context = None
         if self.context:

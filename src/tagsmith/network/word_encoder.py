@@ -7,6 +7,7 @@ a pretrained vector).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,11 @@ class WordEncoder:
         if a.shape_dim:
             self.tables["shapes"] = variable(uniform(rng, WORD_SHAPES, a.shape_dim), "shapes")
 
-    def __call__(self, forms: Forms, trained: Any = None) -> Any:
+    def __call__(self, forms: Forms, trained: Any = None, long: Sequence[Any] = ()) -> Any:
         """Encode the forms' rows → (U, encoding_size).
 
-        ``trained`` (R, word_dim), if given, stands for the trained table: a batch's own rows of it.
+        ``trained`` (R, word_dim), if given, stands for the trained table: a batch's own rows of it. ``long`` is as in
+        :class:`tagsmith.encoding.batches.Batch`.
         """
         tables = self.tables
         word = ops.take(tables["trained"] if trained is None else trained, forms.trained, axis=0)  # (U, word_dim)
@@ -81,7 +83,8 @@ class WordEncoder:
             word = word + rows * ops.take(tables["scales"], forms.pretrained, axis=0)
         parts = [word]
         if self.architecture.characters != "none":
-            parts.append(self._spell(forms.characters))
+            spelt = [*map(self._spell, long), self._spell(forms.characters[sum(map(len, long)) :])]
+            parts.append(ops.concatenate(spelt, axis=0) if long else spelt[0])
         if self.architecture.shape_dim:
             parts.append(ops.take(tables["shapes"], forms.shapes, axis=0))
         return ops.concatenate(parts, axis=-1)

@@ -111,7 +111,7 @@ class JaxStep:
             for half in zip(split_batch(batch, self.parts), split_noise(noise, self.parts), strict=True)
         ]
         distinct = {
-            (batch.words.shape, batch.trained.shape, batch.forms.shapes.shape): (batch, noise)
+            (batch.words.shape, batch.trained.shape, batch.forms.characters.shape): (batch, noise)
             for batch, noise in halves
         }
         with ThreadPoolExecutor(2) as pool:
@@ -178,7 +178,7 @@ class TorchStep:
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
         tensor = self.torch.from_numpy
-        trained, forms, words, sentences, tags, further = batch
+        trained, forms, words, sentences, tags, further, long = batch
         inputs = Batch(
             tensor(trained),
             type(forms)(*map(tensor, forms)),
@@ -186,6 +186,7 @@ class TorchStep:
             tensor(sentences),
             tensor(tags),
             tuple(map(tensor, further)),
+            tuple(map(tensor, long)),
         )
         masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))
         table_rows = self.network.word_encoder.trained_rows(inputs.trained).detach().requires_grad_()
