@@ -10,9 +10,10 @@ import pytest
 
 from tagsmith.data.corpus import load_corpus
 from tagsmith.data.schemes import Scheme, is_legal, tags_to_spans
+from tagsmith.encoding.frozen_vectors import unit_variance
 from tagsmith.encoding.vectors import dequantise, load_vectors, quantise_rows
 from tagsmith.training.recipe import Recipe
-from tagsmith.training.task import prepare, unit_variance
+from tagsmith.training.task import prepare
 
 NER = """Anna B-PER
 Petrov I-PER

@@ -10,10 +10,10 @@ from __future__ import annotations
 import importlib
 import os
 from importlib.util import find_spec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tagsmith.cache import cache_folder
 from tagsmith.errors import InputError, MissingExtraError
 
 # Keras's name of the backend → the package it needs; the order is the order of preference.
@@ -45,8 +45,7 @@ def import_keras() -> ModuleType:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if os.environ["KERAS_BACKEND"] == "jax":
         # Compiled steps are kept between runs, so that the second run starts in seconds.
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tagsmith", "jax")
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache))
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     return importlib.import_module("keras")
 

@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from tagsmith.data.corpus import Corpus
-from tagsmith.encoding.vectors import Vectors, load_vectors
+from tagsmith.encoding.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.errors import RecipeError, TrainingError
 from tagsmith.training.display import Silent
 from tagsmith.training.recipe import Recipe, make_recipe
@@ -32,7 +32,7 @@ class Search:
     corpus: Corpus
     base: Recipe
     space: Space
-    vectors: str | Path | Vectors | None
+    vectors: str | Path | FrozenVectors | None
     seed: int
     trials: int
     deadline: float | None
@@ -52,8 +52,8 @@ Tell = Callable[[Epoch | Trial], None]
 def work(search: Search, tell: Tell) -> None:
     """Run trials until there are enough or the time is over."""
     study = open_study(search.folder)
-    if search.vectors is not None and not isinstance(search.vectors, Vectors):
-        search = replace(search, vectors=load_vectors(search.vectors))  # once, not once a trial
+    if search.vectors is not None and not isinstance(search.vectors, FrozenVectors):
+        search = replace(search, vectors=frozen_vectors(search.vectors))  # once, not once a trial
     warmup = search.base.epochs // 3  # epochs; a low learning rate begins slowly
     while search.deadline is None or time.time() < search.deadline:
         trial = next_trial(study, search.folder, search.trials, search.seed, warmup)

@@ -18,7 +18,8 @@ from tagsmith.data.corpus import Corpus, Layer
 from tagsmith.data.document import Sentence
 from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
 from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_lengths
-from tagsmith.encoding.vectors import Vectors, load_vectors, quantise_rows
+from tagsmith.encoding.frozen_vectors import FrozenVectors, frozen_vectors
+from tagsmith.encoding.vectors import Vectors
 from tagsmith.encoding.vocabulary import Rows, Vocabulary, build_vocabulary
 from tagsmith.runtime.architecture import Architecture
 from tagsmith.runtime.model_folder import Model
@@ -71,7 +72,11 @@ class Task:
 
 
 def prepare(
-    corpus: Corpus, recipe: Recipe, vectors: str | Path | Vectors | None, seed: int, start: Model | None = None
+    corpus: Corpus,
+    recipe: Recipe,
+    vectors: str | Path | Vectors | FrozenVectors | None,
+    seed: int,
+    start: Model | None = None,
 ) -> Task:
     """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones.
 
@@ -89,9 +94,8 @@ def prepare(
     if start is not None:
         pretrained, known = pretrained_of(start), start.vocabulary.pretrained
     elif vectors is not None:
-        loaded = vectors if isinstance(vectors, Vectors) else load_vectors(vectors)
-        table = np.concatenate([np.zeros((1, loaded.dimensions), np.float32), unit_variance(loaded.matrix)])
-        pretrained, known = quantise_rows(table), loaded.words
+        frozen = vectors if isinstance(vectors, FrozenVectors) else frozen_vectors(vectors)
+        pretrained, known = (frozen.rows, frozen.scales), frozen.words
     vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)
     if start is not None:
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
@@ -137,11 +141,6 @@ def _span_labels(corpus: Corpus, layer: str, scheme: Scheme) -> set[str]:
     """Labels of the spans; ``""`` where tags are bare letters, as in word segmentation."""
     sentences = chain(corpus.train, corpus.dev)
     return {span.label for s in sentences for span in tags_to_spans(s.layers[layer], scheme)}
-
-
-def unit_variance(matrix: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Scale vectors so that their numbers have a standard deviation of 1 over all words, as the trained ones have."""
-    return np.asarray(matrix / max(float(matrix.std()), 1e-6), np.float32)
 
 
 def _identity(

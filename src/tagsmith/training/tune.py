@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from tagsmith.data.corpus import Sources, load_corpus
 from tagsmith.data.formats.options import LayersKeywords
-from tagsmith.encoding.vectors import load_vectors
+from tagsmith.encoding.frozen_vectors import frozen_vectors
 from tagsmith.errors import InputError, MissingExtraError, RecipeError, TrainingError
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.search_space import Space, default_space, make_space, read_space
@@ -141,7 +141,7 @@ def tune(
 
     _check_folder(folder, resume)
     corpus = load_corpus(train, dev, format=format, seed=seed, **options)
-    loaded = None if vectors is None else load_vectors(vectors)
+    loaded = None if vectors is None else frozen_vectors(vectors)
     task = prepare(corpus, base, loaded, seed)
     deadline = None if minutes is None else time.time() + 60 * minutes
     search = Search(folder, corpus, base, chosen, loaded if processes == 1 else vectors, seed, trials, deadline)
