@@ -89,9 +89,9 @@ bidirectional, residual, head
     schedule: str = "cosine"
     warmup_epochs: float = 0.5
     final_rate: float = 0.05
-    epochs: int = 20
-    patience: int = 6
-    average_epochs: float = 2.0
+    epochs: int = 30
+    patience: int = 10
+    average_epochs: float = 3.0
 
     def __post_init__(self) -> None:
         self.architecture()  # checks its own fields
@@ -121,9 +121,9 @@ def toml_value(value: Any) -> str:
 
 
 PRESETS: dict[str, Recipe] = {
-    "fast": Recipe(units=100, epochs=12, patience=4),
+    "fast": Recipe(units=100, epochs=12, patience=4, average_epochs=2.0),
     "balanced": Recipe(),
-    "accurate": Recipe(units=256, layers=2, residual=True, epochs=40, patience=10, average_epochs=3.0),
+    "accurate": Recipe(units=256, layers=2, residual=True, epochs=40),
 }
 
 
