@@ -207,7 +207,7 @@ def _sentences() -> dict[str, Sentences]:
 
 def _start(name: str, work: Path, tagsmith_model: Path | None) -> Worker:
     system = SYSTEMS[name]
-    python = _environment(system.environment, work / "environments") if system.environment else Path(sys.executable)
+    python = make_environment(system.environment, work / "environments") if system.environment else Path(sys.executable)
     folder = work / "models" / system.folder
     if system.worker == "tagsmith" and tagsmith_model:
         folder = tagsmith_model.resolve()
@@ -217,7 +217,7 @@ def _start(name: str, work: Path, tagsmith_model: Path | None) -> Worker:
     return Worker(name, [*command, *system.options], {**variables, **system.variables})
 
 
-def _environment(name: str, folder: Path) -> Path:
+def make_environment(name: str, folder: Path) -> Path:
     """Make the virtual environment unless it is there; return its interpreter."""
     requirements = HERE / "requirements" / f"{name}.txt"
     python = folder / name / "bin" / "python"

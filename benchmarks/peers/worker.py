@@ -44,7 +44,7 @@ class System:
 
 def serve(start: Callable[[Arguments], System]) -> None:
     """Start the system and answer requests until stdin ends."""
-    answers = _take_stdout()
+    answers = take_stdout()
     system = start(_arguments())
     versions = {package: version(package) for package in system.packages}
     print(json.dumps({"versions": versions, "training": system.training}), file=answers, flush=True)
@@ -86,7 +86,7 @@ def _arguments() -> Arguments:
     return Arguments(**vars(parser.parse_args()))
 
 
-def _take_stdout() -> TextIO:
+def take_stdout() -> TextIO:
     """Return a stream to the present stdout, and send what libraries print there to stderr instead."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
