@@ -21,6 +21,7 @@ from tagsmith.cli.demo import demo_command
 from tagsmith.cli.evaluate import evaluate_command
 from tagsmith.cli.inspect import inspect_command
 from tagsmith.cli.score import score_command
+from tagsmith.cli.serve import serve_command
 from tagsmith.cli.tag import tag_command
 from tagsmith.cli.train import train_command
 from tagsmith.cli.tune import tune_command
@@ -57,6 +58,7 @@ app.command("tag")(tag_command)
 app.command("convert")(convert_command)
 app.command("inspect")(inspect_command)
 app.command("bench")(bench_command)
+app.command("serve")(serve_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,0 +1,1 @@
+"""The HTTP server: tag over the network, correct, retrain. Needs the ``serve`` extra."""

@@ -1,0 +1,210 @@
+"""The application: routes and what they answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+
+from tagsmith import __version__
+from tagsmith.serving.guards import Guards
+from tagsmith.serving.limits import Limits, Refusal
+from tagsmith.serving.metrics import CONTENT_TYPE, Metrics
+from tagsmith.serving.models import Models, ServedModel
+from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnswer, TagRequest
+
+REFUSALS = {
+    400: "The request is not HTTP as it should be.",
+    401: "The API key is missing or wrong.",
+    403: "The request comes from a page of another site.",
+    404: "There is no such model.",
+    408: "The body was too slow in coming.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    422: "The request cannot be understood, or asks for more than the limits allow.",
+    503: "Too much waits already: try again after Retry-After seconds.",
+    504: "There was no answer within the deadline.",
+}
+_request = TypeAdapter(TagRequest)
+
+
+def create_app(
+    folders: Mapping[str, Path],
+    limits: Limits | None = None,
+    *,
+    api_key: str | None = None,
+    origins: Iterable[str] = (),
+) -> FastAPI:
+    """Make the application that serves the models in ``folders``, by name.
+
+    Parameters
+    ----------
+    folders
+        Name → model folder; the first is the default model.
+    limits
+        What it takes in.
+    api_key
+        What clients must send; None: nothing.
+    origins
+        Other sites whose pages may call it.
+
+    Raises
+    ------
+    ModelError
+        A folder is no usable model.
+    """
+    limits, metrics, origins = limits or Limits(), Metrics(), tuple(origins)
+    guards: list[Guards] = []
+
+    def reading() -> int:
+        return sum(own.reading for own in guards)
+
+    models = Models([ServedModel(name, folder, limits, metrics, reading) for name, folder in folders.items()])
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        for model in models:
+            model.batcher.start()
+        watching = asyncio.create_task(models.watch())
+        yield
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+        for model in models:
+            await model.batcher.stop()
+
+    app = FastAPI(
+        title="tagsmith",
+        version=__version__,
+        summary="Tags text with recurrent sequence taggers.",
+        docs_url=None,  # the pages of FastAPI fetch scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+
+    def guard(inner: Any) -> Guards:
+        guards.append(Guards(inner, limits, metrics, api_key=api_key, origins=origins))
+        return guards[-1]
+
+    app.add_middleware(guard)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization", "content-type", "x-api-key"],
+        )
+    _add_errors(app)
+    _add_routes(app, models, limits, metrics)
+    return app
+
+
+def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics) -> None:
+    refusals: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorAnswer, "description": text} for status, text in REFUSALS.items()
+    }
+
+    @app.post(
+        "/v1/tag",
+        response_model=TagAnswer,
+        responses=refusals,
+        openapi_extra={"requestBody": _request_body(limits)},
+        tags=["tagging"],
+    )
+    async def tag(request: Request) -> Response:
+        """Tag texts, or sentences that are cut into tokens."""
+        wanted = await _read_request(request)
+        model = models.find(wanted.model)
+        answer = await model.batcher.submit(wanted, wanted.check(limits))
+        return Response(answer, media_type="application/json")
+
+    @app.get("/v1/models", responses={401: refusals[401]}, tags=["models"])
+    async def list_models() -> ModelsAnswer:
+        """List the models in service: labels, scores, recipe, model card."""
+        return ModelsAnswer(models=[model.current.answer for model in models])
+
+    @app.get("/healthz", tags=["operation"])
+    async def health() -> dict[str, str]:
+        """Answer if the process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz", responses={503: {"model": ErrorAnswer}}, tags=["operation"])
+    async def ready() -> dict[str, str]:
+        """Answer 200 if requests will be tagged."""
+        if not all(model.batcher.running for model in models):
+            raise Refusal(503, "not_ready", "The server is starting or stopping.", retry_after=1)
+        return {"status": "ready"}
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {}}}, 401: refusals[401]},
+        tags=["operation"],
+    )
+    async def show_metrics() -> Response:
+        """Give Prometheus its numbers."""
+        return Response(metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+async def _read_request(request: Request) -> TagRequest:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise Refusal(415, "not_json", "Send the body as application/json.")
+    try:
+        return _request.validate_json(await request.body())
+    except ValidationError as error:
+        raise Refusal(422, "invalid", _said(error)) from None
+
+
+def _said(error: ValidationError) -> str:
+    """What is wrong with a request, without a word of what it held."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, own['loc'])) or 'body'}: {own['msg']}" for own in found[:5])
+
+
+def _add_errors(app: FastAPI) -> None:
+    """Give every error the same shape."""
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_: Request, error: HTTPException) -> JSONResponse:
+        refusal = Refusal(error.status_code, "http", str(error.detail))
+        return JSONResponse(refusal.body(), error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        places = "; ".join(".".join(map(str, own["loc"])) + ": " + own["msg"] for own in error.errors()[:5])
+        return JSONResponse(Refusal(422, "invalid", places).body(), 422)
+
+
+def _request_body(limits: Limits) -> dict[str, Any]:
+    """The request body's OpenAPI description, with the limits of this server in it."""
+    schema = TagRequest.model_json_schema()
+    properties = schema["properties"]
+    text = {"type": "string", "maxLength": limits.characters}
+    for name, kind in (
+        ("text", text),
+        ("texts", {"type": "array", "items": text, "maxItems": limits.texts}),
+        (
+            "tokens",
+            {
+                "type": "array",
+                "items": {"type": "array", "items": {"type": "string"}},
+                "maxItems": limits.texts,
+            },
+        ),
+    ):
+        properties[name] = {**properties[name], "anyOf": [kind, {"type": "null"}]}
+    properties["k_best"]["maximum"] = limits.k_best
+    schema["oneOf"] = [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}} for name in ("text", "texts", "tokens")
+    ]
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": EXAMPLES}}}

@@ -1,0 +1,182 @@
+"""Around the application: the API key, the body's size and pace, other sites' pages, and headers of every answer.
+
+Plain ASGI, so that it costs little and sees each request before anything else does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import logging
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from tagsmith.serving.limits import Limits, Refusal
+from tagsmith.serving.metrics import Metrics
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+logger = logging.getLogger("tagsmith.serving")
+OPEN_ROUTES = ("/healthz", "/readyz")  # without a key: who runs the server asks these
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+
+
+class Guards:
+    """An ASGI application around another.
+
+    Parameters
+    ----------
+    app
+        The application.
+    limits, metrics
+        Of the server.
+    api_key
+        What clients must send, as ``Authorization: Bearer …`` or ``X-API-Key``; None: nothing.
+    origins
+        Other sites whose pages may call the server.
+    page
+        Paths, and beginnings of paths with ``/`` at their end, that need no key: they hold no data.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        limits: Limits,
+        metrics: Metrics,
+        *,
+        api_key: str | None = None,
+        origins: Iterable[str] = (),
+        page: Iterable[str] = (),
+    ) -> None:
+        self.app, self.limits, self.metrics = app, limits, metrics
+        self.api_key = api_key.encode() if api_key else None
+        self.origins = frozenset(origins)
+        self.open_paths = frozenset((*OPEN_ROUTES, *(path for path in page if not path.endswith("/") or path == "/")))
+        self.open_folders = tuple(path for path in page if path.endswith("/") and path != "/")
+        self.reading = 0  # requests whose body is being read
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        start, status = time.perf_counter(), 500
+        begun = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal status, begun
+            if message["type"] == "http.response.start":
+                status, begun = message["status"], True
+                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+            await send(message)
+
+        try:
+            self._check(scope, headers)
+            await self.app(scope, await self._read(scope, headers, receive), send_guarded)
+        except Refusal as refusal:
+            await respond(send_guarded, refusal.status, refusal.body(), refusal.headers(), close=status == 413)
+        except ConnectionError:
+            return  # the client has gone: there is nobody to answer
+        except Exception as error:
+            log_failure(error)
+            if not begun:
+                body = {"error": {"code": "internal", "message": "The server failed; its log says where."}}
+                await respond(send_guarded, 500, body)
+        finally:
+            route = getattr(scope.get("route"), "path", "other")
+            self.metrics.requests.labels(route, status).inc()
+            self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
+
+    def _check(self, scope: Message, headers: dict[bytes, bytes]) -> None:
+        """Refuse who has no key, and what another site's page asks for behind a user's back."""
+        path: str = scope["path"]
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
+        if changes and headers.get(b"sec-fetch-site") == b"cross-site" and not self.origins & {origin, "*"}:
+            raise Refusal(403, "cross_site", "Pages of other sites may not ask for this.")
+        if self.api_key is None or path in self.open_paths or path.startswith(self.open_folders):
+            return
+        if scope["method"] == "OPTIONS" and origin in self.origins:  # browsers ask without the key whether they may
+            return
+        given = headers.get(b"x-api-key", b"")
+        kind, _, bearer = headers.get(b"authorization", b"").partition(b" ")
+        if kind.lower() == b"bearer":
+            given = bearer.strip()
+        if not hmac.compare_digest(given, self.api_key):
+            raise Refusal(401, "unauthorized", "Send the API key as 'Authorization: Bearer …' or 'X-API-Key'.")
+
+    async def _read(self, scope: Message, headers: dict[bytes, bytes], receive: Receive) -> Receive:
+        """Read the body, no longer and no slower than allowed; return what gives it to the application."""
+        if b"content-length" not in headers and b"transfer-encoding" not in headers:
+            return receive
+        if int(headers.get(b"content-length", b"0")) > self.limits.body:
+            raise self._too_large()
+        body = bytearray()
+        self.reading += 1
+        try:
+            async with asyncio.timeout(self.limits.body_seconds):
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ConnectionResetError
+                    body += message.get("body", b"")
+                    if len(body) > self.limits.body:
+                        raise self._too_large()
+                    if not message.get("more_body"):
+                        break
+        except TimeoutError:
+            limit = self.limits.body_seconds
+            raise Refusal(408, "slow", f"The body took more than {limit:g} seconds.", limit=limit) from None
+        finally:
+            self.reading -= 1
+        given = False
+
+        async def receive_whole() -> Message:
+            nonlocal given
+            if given:
+                return await receive()  # waits for the client to go
+            given = True
+            return {"type": "http.request", "body": bytes(body), "more_body": False}
+
+        return receive_whole
+
+    def _too_large(self) -> Refusal:
+        limit = self.limits.body
+        return Refusal(413, "body_too_large", f"The body is too large; the limit is {limit:,} bytes.", limit=limit)
+
+
+async def respond(
+    send: Send, status: int, body: object, headers: dict[str, str] | None = None, *, close: bool = False
+) -> None:
+    """Send a JSON answer. After a body that was not read to its end the connection cannot be used again."""
+    content = json.dumps(body).encode()
+    fields = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    fields += [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    if close or status in (408, 413):
+        fields.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": status, "headers": fields})
+    await send({"type": "http.response.body", "body": content})
+
+
+def log_failure(error: BaseException) -> None:
+    """Log where an error came from, without its message, which may hold a client's text."""
+    places = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s (message withheld)\n%s", type(error).__name__, places)

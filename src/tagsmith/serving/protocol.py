@@ -1,0 +1,92 @@
+"""HTTP connections that cannot be held open by sending nothing, or headers that never end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tagsmith.serving.limits import Limits
+
+TOO_LARGE, TOO_SLOW = b"431 Request Header Fields Too Large", b"408 Request Timeout"
+
+
+class LimitedConfig(Config):
+    """uvicorn's configuration, and the limits for its connections."""
+
+    def __init__(self, app: Any, limits: Limits, **options: Any) -> None:
+        super().__init__(app, http=LimitedProtocol, **options)
+        self.limits = limits
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """A connection that is closed when a request's line and headers are too long, or too long in coming."""
+
+    config: LimitedConfig
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._in_headers = True
+        self._sent_bytes = 0  # by the client since the headers began
+        self._whole_bytes = 0  # of them, those of whole headers
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for headers."""
+        super().connection_made(transport)
+        self._start_timer()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, counting what belongs to headers that have no end yet."""
+        if self._in_headers:
+            if self._timer is None:  # the first bytes of a further request on this connection
+                self._start_timer()
+            self._sent_bytes += len(data)
+        super().data_received(data)
+        if self._in_headers and self._sent_bytes > self.config.limits.headers:
+            self._refuse(TOO_LARGE)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a whole header."""
+        super().on_header(name, value)
+        self._whole_bytes += len(name) + len(value)
+        if self._whole_bytes > self.config.limits.headers:
+            self._refuse(TOO_LARGE)
+
+    def on_headers_complete(self) -> None:
+        """Begin to answer, unless the request was refused."""
+        self._in_headers = False
+        self._stop_timer()
+        if not self.transport.is_closing():
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self.cycle is not None:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Expect the next request."""
+        self._in_headers, self._sent_bytes, self._whole_bytes = True, 0, 0
+        if self.cycle is not None:
+            super().on_message_complete()
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(self.config.limits.header_seconds, self._refuse, TOO_SLOW)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _refuse(self, status: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
+            self.transport.close()
