@@ -29,12 +29,9 @@ class Server(uvicorn.Server):
                 return
 
 
-def serve(app: Any, host: str, port: int, limits: Limits, told: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what was accepted.
-
-    Text never reaches a log: uvicorn's access log is off.
-    """
-    config = LimitedConfig(
+def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
+    """How uvicorn runs the application. Text never reaches a log: the access log is off."""
+    return LimitedConfig(
         app,
         limits,
         host=host,
@@ -49,4 +46,8 @@ def serve(app: Any, host: str, port: int, limits: Limits, told: Callable[[int], 
         timeout_keep_alive=30,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    Server(config, told).run()
+
+
+def serve(app: Any, host: str, port: int, limits: Limits, told: Callable[[int], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then finish what was accepted."""
+    Server(configure(app, host, port, limits), told).run()
