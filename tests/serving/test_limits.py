@@ -73,9 +73,13 @@ def test_just_within_the_limits_is_not_refused(strict):
         (b"{}", "invalid"),
         (b'{"text": "a", "texts": []}', "invalid"),
         (b'{"text": 3}', "invalid"),
-        (b'{"text": "secret", "colour": "secret"}', "invalid"),
+        (b'{"text": "secret", "secret": "secret"}', "invalid"),
+        (b'{"text": "a", "threshold": {"secret": "secret"}}', "invalid"),
         (b'{"text": "a", "threshold": 1.5}', "invalid"),
-        (b'{"text": "a", "threshold": {"NOPE": 0.5}}', "invalid"),
+        (b'{"text": "a", "threshold": true}', "invalid"),
+        (b'{"text": "a", "threshold": {"PER": "0.5"}}', "invalid"),
+        (b'{"text": "a", "k_best": "2"}', "invalid"),
+        (b'{"text": "a", "marginals": 1}', "invalid"),
         (b'{"text": "a", "threshold": NaN}', "invalid"),
         (b'{"text": "a", "k_best": -1}', "invalid"),
         (b'{"text": "\xff\xfe"}', "invalid"),
@@ -99,6 +103,8 @@ def test_other_mistakes_have_their_own_answers(strict):
     refused(httpx.post(f"{strict}/v1/tag", content=b"a", headers={"content-type": "text/plain"}), 415, "not_json")
     refused(httpx.post(f"{strict}/v1/tag", content=b"a"), 415, "not_json")
     refused(httpx.post(f"{strict}/v1/tag", json={"text": "a", "model": "secret"}), 404, "no_such_model")
+    request = {"text": "a", "threshold": {"secret": 0.5}}
+    refused(httpx.post(f"{strict}/v1/tag", json=request), 404, "no_such_label")
     refused(httpx.get(f"{strict}/v1/tag"), 405, "http")
     refused(httpx.get(f"{strict}/nothing"), 404, "http")
 

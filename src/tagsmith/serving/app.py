@@ -26,7 +26,7 @@ REFUSALS = {
     400: "The request is not HTTP as it should be.",
     401: "The API key is missing or wrong.",
     403: "The request comes from a page of another site.",
-    404: "There is no such model.",
+    404: "There is no such model or label.",
     408: "The body was too slow in coming.",
     413: "The body is too large.",
     415: "The body is not application/json.",
@@ -168,7 +168,11 @@ async def _read_request(request: Request) -> TagRequest:
 def _said(error: ValidationError) -> str:
     """What is wrong with a request, without a word of what it held."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, own['loc'])) or 'body'}: {own['msg']}" for own in found[:5])
+    places = [
+        ".".join(str(part) for part in own["loc"] if isinstance(part, int) or part in TagRequest.model_fields)
+        for own in found[:5]
+    ]
+    return "; ".join(f"{place or 'body'}: {own['msg']}" for place, own in zip(places, found, strict=False))
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -93,8 +93,8 @@ class ServedModel:
             try:
                 documents = self._tag(version.tagger, [requests[place] for place in places])
             except Exception as error:
-                if isinstance(error, InputError):  # of the threshold: it names a label that the model lacks
-                    error = Refusal(422, "invalid", str(error))
+                if isinstance(error, InputError):  # the threshold names a label that the model lacks
+                    error = Refusal(404, "no_such_label", "The threshold names a label that the model does not have.")
                 for place in places:
                     answers[place] = error
                 continue

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 from tagsmith.serving.limits import Limits, too_many
 
-Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+def _number(value: Any) -> Any:
+    """Pass numbers on, but none in words, and no truth values: the description promises to refuse them."""
+    if isinstance(value, str | bool):
+        raise ValueError("give a number")
+    return value
+
+
+Number = BeforeValidator(_number)
+Probability = Annotated[float, Field(ge=0, le=1), Number]
 
 
 class Wire(BaseModel):
@@ -27,8 +37,8 @@ class TagRequest(Wire):
     threshold: Probability | dict[str, Probability] | None = Field(
         None, description="Spans less probable are left out: one number, or one for each label."
     )
-    k_best: int = Field(0, ge=0, description="Give so many of the most probable tag sequences of each sentence.")
-    marginals: bool = Field(False, description="Give the probability of every tag at every token.")
+    k_best: Annotated[int, Number] = Field(0, ge=0, description="Give so many of the most probable tag sequences of each sentence.")
+    marginals: StrictBool = Field(False, description="Give the probability of every tag at every token.")
 
     @model_validator(mode="after")
     def _check_one(self) -> TagRequest:
