@@ -33,7 +33,7 @@ class _Job(Generic[Work, Answer]):
 
 
 class MicroBatcher(Generic[Work, Answer]):
-    """Runs work in batches, in a thread of its own.
+    """Runs work in batches, in threads of its own.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ class MicroBatcher(Generic[Work, Answer]):
         Returns how many requests are being read now, beside those that wait.
     observe
         Told of each batch: pieces of work in it, and the seconds it took.
+    workers
+        Batches that run at the same time.
     """
 
     def __init__(
@@ -54,13 +56,15 @@ class MicroBatcher(Generic[Work, Answer]):
         *,
         expecting: Callable[[], int] = lambda: 0,
         observe: Callable[[int, float], None] = lambda pieces, seconds: None,
+        workers: int = 1,
     ) -> None:
         self._run, self._limits, self._expecting, self._observe = run, limits, expecting, observe
         self._waiting: deque[_Job[Work, Answer]] = deque()
         self._characters = 0
         self._ready = asyncio.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tagsmith-batch")
-        self._task: asyncio.Task[None] | None = None
+        self._workers = workers
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tagsmith-batch")
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def waiting(self) -> int:
@@ -70,21 +74,22 @@ class MicroBatcher(Generic[Work, Answer]):
     @property
     def running(self) -> bool:
         """Whether work that is submitted will be done."""
-        return self._task is not None and not self._task.done()
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     def start(self) -> None:
         """Begin to work, on the running event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._work())
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._work()) for _ in range(self._workers)]
 
     async def stop(self) -> None:
         """Finish what waits, then end."""
         while self._waiting:
             await asyncio.sleep(0.01)
-        if self._task is not None:
-            self._task.cancel()
+        for task in self._tasks:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await self._task
-        self._thread.shutdown()
+                await task
+        self._threads.shutdown()
 
     async def submit(self, work: Work, characters: int) -> Answer:
         """Have a piece of work done.
@@ -124,7 +129,7 @@ class MicroBatcher(Generic[Work, Answer]):
                 continue
             start = time.perf_counter()
             try:
-                answers = await loop.run_in_executor(self._thread, self._run, [job.work for job in jobs])
+                answers = await loop.run_in_executor(self._threads, self._run, [job.work for job in jobs])
             except Exception as error:
                 answers = [error] * len(jobs)
             self._observe(len(jobs), time.perf_counter() - start)

@@ -53,7 +53,11 @@ class ServedModel:
         self._unusable = ""  # the version that could not be loaded
         self.current = _load(name, folder)
         self.batcher: MicroBatcher[TagRequest, bytes] = MicroBatcher(
-            self.answer_all, limits, expecting=expecting, observe=self._observe
+            self.answer_all,
+            limits,
+            expecting=expecting,
+            observe=self._observe,
+            workers=self.current.tagger.threads,
         )
         metrics.waiting.labels(name).set_function(lambda: self.batcher.waiting)
 
