@@ -153,7 +153,11 @@ async def overload(port: int, asked: Iterator[bytes], rate: float, seconds: floa
         "not_sent_for_want_of_connections": unsent,
         "answered_median_ms": round(1000 * statistics.median(times), 1),
         "answered_p99_ms": round(1000 * ordered[int(0.99 * len(ordered))], 1),
-        "memory_mb": {"first_ten_seconds": max(memory[:10]), "last_ten_seconds": max(memory[-10:]), "most": max(memory)},
+        "memory_mb": {
+            "first_ten_seconds": max(memory[:10]),
+            "last_ten_seconds": max(memory[-10:]),
+            "most": max(memory),
+        },
     }
 
 

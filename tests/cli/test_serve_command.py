@@ -11,12 +11,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("httpx")
-
 import httpx
+import pytest
 
 from random_model import random_model
 from tagsmith.runtime.model_folder import write_model

@@ -8,12 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("fastapi")
-pytest.importorskip("httpx")
-
 import httpx
+import pytest
 
 from random_model import LAYERS, random_layers_model, random_model
 from tagsmith.data.schemes import Scheme

@@ -119,7 +119,9 @@ def test_a_large_body_is_refused_whether_or_not_it_says_its_size(strict):
         for _ in range(3):
             yield b"a" * 2000
 
-    assert refused(httpx.post(f"{strict}/v1/tag", content=chunks(), headers=JSON), 413, "body_too_large")["limit"] == 4096
+    assert (
+        refused(httpx.post(f"{strict}/v1/tag", content=chunks(), headers=JSON), 413, "body_too_large")["limit"] == 4096
+    )
 
 
 def talk(address: str, sent: bytes, seconds: float = 10.0) -> bytes:

@@ -28,12 +28,13 @@ class Worker:
         return [KeyError(number) if number < 0 else 2 * number for number in numbers]
 
 
-def run(test, limits: Limits | None = None, **options):
+def run(test, limits: Limits | None = None, expecting=lambda: 0):
     """Run an async test with a batcher and its worker."""
 
     async def whole():
         worker = Worker()
-        batcher = MicroBatcher(worker, limits or Limits(), **options)
+        batcher = MicroBatcher(worker, limits or Limits())
+        batcher.expecting = expecting
         batcher.start()
         try:
             return await test(batcher, worker)

@@ -89,5 +89,3 @@ def test_models_have_the_names_of_their_folders_or_those_given(tmp_path: Path):
     assert name_folders([str(tmp_path / "a"), f"b={tmp_path / 'a'}"]) == {"a": tmp_path / "a", "b": tmp_path / "a"}
     with pytest.raises(ModelError, match="two models are named 'a'"):
         name_folders(["x/a", "y/a/"])
-
-

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from tagsmith import __version__
-from tagsmith.serving.guards import Guards
+from tagsmith.serving.guards import Application, Direct, Guards, Headers
 from tagsmith.serving.limits import Limits, Refusal
 from tagsmith.serving.metrics import CONTENT_TYPE, Metrics
 from tagsmith.serving.models import Models, ServedModel
@@ -43,7 +43,7 @@ def create_app(
     *,
     api_key: str | None = None,
     origins: Iterable[str] = (),
-) -> FastAPI:
+) -> Application:
     """Make the application that serves the models in ``folders``, by name.
 
     Parameters
@@ -63,12 +63,7 @@ def create_app(
         A folder is no usable model.
     """
     limits, metrics, origins = limits or Limits(), Metrics(), tuple(origins)
-    guards: list[Guards] = []
-
-    def reading() -> int:
-        return sum(own.reading for own in guards)
-
-    models = Models([ServedModel(name, folder, limits, metrics, reading) for name, folder in folders.items()])
+    models = Models([ServedModel(name, folder, limits, metrics) for name, folder in folders.items()])
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -91,24 +86,26 @@ def create_app(
         lifespan=lifespan,
     )
 
-    def guard(inner: Any) -> Guards:
-        guards.append(Guards(inner, limits, metrics, api_key=api_key, origins=origins))
-        return guards[-1]
+    async def tag(headers: Headers, body: bytes) -> bytes:
+        wanted = _read_request(headers, body)
+        return await models.find(wanted.model).batcher.submit(wanted, wanted.check(limits))
 
-    app.add_middleware(guard)
-    if origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=list(origins),
-            allow_methods=["GET", "POST"],
-            allow_headers=["authorization", "content-type", "x-api-key"],
-        )
     _add_errors(app)
-    _add_routes(app, models, limits, metrics)
-    return app
+    _add_routes(app, models, limits, metrics, tag)
+    direct = {("POST", "/v1/tag"): tag}
+    guards = Guards(app, limits, metrics, api_key=api_key, origins=origins, direct=direct)
+    models.expect(lambda: guards.reading)
+    if not origins:
+        return guards
+    return CORSMiddleware(
+        guards,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["authorization", "content-type", "x-api-key"],
+    )
 
 
-def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics) -> None:
+def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics, tag: Direct) -> None:
     refusals: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer, "description": text} for status, text in REFUSALS.items()
     }
@@ -120,12 +117,10 @@ def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics) 
         openapi_extra={"requestBody": _request_body(limits)},
         tags=["tagging"],
     )
-    async def tag(request: Request) -> Response:
+    async def tag_texts(request: Request) -> Response:
         """Tag texts, or sentences that are cut into tokens."""
-        wanted = await _read_request(request)
-        model = models.find(wanted.model)
-        answer = await model.batcher.submit(wanted, wanted.check(limits))
-        return Response(answer, media_type="application/json")
+        # Described here, answered by the guards before a request gets this far.
+        return Response(await tag(dict(request.scope["headers"]), await request.body()))
 
     @app.get("/v1/models", responses={401: refusals[401]}, tags=["models"])
     async def list_models() -> ModelsAnswer:
@@ -155,12 +150,11 @@ def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics) 
         return Response(metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
-async def _read_request(request: Request) -> TagRequest:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+def _read_request(headers: Headers, body: bytes) -> TagRequest:
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
         raise Refusal(415, "not_json", "Send the body as application/json.")
     try:
-        return _request.validate_json(await request.body())
+        return _request.validate_json(body)
     except ValidationError as error:
         raise Refusal(422, "invalid", _said(error)) from None
 

@@ -41,12 +41,15 @@ class MicroBatcher(Generic[Work, Answer]):
         Does the work of a batch, in a thread; returns an answer, or an exception, for each piece.
     limits
         How much may wait, and for how long.
-    expecting
-        Returns how many requests are being read now, beside those that wait.
     observe
         Told of each batch: pieces of work in it, and the seconds it took.
     workers
         Batches that run at the same time.
+
+    Attributes
+    ----------
+    expecting
+        Returns how many requests are being read now, beside those that wait.
     """
 
     def __init__(
@@ -54,11 +57,11 @@ class MicroBatcher(Generic[Work, Answer]):
         run: Callable[[Sequence[Work]], Sequence[Answer | BaseException]],
         limits: Limits,
         *,
-        expecting: Callable[[], int] = lambda: 0,
         observe: Callable[[int, float], None] = lambda pieces, seconds: None,
         workers: int = 1,
     ) -> None:
-        self._run, self._limits, self._expecting, self._observe = run, limits, expecting, observe
+        self._run, self._limits, self._observe = run, limits, observe
+        self.expecting: Callable[[], int] = lambda: 0
         self._waiting: deque[_Job[Work, Answer]] = deque()
         self._characters = 0
         self._ready = asyncio.Event()
@@ -120,7 +123,7 @@ class MicroBatcher(Generic[Work, Answer]):
             await self._ready.wait()
             self._ready.clear()
             until = time.monotonic() + WINDOW
-            while self._expecting() and self._characters < BATCH_CHARACTERS and time.monotonic() < until:
+            while self.expecting() and self._characters < BATCH_CHARACTERS and time.monotonic() < until:
                 await asyncio.sleep(0)
             jobs = self._take()
             if self._waiting:

@@ -46,16 +46,13 @@ class ServedModel:
         The model folder; another process may replace it at any time.
     """
 
-    def __init__(
-        self, name: str, folder: Path, limits: Limits, metrics: Metrics, expecting: Callable[[], int] = lambda: 0
-    ) -> None:
+    def __init__(self, name: str, folder: Path, limits: Limits, metrics: Metrics) -> None:
         self.name, self.folder, self.metrics = name, folder, metrics
         self._unusable = ""  # the version that could not be loaded
         self.current = _load(name, folder)
         self.batcher: MicroBatcher[TagRequest, bytes] = MicroBatcher(
             self.answer_all,
             limits,
-            expecting=expecting,
             observe=self._observe,
             workers=self.current.tagger.threads,
         )
@@ -152,6 +149,11 @@ class Models:
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._models.values())
+
+    def expect(self, reading: Callable[[], int]) -> None:
+        """Let batches wait for requests that are being read; ``reading`` returns how many there are."""
+        for model in self:
+            model.batcher.expecting = reading
 
     def find(self, name: str | None) -> ServedModel:
         """Return a model by its name, or the default one.

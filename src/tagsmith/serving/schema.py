@@ -9,7 +9,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from tagsmith.serving.limits import Limits, too_many
 
 
-
 def _number(value: Any) -> Any:
     """Pass numbers on, but none in words, and no truth values: the description promises to refuse them."""
     if isinstance(value, str | bool):
@@ -37,7 +36,9 @@ class TagRequest(Wire):
     threshold: Probability | dict[str, Probability] | None = Field(
         None, description="Spans less probable are left out: one number, or one for each label."
     )
-    k_best: Annotated[int, Number] = Field(0, ge=0, description="Give so many of the most probable tag sequences of each sentence.")
+    k_best: Annotated[int, Number] = Field(
+        0, ge=0, description="Give so many of the most probable tag sequences of each sentence."
+    )
     marginals: StrictBool = Field(False, description="Give the probability of every tag at every token.")
 
     @model_validator(mode="after")
