@@ -120,7 +120,7 @@ async def overload(port: int, asked: Iterator[bytes], rate: float, seconds: floa
     free = [(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(MOST_CONNECTIONS)]
     statuses: Counter[int] = Counter()
     times: list[float] = []
-    memory = []
+    memory: list[int] = []
     running: set[asyncio.Task[None]] = set()
 
     async def one(connection: Connection, begin: float) -> None:

@@ -56,8 +56,8 @@ class Guards:
     page
         Paths, and beginnings of paths with ``/`` at their end, that need no key: they hold no data.
     direct
-        Method and path → a function from headers and body to a JSON answer, which is called without the application: for
-        what is asked thousands of times a second.
+        Method and path → a function from headers and body to a JSON answer, which is called without the application:
+        for what is asked thousands of times a second.
     """
 
     def __init__(

@@ -36,9 +36,7 @@ class TagRequest(Wire):
     threshold: Probability | dict[str, Probability] | None = Field(
         None, description="Spans less probable are left out: one number, or one for each label."
     )
-    k_best: Annotated[int, Number] = Field(
-        0, ge=0, description="Give so many of the most probable tag sequences of each sentence."
-    )
+    k_best: Annotated[int, Number] = Field(0, ge=0, description="Give so many of the most probable tag sequences.")
     marginals: StrictBool = Field(False, description="Give the probability of every tag at every token.")
 
     @model_validator(mode="after")
