@@ -34,7 +34,7 @@ coverage: .venv/.development
 
 .venv/.development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(PIP) --editable ".[train,tensorflow,vectors,dev]"
+	$(PIP) --editable ".[train,tensorflow,vectors,serve,dev]"
 	touch $@
 
 clean:

@@ -15,7 +15,7 @@ from random_model import random_model
 from tagsmith.runtime.model_folder import write_model
 
 SOURCE = Path(tagsmith.__file__).parent
-ORDER = ("data", "evaluation", "encoding", "runtime", "network", "training", "cli")
+ORDER = ("data", "evaluation", "encoding", "runtime", "network", "training", "serving", "cli")
 FILES = sorted(SOURCE.rglob("*.py"))
 TOP = {"__init__", "__main__", "cache", "errors"}  # modules outside any package
 HEAVY = {"keras", "jax", "tensorflow", "torch"}

@@ -28,7 +28,7 @@ def _sentence_answer(sentence: Sentence) -> dict[str, Any]:
 
 
 def _span_answer(span: Span, layer: str) -> dict[str, Any]:
-    score = min(1.0, span.score or 0.0)  # sums of probabilities may pass 1 by a rounding error
+    score = round(min(1.0, span.score or 0.0), 6)  # sums of probabilities may pass 1 by a rounding error
     return {
         "start": span.start,
         "end": span.end,

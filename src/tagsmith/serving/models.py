@@ -200,6 +200,7 @@ def name_folders(models: Sequence[str]) -> dict[str, Path]:
 def _load(name: str, folder: Path) -> Version:
     version = _state(folder) or ""
     tagger = load(folder)
+    tagger("The first call is slow.")
     return Version(tagger, version, _describe(name, version, tagger))
 
 
