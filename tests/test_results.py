@@ -16,6 +16,7 @@ SPEC.loader.exec_module(results_table)
 
 def run(seed: int, test: float, **more) -> str:
     numbers = {
+        "machine": "x86_64, 2 processors",
         "minutes": 1.5,
         "training_tokens_per_second_after_first_epoch": 20_000,
         "tagging_words_per_second": 300_000,
@@ -30,6 +31,20 @@ def test_seeds_are_summed_up_and_the_last_run_of_a_seed_counts():
     assert rows[2] == "| c | fast | 1, 2 | F1 | 50.00 ± 0.00 | 42.00 ± 2.83 | 1.5 | 20,000 | 300,000 | 20.0 |"
 
 
+def test_times_are_those_of_two_processors_if_there_are_any():
+    alone = {"minutes": 9.0, "machine": "x86_64, 1 processors"}
+    assert "| 1.5 | 20,000 |" in results_table.table(run(1, 0.0) + run(2, 0.0, **alone))
+    assert "| 9.0 ¹ | 20,000 ¹ | 300,000 ¹ | 20.0 |" in results_table.table(run(1, 0.0, **alone))
+
+
+def test_experiments_are_dev_scores_by_corpus():
+    own = [{"tried": "a", "corpus": "x", "dev": 1.0}, {"tried": "a", "corpus": "x", "dev": 2.0}]
+    other = {"tried": "b", "corpus": "y", "dev": 3.0}
+    rows = results_table.experiments_table("".join(json.dumps(one) + "\n" for one in (*own, other))).splitlines()
+    assert rows[0] == "| tried | x | y |"
+    assert rows[2:] == ["| a | 1.50 ± 0.71 (2) |  |", "| b |  | 3.00 (1) |"]
+
+
 def test_runs_with_changed_recipes_are_left_out():
     assert len(results_table.table(run(1, 40.0, changes={"units": 3})).splitlines()) == 2
 
@@ -37,4 +52,6 @@ def test_runs_with_changed_recipes_are_left_out():
 def test_the_published_tables_are_those_of_the_runs():
     made = results_table.table((ROOT / "results" / "runs.jsonl").read_text("utf-8"))
     assert made in (ROOT / "README.md").read_text("utf-8")
-    assert made in (ROOT / "results" / "README.md").read_text("utf-8")
+    page = (ROOT / "results" / "README.md").read_text("utf-8")
+    assert made in page
+    assert results_table.experiments_table((ROOT / "results" / "experiments.jsonl").read_text("utf-8")) in page
