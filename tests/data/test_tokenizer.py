@@ -192,7 +192,7 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("unit", ["a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-"])
 def test_a_long_run_without_spaces_is_cut_whole(unit: str):
     text = unit * 50_000  # a pattern that looks back over the run at each step would not end here for minutes
-    found = [(word, start) for words, starts in words_and_starts(text) for word, start in zip(words, starts)]
+    found = [pair for words, starts in words_and_starts(text) for pair in zip(words, starts, strict=True)]
     assert "".join(word for word, _ in found) == text
     assert all(text.startswith(word, start) for word, start in found)
 

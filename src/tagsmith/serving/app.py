@@ -10,7 +10,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -34,6 +35,7 @@ REFUSALS = {
     503: "Too much waits already: try again after Retry-After seconds.",
     504: "There was no answer within the deadline.",
 }
+PAGE = Path(__file__).with_name("page")
 _request = TypeAdapter(TagRequest)
 
 
@@ -92,8 +94,9 @@ def create_app(
 
     _add_errors(app)
     _add_routes(app, models, limits, metrics, tag)
+    _add_page(app)
     direct = {("POST", "/v1/tag"): tag}
-    guards = Guards(app, limits, metrics, api_key=api_key, origins=origins, direct=direct)
+    guards = Guards(app, limits, metrics, api_key=api_key, origins=origins, page=("/", "/page/"), direct=direct)
     models.expect(lambda: guards.reading)
     if not origins:
         return guards
@@ -148,6 +151,25 @@ def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics, 
     async def show_metrics() -> Response:
         """Give Prometheus its numbers."""
         return Response(metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+def _add_page(app: FastAPI) -> None:
+    """Serve the page's files. They hold no data, so they need no API key."""
+    app.mount("/page", Unkept(directory=PAGE), name="page")
+
+    @app.get("/", include_in_schema=False)
+    async def show_page() -> FileResponse:
+        return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
+
+
+class Unkept(StaticFiles):
+    """Files that a browser asks for again each time, so that a new version of the server has no old page."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """Answer with a file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["cache-control"] = "no-cache"
+        return response
 
 
 def _read_request(headers: Headers, body: bytes) -> TagRequest:

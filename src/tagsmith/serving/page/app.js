@@ -1,0 +1,68 @@
+// The page: three views, one at a time, named by the address's #fragment; and the form for the API key.
+
+import { keepKey, request } from "./api.js";
+import { clearProblem, element, showProblem } from "./dom.js";
+import * as label from "./label.js";
+import * as tag from "./tag.js";
+import * as train from "./train.js";
+
+const VIEWS = { tag, label, train };
+const started = new Map(); // name → what the view's start() returned
+
+async function show() {
+  const [wanted] = location.hash.slice(1).split("?");
+  const name = wanted in VIEWS ? wanted : "tag";
+  clearProblem();
+  for (const other of Object.keys(VIEWS)) document.getElementById(`view-${other}`).hidden = other !== name;
+  for (const link of document.querySelectorAll("nav a")) {
+    if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `tagsmith: ${name}`;
+  try {
+    // A view builds itself once, when it is first shown; `shown` is called each time.
+    if (!started.has(name)) started.set(name, VIEWS[name].start(document.getElementById(`view-${name}`)));
+    (await started.get(name))?.shown?.();
+  } catch (error) {
+    started.delete(name);
+    document.getElementById(`view-${name}`).replaceChildren();
+    if (error.status !== 401) showProblem(error);
+  }
+}
+
+function askForKey() {
+  const place = document.getElementById("key");
+  if (!place.hidden) return;
+  const field = element("input", { id: "key-field", type: "password", autocomplete: "off", required: true });
+  const told = element("p", { id: "key-told", role: "alert" });
+  const form = element(
+    "form",
+    {
+      class: "key",
+      onsubmit: async (event) => {
+        event.preventDefault();
+        keepKey(field.value);
+        try {
+          await request("v1/models");
+          place.hidden = true;
+          show();
+        } catch (error) {
+          told.textContent = error.status === 401 ? "This is not the key." : error.message;
+          field.select();
+        }
+      },
+    },
+    element("h2", { id: "key-title" }, "API key"),
+    element("label", { for: "key-field" }, "This server answers only with its API key."),
+    field,
+    element("button", { class: "main" }, "Use it"),
+    told,
+  );
+  place.replaceChildren(form);
+  place.hidden = false;
+  field.focus();
+}
+
+document.addEventListener("key-wanted", askForKey);
+addEventListener("hashchange", show);
+show();

@@ -1,0 +1,38 @@
+"""The page's frame: its files and its three views."""
+
+from __future__ import annotations
+
+import httpx
+
+from tagsmith.serving.app import PAGE
+
+
+def test_files_are_served_with_a_strict_policy(client: httpx.Client):
+    for path in ("/", *(f"/page/{own.name}" for own in PAGE.iterdir())):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert answer.headers["cache-control"] == "no-cache"
+        again = client.get(path, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == (304 if path != "/" else again.status_code)
+
+
+def test_nothing_outside_the_folder_is_served(client: httpx.Client):
+    for path in ("/page/", "/page/%2e%2e/app.py", "/page/../app.py", "/page//etc/passwd"):
+        assert client.get(path).status_code == 404
+
+
+def test_no_file_can_be_told_to_run_text(client: httpx.Client):
+    for own in PAGE.glob("*.js"):
+        for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://"):
+            assert word not in own.read_text(), (own.name, word)
+    assert "style=" not in (PAGE / "index.html").read_text()
+
+
+def test_views_are_links(open_page, address):
+    page = open_page(address)
+    for name in ("Label", "Train", "Tag"):
+        page.get_by_role("navigation").get_by_role("link", name=name).click()
+        page.locator(f"#view-{name.lower()}").wait_for(state="visible")
+        assert page.get_by_role("link", name=name).get_attribute("aria-current") == "page"
+        assert page.locator("main > section:visible").count() == 1
