@@ -138,7 +138,7 @@ def test_the_examples_of_the_description_work(client, example):
 
 def test_the_description_names_every_route_and_its_limits(client):
     found = client.get("/openapi.json").json()
-    assert found["paths"].keys() == {"/v1/tag", "/v1/models", "/healthz", "/readyz", "/metrics"}
+    assert {"/v1/tag", "/v1/models", "/healthz", "/readyz", "/metrics"} <= found["paths"].keys()
     body = found["paths"]["/v1/tag"]["post"]["requestBody"]["content"]["application/json"]
     assert body["examples"].keys() == EXAMPLES.keys()
     assert body["schema"]["properties"]["texts"]["anyOf"][0]["maxItems"] == 256

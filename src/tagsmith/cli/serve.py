@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +13,42 @@ import typer
 if TYPE_CHECKING:
     from tagsmith.serving.limits import Limits
 
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
 
 def serve_command(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="Model folders; NAME=FOLDER gives one a name.", show_default=False),
+        typer.Argument(
+            metavar="MODEL...",
+            help="Model folders; NAME=FOLDER gives one a name. With --new: labels to begin with.",
+            show_default=False,
+        ),
     ],
+    new: Annotated[bool, typer.Option("--new", help="Begin without a model: label sentences, train one.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
+    labelling: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for what is labelled on the page and the models trained from it. "
+            "[default: MODEL.labelling, with --new new.labelling]",
+            show_default=False,
+        ),
+    ] = None,
+    no_labelling: Annotated[bool, typer.Option("--no-labelling", help="Only tag: no labelling, no training.")] = False,
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled file to train on beside what is labelled; may be repeated.", show_default=False),
+    ] = None,
+    dev: Annotated[
+        list[Path] | None,
+        typer.Option(help="Labelled file to compare models on; may be repeated.", show_default=False),
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="Pretrained vectors for --new: a file, or a package's name.", show_default=False),
+    ] = None,
     api_key_file: Annotated[
         Path | None,
         typer.Option(
@@ -36,7 +65,7 @@ def serve_command(
         typer.Option(help="NAME=NUMBER changes a limit, see docs/serving.md; may be repeated.", show_default=False),
     ] = None,
 ) -> None:
-    """Serve models over HTTP until Ctrl-C.
+    """Serve models over HTTP, with a page to tag, label and train on, until Ctrl-C.
 
     POST /v1/tag tags; /openapi.json describes everything. A new version of a model folder is put in service by itself.
     """
@@ -44,18 +73,73 @@ def serve_command(
 
     from tagsmith.errors import MissingExtraError
 
-    for package in ("fastapi", "uvicorn", "prometheus_client"):
+    for package in ("fastapi", "uvicorn", "prometheus_client", "sqlalchemy"):
         if find_spec(package) is None:
             raise MissingExtraError("Serving", "serve")
     from tagsmith.serving.app import create_app
+    from tagsmith.serving.labelling.desk import Workplace
     from tagsmith.serving.models import name_folders
     from tagsmith.serving.server import serve
 
     limits = chosen_limits(limit or [])
     key = chosen_key(api_key_file)
-    app = create_app(name_folders(models), limits, api_key=key, origins=cors or [])
+    folders = {} if new else name_folders(models)
+    labels = tuple(check_labels(models)) if new else ()
+    check_files((*(corpus or ()), *(dev or ())))
+    workplace = None
+    if not no_labelling:
+        folder = labelling or default_folder(next(iter(folders.values()), None))
+        workplace = Workplace(
+            folder=folder,
+            labels=labels,
+            corpus=tuple(corpus or ()),
+            dev=tuple(dev or ()),
+            vectors=chosen_vectors(vectors),
+        )
+    elif new:
+        raise typer.BadParameter("with --new there is nothing but labelling.", param_hint="--no-labelling")
+    app = create_app(folders, limits, labelling=workplace, api_key=key, origins=cors or [])
+    if key is None and host not in LOOPBACK:
+        what = "tag" if no_labelling else "tag, label and train"
+        typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
     shown = f"[{host}]" if ":" in host else host
     serve(app, host, port, limits, lambda own: typer.echo(f"serving on http://{shown}:{own}/", err=True))
+
+
+def default_folder(model: Path | None) -> Path:
+    """The folder for what is labelled: beside the model."""
+    return Path("new.labelling") if model is None else model.with_name(f"{model.resolve().name}.labelling")
+
+
+def chosen_vectors(wanted: str | None) -> str | None:
+    """The vectors that were asked for, or the installed package of them, as ``tagsmith demo`` takes."""
+    from importlib.util import find_spec
+
+    from tagsmith.cli.demo import VECTORS, VECTORS_PACKAGE
+
+    return wanted or (VECTORS if find_spec(VECTORS_PACKAGE) else None)
+
+
+def check_labels(labels: list[str]) -> list[str]:
+    """Check the labels of ``--new``; commas may stand between them."""
+    from tagsmith.errors import RecipeError
+
+    found = [label for text in labels for label in text.split(",") if label]
+    for label in found:
+        if label.split() != [label] or label in ("O", "_"):
+            raise RecipeError(f"{label!r} is no label.", remedy="A label has no spaces, and is not O or _.")
+    if not found:
+        raise RecipeError("--new needs labels.", remedy="Write: tagsmith serve --new PERSON LOCATION")
+    return list(dict.fromkeys(found))
+
+
+def check_files(paths: Iterable[Path]) -> None:
+    """Say at once, and not when training begins, that a file is missing."""
+    from tagsmith.errors import DataError
+
+    for path in paths:
+        if not path.is_file():
+            raise DataError("there is no such file.", path=path, remedy="Check the path.")
 
 
 def chosen_limits(changes: list[str]) -> Limits:

@@ -18,17 +18,22 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tagsmith import __version__
 from tagsmith.serving.guards import Application, Direct, Guards, Headers
-from tagsmith.serving.limits import Limits, Refusal
+from tagsmith.serving.labelling.desk import Desk, Workplace
+from tagsmith.serving.labelling.routes import labelling_routes
+from tagsmith.serving.limits import FAILED, Limits, Refusal
 from tagsmith.serving.metrics import CONTENT_TYPE, Metrics
 from tagsmith.serving.models import Models, ServedModel
+from tagsmith.serving.retraining.routes import training_routes
+from tagsmith.serving.retraining.trainer import Trainer, in_service, name_of
 from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnswer, TagRequest
 
 REFUSALS = {
     400: "The request is not HTTP as it should be.",
     401: "The API key is missing or wrong.",
     403: "The request comes from a page of another site.",
-    404: "There is no such model or label.",
+    404: "There is no such thing: a model, label, sentence or version.",
     408: "The body was too slow in coming.",
+    409: "It cannot be done now, or not on this server; the message says why.",
     413: "The body is too large.",
     415: "The body is not application/json.",
     422: "The request cannot be understood, or asks for more than the limits allow.",
@@ -43,6 +48,7 @@ def create_app(
     folders: Mapping[str, Path],
     limits: Limits | None = None,
     *,
+    labelling: Workplace | None = None,
     api_key: str | None = None,
     origins: Iterable[str] = (),
 ) -> Application:
@@ -54,6 +60,10 @@ def create_app(
         Name → model folder; the first is the default model.
     limits
         What it takes in.
+    labelling
+        Where people label and correct sentences for the first model, and train it; None: they do not. A version of it
+        that was put in service there is served in place of the first folder. Without any folder the first model that
+        is trained there gets the name of the workplace's folder.
     api_key
         What clients must send; None: nothing.
     origins
@@ -65,17 +75,26 @@ def create_app(
         A folder is no usable model.
     """
     limits, metrics, origins = limits or Limits(), Metrics(), tuple(origins)
-    models = Models([ServedModel(name, folder, limits, metrics) for name, folder in folders.items()])
+    chosen = in_service(dict(folders), labelling) if labelling else folders
+    models = Models(
+        [ServedModel(name, folder, limits, metrics) for name, folder in chosen.items()],
+        lambda folder: ServedModel(name_of(labelling), folder, limits, metrics),
+    )
+    desk = Desk(labelling, models)
+    trainer = Trainer(desk, next(iter(folders.values()), None))
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         for model in models:
             model.batcher.start()
-        watching = asyncio.create_task(models.watch())
-        yield
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        working = [asyncio.create_task(models.watch()), asyncio.create_task(desk.score())]
+        yield {"closing": [trainer.close]}
+        for task in working:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await trainer.cancel()
+        desk.close()
         for model in models:
             await model.batcher.stop()
 
@@ -94,6 +113,9 @@ def create_app(
 
     _add_errors(app)
     _add_routes(app, models, limits, metrics, tag)
+    refusals = _described_refusals()
+    app.include_router(labelling_routes(desk, refusals))
+    app.include_router(training_routes(trainer, refusals))
     _add_page(app)
     direct = {("POST", "/v1/tag"): tag}
     guards = Guards(app, limits, metrics, api_key=api_key, origins=origins, page=("/", "/page/"), direct=direct)
@@ -103,20 +125,18 @@ def create_app(
     return CORSMiddleware(
         guards,
         allow_origins=origins,
-        allow_methods=["GET", "POST"],
+        allow_methods=["DELETE", "GET", "POST", "PUT"],
         allow_headers=["authorization", "content-type", "x-api-key"],
     )
 
 
 def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics, tag: Direct) -> None:
-    refusals: dict[int | str, dict[str, Any]] = {
-        status: {"model": ErrorAnswer, "description": text} for status, text in REFUSALS.items()
-    }
+    refusals = _described_refusals()
 
     @app.post(
         "/v1/tag",
         response_model=TagAnswer,
-        responses=refusals,
+        responses={status: own for status, own in refusals.items() if status != 409},
         openapi_extra={"requestBody": _request_body(limits)},
         tags=["tagging"],
     )
@@ -151,6 +171,10 @@ def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics, 
     async def show_metrics() -> Response:
         """Give Prometheus its numbers."""
         return Response(metrics.text(), headers={"content-type": CONTENT_TYPE})
+
+
+def _described_refusals() -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": ErrorAnswer, "description": text} for status, text in REFUSALS.items()}
 
 
 def _add_page(app: FastAPI) -> None:
@@ -198,6 +222,14 @@ def _add_errors(app: FastAPI) -> None:
     async def http_error(_: Request, error: HTTPException) -> JSONResponse:
         refusal = Refusal(error.status_code, "http", str(error.detail))
         return JSONResponse(refusal.body(), error.status_code, headers=error.headers)
+
+    @app.exception_handler(Refusal)
+    async def refused(_: Request, refusal: Refusal) -> JSONResponse:
+        return JSONResponse(refusal.body(), refusal.status, headers=refusal.headers())
+
+    @app.exception_handler(Exception)
+    async def failed(_: Request, __: Exception) -> JSONResponse:
+        return JSONResponse(FAILED.body(), FAILED.status)  # the guards log it
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

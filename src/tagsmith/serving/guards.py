@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
-from tagsmith.serving.limits import Limits, Refusal
+from tagsmith.serving.limits import FAILED, Limits, Refusal
 from tagsmith.serving.metrics import Metrics
 
 Message = MutableMapping[str, Any]
@@ -109,8 +109,7 @@ class Guards:
         except Exception as error:
             log_failure(error)
             if not begun:
-                failed = Refusal(500, "internal", "The server failed; its log says where.")
-                await send_json(send_guarded, 500, json.dumps(failed.body()).encode())
+                await send_json(send_guarded, 500, json.dumps(FAILED.body()).encode())
         finally:
             path = scope["path"]
             route = path if (scope["method"], path) in self.direct else getattr(scope.get("route"), "path", "other")

@@ -88,6 +88,9 @@ class Refusal(Exception):  # noqa: N818 - not an error of the server's: an answe
         return {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
 
 
+FAILED = Refusal(500, "internal", "The server failed; its log says where.")
+
+
 def too_many(code: str, what: str, count: int, limit: int) -> Refusal:
     """The refusal of a request that is well formed and too large."""
     return Refusal(422, code, f"{what}: {count:,}; the limit is {limit:,}.", limit=limit)

@@ -68,6 +68,18 @@ class ServedModel:
         """Whether the folder holds another version than the one in service."""
         return _state(self.folder) not in (None, self.current.version)
 
+    def serve(self, folder: Path) -> None:
+        """Serve another folder from now on.
+
+        Raises
+        ------
+        ModelError
+            It is no usable model; the one in service stays.
+        """
+        self.current = _load(self.name, folder)
+        self.folder = folder
+        logger.info("%s: version %s is in service", self.name, self.current.version)
+
     def reload(self) -> None:
         """Load the folder anew and put it in service; one that is damaged, or half copied, changes nothing."""
         try:
@@ -142,18 +154,50 @@ def _answer(version: Version, name: str, request: TagRequest, documents: Sequenc
 
 
 class Models:
-    """All models in service, by name; the first is the default."""
+    """All models in service, by name; the first is the default.
 
-    def __init__(self, models: Sequence[ServedModel]) -> None:
+    Parameters
+    ----------
+    models
+        May be none: one is added when the first is trained.
+    new
+        Makes a served model of a folder, for the first that is trained.
+    """
+
+    def __init__(self, models: Sequence[ServedModel], new: Callable[[Path], ServedModel]) -> None:
         self._models = {model.name: model for model in models}
+        self._new = new
+        self._reading: Callable[[], int] = lambda: 0
 
     def __iter__(self) -> Iterator[ServedModel]:
         return iter(self._models.values())
 
+    @property
+    def main(self) -> ServedModel | None:
+        """The default model; None before there is one."""
+        return next(iter(self._models.values()), None)
+
     def expect(self, reading: Callable[[], int]) -> None:
         """Let batches wait for requests that are being read; ``reading`` returns how many there are."""
+        self._reading = reading
         for model in self:
             model.batcher.expecting = reading
+
+    async def serve(self, folder: Path) -> None:
+        """Serve this folder as the default model from now on.
+
+        Raises
+        ------
+        ModelError
+            It is no usable model.
+        """
+        if self.main is not None:
+            await asyncio.to_thread(self.main.serve, folder)
+            return
+        model = await asyncio.to_thread(self._new, folder)
+        model.batcher.expecting = self._reading
+        model.batcher.start()
+        self._models[model.name] = model
 
     def find(self, name: str | None) -> ServedModel:
         """Return a model by its name, or the default one.
@@ -163,8 +207,10 @@ class Models:
         Refusal
             There is no such model.
         """
+        if self.main is None:
+            raise Refusal(404, "no_model", "There is no model yet: label sentences, and train one.")
         if name is None:
-            return next(iter(self._models.values()))
+            return self.main
         if name not in self._models:
             raise Refusal(404, "no_such_model", f"There is no such model; there are: {', '.join(self._models)}.")
         return self._models[name]
@@ -173,7 +219,7 @@ class Models:
         """Look for new versions for ever; they are loaded in a thread."""
         while True:
             await asyncio.sleep(seconds)
-            for model in self._models.values():
+            for model in list(self._models.values()):
                 if model.has_changed():
                     await asyncio.to_thread(model.reload)
 

@@ -28,6 +28,12 @@ class Server(uvicorn.Server):
                 self.told(socket.getsockname()[1])
                 return
 
+    async def shutdown(self, sockets: Any = None) -> None:
+        """End streams that would go on, then finish what was accepted."""
+        for close in self.lifespan.state.get("closing", ()):
+            close()
+        await super().shutdown(sockets)
+
 
 def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
     """How uvicorn runs the application. Text never reaches a log: the access log is off."""

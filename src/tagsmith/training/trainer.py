@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -57,6 +58,7 @@ def train(
     format: str = "auto",
     resume: bool = False,
     console: Console | None = None,
+    display: Display | None = None,
     **options: Unpack[LayersKeywords],
 ) -> Tagger:
     """Train a tagger and write its model folder.
@@ -85,8 +87,8 @@ def train(
         (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
     resume
         Go on from the last finished epoch of an interrupted run with the same arguments.
-    console
-        Where progress goes; default stderr.
+    console, display
+        Where progress goes; default stderr. A display gets it in the console's place.
 
     Returns
     -------
@@ -119,7 +121,8 @@ def train(
     run = Run(task, chosen, seed, out)
     if resume:
         run.resume()
-    with open_display(console, run.steps_per_epoch, chosen.epochs) as display:
+    shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, chosen.epochs)
+    with shown as display:
         _describe(task, display)
         run.warm_up(display)
         try:

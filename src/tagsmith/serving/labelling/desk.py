@@ -1,0 +1,303 @@
+"""Where sentences are labelled: takes text in, offers the sentence to label next, keeps what a person says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tagsmith.data.document import DEFAULT_LAYER, Document, Sentence
+from tagsmith.data.formats import WRITERS
+from tagsmith.data.formats.options import WriteOptions
+from tagsmith.data.schemes import Scheme, TokenSpan, spans_to_tags
+from tagsmith.data.tokenizer import words_and_starts
+from tagsmith.errors import InputError
+from tagsmith.runtime.tagger import Tagger
+from tagsmith.serving.labelling.schema import (
+    Counts,
+    LabelledSentence,
+    LabellingAnswer,
+    Save,
+    SpanOfTokens,
+    SpanOfTokensAnswer,
+)
+from tagsmith.serving.labelling.store import NewSentence, SentenceRow, Store
+from tagsmith.serving.labelling.suggestions import suggest
+from tagsmith.serving.limits import Refusal
+from tagsmith.serving.models import Models, Version
+from tagsmith.serving.schema import ModelVersion, TokenAnswer
+
+logger = logging.getLogger("tagsmith.serving")
+SCORED_AT_ONCE = 64
+MEDIA_TYPES = {"conll": "text/plain; charset=utf-8", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workplace:
+    """Where and on what people label.
+
+    Parameters
+    ----------
+    folder
+        Holds the database and the models that are trained; made when it is first needed.
+    labels
+        Those to begin with, where there is no model yet.
+    corpus, dev
+        Labelled files that are trained on, and scored on, beside the labelled sentences.
+    vectors
+        Pretrained vectors for a model that is trained from nothing.
+    """
+
+    folder: Path
+    labels: tuple[str, ...] = ()
+    corpus: tuple[Path, ...] = ()
+    dev: tuple[Path, ...] = ()
+    vectors: str | None = None
+
+
+class Desk:
+    """The labelling of one server; what blocks is to be called in a thread.
+
+    Parameters
+    ----------
+    workplace
+        None: there is no labelling.
+    models
+        The default one suggests.
+    """
+
+    def __init__(self, workplace: Workplace | None, models: Models) -> None:
+        self.workplace, self.models = workplace, models
+        self.more_to_score = asyncio.Event()
+        self._store: Store | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def store(self) -> Store:
+        """The database, made when it is first needed.
+
+        Raises
+        ------
+        Refusal
+            There is no labelling here, or the database cannot be used.
+        """
+        with self._opening:
+            if self._store is None:
+                self._store = self._open()
+            return self._store
+
+    def _open(self) -> Store:
+        if self.workplace is None:
+            raise Refusal(409, "no_labelling", "This server was started with --no-labelling.")
+        if self.version and len(self.version.tagger.layers) > 1:
+            raise Refusal(409, "no_labelling", "This model has several layers; labelling is for models with one.")
+        try:
+            store = Store(self.workplace.folder)
+        except InputError as error:
+            raise Refusal(409, "no_labelling", str(error)) from error
+        known = store.setting("gives_spans")
+        if known not in (None, self.gives_spans):
+            store.close()
+            kinds = ("plain tags", "spans")
+            message = f"{self.workplace.folder} holds {kinds[known]}, the model gives {kinds[self.gives_spans]}."
+            raise Refusal(409, "no_labelling", f"{message} Name another folder with --labelling.")
+        store.set("gives_spans", self.gives_spans)
+        return store
+
+    def close(self) -> None:
+        """Close the database."""
+        if self._store is not None:
+            self._store.close()
+
+    @property
+    def version(self) -> Version | None:
+        """The model that suggests."""
+        return None if self.models.main is None else self.models.main.current
+
+    @property
+    def tagger(self) -> Tagger | None:
+        """Its tagger."""
+        return None if self.version is None else self.version.tagger
+
+    @property
+    def gives_spans(self) -> bool:
+        """Whether spans are labelled, and not each token."""
+        return self.tagger is None or self.tagger.layer().gives_spans
+
+    @property
+    def scheme(self) -> Scheme:
+        """How spans are written as tags: as the model has it."""
+        return Scheme.IOB2 if self.tagger is None else self.tagger.scheme
+
+    @property
+    def layer(self) -> str:
+        """What the labels are called in files: as the model has it."""
+        return DEFAULT_LAYER if self.tagger is None else self.tagger.layers[0]
+
+    def labels(self) -> list[str]:
+        """All labels there are: the model's or those given at the start, then those that were added."""
+        first = self.tagger.labels if self.tagger else self.workplace.labels if self.workplace else ()
+        return list(dict.fromkeys((*first, *self.store.setting("labels", []))))
+
+    def state(self) -> LabellingAnswer:
+        """What there is to label, with which labels."""
+        version, store = self.version, self.store
+        named = None if version is None else ModelVersion(name=version.answer.name, version=version.version)
+        return LabellingAnswer(
+            labels=self.labels(),
+            gives_spans=self.gives_spans,
+            model=named,
+            counts=Counts(**store.counts()),
+            scored=0 if version is None else store.scored(version.version),
+        )
+
+    def add_label(self, label: str) -> None:
+        """Add a label; of spans only, as tokens that have another label already would need it too."""
+        if not self.gives_spans:
+            raise Refusal(422, "no_new_labels", "This model gives each token a label; labels cannot be added to it.")
+        if label not in (labels := self.labels()):
+            self.store.set("labels", [*labels, label])
+
+    # --- sentences
+
+    def add_text(self, text: str, source: str) -> tuple[list[int], int]:
+        """Cut a text into sentences and add those that are new; return the ids of all, and how many are new."""
+        found = [
+            NewSentence(text[starts[0] : starts[-1] + len(words[-1])], words, [start - starts[0] for start in starts])
+            for words, starts in words_and_starts(text)
+            if words
+        ]
+        return self.store.add(found, source)
+
+    def next(self, skip: Sequence[int]) -> LabelledSentence | None:
+        """The sentence to label next, with what the model in service makes of it."""
+        row = self.store.next(skip)
+        return None if row is None else self.shown(row)
+
+    def sentence(self, number: int) -> SentenceRow:
+        """Return a sentence.
+
+        Raises
+        ------
+        Refusal
+            There is none.
+        """
+        row = self.store.sentence(number)
+        if row is None:
+            raise Refusal(404, "no_such_sentence", "There is no such sentence.")
+        return row
+
+    def save(self, number: int, wanted: Save) -> LabelledSentence:
+        """Keep what a person says; when this returns it is on the disk.
+
+        Raises
+        ------
+        Refusal
+            There is no such sentence, or its spans are not possible.
+        """
+        row = self.sentence(number)
+        spans = None if wanted.spans is None else self._checked(wanted.spans, len(row.words))
+        if wanted.status == "accepted":
+            if spans is None:
+                raise Refusal(422, "no_spans", "Send the spans, or [] if there are none.")
+            if not self.gives_spans and len(spans) < len(row.words):
+                raise Refusal(422, "tokens_without_label", "Each token needs a label.")
+        saved = self.store.save(number, wanted.status, spans)
+        if saved is None:
+            raise Refusal(404, "no_such_sentence", "There is no such sentence.")
+        self.more_to_score.set()
+        return self.shown(saved)
+
+    def _checked(self, spans: Sequence[SpanOfTokens], length: int) -> list[tuple[int, int, str]]:
+        labels, before = set(self.labels()), -1
+        found = sorted((span.first, span.last, span.label) for span in spans)
+        for first, last, label in found:
+            if not first <= last < length:
+                raise Refusal(422, "bad_span", f"A span must lie in the sentence's {length} tokens.")
+            if first <= before:
+                raise Refusal(422, "bad_span", f"Two spans overlap at token {first}.")
+            if label not in labels:
+                raise Refusal(422, "no_such_label", "A span has a label that is not known; add it first.")
+            if not self.gives_spans and first != last:
+                raise Refusal(422, "bad_span", "With plain tags each token is a span of its own.")
+            before = last
+        return found
+
+    def shown(self, row: SentenceRow) -> LabelledSentence:
+        """A sentence as it goes over the wire; one that nobody labelled yet has the model's spans."""
+        suggested, certainty = row.spans is None, row.certainty
+        spans: list[Any] = row.spans or []
+        if suggested and (version := self.version):
+            spans = row.suggested or []
+            if row.scored_by != version.version:
+                ((spans, certainty),) = suggest(version.tagger, [row.words])
+        return LabelledSentence(
+            id=row.id,
+            text=row.text,
+            tokens=[
+                TokenAnswer(text=word, start=start, end=start + len(word))
+                for word, start in zip(row.words, row.starts, strict=True)
+            ],
+            spans=[
+                SpanOfTokensAnswer(first=first, last=last, label=label, score=score[0] if score else None)
+                for first, last, label, *score in spans
+            ],
+            suggested=suggested,
+            status=row.status,
+            source=row.source,
+            certainty=certainty,
+        )
+
+    # --- labelled data
+
+    def document(self, row: SentenceRow, scheme: Scheme, layer: str) -> Document:
+        """A sentence with its labels as tags."""
+        spans = row.spans or []
+        if scheme is Scheme.PLAIN:
+            tags = [label for _, _, label in spans]
+        else:
+            tags = spans_to_tags(
+                [TokenSpan(first, last + 1, label) for first, last, label in spans], len(row.words), scheme
+            )
+        return Document(row.text, (Sentence(tuple(row.words), tuple(row.starts), {layer: tuple(tags)}),))
+
+    def export(self, format: str) -> str:
+        """Write all accepted sentences in a format."""
+        stream, scheme = io.StringIO(), self.scheme
+        layer = self.layer
+        documents = [self.document(row, scheme, layer) for row in self.store.accepted()]
+        WRITERS[format](documents, stream, WriteOptions(layer=layer, scheme=scheme))
+        return stream.getvalue()
+
+    # --- the queue's order
+
+    async def score(self) -> None:
+        """Let the model look at waiting sentences for ever, a few at a time, and again when there is a new one."""
+        while True:
+            self.more_to_score.clear()
+            try:
+                while await asyncio.to_thread(self._score_some):
+                    pass
+            except Exception:
+                logger.exception("sentences could not be scored")
+            try:
+                async with asyncio.timeout(1.0):  # a new version says nothing when it comes
+                    await self.more_to_score.wait()
+            except TimeoutError:
+                pass
+
+    def _score_some(self) -> bool:
+        """Score some sentences; return whether there were any."""
+        version = self.version
+        if version is None or self._store is None:  # nobody has labelled anything yet
+            return False
+        rows = self.store.unscored(version.version, SCORED_AT_ONCE)
+        found = suggest(version.tagger, [row.words for row in rows])
+        scores = [(row.id, [list(span) for span in spans], own) for row, (spans, own) in zip(rows, found, strict=True)]
+        self.store.keep_scores(version.version, scores)
+        return bool(rows)

@@ -1,0 +1,124 @@
+"""What labelling sends over the wire, as Pydantic models that make the OpenAPI schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictInt
+
+from tagsmith.serving.schema import ModelVersion, Probability, TokenAnswer, Wire
+
+StatusField = Literal["waiting", "accepted", "skipped"]
+
+
+def _label(label: str) -> str:
+    if label.split() != [label] or label in ("O", "_"):
+        raise ValueError("a label has no spaces, and is not O or _")
+    return label
+
+
+Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_label)]
+
+
+class NewLabel(Wire):
+    """A label to add."""
+
+    label: Label
+
+
+class NewText(Wire):
+    """Text to label; it is cut into sentences and tokens."""
+
+    text: str
+    source: str = Field("", max_length=500, description="Where it comes from, a file's name for instance.")
+
+
+class AddedAnswer(Wire):
+    """The sentences of a text, in its order; those that were there before are not added again."""
+
+    ids: list[int]
+    added: int
+    known: int
+
+
+class SpanOfTokens(Wire):
+    """A labelled run of tokens, ``first`` to ``last`` (inclusive), counted from 0."""
+
+    first: Annotated[StrictInt, Field(ge=0)]
+    last: Annotated[StrictInt, Field(ge=0)]
+    label: str
+
+
+class SpanOfTokensAnswer(SpanOfTokens):
+    """With its probability, where it is the model's."""
+
+    score: Probability | None = None
+
+
+class LabelledSentence(Wire):
+    """A sentence to label, or labelled."""
+
+    id: int
+    text: str
+    tokens: list[TokenAnswer] = Field(description="Offsets are in characters of the sentence's text.")
+    spans: list[SpanOfTokensAnswer] = Field(description="Of plain tags, one for each token that has one.")
+    suggested: bool = Field(description="Whether the spans are the model's and not a person's.")
+    status: StatusField
+    source: str
+    certainty: float | None = Field(
+        description="The probability of the best tag sequence less that of the second best; null: not known yet."
+    )
+
+
+class NextAnswer(Wire):
+    """The sentence to label next, and how many are waiting."""
+
+    sentence: LabelledSentence | None
+    left: int
+
+
+class SentencesAnswer(Wire):
+    """Sentences, the last changed first."""
+
+    sentences: list[LabelledSentence]
+
+
+class Save(Wire):
+    """What a person says of a sentence."""
+
+    status: StatusField
+    spans: list[SpanOfTokens] | None = Field(
+        None, description="Needed to accept; else a draft. Of plain tags, one for each token."
+    )
+
+
+class Counts(Wire):
+    """How many sentences there are of each status; ``held_out`` of the accepted are for the dev set."""
+
+    waiting: int
+    accepted: int
+    skipped: int
+    held_out: int
+
+
+class SavedAnswer(Wire):
+    """A sentence as it is on the disk now."""
+
+    sentence: LabelledSentence
+    counts: Counts
+
+
+class RemovedAnswer(Wire):
+    """How many sentences were removed."""
+
+    removed: int
+
+
+class LabellingAnswer(Wire):
+    """What there is to label, with which labels."""
+
+    labels: list[str]
+    gives_spans: bool = Field(description="False: each token has one label, as parts of speech.")
+    model: ModelVersion | None = Field(description="The model that suggests; null: nothing was trained yet.")
+    counts: Counts
+    scored: int = Field(description="How many of the waiting sentences the model has looked at.")
