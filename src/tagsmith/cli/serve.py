@@ -123,10 +123,11 @@ def chosen_vectors(wanted: str | None) -> str | None:
 def check_labels(labels: list[str]) -> list[str]:
     """Check the labels of ``--new``; commas may stand between them."""
     from tagsmith.errors import RecipeError
+    from tagsmith.serving.labelling.schema import is_label
 
     found = [label for text in labels for label in text.split(",") if label]
     for label in found:
-        if label.split() != [label] or label in ("O", "_"):
+        if not is_label(label):
             raise RecipeError(f"{label!r} is no label.", remedy="A label has no spaces, and is not O or _.")
     if not found:
         raise RecipeError("--new needs labels.", remedy="Write: tagsmith serve --new PERSON LOCATION")

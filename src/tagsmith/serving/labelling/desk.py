@@ -159,7 +159,7 @@ class Desk:
     def add_label(self, label: str) -> None:
         """Add a label; of spans only, as tokens that have another label already would need it too."""
         if not self.gives_spans:
-            raise Refusal(422, "no_new_labels", "This model gives each token a label; labels cannot be added to it.")
+            raise Refusal(409, "no_new_labels", "This model gives each token a label; labels cannot be added to it.")
         if label not in (labels := self.labels()):
             self.store.set("labels", [*labels, label])
 
@@ -201,12 +201,12 @@ class Desk:
             There is no such sentence, or its spans are not possible.
         """
         row = self.sentence(number)
-        spans = None if wanted.spans is None else self._checked(wanted.spans, len(row.words))
-        if wanted.status == "accepted":
-            if spans is None:
-                raise Refusal(422, "no_spans", "Send the spans, or [] if there are none.")
-            if not self.gives_spans and len(spans) < len(row.words):
-                raise Refusal(422, "tokens_without_label", "Each token needs a label.")
+        given = wanted.spans
+        if given is None and wanted.status == "accepted":
+            given = self.shown(row).spans  # as it stands
+        spans = None if given is None else self._checked(given, len(row.words))
+        if wanted.status == "accepted" and not self.gives_spans and len(spans or ()) < len(row.words):
+            raise Refusal(409, "tokens_without_label", "Each token needs a label.")
         saved = self.store.save(number, wanted.status, spans)
         if saved is None:
             raise Refusal(404, "no_such_sentence", "There is no such sentence.")
@@ -218,13 +218,13 @@ class Desk:
         found = sorted((span.first, span.last, span.label) for span in spans)
         for first, last, label in found:
             if not first <= last < length:
-                raise Refusal(422, "bad_span", f"A span must lie in the sentence's {length} tokens.")
+                raise Refusal(409, "bad_span", f"A span must lie in the sentence's {length} tokens.")
             if first <= before:
-                raise Refusal(422, "bad_span", f"Two spans overlap at token {first}.")
+                raise Refusal(409, "bad_span", f"Two spans overlap at token {first}.")
             if label not in labels:
-                raise Refusal(422, "no_such_label", "A span has a label that is not known; add it first.")
+                raise Refusal(404, "no_such_label", "A span has a label that is not known; add it first.")
             if not self.gives_spans and first != last:
-                raise Refusal(422, "bad_span", "With plain tags each token is a span of its own.")
+                raise Refusal(409, "bad_span", "With plain tags each token is a span of its own.")
             before = last
         return found
 

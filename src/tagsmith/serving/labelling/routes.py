@@ -27,9 +27,12 @@ from tagsmith.serving.labelling.schema import (
 Number = Annotated[int, Path(ge=1, le=2**53)]
 
 
+REFUSED: tuple[int | str, ...] = (400, 401, 403, 404, 408, 409, 413, 422)
+
+
 def labelling_routes(desk: Desk, refusals: Mapping[int | str, dict[str, Any]]) -> APIRouter:
     """Make the routes; ``refusals`` describe errors in the OpenAPI schema."""
-    known: dict[int | str, dict[str, Any]] = {status: refusals[status] for status in (401, 404, 409, 413, 422)}
+    known = {status: refusals[status] for status in REFUSED}
     router = APIRouter(prefix="/v1/labelling", tags=["labelling"], responses=known)
 
     @router.get("")

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictInt
+from pydantic import AfterValidator, Field
 
-from tagsmith.serving.schema import ModelVersion, Probability, TokenAnswer, Wire
+from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnswer, Wire
 
 StatusField = Literal["waiting", "accepted", "skipped"]
 
 
+NO_LABELS = ("O", "_")  # they say that there is none
+
+
+def is_label(label: str) -> bool:
+    """Whether this can be a label: it has no white space, and does not say that there is none."""
+    return label.split() == [label] and label not in NO_LABELS
+
+
 def _label(label: str) -> str:
-    if label.split() != [label] or label in ("O", "_"):
-        raise ValueError("a label has no spaces, and is not O or _")
+    if not is_label(label):
+        raise ValueError(f"a label has no spaces, and is not {' or '.join(NO_LABELS)}")
     return label
 
 
-Label = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_label)]
+Label = Annotated[
+    str,
+    Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"^\S+$", "not": {"enum": list(NO_LABELS)}}),
+    AfterValidator(_label),
+]
+TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
 
 
 class NewLabel(Wire):
@@ -44,8 +57,8 @@ class AddedAnswer(Wire):
 class SpanOfTokens(Wire):
     """A labelled run of tokens, ``first`` to ``last`` (inclusive), counted from 0."""
 
-    first: Annotated[StrictInt, Field(ge=0)]
-    last: Annotated[StrictInt, Field(ge=0)]
+    first: TokenNumber
+    last: TokenNumber
     label: str
 
 
@@ -88,7 +101,7 @@ class Save(Wire):
 
     status: StatusField
     spans: list[SpanOfTokens] | None = Field(
-        None, description="Needed to accept; else a draft. Of plain tags, one for each token."
+        None, description="By default those that it has, or that the model suggests. Of plain tags, one for each token."
     )
 
 

@@ -16,9 +16,12 @@ from tagsmith.serving.retraining.trainer import Trainer
 Number = Annotated[int, Path(ge=0, le=2**53)]
 
 
+REFUSED: tuple[int | str, ...] = (400, 401, 403, 404, 408, 409, 413, 422)
+
+
 def training_routes(trainer: Trainer, refusals: Mapping[int | str, dict[str, Any]]) -> APIRouter:
     """Make the routes; ``refusals`` describe errors in the OpenAPI schema."""
-    known: dict[int | str, dict[str, Any]] = {status: refusals[status] for status in (401, 404, 409, 413, 422)}
+    known = {status: refusals[status] for status in REFUSED}
     router = APIRouter(prefix="/v1", tags=["training"], responses=known)
 
     async def state() -> TrainingAnswer:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictInt
+from pydantic import Field
 
-from tagsmith.serving.schema import Wire
+from tagsmith.serving.schema import Number, Wire
 
 State = Literal["running", "done", "failed", "cancelled"]
 
@@ -15,7 +15,7 @@ State = Literal["running", "done", "failed", "cancelled"]
 class TrainingOptions(Wire):
     """How to train."""
 
-    epochs: Annotated[StrictInt, Field(ge=1, le=200)] | None = Field(None, description="Most epochs.")
+    epochs: Annotated[int, Field(ge=1, le=200), Number] | None = Field(None, description="Most epochs.")
 
 
 class TypeScores(Wire):
