@@ -201,7 +201,7 @@ class Desk:
             There is no such sentence, or its spans are not possible.
         """
         row = self.sentence(number)
-        given = wanted.spans
+        given: Sequence[SpanOfTokens] | None = wanted.spans
         if given is None and wanted.status == "accepted":
             given = self.shown(row).spans  # as it stands
         spans = None if given is None else self._checked(given, len(row.words))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -11,12 +12,13 @@ from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnsw
 StatusField = Literal["waiting", "accepted", "skipped"]
 
 
+LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"
 NO_LABELS = ("O", "_")  # they say that there is none
 
 
 def is_label(label: str) -> bool:
     """Whether this can be a label: it has no white space, and does not say that there is none."""
-    return label.split() == [label] and label not in NO_LABELS
+    return re.fullmatch(LABEL, label) is not None and label not in NO_LABELS
 
 
 def _label(label: str) -> str:
@@ -27,7 +29,11 @@ def _label(label: str) -> str:
 
 Label = Annotated[
     str,
-    Field(min_length=1, max_length=100, json_schema_extra={"pattern": r"^\S+$", "not": {"enum": list(NO_LABELS)}}),
+    Field(
+        min_length=1,
+        max_length=100,
+        json_schema_extra={"pattern": f"^{LABEL}$", "not": {"enum": list(NO_LABELS)}},
+    ),
     AfterValidator(_label),
 ]
 TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
