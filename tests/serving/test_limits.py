@@ -257,3 +257,18 @@ def test_every_answer_has_the_security_headers_and_none_names_the_server(address
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "server" not in answer.headers
         assert json.loads(answer.content)
+
+
+def test_a_server_answers_only_to_its_names(serve):
+    address = serve(hosts=("localhost", "127.0.0.1", "::1"))
+    port = address.rpartition(":")[2]
+    for host, status in (
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        (f"[::1]:{port}", 200),
+        ("evil.example", 403),
+        ("", 403),
+    ):
+        assert httpx.get(f"{address}/v1/models", headers={"host": host}).status_code == status
+    assert httpx.get(f"{address}/v1/models").status_code == 200
+    assert httpx.get(f"{serve()}/v1/models", headers={"host": "any.example"}).status_code == 200

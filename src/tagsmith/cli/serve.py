@@ -60,6 +60,14 @@ def serve_command(
         list[str] | None,
         typer.Option(help="Site whose pages may call the server, https://…; may be repeated.", show_default=False),
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Name by which a proxy calls the server. Without a key, a server that listens to this machine alone "
+            "answers only as localhost; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(help="NAME=NUMBER changes a limit, see docs/serving.md; may be repeated.", show_default=False),
@@ -98,7 +106,8 @@ def serve_command(
         )
     elif new:
         raise typer.BadParameter("with --new there is nothing but labelling.", param_hint="--no-labelling")
-    app = create_app(folders, limits, labelling=workplace, api_key=key, origins=cors or [])
+    hosts = (*LOOPBACK, *(allow_host or ())) if key is None and host in LOOPBACK else ()
+    app = create_app(folders, limits, labelling=workplace, api_key=key, origins=cors or [], hosts=hosts)
     if key is None and host not in LOOPBACK:
         what = "tag" if no_labelling else "tag, label and train"
         typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)

@@ -30,7 +30,7 @@ from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnsw
 REFUSALS = {
     400: "The request is not HTTP as it should be.",
     401: "The API key is missing or wrong.",
-    403: "The request comes from a page of another site.",
+    403: "The request comes from a page of another site, or calls the server by a name that it does not have.",
     404: "There is no such thing: a model, label, sentence or version.",
     408: "The body was too slow in coming.",
     409: "It cannot be done now, or not on this server; the message says why.",
@@ -51,6 +51,7 @@ def create_app(
     labelling: Workplace | None = None,
     api_key: str | None = None,
     origins: Iterable[str] = (),
+    hosts: Iterable[str] = (),
 ) -> Application:
     """Make the application that serves the models in ``folders``, by name.
 
@@ -68,6 +69,8 @@ def create_app(
         What clients must send; None: nothing.
     origins
         Other sites whose pages may call it.
+    hosts
+        Names by which it may be called; empty: any.
 
     Raises
     ------
@@ -118,7 +121,9 @@ def create_app(
     app.include_router(training_routes(trainer, refusals))
     _add_page(app)
     direct = {("POST", "/v1/tag"): tag}
-    guards = Guards(app, limits, metrics, api_key=api_key, origins=origins, page=("/", "/page/"), direct=direct)
+    guards = Guards(
+        app, limits, metrics, api_key=api_key, origins=origins, hosts=hosts, page=("/", "/page/"), direct=direct
+    )
     models.expect(lambda: guards.reading)
     if not origins:
         return guards

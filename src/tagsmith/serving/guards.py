@@ -53,6 +53,9 @@ class Guards:
         What clients must send, as ``Authorization: Bearer …`` or ``X-API-Key``; None: nothing.
     origins
         Other sites whose pages may call the server.
+    hosts
+        Names by which the server may be called, without port; empty: any. Without this, the page of another site whose
+        name is made to lead to this machine (DNS rebinding) could ask what its visitor may.
     page
         Paths, and beginnings of paths with ``/`` at their end, that need no key: they hold no data.
     direct
@@ -68,12 +71,14 @@ class Guards:
         *,
         api_key: str | None = None,
         origins: Iterable[str] = (),
+        hosts: Iterable[str] = (),
         page: Iterable[str] = (),
         direct: Mapping[tuple[str, str], Direct] | None = None,
     ) -> None:
         self.app, self.limits, self.metrics = app, limits, metrics
         self.api_key = api_key.encode() if api_key else None
         self.origins = frozenset(origins)
+        self.hosts = frozenset(own.lower() for own in hosts)
         self.open_paths = frozenset((*OPEN_ROUTES, *(path for path in page if not path.endswith("/") or path == "/")))
         self.open_folders = tuple(path for path in page if path.endswith("/") and path != "/")
         self.direct = dict(direct or {})
@@ -119,6 +124,10 @@ class Guards:
     def _check(self, scope: Message, headers: Headers) -> None:
         """Refuse who has no key, and what another site's page asks for behind a user's back."""
         path: str = scope["path"]
+        if self.hosts and _host_name(headers.get(b"host", b"")) not in self.hosts:
+            raise Refusal(
+                403, "host", f"This server does not go by that name; it answers as {', '.join(sorted(self.hosts))}."
+            )
         origin = headers.get(b"origin", b"").decode("latin-1")
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
         if changes and headers.get(b"sec-fetch-site") == b"cross-site" and not self.origins & {origin, "*"}:
@@ -162,6 +171,12 @@ class Guards:
     def _too_large(self) -> Refusal:
         limit = self.limits.body
         return Refusal(413, "body_too_large", f"The body is too large; the limit is {limit:,} bytes.", limit=limit)
+
+
+def _host_name(header: bytes) -> str:
+    """The name in a Host header, without the port: ``[::1]:8000`` is ``::1``."""
+    text = header.decode("latin-1").lower()
+    return text.partition("]")[0][1:] if text.startswith("[") else text.partition(":")[0]
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
