@@ -118,3 +118,72 @@ def test_a_port_in_use_is_a_clear_error(tagsmith, model: Path):
     assert done.returncode != 0
     assert "address already in use" in done.stderr.decode().lower()
     assert "Traceback" not in done.stderr.decode()
+
+
+@pytest.mark.slow
+def test_a_killed_server_has_lost_nothing_it_acknowledged(model: Path, tmp_path: Path):
+    folder = tmp_path / "labels"
+    with serving(model, "--labelling", folder) as (process, address):
+        text = " ".join(f"Word{number} came." for number in range(20))
+        ids = httpx.post(f"{address}/v1/labelling/sentences", json={"text": text}).json()["ids"]
+        for number in ids:
+            answer = httpx.put(f"{address}/v1/labelling/sentences/{number}", json={"status": "accepted", "spans": []})
+            assert answer.status_code == 200
+        process.kill()
+        process.wait()
+    with serving(model, "--labelling", folder) as (_, address):
+        assert httpx.get(f"{address}/v1/labelling").json()["counts"]["accepted"] == len(ids) == 20
+
+
+@pytest.mark.slow
+def test_what_is_labelled_is_kept_beside_the_model_and_only_when_someone_labels(model: Path):
+    folder = model.with_name("names.labelling")
+    with serving(model) as (_, address):
+        assert httpx.get(f"{address}/v1/models").status_code == 200
+        assert not folder.exists()
+        assert httpx.get(f"{address}/v1/labelling").json()["labels"]
+        assert (folder / "labels.sqlite").exists()
+    with serving(model, "--no-labelling") as (_, address):
+        assert httpx.get(f"{address}/v1/labelling").status_code == 409
+
+
+@pytest.mark.slow
+def test_without_a_model_it_begins_with_labels(tmp_path: Path):
+    with serving("--new", "PERSON", "PLACE,DATE", cwd=tmp_path) as (_, address):
+        state = httpx.get(f"{address}/v1/labelling").json()
+        assert (state["labels"], state["model"]) == (["PERSON", "PLACE", "DATE"], None)
+        assert httpx.get(f"{address}/v1/labelling", headers={"host": "evil.example"}).status_code == 403
+    assert [own.name for own in tmp_path.iterdir()] == ["new.labelling"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--new", "O"], "'O' is no label"),
+        (["--new", "two words"], "is no label"),
+        (["--new", ","], "--new needs labels"),
+        (["--new", "X", "--no-labelling"], "nothing but labelling"),
+        (["--new", "X", "--corpus", "missing.conll"], "missing.conll: there is no such file"),
+    ],
+)
+def test_what_cannot_be_served_is_said(arguments: list[str], said: str, tmp_path: Path):
+    command = [sys.executable, "-m", "tagsmith", "serve", *arguments, "--port", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_it_warns_when_anyone_may_come(model: Path, tmp_path: Path):
+    command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--port", "0", "--host", "0.0.0.0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "without an API key, all who can reach 0.0.0.0 can tag, label and train" in process.stderr.readline()
+        process.kill()
+    key = tmp_path / "key"
+    key.write_text("secret")
+    with subprocess.Popen([*command, "--api-key-file", str(key)], stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline().startswith("serving on")
+        process.kill()
