@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from random_model import random_model
+from tagsmith.runtime.model_folder import write_model
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -66,3 +70,16 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
         )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "tagged.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_the_servers_that_the_page_starts_start(tmp_path):
+    write_model(random_model(), tmp_path / "model")
+    found = re.findall(r"^tagsmith (serve [^#\n]*)", README.read_text("utf-8"), re.MULTILINE)
+    assert len(found) >= 2
+    for arguments in found:
+        command = [sys.executable, "-m", "tagsmith", *shlex.split(arguments), "--port", "0"]
+        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+            said = process.stderr.readline()
+            process.kill()
+        assert said.startswith("serving on "), said
