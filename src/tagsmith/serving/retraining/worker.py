@@ -99,7 +99,7 @@ def run(job: Job) -> None:
 
 
 def recipe_for(sentences: Sequence[Sentence], *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
-    """How to train on so many sentences: on few in many small steps, since a handful of dev sentences stops too early."""
+    """How to train on so many sentences: on few in many small steps, as a handful of dev sentences stops too early."""
     recipe: dict[str, Any] = {"epochs": 12, "patience": 4}
     if sum(map(len, sentences)) < FEW_TOKENS:
         recipe = {"epochs": 60 if from_nothing else 30, "patience": 60, "batch_tokens": 64}
