@@ -99,6 +99,13 @@ class FakeTraining:
         self.thread.join(20)
         assert not self.thread.is_alive()
 
+    def wait_for_streams(self, opened: int) -> None:
+        """Wait until so many streams have been opened, all in all, and one is open."""
+        deadline = time.monotonic() + 20
+        while self.opened < opened or not self.streams:
+            assert time.monotonic() < deadline, "nobody listens"
+            time.sleep(0.01)
+
     def begin(self, **changes: Any) -> None:
         """Let a run be under way."""
         started = {"number": 1, "state": "running", "started": "2026-11-25T14:00:00+00:00", "seconds": 3.0}
@@ -154,8 +161,9 @@ class FakeTraining:
         self.opened += 1
         try:
             yield as_event("state", self.training())
-            while self.run and self.run["state"] == "running" and (block := await queue.get()):
-                yield block
+            if self.run and self.run["state"] == "running":
+                while block := await queue.get():
+                    yield block
         finally:
             self.streams.remove(queue)
 
@@ -183,6 +191,11 @@ def make_app(fake: FakeTraining) -> FastAPI:
         headers = {"content-disposition": f'attachment; filename="accepted.{format}"'}
         return Response(f"in {format}\n", headers=headers, media_type=f"application/{format}")
 
+    _add_training(app, fake)
+    return app
+
+
+def _add_training(app: FastAPI, fake: FakeTraining) -> None:
     @app.get("/v1/training")
     async def training():
         return fake.training()
@@ -216,8 +229,6 @@ def make_app(fake: FakeTraining) -> FastAPI:
         fake.asked.append(("throw away", number))
         fake.versions = [own for own in fake.versions if own["number"] != number]
         return fake.training()
-
-    return app
 
 
 def refusal(status: int, code: str, message: str) -> JSONResponse:

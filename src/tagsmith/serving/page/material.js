@@ -19,6 +19,7 @@ export function makeMaterial({ train }) {
       noValidate: true, // a closed <details> could not show the browser's message
       onsubmit: (event) => {
         event.preventDefault();
+        if (button.ariaDisabled) return;
         if (epochs.field.checkValidity()) train(epochs.chosen());
         else {
           options.open = true;
@@ -30,16 +31,14 @@ export function makeMaterial({ train }) {
     options,
   );
   const card = element("section", { class: "card", "aria-labelledby": "material-title" }, title, facts, form);
-  let possible = false;
   const show = (labelling, training) => {
     facts.replaceChildren(...describe(labelling, training));
     const running = training.run?.state === "running";
-    possible = training.ready && !running;
-    button.disabled = !possible;
+    button.disabled = running || !training.ready;
     hint.replaceChildren(...hinted(training, running));
   };
   const busy = (is) => {
-    button.disabled = is || !possible;
+    button.ariaDisabled = is ? "true" : null; // not disabled: it would lose the focus
   };
   return { card, show, busy };
 }

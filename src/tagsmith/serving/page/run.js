@@ -15,7 +15,7 @@ export class RunCard {
   #run = null;
   #since = 0; // when #run.seconds was true
   #now = {}; // the last event "progress"
-  #announced = 0;
+  #announced = -Infinity;
   #ticking = null;
 
   constructor(actions) {
@@ -53,7 +53,6 @@ export class RunCard {
     this.#since = performance.now();
     this.title.replaceChildren(`Run ${run.number} `, element("span", { class: `badge ${run.state}` }, run.state));
     this.live.hidden = !running;
-    this.cancel.disabled = false;
     this.result.replaceChildren(...(running ? [] : this.#outcome(training)));
     this.#showProgress();
     this.#showMessages();
@@ -107,9 +106,15 @@ export class RunCard {
   }
 
   async #cancel() {
-    this.cancel.disabled = true;
+    if (this.cancel.ariaDisabled) return; // not disabled: it would lose the focus
+    this.#offerCancel(false);
     await this.#actions.cancel();
-    this.cancel.disabled = false;
+    this.#offerCancel(true);
+  }
+
+  #offerCancel(is) {
+    this.cancel.ariaDisabled = is ? null : "true";
+    this.cancel.textContent = is ? "Cancel" : "Cancelling…";
   }
 
   #tick(running) {

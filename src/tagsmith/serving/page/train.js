@@ -40,7 +40,7 @@ class TrainView {
     ];
     // Another tab may have trained meanwhile.
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && place.checkVisibility()) this.refresh().catch(() => {});
+      if (!document.hidden && this.run.card.isConnected && place.checkVisibility()) this.refresh().catch(() => {});
     });
   }
 

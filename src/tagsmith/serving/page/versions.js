@@ -32,7 +32,7 @@ function badge() {
 }
 
 function table(training, measure, actions) {
-  const names = ["Version", "When", "Sentences", "Dev set", measure, "Actions"];
+  const names = ["Version", measure, "When", "Sentences", "Dev set", "Actions"];
   const numeric = ["Sentences", "Dev set", measure];
   const heads = names.map((name) => element("th", { scope: "col", class: numeric.includes(name) ? "number" : null }, name));
   const newestFirst = [...training.versions].sort((one, other) => other.number - one.number);
@@ -65,10 +65,10 @@ function row(version, inServiceNumber, measure, { putInService, throwAway }) {
     "tr",
     { class: version.in_service ? "serving" : null },
     element("th", { scope: "row" }, `${number}`, original && element("span", { class: "quiet" }, " original")),
+    element("td", { class: "number" }, percent(score)),
     element("td", {}, created ? element("time", { dateTime: created }, moment(created)) : "–"),
     element("td", { class: "number" }, original ? "–" : grouped(sentences)),
     element("td", { class: "number" }, dev ? grouped(dev) : "–"),
-    element("td", { class: "number" }, percent(score)),
     element("td", {}, version.in_service ? badge() : element("div", { class: "actions" }, buttons)),
   );
 }
