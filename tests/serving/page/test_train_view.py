@@ -221,8 +221,8 @@ def test_plain_tags_are_compared_by_accuracy(open_view, fake):
     fake.end("done")
     page = open_view()
     expect(run_card(page).locator(".figure")).to_have_text(["Accuracy81.0 before,  → 92.0 after+11.0 better"])
-    expect(curve(page, "accuracy on the dev set")).to_be_visible()
-    expect(versions(page).get_by_role("columnheader", name="accuracy")).to_be_visible()
+    expect(curve(page, "Accuracy on the dev set")).to_be_visible()
+    expect(versions(page).get_by_role("columnheader", name="Accuracy")).to_be_visible()
     expect(versions(page).get_by_role("row").nth(2)).to_contain_text("81.0")
 
 

@@ -1,7 +1,7 @@
 // Before and after: what a run changed on the dev set, in all and by label.
 
 import { element } from "./dom.js";
-import { change, counted, percent } from "./numbers.js";
+import { change, counted, percent, titled } from "./numbers.js";
 
 const FEW = 20; // with fewer dev sentences a difference says little
 const MEASURES = [
@@ -29,7 +29,7 @@ export function compare(run) {
 export function outcome({ measure, before, after }) {
   const key = measure === "accuracy" ? "accuracy" : "f1";
   const what = change(before?.[key], after?.[key]);
-  const told = `${measure} ${percent(after?.[key])} per cent on the dev set`;
+  const told = `${titled(measure)} ${percent(after?.[key])} per cent on the dev set`;
   if (!what) return told;
   const kind = what.kind === "same" ? "the same as before" : `${what.points} points ${what.word} than before`;
   return `${told}, ${kind}`;

@@ -30,6 +30,11 @@ export function change(before, after) {
   return { kind, points, signed: { better: "+", worse: "−", same: "±" }[kind] + points, word: WORDS[kind] };
 }
 
+/** What is measured, as a title: "F1", "Accuracy". */
+export function titled(measure) {
+  return measure[0].toUpperCase() + measure.slice(1);
+}
+
 /** "0.312", "12.4": three figures that matter. */
 export function loss(number) {
   return Number.isFinite(number) ? number.toFixed(Math.abs(number) < 1 ? 3 : Math.abs(number) < 10 ? 2 : 1) : "–";

@@ -3,7 +3,7 @@
 import { compare, outcome } from "./comparison.js";
 import { makeCurve } from "./curves.js";
 import { announce, element } from "./dom.js";
-import { counted, duration, grouped, loss, percent } from "./numbers.js";
+import { counted, duration, grouped, loss, percent, titled } from "./numbers.js";
 
 const LAST_MESSAGES = 4;
 const KEPT_MESSAGES = 50;
@@ -147,7 +147,7 @@ export class RunCard {
   #makeCurves({ measure }) {
     const lossCurve = makeCurve({ title: "Loss", kind: "loss", bounds: { from: 0 }, format: loss });
     const devCurve = makeCurve({
-      title: `${measure} on the dev set, in per cent`, kind: "dev", bounds: { low: 0, high: 100, least: 20 },
+      title: `${titled(measure)} on the dev set, in per cent`, kind: "dev", bounds: { low: 0, high: 100, least: 20 },
       format: (value) => percent(value / 100),
     });
     this.draw = (epochs, most) => {
@@ -155,7 +155,7 @@ export class RunCard {
       devCurve.draw(epochs.map((own) => ({ epoch: own.epoch, value: own.dev * 100, best: own.best })), most);
     };
     this.curves.replaceChildren(lossCurve.figure, devCurve.figure);
-    const names = ["Epoch", "Loss", measure, "Seconds"];
+    const names = ["Epoch", "Loss", titled(measure), "Seconds"];
     const heads = names.map((name) => element("th", { scope: "col", class: "number" }, name));
     const table = element("table", {}, element("thead", {}, element("tr", {}, heads)), this.rows);
     const scroll = element("div", { class: "scroll tall", role: "region", tabIndex: 0, "aria-label": "Epochs" }, table);

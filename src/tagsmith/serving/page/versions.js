@@ -1,7 +1,7 @@
 // All models that can be in service: the one the server was started with, and those that were trained here.
 
 import { element } from "./dom.js";
-import { grouped, moment, percent } from "./numbers.js";
+import { grouped, moment, percent, titled } from "./numbers.js";
 
 /** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `throwAway(number)`. */
 export function makeVersions({ putInService, throwAway }) {
@@ -32,9 +32,11 @@ function badge() {
 }
 
 function table(training, measure, actions) {
-  const names = ["Version", measure, "When", "Sentences", "Dev set", "Actions"];
-  const numeric = ["Sentences", "Dev set", measure];
-  const heads = names.map((name) => element("th", { scope: "col", class: numeric.includes(name) ? "number" : null }, name));
+  const score = titled(measure);
+  const names = ["Version", score, "When", "Sentences", "Dev set", "Actions"];
+  const numeric = ["Sentences", "Dev set", score];
+  const kind = (name) => (numeric.includes(name) ? "number" : null);
+  const heads = names.map((name) => element("th", { scope: "col", class: kind(name) }, name));
   const newestFirst = [...training.versions].sort((one, other) => other.number - one.number);
   return element(
     "div",
