@@ -19,7 +19,7 @@ export function compare(run) {
     { class: "comparison" },
     element("h3", {}, run.before ? "Before and after" : "What it can do"),
     element("p", {}, told(run)),
-    run.dev < FEW && element("p", { class: "caution" }, caution(run.dev)),
+    run.dev < FEW && element("p", { class: "caution" }, caution(run)),
     element("ul", { class: "figures" }, main.map((measure) => figure(measure, run))),
     byLabel(run),
   );
@@ -40,9 +40,10 @@ function told(run) {
   return run.before ? `${on} Before is the model that was in service when the run began.` : on;
 }
 
-function caution(dev) {
+function caution({ dev, before }) {
   const few = dev === 1 ? "There is only 1 sentence" : `There are only ${dev} sentences`;
-  return `${few} in the dev set: the comparison is a hint only. It says more from ${FEW} sentences on.`;
+  const what = before ? "the comparison is" : "the scores are";
+  return `${few} in the dev set: ${what} a hint only. From ${FEW} sentences on one can say more.`;
 }
 
 function figure({ key, title }, { before, after }) {

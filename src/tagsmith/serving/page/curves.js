@@ -4,8 +4,8 @@ import { element } from "./dom.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg"; // a name, not an address: nothing is fetched
 const WIDTH = 440;
-const HEIGHT = 210;
-const AREA = { left: 44, right: WIDTH - 16, top: 16, bottom: HEIGHT - 36 };
+const HEIGHT = 218;
+const AREA = { left: 44, right: WIDTH - 16, top: 26, bottom: HEIGHT - 36 };
 const MOST_DOTS = 60;
 
 /**
@@ -48,7 +48,7 @@ function chart(points, epochs, bounds, format) {
     ...epochAxis(last, across),
     svg("polyline", { class: "curve-line", points: points.map((own) => place(own, across, up)).join(" ") }),
     ...(points.length <= MOST_DOTS ? points.map((own) => dot(own, across, up, format)) : []),
-    ...(best ? bestMark(best, best === points.at(-1), across, up, format) : []),
+    ...(best ? bestMark(best, across, up, format) : []),
   ];
 }
 
@@ -102,22 +102,16 @@ function dot(point, across, up, format) {
   return svg("circle", { class: "curve-dot", cx: across(point.epoch), cy: up(point.value), r: 2.5 }, told);
 }
 
-function bestMark({ epoch, value }, isLast, across, up, format) {
+function bestMark({ epoch, value }, across, up, format) {
   const [x, y] = [across(epoch), up(value)];
-  const { from, ...where } = bestPlace(x, y, isLast);
+  const anchor = x < AREA.left + 40 ? "start" : x > AREA.right - 40 ? "end" : "middle";
+  // Above the point there is nothing of the curve: it is the best.
+  const told = { class: "curve-told", x, y: y - 11, "text-anchor": anchor };
   return [
-    svg("line", { class: "curve-drop", x1: x, x2: x, y1: from, y2: AREA.bottom }),
+    svg("line", { class: "curve-drop", x1: x, x2: x, y1: y, y2: AREA.bottom }),
     svg("circle", { class: "curve-best", cx: x, cy: y, r: 5.5 }),
-    svg("text", { class: "curve-told", ...where }, `best ${format(value)}`),
+    svg("text", told, `best ${format(value)}`),
   ];
-}
-
-/** Where the best value is written so that it covers little of the curve, and from where its line drops. */
-function bestPlace(x, y, isLast) {
-  if (isLast && x < AREA.right - 90) return { x: x + 11, y: y + 4, "text-anchor": "start", from: y };
-  const anchor = x < AREA.left + 60 ? "start" : x > AREA.right - 60 ? "end" : "middle";
-  const below = y + 34 < AREA.bottom;
-  return { x, y: below ? y + 22 : y - 12, "text-anchor": anchor, from: below ? y + 28 : y };
 }
 
 function waiting(epochs) {
