@@ -6,6 +6,8 @@ import httpx
 
 from tagsmith.serving.app import PAGE
 
+SVG = "http://www.w3.org/2000/svg"  # what its elements are called: nobody fetches it
+
 
 def test_files_are_served_with_a_strict_policy(client: httpx.Client):
     for path in ("/", *(f"/page/{own.name}" for own in PAGE.iterdir())):
@@ -24,13 +26,14 @@ def test_nothing_outside_the_folder_is_served(client: httpx.Client):
 
 def test_no_file_can_be_told_to_run_text(client: httpx.Client):
     for own in PAGE.glob("*.js"):
+        text = own.read_text().replace(f'const NAMESPACE = "{SVG}";', "")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://"):
-            assert word not in own.read_text(), (own.name, word)
+            assert word not in text, (own.name, word)
     assert "style=" not in (PAGE / "index.html").read_text()
 
 
 def test_views_are_links(open_page, address):
-    page = open_page(address)
+    page = open_page(address, expected=("409",))  # this server has no labelling
     for name in ("Label", "Train", "Tag"):
         page.get_by_role("navigation").get_by_role("link", name=name).click()
         page.locator(f"#view-{name.lower()}").wait_for(state="visible")

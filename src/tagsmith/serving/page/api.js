@@ -24,18 +24,23 @@ export function keepKey(key) {
  */
 export async function request(path, { method = "GET", body, signal } = {}) {
   const response = await send(path, method, body, signal, true);
-  const isJson = (response.headers.get("content-type") ?? "").startsWith("application/json");
+  // Not by its beginning: JSON Lines may be "application/jsonl".
+  const isJson = /^application\/json(;|$)/.test(response.headers.get("content-type") ?? "");
   return isJson ? response.json() : response;
 }
 
-/** Call `handle(name, data)` for each server-sent event of `path` until it ends. */
-export async function listen(path, handle, signal) {
+/**
+ * Call `handle(name, data)` for each server-sent event of `path` until it ends, and `heard()` whenever anything comes,
+ * be it only to say that the server is still there.
+ */
+export async function listen(path, handle, signal, heard = () => {}) {
   const response = await send(path, "GET", undefined, signal, true);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
+    heard();
     text += value;
     const blocks = text.split("\n\n");
     text = blocks.pop();
