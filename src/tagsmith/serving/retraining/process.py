@@ -13,7 +13,7 @@ from typing import Any
 
 from tagsmith.serving.retraining.schema import RunAnswer, State
 
-Event = tuple[str, str]  # name, JSON
+Event = tuple[str, str]  # name, JSON; of "state" the listener has to ask for the data
 Heard = asyncio.Queue[Event | None]  # None: the end
 KEPT_MESSAGES = 50
 STOP_SECONDS = 5.0  # between asking a process to end and ending it
@@ -118,6 +118,8 @@ class Run:
             answer.messages = [*answer.messages, data["text"]][-KEPT_MESSAGES:]
         if event in ("progress", "epoch", "message"):
             self._tell((event, json.dumps(data)))
+        else:
+            self._tell(("state", ""))
 
     def _end(self, state: State) -> None:
         self.answer.seconds = round((datetime.now(UTC) - self.answer.started).total_seconds(), 1)

@@ -16,6 +16,7 @@ from tagsmith.serving.retraining.trainer import Trainer
 Number = Annotated[int, Path(ge=0, le=2**53)]
 
 
+Ask = Callable[[], Awaitable[TrainingAnswer]]
 REFUSED: tuple[int | str, ...] = (400, 401, 403, 404, 408, 409, 413, 422)
 
 
@@ -50,27 +51,16 @@ def training_routes(trainer: Trainer, refusals: Mapping[int | str, dict[str, Any
         responses={200: {"content": {"text/event-stream": {}}}},
     )
     async def follow_training() -> StreamingResponse:
-        """Follow a run: the event ``state``, then ``progress``, ``epoch`` and ``message``, and ``end`` at its end."""
-
-        async def events() -> AsyncIterator[str]:
-            run = trainer.run
-            with run.listening() if run else nullcontext() as heard:  # first, so that nothing falls between
-                first = await state()
-                yield f"event: state\ndata: {first.model_dump_json()}\n\n"
-                if run is None or heard is None or first.run is None or first.run.state != "running":
-                    return
-                async for event in run.follow(heard, after=len(first.run.epochs)):
-                    yield ": still running\n\n" if event is None else f"event: {event[0]}\ndata: {event[1]}\n\n"
-            if not run.running:
-                yield f"event: end\ndata: {(await state()).model_dump_json()}\n\n"
-
-        return StreamingResponse(events(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+        """Follow a run: the events ``state``, ``progress``, ``epoch`` and ``message``, and ``end`` at its end."""
+        return StreamingResponse(
+            _events(trainer, state), media_type="text/event-stream", headers={"cache-control": "no-store"}
+        )
 
     _add_versions(router, trainer, state)
     return router
 
 
-def _add_versions(router: APIRouter, trainer: Trainer, state: Callable[[], Awaitable[TrainingAnswer]]) -> None:
+def _add_versions(router: APIRouter, trainer: Trainer, state: Ask) -> None:
     @router.post("/versions/{number}")
     async def put_in_service(number: Number) -> TrainingAnswer:
         """Put a version in service: accept a new one, or bring an old one back."""
@@ -82,3 +72,20 @@ def _add_versions(router: APIRouter, trainer: Trainer, state: Callable[[], Await
         """Throw a version away."""
         await trainer.throw_away(number)
         return await state()
+
+
+async def _events(trainer: Trainer, state: Ask) -> AsyncIterator[str]:
+    run = trainer.run
+    with run.listening() if run else nullcontext() as heard:  # first, so that nothing falls between
+        first = await state()
+        yield f"event: state\ndata: {first.model_dump_json()}\n\n"
+        if run is None or heard is None or first.run is None or first.run.state != "running":
+            return
+        async for event in run.follow(heard, after=len(first.run.epochs)):
+            if event is None:
+                yield ": still running\n\n"
+                continue
+            name, data = event
+            yield f"event: {name}\ndata: {data or (await state()).model_dump_json()}\n\n"
+    if not run.running:
+        yield f"event: end\ndata: {(await state()).model_dump_json()}\n\n"
