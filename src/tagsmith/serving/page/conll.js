@@ -3,7 +3,8 @@
 /** Write one token a line with a tag of each layer, and an empty line behind each sentence, as `tagsmith tag` does. */
 export function toConll(answer) {
   const sentences = answer.documents.flatMap((document) => document.sentences);
-  return sentences.map((sentence) => sentence.tokens.map((token, n) => row(token, sentence.tags, n)).join("") + "\n").join("");
+  const write = ({ tokens, tags }) => `${tokens.map((token, number) => row(token, tags, number)).join("")}\n`;
+  return sentences.map(write).join("");
 }
 
 function row(token, tags, number) {

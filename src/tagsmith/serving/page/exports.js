@@ -30,8 +30,13 @@ export function exportButtons(answer) {
     };
     const button = (verb, onclick) =>
       element("button", { type: "button", onclick }, verb, element("span", { class: "unseen" }, ` ${format.name}`));
-    const properties = { class: "export", role: "group", "aria-label": format.name };
-    return element("div", properties, element("span", {}, format.name), button("Copy", copyIt), button("Download", downloadIt));
+    return element(
+      "div",
+      { class: "export", role: "group", "aria-label": format.name },
+      element("span", {}, format.name),
+      button("Copy", copyIt),
+      button("Download", downloadIt),
+    );
   });
   const note = element("p", { class: "quiet" }, "With every label, whatever is hidden above.");
   return { root: element("div", { class: "exports" }, groups, told, note), forget: () => (told.textContent = "") };

@@ -3,7 +3,7 @@
 import { colourOf } from "./colours.js";
 import { element } from "./dom.js";
 
-const MANY = 24; // labels; of more, only those are shown that occur
+const MANY = 10; // labels; of more, only those are shown that occur
 
 /** Make a legend; `changed()` is called when a label was hidden or shown again. */
 export function createLegend(changed) {

@@ -1,6 +1,6 @@
 // The little Markdown that model cards have: headings, paragraphs, lists, tables, code. Text only ever becomes text.
 
-import { element } from "./dom.js";
+import { element, scrollable } from "./dom.js";
 
 const FENCE = /^```/;
 const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
@@ -60,18 +60,16 @@ function list(lines) {
 
 function table(lines) {
   const [head, , ...rows] = takeWhile(lines, (line) => TABLE_ROW.test(line)).map(cells);
-  const isNumber = (cell) => /^[-+]?[\d.,]+\s*%?$/.test(cell);
-  const make = (name, cell) => element(name, { class: isNumber(cell) ? "number" : null }, inline(cell));
-  const heading = (cell, place) =>
-    element("th", { scope: "col", class: rows.length && isNumber(rows[0][place] ?? "") ? "number" : null }, inline(cell));
-  return element(
-    "div",
-    { class: "wide" },
+  const align = (cell) => (/^[-+]?[\d.,]+\s*%?$/.test(cell ?? "") ? "number" : null);
+  const heading = (cell, n) => element("th", { scope: "col", class: align(rows[0]?.[n]) }, inline(cell));
+  const make = (cell) => element("td", { class: align(cell) }, inline(cell));
+  return scrollable(
+    `Table: ${head.join(", ")}`,
     element(
       "table",
       {},
       element("thead", {}, element("tr", {}, head.map(heading))),
-      element("tbody", {}, rows.map((row) => element("tr", {}, row.map((cell) => make("td", cell))))),
+      element("tbody", {}, rows.map((row) => element("tr", {}, row.map(make)))),
     ),
   );
 }

@@ -1,7 +1,7 @@
 // What a model is: name, version, labels, scores, recipe, and its card.
 
 import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
+import { element, scrollable } from "./dom.js";
 import { fromMarkdown } from "./markdown.js";
 import { percent } from "./percent.js";
 
@@ -15,13 +15,13 @@ export function modelCard(model) {
       { class: "facts" },
       fact("Name", model.name),
       fact("Version", element("code", {}, model.version)),
-      fact("Precision", model.precision),
+      fact("Arithmetic", model.precision),
       model.layers.map((layer) => labelFact(layer, model.layers.length > 1)),
     ),
     scores(model.scores),
     recipe(model.recipe),
     model.card.trim() !== "" &&
-      element("details", { class: "card-text", open: true }, element("summary", {}, "Card"), fromMarkdown(model.card, 3)),
+      element("details", { class: "card-text", open: true }, element("summary", {}, "Card"), fromMarkdown(model.card)),
   ].filter(Boolean);
 }
 
@@ -31,24 +31,25 @@ function fact(name, ...value) {
 
 function labelFact(layer, isOneOfSeveral) {
   const colour = colourOf(layer.labels);
-  return fact(
-    isOneOfSeveral ? `Layer ${layer.name} (${layer.scheme})` : `Labels (${layer.scheme})`,
-    element("span", { class: "labels" }, layer.labels.map((label) => element("span", { class: `tag ${colour(label)}` }, label))),
-  );
+  const labels = layer.labels.map((label) => element("span", { class: `tag ${colour(label)}` }, label));
+  const name = isOneOfSeveral ? `Layer ${layer.name} (${layer.scheme})` : `Labels (${layer.scheme})`;
+  return fact(name, element("span", { class: "labels" }, labels));
 }
 
 function scores(all) {
   const parts = Object.entries(all).filter(([, own]) => typeof own === "object" && own !== null);
   const names = Object.keys(MEASURES).filter((name) => parts.some(([, own]) => typeof own[name] === "number"));
   if (!names.length) return null;
-  const head = ["Scores", ...names.map((name) => MEASURES[name])];
-  return element(
-    "div",
-    { class: "wide" },
+  const head = [
+    element("th", { scope: "col" }, "Scores"),
+    ...names.map((name) => element("th", { scope: "col", class: "number" }, MEASURES[name])),
+  ];
+  return scrollable(
+    "Scores",
     element(
       "table",
       {},
-      element("thead", {}, element("tr", {}, head.map((text, n) => element("th", { scope: "col", class: n ? "number" : null }, text)))),
+      element("thead", {}, element("tr", {}, head)),
       element("tbody", {}, parts.map(([part, own]) => scoreRow(part, own, names))),
     ),
   );

@@ -15,6 +15,7 @@ export function createModelChoice(changed) {
   const layer = () => model()?.layers.find((own) => own.name === layerSelect.value) ?? null;
 
   function choose() {
+    layerSelect.replaceChildren(); // another model begins with its own first layer
     fillLayers();
     changed();
   }

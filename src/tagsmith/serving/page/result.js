@@ -1,7 +1,7 @@
 // What the server found: legend, confidence, text with its spans or tags, table of tokens, exports.
 
 import { colourOf } from "./colours.js";
-import { announce, element } from "./dom.js";
+import { announce, element, scrollable } from "./dom.js";
 import { exportButtons } from "./exports.js";
 import { spanText } from "./highlight.js";
 import { countLabels, createLegend } from "./legend.js";
@@ -24,24 +24,20 @@ export function createResult(again) {
   const status = element("p", { class: "status quiet" });
   const retry = element("button", { type: "button", hidden: true, onclick: again }, "Try again");
   const text = element("div", { id: "tag-marked", class: "marked", role: "group", "aria-label": "Tagged text" });
-  const table = element("div", { class: "wide", role: "region", "aria-label": "Table of tokens", tabIndex: 0 });
+  const table = scrollable("Table of tokens");
   const exports = exportButtons(() => answer);
   const confidence = element("div", { class: "confidence" }, sliderLabel, slider, least);
   const controls = element("div", { class: "controls" }, legend.root, confidence);
-  const filled = element("div", { class: "filled" }, controls, element("div", { class: "stage" }, text), table, exports.root);
+  const stage = element("div", { class: "stage" }, text); // where tips are placed
+  const filled = element("div", { class: "filled" }, controls, stage, table, exports.root);
   const empty = element("div", { class: "empty quiet" });
   const head = element("div", { class: "head" }, element("h2", { id: "tag-result-title" }, "Result"), status, retry);
   const root = element("section", { class: "card result", "aria-labelledby": "tag-result-title" }, head, empty, filled);
   const refreshTips = addTips(text, "tag-tip");
 
-  /** Take a model's layer: what is shown next is its. */
-  function setLayer(wanted) {
-    layer = wanted;
-    legend.setLabels(layer.labels);
-    sliderLabel.textContent = layer.gives_spans ? "Hide spans below" : "Unsure below";
-  }
-
-  function show(given) {
+  /** Show an answer: what it says about this layer. */
+  function show(given, wanted) {
+    if (JSON.stringify(layer) !== JSON.stringify(wanted)) setLayer(wanted);
     answer = given;
     const [document] = answer.documents;
     sentences = layer.gives_spans ? [] : readTokens(document, layer.name);
@@ -50,6 +46,12 @@ export function createResult(again) {
     empty.hidden = true;
     filled.hidden = false;
     draw();
+  }
+
+  function setLayer(wanted) {
+    layer = wanted;
+    legend.setLabels(layer.labels);
+    sliderLabel.textContent = layer.gives_spans ? "Hide spans below" : "Unsure below";
   }
 
   /** Draw the answer as slider and legend want it. */
@@ -71,17 +73,19 @@ export function createResult(again) {
     legend.setCounts(countLabels(sure.map((span) => span.label)));
     text.replaceChildren(...spanText(document.text, shown, colourOf(layer.labels)));
     table.hidden = true;
-    return shown.length === all.length ? `${count(all.length, "span")} found` : `${shown.length} of ${count(all.length, "span")} shown`;
+    const found = count(all.length, "span");
+    return shown.length === all.length ? `${found} found` : `${shown.length.toLocaleString("en")} of ${found} shown`;
   }
 
   function drawTokens() {
     const tokens = sentences.flat();
-    const how = { colour: colourOf(layer.labels), isUnsure: (token) => token.probability < slider.value / 100, isShown: legend.isShown };
+    const isUnsure = (token) => token.probability < slider.value / 100;
+    const how = { colour: colourOf(layer.labels), isUnsure, isShown: legend.isShown };
     legend.setCounts(countLabels(tokens.map((token) => token.tag)));
     text.replaceChildren(...tokenText(answer.documents[0].text, sentences, how));
     table.replaceChildren(...tokenTable(sentences, how));
     table.hidden = tokens.length === 0;
-    const unsure = tokens.filter((token) => legend.isShown(token.tag) && how.isUnsure(token)).length;
+    const unsure = tokens.filter((token) => legend.isShown(token.tag) && isUnsure(token)).length;
     return `${count(tokens.length, "token")} tagged${unsure ? `, ${unsure.toLocaleString("en")} unsure` : ""}`;
   }
 
@@ -118,7 +122,7 @@ export function createResult(again) {
   }
 
   draw();
-  return { root, setLayer, show, wait, fail, clear };
+  return { root, show, wait, fail, clear };
 }
 
 function count(number, noun) {

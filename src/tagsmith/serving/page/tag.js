@@ -18,14 +18,14 @@ export async function start(place) {
   const tagging = latest(ask, { answered, failed });
   const cardTitle = element("h2");
   const cardText = element("div", { class: "card-content" });
-  const card = element("details", { class: "card model-card", hidden: true }, element("summary", {}, cardTitle), cardText);
+  const card = element("details", { class: "card model-card" }, element("summary", {}, cardTitle), cardText);
   let models = null; // as JSON; null until the server has told
   let isDue = false; // the text on the left is not the one on the right
   let hasComplained = false;
 
   const left = element("div", { class: "side" }, choice.root, input.root);
   place.replaceChildren(element("div", { class: "halves" }, left, result.root), card);
-  tagAgain(0);
+  chosen();
 
   /** Ask which models there are; a view that was shown before may find new ones. */
   async function refresh() {
@@ -33,17 +33,14 @@ export async function start(place) {
       const { models: found } = await request("v1/models");
       if (JSON.stringify(found) === models) return;
       models = JSON.stringify(found);
-      const before = JSON.stringify(choice.layer());
       choice.setModels(found);
-      showCard();
-      if (!found.length || JSON.stringify(choice.layer()) !== before) chosen();
+      chosen();
     } catch (error) {
       failed(error);
     }
   }
 
   function chosen() {
-    if (choice.layer()) result.setLayer(choice.layer());
     showCard();
     tagAgain(0);
   }
@@ -85,7 +82,7 @@ export async function start(place) {
     if (answer.model.version !== choice.model().version) refresh();
     if (!fits(answer, choice.layer())) return;
     isDue = false;
-    result.show(answer);
+    result.show(answer, choice.layer());
   }
 
   function failed(error) {

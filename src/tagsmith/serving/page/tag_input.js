@@ -4,7 +4,12 @@ import { announce, element } from "./dom.js";
 import { EXAMPLES } from "./examples.js";
 import { acceptDrops, readText } from "./text_file.js";
 
-/** Make the input's part of the view; `changed(typing)` is called with false where nobody types, `failed(error)` too. */
+/**
+ * Make the input's part of the view.
+ *
+ * `changed(typing)` is called when there is another text, with false if it came as a whole; `failed(error)` where a
+ * file cannot be read.
+ */
 export function createInput({ changed, failed }) {
   const field = element("textarea", {
     id: "tag-text",
@@ -15,7 +20,7 @@ export function createInput({ changed, failed }) {
     "aria-describedby": "tag-text-hint",
     oninput: () => noticed(true),
   });
-  const chooser = element("input", { type: "file", hidden: true, accept: "text/*,.txt,.md,.csv,.log", onchange: choose });
+  const chooser = element("input", { type: "file", hidden: true, onchange: choose });
   const clear = button("Clear", () => fill("") || field.focus());
   const correct = button("Correct this text", () => {
     sessionStorage.setItem("tagsmith-to-correct", field.value);
@@ -55,9 +60,14 @@ export function createInput({ changed, failed }) {
     { class: "input" },
     element("label", { class: "title", for: "tag-text" }, "Text"),
     field,
-    element("p", { id: "tag-text-hint", class: "unseen" }, "Tagged as you type. Files of plain text can be dropped here."),
+    element("p", { id: "tag-text-hint", class: "unseen" }, "Tagged as you type."),
     element("div", { class: "row" }, button("Choose a file", () => chooser.click()), chooser, clear, correct),
-    element("div", { class: "examples", role: "group", "aria-label": "Examples" }, element("span", { class: "quiet" }, "Examples"), examples),
+    element(
+      "div",
+      { class: "examples", role: "group", "aria-labelledby": "tag-examples" },
+      element("span", { id: "tag-examples", class: "quiet" }, "Examples"),
+      examples,
+    ),
   );
   acceptDrops(root, take, (over) => root.classList.toggle("dropping", over));
   clear.disabled = correct.disabled = true;

@@ -4,6 +4,8 @@ import { element } from "./dom.js";
 import { paragraphs } from "./highlight.js";
 import { percent } from "./percent.js";
 
+const LONG = 24; // characters: such a token may be broken in two, or it would not fit a phone
+const MANY = 3000; // tokens: laying out tags below so many takes a browser seconds
 const ROWS = 300; // in the table at first: thousands of them make typing slow
 
 /** Return the tokens of a layer, sentence by sentence: text, place, tag, and the next best tag, with probabilities. */
@@ -25,12 +27,20 @@ export function readTokens(document, layer) {
   });
 }
 
-/** Return a text's paragraphs with the tag under each token; `isUnsure(token)` and `isShown(tag)` say how. */
+/**
+ * Return a text's paragraphs with the tag under each token; `isUnsure(token)` and `isShown(tag)` say how.
+ *
+ * In a very long text tokens have their colour and their tip only.
+ */
 export function tokenText(text, sentences, { colour, isUnsure, isShown }) {
-  return paragraphs(text, sentences.flat(), (token, part) => {
+  const tokens = sentences.flat();
+  const isLong = tokens.length > MANY;
+  return paragraphs(text, tokens, (token, part) => {
     if (!isShown(token.tag)) return element("span", {}, part);
     const unsure = isUnsure(token);
-    const properties = { class: `token ${colour(token.tag)}${unsure ? " unsure" : ""}`, "data-tip": tip(token, unsure) };
+    const names = ["token", colour(token.tag), unsure && "unsure", part.length > LONG && "long"];
+    const properties = { class: names.filter(Boolean).join(" "), "data-tip": tip(token, unsure) };
+    if (isLong) return element("span", properties, part);
     return element("ruby", properties, part, element("rt", { dir: "ltr" }, token.tag, unsure && "?"));
   });
 }
@@ -43,11 +53,13 @@ function tip(token, unsure) {
 /** Return the table of tokens, and a button for the rest of it if it is long. */
 export function tokenTable(sentences, { colour, isUnsure, isShown }, rows = ROWS) {
   const total = sentences.flat().filter((token) => isShown(token.tag)).length;
+  const nextBest = element("th", { scope: "colgroup", colSpan: 2 }, "Next best");
+  const head = [heading("Token"), heading("Tag"), heading("Probability", "number"), nextBest];
   const table = element(
     "table",
     { class: "tokens" },
     element("caption", { class: "unseen" }, "Tokens with their tags and probabilities"),
-    element("thead", {}, element("tr", {}, ["Token", "Tag", "Probability", "Next best", "Probability"].map(heading))),
+    element("thead", {}, element("tr", {}, head)),
   );
   let left = rows;
   for (const sentence of sentences) {
@@ -65,17 +77,18 @@ export function tokenTable(sentences, { colour, isUnsure, isShown }, rows = ROWS
   return [table, more];
 }
 
-function heading(text, place) {
-  return element("th", { scope: "col", class: place === 2 || place === 4 ? "number" : null }, text);
+function heading(text, name = null) {
+  return element("th", { scope: "col", class: name }, text);
 }
 
 function row(token, colour, unsure) {
+  const note = element("span", { class: "note" }, "unsure ");
   return element(
     "tr",
     { class: unsure ? "unsure" : null },
     element("th", { scope: "row", dir: "auto" }, token.text),
     element("td", {}, element("span", { class: `tag ${colour(token.tag)}` }, token.tag)),
-    element("td", { class: "number" }, unsure && element("span", { class: "note" }, "unsure"), percent(token.probability)),
+    element("td", { class: "number" }, unsure && note, percent(token.probability)),
     element("td", {}, token.next?.tag ?? ""),
     element("td", { class: "number" }, token.next ? percent(token.next.probability) : ""),
   );
