@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -447,10 +448,10 @@ def test_a_model_that_is_replaced_shows_its_new_labels(open_page, serve, tmp_pat
     type_text(page, TEXT)
     before = httpx.get(f"{address}/v1/models").json()
     write_model(random_model(labels=("GOD", "SHIP"), seed=1), tmp_path / "m")
-    page.wait_for_function(
-        "before => fetch('v1/models').then(a => a.json()).then(b => JSON.stringify(b) !== JSON.stringify(before))",
-        arg=before,
-    )
+    deadline = time.monotonic() + 20
+    while httpx.get(f"{address}/v1/models").json() == before:
+        assert time.monotonic() < deadline, "the new version is not loaded"
+        time.sleep(0.05)
     page.get_by_label("Text", exact=True).fill(TEXT + " Paris")
     legend = page.get_by_role("group", name="Labels")
     expect(legend.get_by_role("button", name="SHIP")).to_be_visible()
