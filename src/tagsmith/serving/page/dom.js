@@ -18,6 +18,11 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** Wrap a table that may be wider than a phone: it is scrolled by itself, with the keyboard too. */
+export function scrollable(name, ...content) {
+  return element("div", { class: "wide", role: "region", "aria-label": name, tabIndex: 0 }, ...content);
+}
+
 /** Let a screen reader say something. */
 export function announce(text) {
   document.getElementById("said").textContent = text;
