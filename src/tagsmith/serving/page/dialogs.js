@@ -20,7 +20,7 @@ export function showKeys(rows) {
     "table",
     {},
     rows.map(([keys, what]) =>
-      element("tr", {}, element("td", {}, keys.map((key) => [element("kbd", {}, key), " "])), element("td", {}, what)),
+      element("tr", {}, element("td", {}, keys.flatMap((key) => [element("kbd", {}, key), " "])), element("td", {}, what)),
     ),
   );
   const close = element("button", { value: "close", autofocus: true }, "Close");

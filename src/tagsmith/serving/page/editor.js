@@ -201,7 +201,7 @@ export class Editor {
   #endSpan(span, holder) {
     const share = span.score === null || span.score === undefined ? null : `${Math.round(100 * span.score)}%`;
     if (this.givesSpans) holder.append(element("span", { class: "handle", "data-end": "last", "aria-hidden": "true" }));
-    const chip = { class: "chip", "aria-hidden": "true", dir: "ltr" }; // each token's name has it too
+    const chip = { class: "chip", "aria-hidden": "true" }; // each token's name has it too
     holder.append(element("span", chip, span.label, share && element("span", { class: "share" }, share)));
   }
 

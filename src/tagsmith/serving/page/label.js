@@ -224,6 +224,7 @@ class LabelView {
   }
 
   #show(next, history = null) {
+    const focused = this.place.contains(document.activeElement);
     this.sentence = next;
     this.history = null;
     if (next) {
@@ -235,6 +236,7 @@ class LabelView {
     }
     this.#render();
     if (next && !this.place.hidden) this.editor.focus();
+    else if (focused) this.panel.nothing.focus(); // what had the focus is gone
   }
 
   // --- the queue

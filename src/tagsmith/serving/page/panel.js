@@ -158,9 +158,9 @@ export class Panel {
       element("button", { type: "button", ...properties }, key && element("kbd", { "aria-hidden": "true" }, key), text);
     const acting = (name) => ({ onclick: (event) => this.#act({ name }, event) });
     return {
-      accept: button("Accept", "⏎", { class: "main", "aria-keyshortcuts": "Enter", ...acting("accept") }),
+      accept: button("Accept", "Enter", { class: "main", "aria-keyshortcuts": "Enter", ...acting("accept") }),
       skip: button("Skip", "S", { "aria-keyshortcuts": "s", ...acting("skip") }),
-      remove: button("Remove span", "⌫", { "aria-keyshortcuts": "Delete", ...acting("remove") }),
+      remove: button("Remove span", "Del", { "aria-keyshortcuts": "Delete", ...acting("remove") }),
       undo: button("Undo", "", { title: "Ctrl Z", "aria-keyshortcuts": "Control+Z", ...acting("undo") }),
       redo: button("Redo", "", { title: "Ctrl Y", "aria-keyshortcuts": "Control+Y", ...acting("redo") }),
       undoDone: button("Undo accept", "", acting("undoDone")),
@@ -172,6 +172,7 @@ export class Panel {
 
   #makeWork() {
     const { accept, skip, remove, undo, redo, undoDone } = this.buttons;
+    const ofSpans = this.view.state.gives_spans;
     const keys = (text, ...own) => element("span", {}, own.map((key) => element("kbd", {}, key)), ` ${text}`);
     return element(
       "div",
@@ -184,8 +185,10 @@ export class Panel {
       element(
         "p",
         { class: "legend quiet" },
-        keys("tokens", "←", "→"), keys("select", "Shift", "→"), keys("span’s end", "Alt", "→"),
-        keys("its start", "Shift", "Alt", "→"), keys("undo", "Ctrl", "Z"),
+        keys("tokens", "←", "→"),
+        keys("select", "Shift", "→"),
+        ofSpans && [keys("span’s end", "Alt", "→"), keys("its start", "Shift", "Alt", "→")],
+        keys("undo", "Ctrl", "Z"),
       ),
     );
   }
