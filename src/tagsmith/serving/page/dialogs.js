@@ -16,13 +16,11 @@ export function confirmed(question, yes) {
 
 /** Show what the keys do; `rows` are [keys, what]. */
 export function showKeys(rows) {
-  const table = element(
-    "table",
-    {},
-    rows.map(([keys, what]) =>
-      element("tr", {}, element("td", {}, keys.flatMap((key) => [element("kbd", {}, key), " "])), element("td", {}, what)),
-    ),
-  );
+  const cells = ([keys, what]) => [
+    element("td", {}, keys.flatMap((key) => [element("kbd", {}, key), " "])),
+    element("td", {}, what),
+  ];
+  const table = element("table", {}, rows.map((row) => element("tr", {}, cells(row))));
   const close = element("button", { value: "close", autofocus: true }, "Close");
   open(element("h2", { id: "dialog-title" }, "Keys"), table, close);
 }

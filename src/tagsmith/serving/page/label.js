@@ -2,85 +2,86 @@
 
 import { AcceptedList } from "./accepted.js";
 import { request } from "./api.js";
-import { confirmed, showKeys } from "./dialogs.js";
-import { announce, clearProblem, showProblem } from "./dom.js";
+import { showKeys } from "./dialogs.js";
+import { announce, clearProblem, element, showProblem } from "./dom.js";
 import { Editor } from "./editor.js";
 import { History } from "./history.js";
-import { readText, sendText, takeDrops } from "./intake.js";
+import { sendText, takeDrops } from "./intake.js";
 import { actionOf, explainKeys } from "./keys.js";
 import { Panel } from "./panel.js";
-import { Queue, putBack, save, sentence } from "./queue.js";
+import { Queue, save, sentence } from "./queue.js";
 import { same, untagged } from "./spans.js";
+import { Stock } from "./stock.js";
+import { Turns } from "./turns.js";
 
 const TO_CORRECT = "tagsmith-to-correct"; // where the Tag view leaves a text
 const LOOK_AGAIN = 1000; // milliseconds, while the model scores the queue
+const FAILED_IN_PEACE = () => {}; // what is wrong shows at the next step
 
 /** Build the view in `place`. */
 export async function start(place) {
-  const view = new LabelView(place, await request("v1/labelling"));
-  await view.begin();
-  return view;
+  try {
+    const view = new LabelView(place, await request("v1/labelling"));
+    await view.begin();
+    return view;
+  } catch (error) {
+    if (error.code !== "no_labelling") throw error;
+    place.replaceChildren(element("p", { class: "card" }, error.message));
+    return null;
+  }
 }
 
 class LabelView {
-  #turn = Promise.resolve(); // what is done is done in order, also what is typed while a sentence is being saved
-  #round = 0; // goes up when something fails: what was typed after it is dropped
-  #busy = 0;
   #done = []; // accepted and skipped sentences, to be undone: {id, status, history}
-  #aside = new Map(); // unsaved histories of sentences that are not on screen, by id
+  #aside = new Map(); // histories of sentences that gave way to others, by id
   #timer = 0;
 
   constructor(place, state) {
     Object.assign(this, { place, state, sentence: null, history: null });
     this.queue = new Queue();
+    this.stock = new Stock(this);
     this.editor = new Editor({ onchange: (spans, what) => this.#changed(spans, what), onselect: () => this.#render() });
+    // Keys wait while something is being saved; a mouse that draws would change what is leaving.
+    this.turns = new Turns((error) => this.#failed(error), (busy) => (this.editor.locked = busy));
     this.accepted = new AcceptedList((id) => this.do(() => this.#reopen(id)));
     this.panel = new Panel(this);
-    place.replaceChildren(this.panel.box);
-    takeDrops(place, (files) => this.addFiles(files));
-    document.addEventListener("keydown", (event) => this.#pressed(event));
-    addEventListener("beforeunload", (event) => {
-      const unsaved = [this.history, ...this.#aside.values()].some((history) => history?.unsaved);
-      if (this.#busy || unsaved) event.preventDefault();
-    });
-  }
-
-  get undoable() {
-    return this.#done.at(-1) ?? null;
   }
 
   /** Show the first sentence. */
   async begin() {
     await this.#takeHandedOver();
     if (!this.sentence) this.#show(await this.queue.next());
+    this.place.replaceChildren(this.panel.box);
+    takeDrops(this.place, (files) => this.stock.addFiles(files));
+    document.addEventListener("keydown", (event) => this.#pressed(event));
+    addEventListener("beforeunload", (event) => {
+      const unsaved = [this.history, ...this.#aside.values()].some((history) => history?.unsaved);
+      if (this.turns.busy || this.stock.busy || unsaved) event.preventDefault();
+    });
   }
 
   /** The view is on screen (again): perhaps with a text from the Tag view, perhaps there is a better model. */
-  async shown() {
+  shown() {
     this.do(() => this.#takeHandedOver());
-    this.do(() => this.#look());
+    this.do(() => this.refill());
     this.do(() => this.place.contains(document.activeElement) || this.editor.focus());
+    this.accepted.update();
   }
 
-  /** Do something when all that came before is done; a failure is shown, and drops what was to come after it. */
+  /** What Undo would bring back when the sentence on screen has nothing to undo; or null. */
+  get undoable() {
+    return this.#done.at(-1) ?? null;
+  }
+
+  /** Do something when all that came before is done. */
   do(work) {
-    const round = this.#round;
-    this.#mark(1);
-    this.#turn = this.#turn
-      .then(() => (round === this.#round ? work() : undefined))
-      .catch((error) => {
-        this.#round += 1;
-        this.panel.say("");
-        if (error.status !== 401) showProblem(error);
-      })
-      .finally(() => this.#mark(-1));
-    return this.#turn;
+    return this.turns.do(work);
   }
 
-  // Keys wait while something is being saved; a mouse that draws would change what is leaving.
-  #mark(step) {
-    this.#busy += step;
-    this.editor.locked = this.#busy > 0;
+  #failed(error) {
+    this.panel.say("");
+    this.#render();
+    if (error.status !== 401) showProblem(error);
   }
 
   // --- what is pressed
@@ -88,40 +89,39 @@ class LabelView {
   /** Do what a key or button asks for. */
   act({ name, place, step, ...rest }) {
     const { editor } = this;
-    const own = {
-      accept: () => this.#accept(),
-      skip: () => this.#skip(),
+    const { labels, gives_spans: ofSpans } = this.state;
+    const always = {
       undo: () => this.#undo(),
       undoDone: () => this.#undoDone(),
       redo: () => this.history?.redo() && this.#refreshed("redone"),
-      help: () => showKeys(explainKeys(this.state.gives_spans)),
+      help: () => showKeys(explainKeys(ofSpans)),
     };
-    if (name in own) return own[name]();
+    if (name in always) return always[name]();
     if (!this.sentence) return undefined;
-    const edits = {
-      label: () => place < this.state.labels.length && this.#label(this.state.labels[place]),
-      remove: () => editor.remove() || this.#say(this.state.gives_spans ? "Select a span first." : "Each token needs a label."),
-      moveEnd: () => editor.resize("last", step) || this.#say("Select a span first."),
-      moveStart: () => editor.resize("first", step) || this.#say("Select a span first."),
+    const noSpan = () => this.say(ofSpans ? "Select a span first." : "Each token needs a label.");
+    const onSentence = {
+      accept: () => this.#accept(),
+      skip: () => this.#skip(),
+      label: () => place < labels.length && (editor.label(labels[place]) || this.say("Select a token first.")),
+      remove: () => editor.remove() || noSpan(),
+      moveEnd: () => editor.resize("last", step) || noSpan(),
+      moveStart: () => editor.resize("first", step) || noSpan(),
       nextSpan: () => editor.toSpan(1),
       previousSpan: () => editor.toSpan(-1),
       clear: () => editor.clear(),
       move: () => editor.move({ step, ...rest }),
     };
-    return edits[name]();
+    return onSentence[name]();
   }
 
   #pressed(event) {
     if (this.place.hidden || document.querySelector("dialog[open]")) return;
     const { rightToLeft, hasFocus } = this.editor;
     const action = actionOf(event, { rightToLeft, inSentence: hasFocus });
-    if (!action) return;
+    const moves = action?.name.startsWith("move");
+    if (!action || (moves && !this.sentence)) return; // Alt ← goes back where nothing can be moved
     event.preventDefault();
-    if (!event.repeat || action.name.startsWith("move")) this.do(() => this.act(action)); // nothing is accepted twice
-  }
-
-  #label(label) {
-    if (!this.editor.label(label)) this.#say("Select a token first.");
+    if (!event.repeat || moves) this.do(() => this.act(action)); // a key that is held accepts nothing twice
   }
 
   #changed(spans, what) {
@@ -132,38 +132,32 @@ class LabelView {
   // The history has moved: show where it is.
   #refreshed(what) {
     this.editor.update(this.history.present);
-    this.#say(what);
+    this.say(what);
     this.#render();
   }
 
   // --- one sentence after the other
 
   async #accept() {
-    if (!this.sentence) return;
-    const { tokens, status } = this.sentence;
+    const { tokens } = this.sentence;
     const missing = this.state.gives_spans ? [] : untagged(this.history.present, tokens.length);
     if (missing.length) {
       this.editor.select(missing[0]);
-      const words = missing.slice(0, 5).map((token) => tokens[token].text).join(" ");
-      this.#say(`No label yet: ${words}${missing.length > 5 ? " …" : ""}`);
-      return;
+      const words = missing.slice(0, 5).map((token) => tokens[token].text);
+      return this.say(`Not labelled yet: ${words.join(" ")}${missing.length > words.length ? " …" : ""}`);
     }
     await this.#save("accepted", this.history.present);
-    this.#remember("accepted", status);
-    await this.#goOn("Accepted");
+    this.#remember("accepted");
+    return this.#goOn("Accepted");
   }
 
   async #skip() {
-    if (!this.sentence) return;
-    if (this.sentence.status === "accepted") {
-      await this.#goOn("Left as it was");
-      return;
-    }
+    if (this.sentence.status === "accepted") return this.#goOn("Left as it was");
     // What is still the model's word stays so: when the sentence comes back, a better model may have spoken.
     const own = this.history.unsaved || !this.sentence.suggested;
     await this.#save("skipped", own ? this.history.present : undefined);
     this.#remember("skipped");
-    await this.#goOn("Skipped");
+    return this.#goOn("Skipped");
   }
 
   async #save(status, spans) {
@@ -182,35 +176,35 @@ class LabelView {
   }
 
   async #goOn(said) {
-    this.#show(await this.queue.next(this.sentence?.id));
-    const { waiting } = this.state.counts;
-    this.#say(`${said}, ${waiting} left${this.sentence ? "" : ". That was all"}.`);
+    this.#show(await this.queue.next(this.sentence.id));
+    this.say(`${said}, ${this.state.counts.waiting} left.`);
     this.accepted.update();
   }
 
   #undo() {
-    if (this.history?.undo()) this.#refreshed("undone");
-    else return this.#undoDone();
-    return undefined;
+    if (!this.history?.undo()) return this.#undoDone();
+    return this.#refreshed("undone");
   }
 
   async #undoDone() {
     const last = this.undoable;
-    if (!last) return this.#say("Nothing to undo.");
+    if (!last) return this.say("Nothing to undo.");
     await this.#setAside();
     const saved = await save(last.id, "waiting");
     this.#done.pop();
     this.#count(saved.counts);
     this.#show(saved.sentence, last.history);
     this.accepted.update();
-    return this.#say(`${last.status === "accepted" ? "Accept" : "Skip"} undone.`);
+    return this.say(`${last.status === "accepted" ? "Accept" : "Skip"} undone.`);
   }
 
   async #reopen(id) {
-    const found = await sentence(id);
-    if (id !== this.sentence?.id) await this.#setAside();
-    this.#show(found, id === this.sentence?.id ? this.history : null);
-    this.#say("Opened again.");
+    if (id !== this.sentence?.id) {
+      const found = await sentence(id);
+      await this.#setAside();
+      this.#show(found);
+    }
+    this.say("Opened again.");
     this.place.scrollIntoView({ block: "start" });
   }
 
@@ -241,98 +235,42 @@ class LabelView {
 
   // --- the queue
 
-  /** Add a text to the queue, while labelling goes on; resolves to whether it worked. */
-  async add(text, source) {
-    this.#busy += 1; // the page should not be left
-    try {
-      const tell = (share) => this.panel.tellIntake(`Adding ${source}… ${Math.round(100 * share)}%`);
-      const { added, known } = await sendText(text, source, tell);
-      const told = `${source}: ${sentences(added)} added${known ? `, ${known} known already` : ""}.`;
-      this.panel.tellIntake(told);
-      announce(told);
-      clearProblem();
-      return true;
-    } catch (error) {
-      this.panel.tellIntake("");
-      if (error.status !== 401) showProblem(error);
-      return false;
-    } finally {
-      this.#busy -= 1;
-      await this.do(() => this.#refill()); // also after a failure: some pieces may be there
-    }
-  }
-
-  /** Add files of text to the queue. */
-  async addFiles(files) {
-    for (const file of files) {
-      const text = await readText(file).catch(showProblem);
-      if (text !== undefined) await this.add(text, file.name);
-    }
-  }
-
-  // There may be more in the queue than before.
-  async #refill() {
-    await this.#look();
+  /** There may be more in the queue than before. */
+  async refill() {
+    await this.look();
     this.queue.lookAhead(this.sentence?.id);
     if (!this.sentence) this.#show(await this.queue.next());
+  }
+
+  /** All that waited is gone. */
+  async emptied() {
+    this.#aside.clear();
+    if (this.sentence?.status !== "accepted") this.#show(null);
+    await this.refill();
   }
 
   async #takeHandedOver() {
     const text = sessionStorage.getItem(TO_CORRECT);
     if (!text?.trim()) return;
     const { ids } = await sendText(text, "page");
-    sessionStorage.removeItem(TO_CORRECT); // now it cannot be lost any more
+    sessionStorage.removeItem(TO_CORRECT); // it is safe on the server
     await this.#setAside();
     this.queue.putFirst(ids);
-    await this.#look();
+    await this.look();
     this.#show(await this.queue.next());
-    this.#say(`${ids.length} to correct.`);
+    this.say(`From the Tag view: ${ids.length} to correct.`);
   }
 
-  /** Throw away all that waits, if the user is sure. */
-  async emptyQueue() {
-    const { waiting } = this.state.counts;
-    if (!(await confirmed(`Throw away all ${waiting} waiting sentences? What was accepted stays.`, "Empty the queue"))) return;
-    await this.do(async () => {
-      const { removed } = await request("v1/labelling/sentences?status=waiting", { method: "DELETE" });
-      this.#aside.clear();
-      await this.#look();
-      if (this.sentence?.status !== "accepted") this.#show(await this.queue.next());
-      this.#say(`${removed} thrown away.`);
-    });
-  }
-
-  /** Put all skipped sentences back into the queue. */
-  putBack() {
-    return this.do(async () => {
-      const count = await putBack((done) => this.panel.say(`Putting back… ${done}`));
-      this.#done = this.#done.filter(({ status }) => status !== "skipped");
-      await this.#refill();
-      this.#say(`${count} put back.`);
-    });
-  }
-
-  /** Add a label; resolves to whether it worked. */
-  async addLabel(label) {
-    let worked = false;
-    await this.do(async () => {
-      this.#setState(await request("v1/labelling/labels", { method: "POST", body: { label } }));
-      this.#say(`Label ${label} added.`);
-      worked = true;
-    });
-    return worked;
-  }
-
-  // Ask how things stand; while the model scores the queue, ask again, as the order changes.
-  async #look() {
+  /** Ask how things stand; while the model scores the queue, ask again, as the order changes. */
+  async look() {
     clearTimeout(this.#timer);
-    const { state: before, sentence: shown } = this;
+    const before = this.state;
     const state = await request("v1/labelling");
     if (this.state !== before) return this.#watch(); // a save was quicker and knows better
-    this.#setState(state);
+    this.setState(state);
     const isNew = state.model?.version !== before.model?.version;
-    if (isNew || state.scored !== before.scored) this.queue.lookAhead(shown?.id);
-    if (isNew && shown?.suggested) await this.#suggestAgain(shown);
+    if (isNew || state.scored !== before.scored) this.queue.lookAhead(this.sentence?.id);
+    if (isNew && this.sentence?.suggested) await this.#suggestAgain(this.sentence);
     return this.#watch();
   }
 
@@ -346,10 +284,11 @@ class LabelView {
     clearTimeout(this.#timer);
     const { model, scored, counts } = this.state;
     if (!model || scored >= counts.waiting || this.place.hidden) return;
-    this.#timer = setTimeout(() => this.#look().catch(() => {}), LOOK_AGAIN); // what is wrong shows at the next step
+    this.#timer = setTimeout(() => this.look().catch(FAILED_IN_PEACE), LOOK_AGAIN);
   }
 
-  #setState(state) {
+  /** Show how things stand. */
+  setState(state) {
     this.state = state;
     this.#render();
   }
@@ -359,7 +298,8 @@ class LabelView {
     this.#watch();
   }
 
-  #say(text) {
+  /** Tell what happened, on screen and to screen readers. */
+  say(text) {
     this.panel.say(text);
     announce(text);
   }
@@ -367,8 +307,4 @@ class LabelView {
   #render() {
     this.panel.render();
   }
-}
-
-function sentences(count) {
-  return count === 1 ? "1 sentence" : `${count} sentences`;
 }

@@ -19,14 +19,17 @@ export class Panel {
     this.meta = element("p", { class: "meta quiet" });
     this.said = element("p", { class: "said" });
     this.palette = element("div", { class: "palette", role: "group", "aria-label": "Labels" });
-    this.nothing = element("div", { class: "card nothing", tabIndex: -1 });
+    this.acts = element("div", { class: "row acts" });
+    this.empty = element("div");
+    this.nothing = element("div", { class: "card nothing", tabIndex: -1 }, this.empty);
     this.told = element("p", { class: "told" });
     this.buttons = this.#makeButtons();
     this.newLabel = this.#newLabelForm();
+    this.labels = element("div", { class: "labels" }, this.palette, this.newLabel);
     this.work = this.#makeWork();
     this.manage = this.#makeManage();
     const status = element("div", { class: "row status" }, this.counts, this.buttons.help);
-    const intake = intakeForm((...own) => view.add(...own), (files) => view.addFiles(files), this.told);
+    const intake = intakeForm((...own) => view.stock.add(...own), (files) => view.stock.addFiles(files), this.told);
     this.intake = element("div", { class: "card" }, intake);
     const below = element("div", { class: "below" }, this.intake, element("div", {}, view.accepted.box, this.manage));
     this.box = element("div", { class: "label" }, status, this.note, this.nothing, this.work, below);
@@ -59,6 +62,7 @@ export class Panel {
     this.nothing.hidden = Boolean(sentence);
     if (sentence) this.#renderSentence();
     else this.#renderNothing();
+    this.#placeShared(Boolean(sentence));
     this.#renderButtons();
   }
 
@@ -107,7 +111,8 @@ export class Panel {
     const isModels = sentence.suggested && !history.canUndo;
     const whose = isModels ? (state.model ? "The model’s suggestion" : "Not labelled yet") : "Your draft";
     const badge = sentence.status === "accepted" ? (history.unsaved ? "Accepted, changed" : "Accepted") : whose;
-    const sure = state.model && sentence.certainty !== null && `the model is ${words} (${sentence.certainty.toFixed(2)})`;
+    const isScored = state.model && sentence.certainty !== null;
+    const sure = isScored && `the model is ${words} (${sentence.certainty.toFixed(2)})`;
     const from = sentence.source && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
     const more = queue.before && `${queue.before} more set ahead`;
     this.meta.replaceChildren(element("span", { class: isModels ? "whose" : "whose own" }, badge));
@@ -117,12 +122,24 @@ export class Panel {
   #renderNothing() {
     const { counts } = this.view.state;
     const begun = counts.accepted + counts.skipped > 0;
-    const train = counts.accepted >= ENOUGH && element("p", {}, element("a", { href: "#train" }, "Train on what you accepted"));
-    this.nothing.replaceChildren(
+    const link = element("a", { href: "#train" }, "Train on what you accepted");
+    this.empty.replaceChildren(
       element("h2", {}, begun ? "Nothing is left to label." : "Nothing to label yet."),
       element("p", {}, "Drop text files on this page, or paste text below. It is cut into sentences for you."),
     );
-    if (train) this.nothing.append(train);
+    if (counts.accepted >= ENOUGH) this.empty.append(element("p", {}, link));
+  }
+
+  // What happened, and how to undo it, is said at the sentence; or where it was, after the last.
+  #placeShared(atSentence) {
+    const { undoDone } = this.buttons;
+    if (this.said.parentNode === (atSentence ? this.work : this.nothing)) return; // a move would lose the focus
+    if (atSentence) {
+      this.labels.before(this.said);
+      this.acts.append(undoDone);
+    } else {
+      this.nothing.append(this.said, undoDone);
+    }
   }
 
   #renderButtons() {
@@ -165,13 +182,14 @@ export class Panel {
       redo: button("Redo", "", { title: "Ctrl Y", "aria-keyshortcuts": "Control+Y", ...acting("redo") }),
       undoDone: button("Undo accept", "", acting("undoDone")),
       help: button("All keys", "?", { "aria-keyshortcuts": "?", ...acting("help") }),
-      empty: button("Empty the queue…", "", { onclick: () => this.view.emptyQueue() }),
-      putBack: button("Put back", "", { onclick: () => this.view.putBack() }),
+      empty: button("Empty the queue…", "", { onclick: () => this.view.stock.empty() }),
+      putBack: button("Put back", "", { onclick: () => this.view.stock.putBack() }),
     };
   }
 
   #makeWork() {
-    const { accept, skip, remove, undo, redo, undoDone } = this.buttons;
+    const { accept, skip, remove, undo, redo } = this.buttons;
+    this.acts.append(accept, skip, remove, undo, redo);
     const ofSpans = this.view.state.gives_spans;
     const keys = (text, ...own) => element("span", {}, own.map((key) => element("kbd", {}, key)), ` ${text}`);
     return element(
@@ -179,9 +197,8 @@ export class Panel {
       { class: "card work" },
       this.meta,
       this.view.editor.box,
-      this.said,
-      element("div", { class: "labels" }, this.palette, this.newLabel),
-      element("div", { class: "row acts" }, accept, skip, remove, undo, redo, undoDone),
+      this.labels,
+      this.acts,
       element(
         "p",
         { class: "legend quiet" },
@@ -194,10 +211,12 @@ export class Panel {
   }
 
   #newLabelForm() {
-    const field = element("input", { type: "text", "aria-label": "New label", placeholder: "New label", size: 12, maxLength: 100, required: true });
+    const field = element("input", {
+      type: "text", "aria-label": "New label", placeholder: "New label", size: 12, maxLength: 100, required: true,
+    });
     const onsubmit = async (event) => {
       event.preventDefault();
-      if (await this.view.addLabel(field.value.trim())) field.value = "";
+      if (await this.view.stock.addLabel(field.value.trim())) field.value = "";
     };
     return element("form", { class: "new", onsubmit }, field, element("button", {}, "Add label"));
   }
