@@ -289,18 +289,20 @@ def test_a_server_without_labelling_says_so(open_page, serve):
 @pytest.mark.parametrize("failure", ["gone", "busy"])
 def test_a_failed_save_keeps_the_edit(open_label, failure):
     label = open_label(FIVE, expected=("Failed to load resource",))
+    held = []
 
     def fail(route):
-        if route.request.method != "PUT":
-            route.continue_()
-        elif failure == "gone":
+        if failure == "gone":
             route.abort()
         else:
             error = {"code": "busy", "message": "Too much waits already."}
             route.fulfill(status=503, json={"error": error}, headers={"retry-after": "0"})
 
+    label.page.route("**/v1/labelling/sentences/*", lambda route: held.append(route))
+    label.press("1", "Enter", "2", "s")  # what comes before the failure is known was meant for the next sentence
+    label.waits(lambda: len(held), 1)
     label.page.route("**/v1/labelling/sentences/*", fail)
-    label.press("1", "Enter", "2", "s")  # what comes after a failure was meant for the next sentence
+    fail(held[0])
     problem = label.page.get_by_role("alert")
     expect(problem).to_contain_text("does not answer" if failure == "gone" else "Too much waits already.")
     label.shows(("Anna", "PERSON"))
