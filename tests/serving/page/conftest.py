@@ -7,9 +7,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from label_page import LabelPage, add
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tagsmith.serving.labelling.desk import Workplace
 
 OpenPage = Callable[..., Page]
 CHROMIUM = os.environ.get("TAGSMITH_CHROMIUM") or shutil.which("chromium")
@@ -58,6 +62,36 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     for context in contexts:
         context.close()
     assert [said for said in complaints if not any(own in said for own in forgiven)] == []
+
+
+@pytest.fixture
+def open_desk(serve, tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
+    """Start a server where one can label: with a model, or from nothing with these labels. Return a client of it."""
+    clients: list[httpx.Client] = []
+
+    def start(folder: Path | None = None, labels: tuple[str, ...] = ()) -> httpx.Client:
+        workplace = Workplace(folder=tmp_path / "people.labelling", labels=labels)
+        address = serve({} if folder is None else {"model": folder}, labelling=workplace)
+        clients.append(httpx.Client(base_url=address, timeout=20))
+        return clients[-1]
+
+    yield start
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def open_label(open_desk, open_page) -> Callable[..., LabelPage]:
+    """Open the Label view beside a server as of ``open_desk`` with the sentences of a text in its queue."""
+
+    def start(text: str = "", folder: Path | None = None, labels: tuple[str, ...] = (), **options) -> LabelPage:
+        api = open_desk(folder, labels or (() if folder else ("PERSON", "PLACE", "ORG")))
+        ids = add(api, text) if text else []
+        own = LabelPage(open_page(f"{api.base_url}/#label", **options), api, ids)
+        expect(own.sentence.locator(".token:focus") if ids else own.view.locator(".nothing")).to_be_visible()
+        return own
+
+    return start
 
 
 def assert_accessible(page: Page) -> None:

@@ -1,0 +1,111 @@
+// Text comes in: files that are dropped or chosen, and what is pasted. Long text goes to the server in pieces.
+
+import { request } from "./api.js";
+import { element } from "./dom.js";
+
+export const PIECE = 1_000_000; // characters in one request; the server takes bodies of 4 MiB
+
+/** Cut a text where lines end, if it can be at an empty line, into pieces of at most `size` characters. */
+export function cutIntoPieces(text, size = PIECE) {
+  const pieces = [];
+  let start = 0;
+  while (text.length - start > size) {
+    const end = cutBefore(text, start, start + size);
+    pieces.push(text.slice(start, end));
+    start = end;
+  }
+  pieces.push(text.slice(start));
+  return pieces.filter((piece) => piece.trim());
+}
+
+/** A file's text; throws an Error that says so if it is no text. */
+export async function readText(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const encoding = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.slice(0, 2)] ?? "utf-8";
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    if (!text.includes("\0")) return text;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // the decoder's word for bytes that are no text
+  }
+  throw new Error(`${file.name} is no text in UTF-8; nothing of it was added.`);
+}
+
+/** Send a text to the server; `tell(share)` hears how much is there. Returns {ids, added, known}. */
+export async function sendText(text, source, tell = () => {}) {
+  const all = { ids: [], added: 0, known: 0 };
+  const pieces = cutIntoPieces(text);
+  for (const [place, piece] of pieces.entries()) {
+    tell(place / pieces.length);
+    const { ids, added, known } = await request("v1/labelling/sentences", {
+      method: "POST",
+      body: { text: piece, source: source.slice(0, 500) },
+    });
+    all.ids = all.ids.concat(ids);
+    all.added += added;
+    all.known += known;
+  }
+  return all;
+}
+
+/** The form to add text; `add(text, source)` takes what is pasted, `addFiles(files)` what is chosen. */
+export function intakeForm(add, addFiles, told) {
+  const area = element("textarea", { id: "label-text", rows: 4, placeholder: "Paste text here", dir: "auto" });
+  const files = element("input", {
+    type: "file", id: "label-files", class: "unseen", multiple: true, accept: ".txt,.text,.md,text/plain",
+    onchange: async () => {
+      await addFiles([...files.files]);
+      files.value = ""; // so that the same file can be chosen again
+    },
+  });
+  return element(
+    "form",
+    {
+      class: "intake",
+      onsubmit: async (event) => {
+        event.preventDefault();
+        if (area.value.trim() && (await add(area.value, "page"))) area.value = "";
+      },
+    },
+    element("label", { for: "label-text" }, "Add text"),
+    area,
+    element(
+      "div",
+      { class: "row" },
+      element("button", {}, "Add"),
+      files,
+      element("label", { for: "label-files", class: "button" }, "Choose files…"),
+      element("span", { class: "quiet" }, "or drop text files anywhere on this page"),
+    ),
+    told,
+  );
+}
+
+/** Take files that are dropped anywhere on the page while `place` is shown. */
+export function takeDrops(place, addFiles) {
+  const mark = (over) => place.classList.toggle("over", over);
+  const isOurs = (event) => !place.hidden && event.dataTransfer?.types.includes("Files");
+  addEventListener("dragover", (event) => {
+    if (!isOurs(event)) return;
+    event.preventDefault(); // or the browser would show the file in the page's place
+    mark(true);
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) mark(false);
+  });
+  addEventListener("drop", (event) => {
+    if (!isOurs(event)) return;
+    event.preventDefault();
+    mark(false);
+    addFiles([...event.dataTransfer.files]);
+  });
+}
+
+// Where to cut: after an empty line, a line, a word, or in a word; never within a character.
+function cutBefore(text, start, end) {
+  for (const mark of ["\n\n", "\n", " "]) {
+    const place = text.lastIndexOf(mark, end - mark.length);
+    if (place > start + (mark === "\n\n" ? (end - start) / 2 : 0)) return place + mark.length;
+  }
+  return /[\uDC00-\uDFFF]/.test(text[end]) ? end - 1 : end;
+}
