@@ -638,7 +638,7 @@ def test_the_model_card_is_readable(open_page, serve, tmp_path):
 
 
 def test_without_a_model_the_way_to_one_is_shown(open_page, serve):
-    page = open_page(serve({}))
+    page = open_page(serve({}), expected=("409",))  # nobody labels on this server
     expect(page.locator(".result")).to_contain_text("There is no model yet.")
     page.get_by_label("Text", exact=True).fill(TEXT)
     expect(page.locator(".result")).to_contain_text("There is no model yet.")
@@ -648,7 +648,7 @@ def test_without_a_model_the_way_to_one_is_shown(open_page, serve):
 
 
 def test_a_model_that_came_meanwhile_is_found(open_page, address):
-    page = open_page("about:blank")
+    page = open_page("about:blank", expected=("409",))
     page.route("**/v1/models", lambda route: route.fulfill(json={"models": []}), times=1)
     page.goto(address)
     page.get_by_label("Text", exact=True).fill(TEXT)
