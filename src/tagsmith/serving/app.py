@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import TypeAdapter, ValidationError
 from starlette.exceptions import HTTPException
@@ -184,11 +184,12 @@ def _described_refusals() -> dict[int | str, dict[str, Any]]:
 
 def _add_page(app: FastAPI) -> None:
     """Serve the page's files. They hold no data, so they need no API key."""
-    app.mount("/page", Unkept(directory=PAGE), name="page")
+    files = Unkept(directory=PAGE)
+    app.mount("/page", files, name="page")
 
     @app.get("/", include_in_schema=False)
-    async def show_page() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers={"cache-control": "no-cache"})
+    async def show_page(request: Request) -> Response:
+        return await files.get_response("index.html", request.scope)
 
 
 class Unkept(StaticFiles):

@@ -76,8 +76,9 @@ class ServedModel:
         ModelError
             It is no usable model; the one in service stays.
         """
-        self.current = _load(self.name, folder)
-        self.folder = folder
+        version = _load(self.name, folder)
+        self.folder = folder  # first: the watch must not take the old folder for a new version
+        self.current = version
         logger.info("%s: version %s is in service", self.name, self.current.version)
 
     def reload(self) -> None:

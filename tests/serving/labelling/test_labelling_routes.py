@@ -143,6 +143,16 @@ def test_labels_can_be_added(client):
         assert client.post("/v1/labelling/labels", json={"label": bad}).status_code == 422
 
 
+def test_labels_stay_though_the_model_or_a_restart_does_not_name_them(open_client, models, tmp_path: Path):
+    folder = tmp_path / "kept"
+    client = open_client({"ner": models["ner"]}, folder, labels=("RARE",))
+    known = client.get("/v1/labelling").json()["labels"]
+    assert known == [*load(models["ner"]).labels, "RARE"]
+    client.post("/v1/labelling/labels", json={"label": "EVENT"})
+    again = open_client({"ner": models["ner"]}, folder)
+    assert again.get("/v1/labelling").json()["labels"] == [*known, "EVENT"]
+
+
 def test_plain_tags_need_one_for_each_token(open_client, models):
     client = open_client({"pos": models["pos"]})
     number = add(client)[0]

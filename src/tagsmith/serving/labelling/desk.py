@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from tagsmith.data.schemes import Scheme, TokenSpan, spans_to_tags
 from tagsmith.data.tokenizer import words_and_starts
 from tagsmith.errors import InputError
 from tagsmith.runtime.tagger import Tagger
+from tagsmith.serving.guards import log_failure
 from tagsmith.serving.labelling.schema import (
     Counts,
     LabelledSentence,
@@ -32,7 +32,6 @@ from tagsmith.serving.limits import Refusal
 from tagsmith.serving.models import Models, Version
 from tagsmith.serving.schema import ModelVersion, TokenAnswer
 
-logger = logging.getLogger("tagsmith.serving")
 SCORED_AT_ONCE = 64
 MEDIA_TYPES = {"conll": "text/plain; charset=utf-8", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 
@@ -107,6 +106,7 @@ class Desk:
             message = f"{self.workplace.folder} holds {kinds[known]}, the model gives {kinds[self.gives_spans]}."
             raise Refusal(409, "no_labelling", f"{message} Name another folder with --labelling.")
         store.set("gives_spans", self.gives_spans)
+        store.set("labels", self._labels(store))  # a model knows only those that occurred, a restart may name others
         return store
 
     def close(self) -> None:
@@ -140,9 +140,13 @@ class Desk:
         return DEFAULT_LAYER if self.tagger is None else self.tagger.layers[0]
 
     def labels(self) -> list[str]:
-        """All labels there are: the model's or those given at the start, then those that were added."""
-        first = self.tagger.labels if self.tagger else self.workplace.labels if self.workplace else ()
-        return list(dict.fromkeys((*first, *self.store.setting("labels", []))))
+        """All labels there are: the model's, those given at the start, those of before, and those that were added."""
+        return self._labels(self.store)
+
+    def _labels(self, store: Store) -> list[str]:
+        models = self.tagger.labels if self.tagger else ()
+        given = self.workplace.labels if self.workplace else ()
+        return list(dict.fromkeys((*models, *given, *store.setting("labels", []))))
 
     def state(self) -> LabellingAnswer:
         """What there is to label, with which labels."""
@@ -283,8 +287,8 @@ class Desk:
             try:
                 while await asyncio.to_thread(self._score_some):
                     pass
-            except Exception:
-                logger.exception("sentences could not be scored")
+            except Exception as error:
+                log_failure(error)  # it may hold text
             try:
                 async with asyncio.timeout(1.0):  # a new version says nothing when it comes
                     await self.more_to_score.wait()

@@ -74,7 +74,7 @@ def labelling_routes(desk: Desk, refusals: Mapping[int | str, dict[str, Any]]) -
     @router.get("/sentences/{number}")
     async def show_sentence(number: Number) -> LabelledSentence:
         """Show a sentence."""
-        return desk.shown(await asyncio.to_thread(desk.sentence, number))
+        return await asyncio.to_thread(lambda: desk.shown(desk.sentence(number)))
 
     @router.put("/sentences/{number}")
     async def save_sentence(number: Number, wanted: Save) -> SavedAnswer:

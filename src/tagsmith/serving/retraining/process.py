@@ -112,7 +112,6 @@ class Run:
         elif event == "progress":
             answer.progress = data["progress"]
         elif event == "epoch":
-            data.pop("measure")
             self.answer = RunAnswer.model_validate({**answer.model_dump(), "epochs": [*answer.epochs, data]})
         elif event == "message":
             answer.messages = [*answer.messages, data["text"]][-KEPT_MESSAGES:]

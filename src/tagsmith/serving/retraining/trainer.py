@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
 from collections import Counter
 from datetime import UTC, datetime
@@ -20,7 +19,6 @@ from tagsmith.serving.retraining.job import Job
 from tagsmith.serving.retraining.process import Run
 from tagsmith.serving.retraining.schema import TrainingAnswer, TrainingOptions, VersionAnswer
 
-logger = logging.getLogger("tagsmith.serving")
 NEEDED = 10  # accepted sentences
 
 
@@ -101,7 +99,7 @@ class Trainer:
         count = self.store.counts()["accepted"]
         if count < NEEDED:
             return f"Accept at least {NEEDED} sentences; there are {count}."
-        if not sum(bool(row.spans) for row in self.store.accepted()) > 1:
+        if sum(bool(row.spans) for row in self.store.accepted()) < 2:
             return "Label spans in at least two sentences."
         return ""
 

@@ -53,7 +53,7 @@ class Telling:
     def epoch(self, entry: dict[str, Any]) -> None:
         """Tell its numbers."""
         tell("progress", progress=entry["epoch"] / self.epochs, epoch=entry["epoch"])
-        tell("epoch", **{name: entry[name] for name in ("epoch", "loss", "dev", "best", "seconds", "measure")})
+        tell("epoch", **{name: entry[name] for name in ("epoch", "loss", "dev", "best", "seconds")})
 
 
 def tell(event: str, **data: Any) -> None:
