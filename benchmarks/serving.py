@@ -4,8 +4,9 @@
 
 Starts ``tagsmith serve MODEL`` and sends it sentences of about 20 tokens of UD English EWT, one a request, over 64
 connections that each wait for their answer; in turn with requests to ``/healthz``, which does nothing: what the web
-server alone can do on this machine, whose processors the clients share. Then, for two minutes, three times the rate
-that was found, on a schedule that does not wait for answers. Writes ``benchmarks/results/serving.json``.
+server alone can do on this machine, whose processors the clients share. Then requests of ten sentences each: as many a
+second as it can answer, and for two minutes three times that rate, on a schedule that does not wait for answers. (Of
+one sentence each the clients could not send so many.) Writes ``benchmarks/results/serving.json``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
@@ -31,7 +32,7 @@ from tagsmith.runtime.speed import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 CLIENTS, SECONDS, ROUNDS = 64, 10.0, 5
-OVERLOAD, MOST_CONNECTIONS = 3, 1024
+OVERLOAD, SENTENCES_EACH, MOST_CONNECTIONS = 3, 10, 2000
 
 
 class Connection(asyncio.Protocol):
@@ -74,11 +75,13 @@ class Connection(asyncio.Protocol):
         return await self.answer
 
 
-def requests() -> list[bytes]:
-    """Requests of one sentence each, of 18 to 22 tokens."""
+def requests(sentences_each: int = 1) -> list[bytes]:
+    """Requests of sentences of 18 to 22 tokens."""
     path = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
-    sentences = [own.words for own in read_sentences(path, layer="upos") if 18 <= len(own.words) <= 22]
-    return [_request("POST /v1/tag", json.dumps({"text": " ".join(words)}).encode()) for words in sentences]
+    sentences = [" ".join(own.words) for own in read_sentences(path, layer="upos") if 18 <= len(own.words) <= 22]
+    texts = [sentences[place : place + sentences_each] for place in range(0, len(sentences), sentences_each)]
+    bodies = [{"text": own[0]} if sentences_each == 1 else {"texts": own} for own in texts]
+    return [_request("POST /v1/tag", json.dumps(body).encode()) for body in bodies]
 
 
 def _request(route: str, body: bytes = b"") -> bytes:
@@ -117,7 +120,8 @@ async def closed_loop(port: int, asked: Iterator[bytes], seconds: float) -> dict
 async def overload(port: int, asked: Iterator[bytes], rate: float, seconds: float, process: int) -> dict[str, Any]:
     """Ask at a rate, whatever the answers; a request for which no connection is free is not sent, and counted."""
     loop = asyncio.get_running_loop()
-    free = [(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(MOST_CONNECTIONS)]
+    # The one that was idle longest is next: the server closes those that ask nothing.
+    free = deque([(await loop.create_connection(Connection, "127.0.0.1", port))[1] for _ in range(MOST_CONNECTIONS)])
     statuses: Counter[int] = Counter()
     times: list[float] = []
     memory: list[int] = []
@@ -134,7 +138,7 @@ async def overload(port: int, asked: Iterator[bytes], rate: float, seconds: floa
     while (passed := time.perf_counter() - start) < seconds:
         while sent + unsent < passed * rate:
             if free:
-                task = asyncio.create_task(one(free.pop(), time.perf_counter()))
+                task = asyncio.create_task(one(free.popleft(), time.perf_counter()))
                 running.add(task)
                 task.add_done_callback(running.discard)
                 sent += 1
@@ -198,9 +202,15 @@ def main() -> None:
             "rounds": found,
         }
         if arguments.overload:
-            rate = OVERLOAD * medians["tag"]["requests_per_second"]
-            result["overload"] = uvloop.run(overload(port, asked, rate, arguments.overload, process.pid))
-            result["after_overload"] = uvloop.run(closed_loop(port, asked, SECONDS))
+            large = cycle(requests(SENTENCES_EACH))
+            before = uvloop.run(closed_loop(port, large, SECONDS))
+            rate = OVERLOAD * before["requests_per_second"]
+            result["overload"] = {
+                "sentences_each": SENTENCES_EACH,
+                "before": before,
+                **uvloop.run(overload(port, large, rate, arguments.overload, process.pid)),
+                "after": uvloop.run(closed_loop(port, large, SECONDS)),
+            }
         process.terminate()
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     print(json.dumps({key: value for key, value in result.items() if key != "rounds"}, indent=2))

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import httpx
@@ -175,6 +175,26 @@ def test_a_connection_may_be_used_again_and_again(strict):
             time.sleep(wait)
             connection.sendall(request)
             assert b" 200 " in connection.recv(65536)
+
+
+def test_one_connection_too_many_is_refused_and_the_others_go_on(serve):
+    small = serve(limits=Limits(connections=2))
+    url, request = urlsplit(small), b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    with ExitStack() as opened:
+        first, second = (
+            opened.enter_context(socket.create_connection((url.hostname, url.port), timeout=10)) for _ in range(2)
+        )
+        for connection in (first, second):
+            connection.sendall(request)
+            assert b" 200 " in connection.recv(65536)
+        answer = talk(small, request)
+        assert b" 503 " in answer
+        assert b"retry-after: 1" in answer
+        first.sendall(request)
+        assert b" 200 " in first.recv(65536)
+    deadline = time.monotonic() + 10
+    while b" 200 " not in talk(small, request.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")):
+        assert time.monotonic() < deadline, "places are not free again"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""HTTP connections that cannot be held open by sending nothing, or headers that never end."""
+"""HTTP connections that cannot be held open by sending nothing, or headers that never end, and are not too many."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tagsmith.serving.limits import Limits
 
 TOO_LARGE, TOO_SLOW = b"431 Request Header Fields Too Large", b"408 Request Timeout"
+TOO_MANY = b"503 Service Unavailable\r\nretry-after: 1"
 
 
 class LimitedConfig(Config):
@@ -22,20 +23,26 @@ class LimitedConfig(Config):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection that is closed when a request's line and headers are too long, or too long in coming."""
+    """A connection that is closed when a request's line and headers are too long, or too long in coming.
+
+    Also when there are too many of them: uvicorn's own limit counts requests that are answered already, and writes a
+    line to the log for each that it refuses.
+    """
 
     config: LimitedConfig
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._in_headers = True
+        self._one_too_many = False
         self._sent_bytes = 0  # by the client since the headers began
         self._whole_bytes = 0  # of them, those of whole headers
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for headers."""
+        """Wait for headers, even if there are too many connections: who has asked hears why it is closed."""
         super().connection_made(transport)
+        self._one_too_many = len(self.connections) > self.config.limits.connections
         self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -64,6 +71,8 @@ class LimitedProtocol(HttpToolsProtocol):
         """Begin to answer, unless the request was refused."""
         self._in_headers = False
         self._stop_timer()
+        if self._one_too_many:
+            self._refuse(TOO_MANY)
         if not self.transport.is_closing():
             super().on_headers_complete()
 

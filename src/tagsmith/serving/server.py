@@ -47,7 +47,6 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
         access_log=False,
         log_level="warning",
         server_header=False,
-        limit_concurrency=limits.connections,
         backlog=2048,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
