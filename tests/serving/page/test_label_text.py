@@ -53,7 +53,7 @@ def test_a_long_file_goes_in_pieces(open_label):
 
 def test_pieces_end_with_lines_or_words_and_make_up_the_text(open_page, address):
     page = open_page(address)
-    cut = "async ([text, size]) => (await import('/page/intake.js')).cutIntoPieces(text, size)"
+    cut = "async ([text, size]) => (await import('/page/label/intake.js')).cutIntoPieces(text, size)"
     for text, size, pieces in (
         ("thirteen\n\ntwo\nfour", 14, ["thirteen\n\n", "two\nfour"]),
         ("one two\nthree", 10, ["one two\n", "three"]),
@@ -71,10 +71,10 @@ def test_what_is_no_text_is_refused(open_label):
     files = [["photo.png", [0x89, 0x50, 0x4E, 0x47, 0xFF]], ["zeros.bin", [65, 0, 66]], ["a.txt", "Anna left."]]
     for name, content in files[:2]:
         label.page.evaluate(DROP, [[name, content]])
-        expect(label.page.get_by_role("alert")).to_contain_text(f"{name} is no text in UTF-8")
+        expect(label.page.get_by_role("alert")).to_contain_text(f"“{name}” is no text")
     label.page.evaluate(DROP, files)
     label.counts(1)  # the others are taken, and the refusal still stands
-    expect(label.page.get_by_role("alert")).to_contain_text("zeros.bin is no text")
+    expect(label.page.get_by_role("alert")).to_contain_text("“zeros.bin” is no text")
 
 
 def test_text_is_pasted(open_label):

@@ -122,7 +122,7 @@ def test_marks_are_where_they_belong(open_page, address, text):
 
 def test_offsets_become_utf_16(open_page, address):
     page = open_page(address)
-    read = """text => import("/page/offsets.js").then(({ unitsOf }) => {
+    read = """text => import("/page/tag/offsets.js").then(({ unitsOf }) => {
         const unit = unitsOf(text);
         return [...text, ""].map((_, point) => unit(point));
     })"""

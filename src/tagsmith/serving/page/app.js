@@ -2,9 +2,9 @@
 
 import { keepKey, request } from "./api.js";
 import { clearProblem, element, showProblem } from "./dom.js";
-import * as label from "./label.js";
-import * as tag from "./tag.js";
-import * as train from "./train.js";
+import * as label from "./label/view.js";
+import * as tag from "./tag/view.js";
+import * as train from "./train/view.js";
 
 const VIEWS = { tag, label, train };
 const started = new Map(); // name → what the view's start() returned

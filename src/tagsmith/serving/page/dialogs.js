@@ -2,13 +2,13 @@
 
 import { element } from "./dom.js";
 
-/** Ask whether to do something that cannot be undone; resolves to true or false. */
-export function confirmed(question, yes) {
+/** Ask whether to do something that cannot be undone; resolves to true or false. Escape is `no`. */
+export function confirmed(question, yes, no = "Keep it") {
   return new Promise((resolve) => {
     const dialog = open(
       element("p", { id: "dialog-title" }, question),
+      element("button", { value: "no", autofocus: true }, no),
       element("button", { class: "main", value: "yes" }, yes),
-      element("button", { value: "no", autofocus: true }, "Cancel"),
     );
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"));
   });

@@ -1,16 +1,16 @@
-// Text out of a file that was dropped or chosen.
+// Text out of files that are dropped or chosen.
 
-const LARGEST = 4 << 20; // bytes: the server takes no more in a request
-
-/** Return a file's text; throws an Error, in words for the user, if it is none or too large. */
-export async function readText(file) {
-  if (file.size > LARGEST) {
+/** Return a file's text; throws an Error, in words for the user, if it is none or larger than `largest` bytes. */
+export async function readText(file, largest = Infinity) {
+  if (file.size > largest) {
     const size = (file.size / (1 << 20)).toFixed(1);
-    throw new Error(`“${file.name}” is too large: ${size} MiB; the limit is ${LARGEST >> 20} MiB.`);
+    throw new Error(`“${file.name}” is too large: ${size} MiB; the limit is ${largest >> 20} MiB.`);
   }
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const encoding = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.slice(0, 2)] ?? "utf-8";
   let text;
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(await file.arrayBuffer());
+    text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
     throw new Error(`“${file.name}” is no text in UTF-8.`);
   }
@@ -18,20 +18,27 @@ export async function readText(file) {
   return text;
 }
 
-/** Let files be dropped on a place; `take(file)` gets the first, `emphasise(true)` is told while one hovers. */
-export function acceptDrops(place, take, emphasise) {
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+/**
+ * Let files be dropped on a place, or on the whole window.
+ *
+ * `take(files)` gets them, `emphasise(true)` is told while some hover; neither is called while `wanted()` is false.
+ */
+export function acceptDrops(place, take, emphasise, wanted = () => true) {
+  // Text that is dragged is the browser's business.
+  const isOurs = (event) => wanted() && event.dataTransfer?.types.includes("Files");
+  const isInside = (node) => node && (place === window || place.contains(node));
   place.addEventListener("dragover", (event) => {
-    if (!hasFiles(event)) return; // text that is dragged is the browser's business
-    event.preventDefault();
+    if (!isOurs(event)) return;
+    event.preventDefault(); // or the browser would show the file in the page's place
     emphasise(true);
   });
-  place.addEventListener("dragleave", (event) => place.contains(event.relatedTarget) || emphasise(false));
+  place.addEventListener("dragleave", (event) => {
+    if (!isInside(event.relatedTarget)) emphasise(false);
+  });
   place.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
+    if (!isOurs(event)) return;
     event.preventDefault();
     emphasise(false);
-    const [file] = event.dataTransfer.files;
-    if (file) take(file);
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }

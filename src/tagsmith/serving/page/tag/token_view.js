@@ -1,6 +1,6 @@
 // Tags of single tokens, such as parts of speech: below the running text, and in a table.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { paragraphs } from "./highlight.js";
 import { percent } from "./percent.js";
 

@@ -1,8 +1,8 @@
 // The view "train": train on the accepted sentences, see what it brought, and decide what is in service.
 
-import { request } from "./api.js";
-import { ask } from "./asking.js";
-import { announce, clearProblem, element, showProblem } from "./dom.js";
+import { request } from "../api.js";
+import { confirmed } from "../dialogs.js";
+import { announce, clearProblem, element, showProblem } from "../dom.js";
 import { makeExport } from "./export.js";
 import { follow } from "./following.js";
 import { makeMaterial } from "./material.js";
@@ -135,7 +135,7 @@ class TrainView {
 
   async #throwAway(number) {
     const name = this.#nameOf(number);
-    if (!(await ask(`Throw away ${name}? It cannot be brought back.`, "Throw it away"))) return;
+    if (!(await confirmed(`Throw away ${name}? It cannot be brought back.`, "Throw it away"))) return;
     if (!(await this.#ask(`v1/versions/${number}`, { method: "DELETE" }))) return;
     announce(`Thrown away: ${name}.`);
     this.versions.focus();

@@ -1,6 +1,6 @@
 // Line charts of what changes from epoch to epoch, as SVG.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
 const NAMESPACE = "http://www.w3.org/2000/svg"; // a name, not an address: nothing is fetched
 const WIDTH = 440;

@@ -1,6 +1,6 @@
 // Which model, and which of its layers.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
 /** Make the two selectors; they hide where there is nothing to choose. `changed()` is called on a choice. */
 export function createModelChoice(changed) {

@@ -1,7 +1,7 @@
 // What a model is: name, version, labels, scores, recipe, and its card.
 
-import { colourOf } from "./colours.js";
-import { element, scrollable } from "./dom.js";
+import { colourOf } from "../colours.js";
+import { element, scrollable } from "../dom.js";
 import { fromMarkdown } from "./markdown.js";
 import { percent } from "./percent.js";
 

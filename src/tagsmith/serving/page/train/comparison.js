@@ -1,6 +1,6 @@
 // Before and after: what a run changed on the dev set, in all and by label.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { change, counted, percent, titled } from "./numbers.js";
 
 const FEW = 20; // with fewer dev sentences a difference says little

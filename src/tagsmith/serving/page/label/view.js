@@ -1,12 +1,13 @@
 // The Label view: one sentence after the other is corrected, accepted or skipped, with the mouse or with keys alone.
 
+import { request } from "../api.js";
+import { showKeys } from "../dialogs.js";
+import { announce, clearProblem, element, showProblem } from "../dom.js";
+import { acceptDrops } from "../text_file.js";
 import { AcceptedList } from "./accepted.js";
-import { request } from "./api.js";
-import { showKeys } from "./dialogs.js";
-import { announce, clearProblem, element, showProblem } from "./dom.js";
 import { Editor } from "./editor.js";
 import { History } from "./history.js";
-import { sendText, takeDrops } from "./intake.js";
+import { sendText } from "./intake.js";
 import { actionOf, explainKeys } from "./keys.js";
 import { Panel } from "./panel.js";
 import { Queue, save, sentence } from "./queue.js";
@@ -52,7 +53,12 @@ class LabelView {
     await this.#takeHandedOver();
     if (!this.sentence) this.#show(await this.queue.next());
     this.place.replaceChildren(this.panel.box);
-    takeDrops(this.place, (files) => this.stock.addFiles(files));
+    acceptDrops(
+      window,
+      (files) => this.stock.addFiles(files),
+      (over) => this.place.classList.toggle("over", over),
+      () => !this.place.hidden,
+    );
     document.addEventListener("keydown", (event) => this.#pressed(event));
     addEventListener("beforeunload", (event) => {
       const unsaved = [this.history, ...this.#aside.values()].some((history) => history?.unsaved);

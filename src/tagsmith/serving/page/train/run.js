@@ -1,8 +1,8 @@
 // The last run: how far it is, its curves, and what came of it.
 
+import { announce, element } from "../dom.js";
 import { compare, outcome } from "./comparison.js";
 import { makeCurve } from "./curves.js";
-import { announce, element } from "./dom.js";
 import { counted, duration, grouped, loss, percent, titled } from "./numbers.js";
 
 const LAST_MESSAGES = 4;

@@ -1,6 +1,6 @@
 // A text as paragraphs with some stretches of it marked: spans, or tokens.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { unitsOf } from "./offsets.js";
 import { percent } from "./percent.js";
 

@@ -1,6 +1,6 @@
 // Following a run through the server's events, again from its state whenever the stream breaks.
 
-import { listen } from "./api.js";
+import { listen } from "../api.js";
 
 const PAUSES = [500, 1000, 2000, 5000]; // milliseconds before the next try
 const SILENCE = 30_000; // then the connection may be dead without the browser knowing

@@ -1,12 +1,12 @@
 // The Tag view: a text on one side, what the model finds in it on the other.
 
-import { request } from "./api.js";
-import { clearProblem, element, showProblem } from "./dom.js";
+import { request } from "../api.js";
+import { clearProblem, element, showProblem } from "../dom.js";
+import { createInput } from "./input.js";
 import { latest } from "./latest.js";
 import { modelCard } from "./model_card.js";
 import { createModelChoice } from "./model_choice.js";
 import { createResult } from "./result.js";
-import { createInput } from "./tag_input.js";
 
 const PAUSE = 250; // milliseconds without a keystroke until the text is tagged
 

@@ -1,7 +1,7 @@
 // What the server found: legend, confidence, text with its spans or tags, table of tokens, exports.
 
-import { colourOf } from "./colours.js";
-import { announce, element, scrollable } from "./dom.js";
+import { colourOf } from "../colours.js";
+import { announce, element, scrollable } from "../dom.js";
 import { exportButtons } from "./exports.js";
 import { spanText } from "./highlight.js";
 import { countLabels, createLegend } from "./legend.js";

@@ -1,7 +1,7 @@
 // What was accepted last, to look at again.
 
-import { request } from "./api.js";
-import { element } from "./dom.js";
+import { request } from "../api.js";
+import { element } from "../dom.js";
 
 const SHOWN = 20;
 

@@ -1,8 +1,10 @@
 // The text to tag: typed, pasted, dropped, chosen, or an example.
 
-import { announce, element } from "./dom.js";
+import { announce, element } from "../dom.js";
+import { acceptDrops, readText } from "../text_file.js";
 import { EXAMPLES } from "./examples.js";
-import { acceptDrops, readText } from "./text_file.js";
+
+const LARGEST = 4 << 20; // bytes: the server takes no more in a request
 
 /**
  * Make the input's part of the view.
@@ -40,7 +42,7 @@ export function createInput({ changed, failed }) {
 
   async function take(file) {
     try {
-      fill(await readText(file));
+      fill(await readText(file, LARGEST));
       announce(`${file.name} read.`);
     } catch (error) {
       failed(error);
@@ -69,7 +71,7 @@ export function createInput({ changed, failed }) {
       examples,
     ),
   );
-  acceptDrops(root, take, (over) => root.classList.toggle("dropping", over));
+  acceptDrops(root, ([file]) => take(file), (over) => root.classList.toggle("dropping", over));
   clear.disabled = correct.disabled = true;
   // A lone half of a surrogate pair is no character, and no JSON.
   return { root, text: () => field.value.toWellFormed?.() ?? field.value };

@@ -1,9 +1,10 @@
 // What comes into the queue and goes out of it otherwise than by labelling; and labels that are added.
 
-import { request } from "./api.js";
-import { confirmed } from "./dialogs.js";
-import { announce, clearProblem, showProblem } from "./dom.js";
-import { readText, sendText } from "./intake.js";
+import { request } from "../api.js";
+import { confirmed } from "../dialogs.js";
+import { announce, clearProblem, showProblem } from "../dom.js";
+import { readText } from "../text_file.js";
+import { sendText } from "./intake.js";
 import { putBack } from "./queue.js";
 
 /** Adds text and labels, empties the queue, and fills it again; `view` shows what comes of it. */
@@ -64,7 +65,7 @@ export class Stock {
     const { view } = this;
     const { waiting } = view.state.counts;
     const question = `Throw away ${waiting === 1 ? "the waiting sentence" : `all ${waiting} waiting sentences`}?`;
-    if (!(await confirmed(`${question} What was accepted stays.`, "Empty the queue"))) return;
+    if (!(await confirmed(`${question} What was accepted stays.`, "Empty the queue", "Cancel"))) return;
     await view.do(async () => {
       const { removed } = await request("v1/labelling/sentences?status=waiting", { method: "DELETE" });
       await view.emptied();

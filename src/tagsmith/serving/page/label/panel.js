@@ -1,7 +1,7 @@
 // What is around the sentence: counts, certainty, labels, buttons, and the forms below.
 
-import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
+import { colourOf } from "../colours.js";
+import { element } from "../dom.js";
 import { intakeForm } from "./intake.js";
 import { labelKey } from "./keys.js";
 

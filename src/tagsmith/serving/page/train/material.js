@@ -1,7 +1,7 @@
 // What there is to train on, and the button that starts it.
 
-import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
+import { colourOf } from "../colours.js";
+import { element } from "../dom.js";
 import { counted } from "./numbers.js";
 import { versionName } from "./versions.js";
 

@@ -1,7 +1,7 @@
 // Taking the labelled sentences away as a file.
 
-import { request } from "./api.js";
-import { announce, download, element, showProblem } from "./dom.js";
+import { request } from "../api.js";
+import { announce, download, element, showProblem } from "../dom.js";
 import { counted } from "./numbers.js";
 
 const FORMATS = [

@@ -1,7 +1,7 @@
 // The answer as JSON or CoNLL, copied or downloaded.
 
+import { announce, download, element, showProblem } from "../dom.js";
 import { toConll, toJson } from "./conll.js";
-import { announce, download, element, showProblem } from "./dom.js";
 
 const FORMATS = [
   { name: "JSON", file: "tagged.json", type: "application/json", write: (answer) => `${toJson(answer)}\n` },

@@ -1,7 +1,7 @@
 // The labels of a layer with their counts; each is a button that hides its label.
 
-import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
+import { colourOf } from "../colours.js";
+import { element } from "../dom.js";
 
 const MANY = 10; // labels; of more, only those are shown that occur
 

@@ -1,6 +1,6 @@
 // The little Markdown that model cards have: headings, paragraphs, lists, tables, code. Text only ever becomes text.
 
-import { element, scrollable } from "./dom.js";
+import { element, scrollable } from "../dom.js";
 
 const FENCE = /^```/;
 const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;

@@ -1,6 +1,6 @@
 // The sentences that wait: which comes next (fetched ahead, so that going on is instant), and saving.
 
-import { request } from "./api.js";
+import { request } from "../api.js";
 import { plain } from "./spans.js";
 
 /** Where sentences come from and go to. */

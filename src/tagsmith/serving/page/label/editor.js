@@ -1,6 +1,6 @@
 // The sentence on screen: its tokens in their text, the spans over them, and what of it is selected.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { lineNeighbour, listenToPointer } from "./pointer.js";
 import { added, relabelled, removed, resized, spanAt, tagged } from "./spans.js";
 

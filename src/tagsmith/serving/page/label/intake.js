@@ -1,7 +1,7 @@
-// Text comes in: files that are dropped or chosen, and what is pasted. Long text goes to the server in pieces.
+// Text comes in: the form for it, and the way to the server, where long text goes in pieces.
 
-import { request } from "./api.js";
-import { element } from "./dom.js";
+import { request } from "../api.js";
+import { element } from "../dom.js";
 
 export const PIECE = 1_000_000; // characters in one request; the server takes bodies of 4 MiB
 
@@ -16,19 +16,6 @@ export function cutIntoPieces(text, size = PIECE) {
   }
   pieces.push(text.slice(start));
   return pieces.filter((piece) => piece.trim());
-}
-
-/** A file's text; throws an Error that says so if it is no text. */
-export async function readText(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const encoding = { "255,254": "utf-16le", "254,255": "utf-16be" }[bytes.slice(0, 2)] ?? "utf-8";
-  try {
-    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
-    if (!text.includes("\0")) return text;
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // the decoder's word for bytes that are no text
-  }
-  throw new Error(`${file.name} is no text in UTF-8; nothing of it was added.`);
 }
 
 /** Send a text to the server; `tell(share)` hears how much is there. Returns {ids, added, known}. */
@@ -79,26 +66,6 @@ export function intakeForm(add, addFiles, told) {
     ),
     told,
   );
-}
-
-/** Take files that are dropped anywhere on the page while `place` is shown. */
-export function takeDrops(place, addFiles) {
-  const mark = (over) => place.classList.toggle("over", over);
-  const isOurs = (event) => !place.hidden && event.dataTransfer?.types.includes("Files");
-  addEventListener("dragover", (event) => {
-    if (!isOurs(event)) return;
-    event.preventDefault(); // or the browser would show the file in the page's place
-    mark(true);
-  });
-  addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) mark(false);
-  });
-  addEventListener("drop", (event) => {
-    if (!isOurs(event)) return;
-    event.preventDefault();
-    mark(false);
-    addFiles([...event.dataTransfer.files]);
-  });
 }
 
 // Where to cut: after an empty line, a line, a word, or in a word; never within a character.

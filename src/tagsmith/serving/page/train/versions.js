@@ -1,6 +1,6 @@
 // All models that can be in service: the one the server was started with, and those that were trained here.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 import { grouped, moment, percent, titled } from "./numbers.js";
 
 /** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `throwAway(number)`. */

@@ -1,6 +1,6 @@
 // A visible tip beside whatever has data-tip in a region: under the pointer, and at the keyboard's focus.
 
-import { element } from "./dom.js";
+import { element } from "../dom.js";
 
 const STAY = 150; // milliseconds, in which the pointer may move from the mark into the tip
 
