@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +18,6 @@ from tagsmith.serving.app import create_app
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.server import Server, configure
 
-Serve = Callable[..., str]
-
 
 @pytest.fixture(scope="session")
 def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
@@ -32,36 +30,56 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: folder / name for name in ("ner", "pos", "all")}
 
 
-@pytest.fixture(scope="module")
-def serve(models: dict[str, Path]) -> Iterator[Serve]:
-    """Start a server with these options; return its address. It is stopped after the module's tests."""
-    running: list[tuple[Server, threading.Thread]] = []
+class Servers:
+    """Starts servers and stops them.
 
-    def start(folders: dict[str, Path] | None = None, limits: Limits | None = None, **options: object) -> str:
+    Parameters
+    ----------
+    models
+        Folders of the models that a server has unless told otherwise.
+    """
+
+    def __init__(self, models: dict[str, Path]) -> None:
+        self.models = models
+        self.running: dict[str, tuple[Server, threading.Thread]] = {}
+
+    def __call__(self, folders: dict[str, Path] | None = None, limits: Limits | None = None, **options: object) -> str:
+        """Start a server with these options; return its address."""
         ports: list[int] = []
         limits = limits or Limits()
-        app = create_app(models if folders is None else folders, limits, **options)
+        app = create_app(self.models if folders is None else folders, limits, **options)
         server = Server(configure(app, "127.0.0.1", 0, limits), ports.append)
         thread = threading.Thread(target=server.run)
         thread.start()
-        running.append((server, thread))
         deadline = time.monotonic() + 20
         while not ports:
             assert thread.is_alive(), "the server ended"
             assert time.monotonic() < deadline, "the server does not start"
             time.sleep(0.01)
-        return f"http://127.0.0.1:{ports[0]}"
+        address = f"http://127.0.0.1:{ports[0]}"
+        self.running[address] = server, thread
+        return address
 
-    yield start
-    for server, _ in running:
-        server.should_exit = True
-    for _, thread in running:
-        thread.join(20)
-        assert not thread.is_alive(), "the server does not stop"
+    def stop(self, *addresses: str) -> None:
+        """Stop servers."""
+        stopped = [self.running.pop(address) for address in addresses]
+        for server, _ in stopped:
+            server.should_exit = True
+        for _, thread in stopped:
+            thread.join(20)
+            assert not thread.is_alive(), "the server does not stop"
 
 
 @pytest.fixture(scope="module")
-def address(serve: Serve) -> str:
+def serve(models: dict[str, Path]) -> Iterator[Servers]:
+    """Start a server with these options; those that run still are stopped after the module's tests."""
+    servers = Servers(models)
+    yield servers
+    servers.stop(*servers.running)
+
+
+@pytest.fixture(scope="module")
+def address(serve: Servers) -> str:
     """A server with the usual limits."""
     return serve()
 

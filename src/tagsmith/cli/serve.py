@@ -81,7 +81,7 @@ def serve_command(
 
     from tagsmith.errors import MissingExtraError
 
-    for package in ("fastapi", "uvicorn", "prometheus_client", "sqlalchemy"):
+    for package in ("fastapi", "filelock", "uvicorn", "prometheus_client", "sqlalchemy"):
         if find_spec(package) is None:
             raise MissingExtraError("Serving", "serve")
     from tagsmith.serving.app import create_app

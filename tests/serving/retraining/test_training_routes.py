@@ -21,6 +21,12 @@ PATTERNS = ("{} lives in {}.", "Yesterday {} flew to {} with friends.", "The wea
 
 
 @pytest.fixture
+def stop_server(serve):
+    """Stop the server of a client."""
+    return lambda client: serve.stop(str(client.base_url).rstrip("/"))
+
+
+@pytest.fixture
 def open_client(serve, tmp_path: Path):
     """A client of a server that begins from nothing, in a folder."""
     clients = []
@@ -71,7 +77,7 @@ def train(client: httpx.Client, **options) -> dict:
     return events(client)[-1][1]
 
 
-def test_from_nothing_to_a_model_in_service_and_back(open_client, tmp_path: Path):
+def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, tmp_path: Path):
     client = open_client()
     accept(client, 15)
     state = client.post("/v1/training", json={"epochs": 15}).json()
@@ -127,7 +133,8 @@ def test_from_nothing_to_a_model_in_service_and_back(open_client, tmp_path: Path
     folder = tmp_path / "people.labelling"
     assert sorted(own.name for own in (folder / "versions").iterdir()) == ["1"]
 
-    again = open_client(folder)  # as after a restart
+    stop_server(client)
+    again = open_client(folder)
     assert again.get("/v1/models").json()["models"][0]["version"] == model["version"]
     assert again.get("/v1/training").json()["in_service"] == 1
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from tagsmith.data.document import DEFAULT_LAYER, Document, Sentence
 from tagsmith.data.formats import WRITERS
 from tagsmith.data.formats.options import WriteOptions
@@ -33,6 +35,7 @@ from tagsmith.serving.models import Models, Version
 from tagsmith.serving.schema import ModelVersion, TokenAnswer
 
 SCORED_AT_ONCE = 64
+IN_USE = "in-use.lock"
 MEDIA_TYPES = {"conll": "text/plain; charset=utf-8", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 
 
@@ -75,6 +78,7 @@ class Desk:
         self.more_to_score = asyncio.Event()
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self._in_use: FileLock | None = None
 
     @property
     def store(self) -> Store:
@@ -83,7 +87,7 @@ class Desk:
         Raises
         ------
         Refusal
-            There is no labelling here, or the database cannot be used.
+            There is no labelling here, the database cannot be used, or another server is using the folder.
         """
         with self._opening:
             if self._store is None:
@@ -97,22 +101,27 @@ class Desk:
             raise Refusal(409, "no_labelling", "This model has several layers; labelling is for models with one.")
         try:
             store = Store(self.workplace.folder)
+            in_use = _hold(self.workplace.folder)
         except InputError as error:
             raise Refusal(409, "no_labelling", str(error)) from error
         known = store.setting("gives_spans")
         if known not in (None, self.gives_spans):
             store.close()
+            in_use.release()
             kinds = ("plain tags", "spans")
             message = f"{self.workplace.folder} holds {kinds[known]}, the model gives {kinds[self.gives_spans]}."
             raise Refusal(409, "no_labelling", f"{message} Name another folder with --labelling.")
         store.set("gives_spans", self.gives_spans)
         store.set("labels", self._labels(store))  # a model knows only those that occurred, a restart may name others
+        self._in_use = in_use
         return store
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, and leave the folder to other servers."""
         if self._store is not None:
             self._store.close()
+        if self._in_use is not None:
+            self._in_use.release()
 
     @property
     def version(self) -> Version | None:
@@ -305,3 +314,21 @@ class Desk:
         scores = [(row.id, [list(span) for span in spans], own) for row, (spans, own) in zip(rows, found, strict=True)]
         self.store.keep_scores(version.version, scores)
         return bool(rows)
+
+
+def _hold(folder: Path) -> FileLock:
+    """Keep other servers out of the folder, until this one ends in whatever way.
+
+    Raises
+    ------
+    InputError
+        Another server is in it: two would give the same number to two versions, and not hear of each other's.
+    """
+    lock = FileLock(folder / IN_USE, thread_local=False)  # taken in one thread, left in another
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(
+            "another server is using it.", path=folder, remedy="Stop that one, or name another folder with --labelling."
+        ) from None
+    return lock
