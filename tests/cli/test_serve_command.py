@@ -163,6 +163,8 @@ def test_without_a_model_it_begins_with_labels(tmp_path: Path):
         (["--new", "two words"], "is no label"),
         (["--new", ","], "--new needs labels"),
         (["--new", "X", "--no-labelling"], "nothing but labelling"),
+        (["--new", "X", "--vectors", "missing.txt"], "There is no such file"),
+        (["--new", "X", "--vectors", "glove-999"], "There are no vectors named"),
         (["--new", "X", "--corpus", "missing.conll"], "missing.conll: there is no such file"),
     ],
 )

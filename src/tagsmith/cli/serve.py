@@ -126,6 +126,10 @@ def chosen_vectors(wanted: str | None) -> str | None:
 
     from tagsmith.cli.demo import VECTORS, VECTORS_PACKAGE
 
+    if wanted:
+        from tagsmith.encoding.vectors import load_vectors
+
+        load_vectors(wanted, limit=1)  # says at once, and not when training begins, that they are none
     return wanted or (VECTORS if find_spec(VECTORS_PACKAGE) else None)
 
 

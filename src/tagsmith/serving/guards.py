@@ -91,12 +91,13 @@ class Guards:
             return
         headers: Headers = dict(scope["headers"])
         start, status = time.perf_counter(), 500
-        begun = False
+        begun, is_stream = False, False
 
         async def send_guarded(message: Message) -> None:
-            nonlocal status, begun
+            nonlocal status, begun, is_stream
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
+                is_stream = any(value.startswith(b"text/event-stream") for _, value in message.get("headers", ()))
                 message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
             await send(message)
 
@@ -119,7 +120,8 @@ class Guards:
             path = scope["path"]
             route = path if (scope["method"], path) in self.direct else getattr(scope.get("route"), "path", "other")
             self.metrics.requests.labels(route, status).inc()
-            self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
+            if not is_stream:  # which is open for as long as there is news
+                self.metrics.seconds.labels(route).observe(time.perf_counter() - start)
 
     def _check(self, scope: Message, headers: Headers) -> None:
         """Refuse who has no key, and what another site's page asks for behind a user's back."""

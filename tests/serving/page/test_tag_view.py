@@ -232,11 +232,12 @@ def test_the_slider_hides_less_sure_spans_at_once(open_page, address):
     page.route("**/v1/tag", lambda route: pytest.fail("nothing is asked for"))
     slider = page.get_by_role("slider", name="Hide spans below")
     slider.fill(str(least))
-    assert marks(page) == pairs(sure)
-    assert shown_text(page) == TEXT
     assert slider.get_attribute("aria-valuetext") == f"{least} percent"
     expect(page.locator(".status")).to_have_text(f"{len(sure)} of {len(spans)} spans shown")
+    assert marks(page) == pairs(sure)
+    assert shown_text(page) == TEXT
     slider.fill("0")
+    expect(page.locator(".status")).to_have_text(f"{len(spans)} spans found")
     assert marks(page) == pairs(spans)
 
 

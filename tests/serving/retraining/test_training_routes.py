@@ -177,6 +177,10 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_
     assert client.post("/v1/training/cancel").json()["run"]["state"] == "cancelled"
     assert [name for name, _ in events(client)] == ["state"]
     assert train(client, epochs=1)["run"]["number"] == 2
+    metrics = client.get("/metrics").text
+    assert 'tagsmith_requests_total{route="/v1/training/events",status="200"}' in metrics
+    assert 'tagsmith_request_seconds_count{route="/v1/training/cancel"} 2.0' in metrics
+    assert 'tagsmith_request_seconds_count{route="/v1/training/events"}' not in metrics  # open as long as there is news
 
 
 def test_what_cannot_be_trained_on_is_said(open_client, tmp_path: Path):

@@ -16,9 +16,10 @@ export function createResult(again) {
   let layer = null;
   let sentences = []; // of tokens, where the layer has tags and no spans
   let saying = 0;
+  let drawing = 0;
 
   const legend = createLegend(draw);
-  const slider = element("input", { id: "tag-slider", type: "range", min: 0, max: 100, value: 0, oninput: draw });
+  const slider = element("input", { id: "tag-slider", type: "range", min: 0, max: 100, value: 0, oninput: slid });
   const least = element("output", { for: "tag-slider" });
   const sliderLabel = element("label", { for: "tag-slider" });
   const status = element("p", { class: "status quiet" });
@@ -54,10 +55,16 @@ export function createResult(again) {
     sliderLabel.textContent = layer.gives_spans ? "Hide spans below" : "Unsure below";
   }
 
-  /** Draw the answer as slider and legend want it. */
-  function draw() {
+  /** Tell the slider's place at once, and draw once a frame: a long text takes longer than the slider to the next step. */
+  function slid() {
     least.textContent = `${slider.value}\u00a0%`;
     slider.setAttribute("aria-valuetext", `${slider.value} percent`);
+    cancelAnimationFrame(drawing);
+    drawing = requestAnimationFrame(draw);
+  }
+
+  /** Draw the answer as slider and legend want it. */
+  function draw() {
     if (!answer) return;
     status.textContent = layer.gives_spans ? drawSpans() : drawTokens();
     refreshTips();
@@ -121,7 +128,7 @@ export function createResult(again) {
     filled.hidden = true;
   }
 
-  draw();
+  slid();
   return { root, show, wait, fail, clear };
 }
 
