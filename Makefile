@@ -16,13 +16,13 @@ test-fast: .venv/.development ## the unit tests alone
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 check: .venv/.development    ## style and types
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/*.py
+	$(BIN)/ruff format --check src tests benchmarks docs/*.py
 	$(BIN)/mypy
 
 format: .venv/.development
-	$(BIN)/ruff check --fix src tests benchmarks
-	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks docs/*.py
+	$(BIN)/ruff format src tests benchmarks docs/*.py
 
 coverage: .venv/.development
 	$(BIN)/pytest --cov=tagsmith --cov-report=term-missing -m "not slow"
