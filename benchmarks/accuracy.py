@@ -54,7 +54,7 @@ def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int
         "dev": round(100 * config["scores"]["dev"][measure], 2),
         "test": round(100 * config["scores"]["test"][measure], 2),
         "epochs": len(history),
-        "best_epoch": max(history, key=lambda entry: entry["dev"])["epoch"],
+        "best_epoch": max(entry["epoch"] for entry in history if entry["best"]),
         "minutes": round(seconds / 60, 2),
         "training_tokens_per_second_after_first_epoch": round(statistics.median(later)) if later else None,
         "tagging_words_per_second": tagging_speed(out, files),

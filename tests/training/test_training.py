@@ -160,6 +160,20 @@ def test_an_interruption_before_the_first_epoch_leaves_no_model(corpus, monkeypa
     assert not corpus["out"].exists()
 
 
+def test_it_stops_when_the_dev_score_rises_no_more_and_of_equal_epochs_keeps_the_last(corpus, monkeypatch):
+    given = iter([0.5, 0.7, 0.6, 0.7, 0.6])
+    monkeypatch.setattr(Run, "measured", lambda *_: next(given, 0.1))
+    kept = []
+    monkeypatch.setattr(Run, "save", lambda self: kept.append(self.best))
+    tagger = run(corpus, {"patience": 3})
+    history = [json.loads(line) for line in (corpus["out"] / "history.jsonl").read_text("utf-8").splitlines()]
+    # It rose last in epoch 2: three epochs later it ends, though epoch 4 was as good.
+    assert [entry["best"] for entry in history] == [True, True, False, True, False]
+    table = kept[3]["word/trained"]
+    assert not np.array_equal(table, kept[1]["word/trained"])
+    assert np.array_equal(tagger.model.weights["word/trained"], table)
+
+
 def test_resuming_without_a_run_is_an_error(corpus):
     with pytest.raises(InputError, match="no run to resume"):
         run(corpus, resume=True)

@@ -29,12 +29,14 @@ class Progress:
     """How far a run has come.
 
     ``epoch`` counts the finished epochs; ``updates`` the averaging steps; ``history`` holds one entry per epoch.
+    ``best_score`` was reached for the last time in ``best_epoch``, for the first time in ``risen_epoch``.
     """
 
     epoch: int = 0
     updates: int = 0
     best_epoch: int = 0
     best_score: float = -1.0
+    risen_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
 
 

@@ -171,7 +171,7 @@ def finished_trial(study: optuna.Study, number: int) -> Trial:
 
 def _as_trial(trial: optuna.trial.FrozenTrial) -> Trial:
     curve = trial.intermediate_values
-    best = max(curve, key=lambda epoch: (curve[epoch], -epoch), default=0)
+    best = max(curve, key=lambda epoch: (curve[epoch], epoch), default=0)  # as training chooses
     return Trial(
         trial.number,
         trial.state is TrialState.COMPLETE,

@@ -217,7 +217,7 @@ class Run:
         """
         progress = self.progress
         while progress.epoch < self.recipe.epochs:
-            if progress.epoch - progress.best_epoch >= self.recipe.patience:
+            if progress.epoch - progress.risen_epoch >= self.recipe.patience:
                 break
             entry = self._train_epoch(progress.epoch + 1, display)
             arrays = _as_stored(self.average.arrays if self.average else self.network.arrays())
@@ -226,14 +226,18 @@ class Run:
                 raise _not_finite("The weights are no longer finite", progress.epoch + 1)
             scores = self._score_dev(arrays)
             score = self.measured(scores)
-            entry |= {"dev": score, "measure": self.task.measure, "best": score > progress.best_score}
+            entry |= {"dev": score, "measure": self.task.measure, "best": score >= progress.best_score}
             if scores.layers:
                 entry["layers"] = layer_measures(self.task, scores)
+            if score > progress.best_score:
+                progress.risen_epoch = entry["epoch"]
+            # Of epochs with the same score the last: on a handful of dev sentences all may have the same, and the first
+            # has learned least.
             if entry["best"]:
                 progress.best_score, progress.best_epoch = score, entry["epoch"]
                 self.best = {name: array.copy() for name, array in arrays.items()}
             progress.epoch += 1
-            left = min(self.recipe.epochs, progress.best_epoch + self.recipe.patience) - progress.epoch
+            left = min(self.recipe.epochs, progress.risen_epoch + self.recipe.patience) - progress.epoch
             entry["seconds_left"] = round(left * entry["seconds"], 1)
             progress.history.append(entry)
             if after_epoch:

@@ -79,7 +79,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
     measure = f"dev {history[0]['measure']}"
     right.plot(epochs, [100 * entry["dev"] for entry in history], color="tab:blue", marker=".", label=measure)
     right.set_ylabel(f"{measure} (%)")
-    best = max(history, key=lambda entry: entry["dev"])
+    best = next(entry for entry in reversed(history) if entry["best"])
     right.axvline(best["epoch"], color="tab:gray", linestyle=":", label=f"best: {100 * best['dev']:.2f}")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     buffer = io.BytesIO()
