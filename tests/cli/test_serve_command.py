@@ -176,6 +176,32 @@ def test_what_cannot_be_served_is_said(arguments: list[str], said: str, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_address_that_cannot_be_had_is_said(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for where in (("--port", port), ("--port", "0", "--host", "nowhere.invalid")):
+            command = [sys.executable, "-m", "tagsmith", "serve", "--new", "X", *where]
+            ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+            assert ended.returncode == 2
+            assert "cannot listen on" in ended.stderr
+            assert "Choose another --port" in ended.stderr
+
+
+@pytest.mark.slow
+def test_a_labelling_folder_that_cannot_be_used_is_said_at_the_start(model: Path, tmp_path: Path):
+    with serving("--new", "PERSON", cwd=tmp_path):
+        command = [sys.executable, "-m", "tagsmith", "serve", "--new", "PERSON", "--port", "0"]
+        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+        assert ended.returncode == 2
+        assert "another server is using it" in ended.stderr
+        command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--labelling", "new.labelling", "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+            assert process.stderr is not None
+            assert "another server is using it" in process.stderr.readline()
+            assert "serving on" in process.stderr.readline()  # it tags
+            process.kill()
+
+
 @pytest.mark.slow
 def test_it_warns_when_anyone_may_come(model: Path, tmp_path: Path):
     command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--port", "0", "--host", "0.0.0.0"]

@@ -104,7 +104,15 @@ def test_other_mistakes_have_their_own_answers(strict):
     refused(httpx.post(f"{strict}/v1/tag", content=b"a"), 415, "not_json")
     refused(httpx.post(f"{strict}/v1/tag", json={"text": "a", "model": "secret"}), 404, "no_such_model")
     request = {"text": "a", "threshold": {"secret": 0.5}}
-    refused(httpx.post(f"{strict}/v1/tag", json=request), 404, "no_such_label")
+    error = refused(httpx.post(f"{strict}/v1/tag", json=request), 404, "no_such_label")
+    assert "it has: " in error["message"]
+    assert "secret" not in error["message"]
+    request = {"text": "a", "model": "pos", "threshold": 0.5}
+    refused(httpx.post(f"{strict}/v1/tag", json=request), 422, "no_threshold")
+    error = refused(httpx.post(f"{strict}/v1/tag", json={"tokens": [["a", ""]]}), 422, "invalid")
+    assert error["message"].startswith("tokens.0.1: ")
+    error = refused(httpx.post(f"{strict}/v1/tag", json={}), 422, "invalid")
+    assert error["message"] == "body: give exactly one of text, texts and tokens"
     refused(httpx.get(f"{strict}/v1/tag"), 405, "http")
     refused(httpx.get(f"{strict}/nothing"), 404, "http")
 

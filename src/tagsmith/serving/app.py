@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 from tagsmith import __version__
+from tagsmith.errors import InputError
 from tagsmith.serving.guards import Application, Direct, Guards, Headers
 from tagsmith.serving.labelling.desk import Desk, Workplace
 from tagsmith.serving.labelling.routes import labelling_routes
@@ -40,6 +42,7 @@ REFUSALS = {
     503: "Too much waits already: try again after Retry-After seconds.",
     504: "There was no answer within the deadline.",
 }
+logger = logging.getLogger("tagsmith.serving")
 PAGE = Path(__file__).with_name("page")
 _request = TypeAdapter(TagRequest)
 
@@ -84,6 +87,7 @@ def create_app(
         lambda folder: ServedModel(name_of(labelling), folder, limits, metrics),
     )
     desk = Desk(labelling, models)
+    _open_early(desk)
     trainer = Trainer(desk, next(iter(folders.values()), None))
 
     @asynccontextmanager
@@ -133,6 +137,21 @@ def create_app(
         allow_methods=["DELETE", "GET", "POST", "PUT"],
         allow_headers=["authorization", "content-type", "x-api-key"],
     )
+
+
+def _open_early(desk: Desk) -> None:
+    """Say at the start, and not when somebody begins to label, that it cannot be done here.
+
+    A folder that is not there yet is made when it is first needed, unless there is nothing else to do than to label.
+    """
+    if desk.workplace is None or not (desk.workplace.folder.exists() or desk.models.main is None):
+        return
+    try:
+        desk.store  # noqa: B018 - opens it
+    except Refusal as refusal:
+        if desk.models.main is None:
+            raise InputError(str(refusal)) from refusal
+        logger.warning("nobody can label here: %s", refusal)
 
 
 def _add_routes(app: FastAPI, models: Models, limits: Limits, metrics: Metrics, tag: Direct) -> None:
@@ -218,7 +237,12 @@ def _said(error: ValidationError) -> str:
         ".".join(str(part) for part in own["loc"] if isinstance(part, int) or part in TagRequest.model_fields)
         for own in found[:5]
     ]
-    return "; ".join(f"{place or 'body'}: {own['msg']}" for place, own in zip(places, found, strict=False))
+    said = [f"{place or 'body'}: {_message(own)}" for place, own in zip(places, found, strict=False)]
+    return "; ".join(dict.fromkeys(said))
+
+
+def _message(error: Mapping[str, Any]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -239,8 +263,9 @@ def _add_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        places = "; ".join(".".join(map(str, own["loc"])) + ": " + own["msg"] for own in error.errors()[:5])
-        return JSONResponse(Refusal(422, "invalid", places).body(), 422)
+        found = [(".".join(map(str, own["loc"][1:])) or "body", _message(own)) for own in error.errors()[:5]]
+        said = "; ".join(f"{place}: {message}" for place, message in found)
+        return JSONResponse(Refusal(422, "invalid", said).body(), 422)
 
 
 def _request_body(limits: Limits) -> dict[str, Any]:
@@ -255,7 +280,7 @@ def _request_body(limits: Limits) -> dict[str, Any]:
             "tokens",
             {
                 "type": "array",
-                "items": {"type": "array", "items": {"type": "string"}},
+                "items": {"type": "array", "items": {"type": "string", "minLength": 1}},
                 "maxItems": limits.texts,
             },
         ),

@@ -107,8 +107,8 @@ class ServedModel:
             try:
                 documents = self._tag(version.tagger, [requests[place] for place in places])
             except Exception as error:
-                if isinstance(error, InputError):  # the threshold names a label that the model lacks
-                    error = Refusal(404, "no_such_label", "The threshold names a label that the model does not have.")
+                if isinstance(error, InputError):  # nothing else can be wrong by now
+                    error = _no_threshold(version.tagger)
                 for place in places:
                     answers[place] = error
                 continue
@@ -129,6 +129,13 @@ class ServedModel:
         tokens = sum(len(sentence) for own in found for document in own for sentence in document.sentences)
         self.metrics.tokens.labels(self.name).inc(tokens)
         return found
+
+
+def _no_threshold(tagger: Tagger) -> Refusal:
+    if not tagger.gives_spans:
+        return Refusal(422, "no_threshold", "This model gives plain tags, which have no threshold.")
+    labels = ", ".join(dict.fromkeys(own for layer in tagger.layers for own in tagger.layer(layer).labels))
+    return Refusal(404, "no_such_label", f"The threshold names a label that the model does not have; it has: {labels}.")
 
 
 def _texts(request: TagRequest) -> list[str]:

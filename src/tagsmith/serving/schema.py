@@ -26,12 +26,15 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+Token = Annotated[str, Field(min_length=1)]
+
+
 class TagRequest(Wire):
     """Texts or tokens to tag: exactly one of ``text``, ``texts`` and ``tokens``."""
 
     text: str | None = Field(None, description="One text.")
     texts: list[str] | None = Field(None, description="Several texts.")
-    tokens: list[list[str]] | None = Field(None, description="Sentences that are cut into tokens already.")
+    tokens: list[list[Token]] | None = Field(None, description="Sentences that are cut into tokens already.")
     model: str | None = Field(None, description="Name of the model; by default the first.")
     threshold: Probability | dict[str, Probability] | None = Field(
         None, description="Spans less probable are left out: one number, or one for each label."

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
+from tagsmith.errors import InputError
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.protocol import LimitedConfig
 
+BACKLOG = 2048  # connections that wait to be taken
 SHUTDOWN_SECONDS = 30  # for requests that were accepted
 
 
@@ -24,8 +27,8 @@ class Server(uvicorn.Server):
         """Start, and tell the port."""
         await super().startup(sockets)
         for server in self.servers:
-            for socket in server.sockets:
-                self.told(socket.getsockname()[1])
+            for own in server.sockets:
+                self.told(own.getsockname()[1])
                 return
 
     async def shutdown(self, sockets: Any = None) -> None:
@@ -47,12 +50,43 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
         access_log=False,
         log_level="warning",
         server_header=False,
-        backlog=2048,
+        backlog=BACKLOG,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 
 
 def serve(app: Any, host: str, port: int, limits: Limits, told: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what was accepted."""
-    Server(configure(app, host, port, limits), told).run()
+    """Serve until SIGINT or SIGTERM, then finish what was accepted.
+
+    Raises
+    ------
+    InputError
+        The address cannot be listened on.
+    """
+    sockets = listen(host, port)
+    Server(configure(app, host, port, limits), told).run(sockets)
+
+
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Open a socket for each address of a host; port 0 takes a free one for all of them.
+
+    Raises
+    ------
+    InputError
+        There is no such host, or the port is taken or not allowed.
+    """
+    opened: list[socket.socket] = []
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(found):
+            chosen = (address[0], opened[0].getsockname()[1] if opened else port)
+            opened.append(socket.create_server(chosen, family=family, backlog=BACKLOG))
+    except OSError as error:
+        for own in opened:
+            own.close()
+        raise InputError(
+            f"cannot listen on {host}, port {port}: {error.strerror}.",
+            remedy="Choose another --port (0 takes a free one), or check --host.",
+        ) from error
+    return opened

@@ -153,7 +153,7 @@ def test_labels_stay_though_the_model_or_a_restart_does_not_name_them(open_clien
     folder = tmp_path / "kept"
     client = open_client({"ner": models["ner"]}, folder, labels=("RARE",))
     known = client.get("/v1/labelling").json()["labels"]
-    assert known == [*load(models["ner"]).labels, "RARE"]
+    assert sorted(known) == sorted([*load(models["ner"]).labels, "RARE"])
     client.post("/v1/labelling/labels", json={"label": "EVENT"})
     stop_server(client)
     again = open_client({"ner": models["ner"]}, folder)
@@ -250,3 +250,33 @@ def test_one_server_at_a_time_uses_a_folder(open_client, models, tmp_path):
         assert answer.status_code == 409
         assert "another server is using it" in answer.json()["error"]["message"]
     assert second.post("/v1/tag", json={"text": "Anna left."}).status_code == 200
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_lost(client):
+    number = add(client)[0]
+    seen = client.get(f"/v1/labelling/sentences/{number}").json()["revision"]
+
+    def save(revision, spans) -> httpx.Response:
+        sent = {"status": "accepted", "spans": spans, "revision": revision}
+        return client.put(f"/v1/labelling/sentences/{number}", json=sent)
+
+    first = save(seen, [span(0, 0, "PER")])
+    assert first.status_code == 200
+    late = save(seen, [])
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "changed_meanwhile")
+    found = client.get(f"/v1/labelling/sentences/{number}").json()
+    assert found["revision"] == first.json()["sentence"]["revision"] != seen
+    assert [own["label"] for own in found["spans"]] == ["PER"]
+    assert save(found["revision"], []).status_code == 200
+    assert put(client, number, "accepted", []).status_code == 200  # who does not ask is not told
+
+
+def test_labels_keep_their_places_when_a_model_comes(open_client, stop_server, models, tmp_path):
+    folder = tmp_path / "kept"
+    of_model = load(models["ner"]).labels
+    given = ("ZEBRA", *reversed(of_model))
+    client = open_client({}, folder, labels=given)
+    assert client.get("/v1/labelling").json()["labels"] == list(given)
+    stop_server(client)
+    client = open_client({"ner": models["ner"]}, folder, labels=("NEW",))
+    assert client.get("/v1/labelling").json()["labels"] == [*given, "NEW"]

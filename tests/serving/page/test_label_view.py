@@ -171,6 +171,39 @@ def test_undo_and_redo_go_over_every_step(labelled):
     expect(labelled.button("Redo")).to_be_disabled()
 
 
+def test_the_next_key_is_for_the_span_that_undo_brought_back(labelled):
+    labelled.press(".", "Shift+Alt+ArrowLeft", "Shift+Alt+ArrowLeft")  # it takes a token of nobody, and one of none
+    labelled.shows(ANNA, ("Schmidt left New York City", "PLACE"))
+    labelled.press("Control+z", "Alt+ArrowRight")
+    labelled.shows(ANNA, ("left New York City .", "PLACE"))
+    labelled.press("Control+z", "Control+z")
+    labelled.shows(ANNA, CITY)
+    labelled.press("Shift+Alt+ArrowLeft", "Shift+Alt+ArrowLeft", "Shift+Alt+ArrowLeft")  # over Anna Maria's end
+    labelled.shows(("Anna", "PERSON"), ("Maria Schmidt left New York City", "PLACE"))
+    labelled.press("Control+z", "Control+Shift+z", "3")
+    labelled.shows(("Anna", "PERSON"), ("Maria Schmidt left New York City", "ORG"))
+    labelled.press("Delete", "Control+z", "Control+z", "Control+z", "Delete")
+    labelled.shows(ANNA)
+
+
+def test_what_somebody_else_did_meanwhile_is_shown_and_ones_own_is_an_undo_away(open_label):
+    label = open_label(SENTENCE, expected=("409",))
+    (number,) = label.ids
+    label.press("Shift+ArrowRight", "1")
+    label.shows(ANNA)
+    others = {"status": "accepted", "spans": [{"first": 2, "last": 2, "label": "ORG"}]}
+    label.api.put(f"/v1/labelling/sentences/{number}", json=others).raise_for_status()
+    label.press("Enter")
+    expect(label.page.get_by_role("alert")).to_contain_text("Somebody else changed this sentence meanwhile")
+    label.shows(("Schmidt", "ORG"))
+    assert label.kept(number) == [(2, 2, "ORG")]
+    label.press("Control+z")
+    label.shows(ANNA)
+    label.press("Enter")
+    label.counts(0, accepted=1)
+    assert label.kept(number) == [(0, 1, "PERSON")]
+
+
 def test_undo_brings_an_accepted_sentence_back_for_more(labelled):
     labelled.press("Enter")
     labelled.counts(0, accepted=1)

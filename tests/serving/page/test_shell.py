@@ -34,6 +34,18 @@ def test_no_file_can_be_told_to_run_text(client: httpx.Client):
     assert "style=" not in (PAGE / "index.html").read_text()
 
 
+def test_a_file_that_misses_its_place_is_not_opened(open_page, address):
+    page = open_page(address)
+    drop = """() => ["dragover", "drop"].map((name) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File(["text"], "a.txt"));
+        const event = new DragEvent(name, { dataTransfer, bubbles: true, cancelable: true });
+        document.querySelector("header").dispatchEvent(event);
+        return event.defaultPrevented;
+    })"""
+    assert page.evaluate(drop) == [True, True]
+
+
 def test_views_are_links(open_page, address):
     page = open_page(address, expected=("409",))  # this server has no labelling
     for name in ("Label", "Train", "Tag"):

@@ -28,7 +28,7 @@ from tagsmith.serving.labelling.schema import (
     SpanOfTokens,
     SpanOfTokensAnswer,
 )
-from tagsmith.serving.labelling.store import NewSentence, SentenceRow, Store
+from tagsmith.serving.labelling.store import ChangedMeanwhileError, NewSentence, SentenceRow, Store
 from tagsmith.serving.labelling.suggestions import suggest
 from tagsmith.serving.limits import Refusal
 from tagsmith.serving.models import Models, Version
@@ -149,13 +149,16 @@ class Desk:
         return DEFAULT_LAYER if self.tagger is None else self.tagger.layers[0]
 
     def labels(self) -> list[str]:
-        """All labels there are: the model's, those given at the start, those of before, and those that were added."""
+        """All labels there are: those of before in their order, on which keys and colours depend, and new ones behind.
+
+        First come those given at the start and the model's, then those that were added, or that a new model brought.
+        """
         return self._labels(self.store)
 
     def _labels(self, store: Store) -> list[str]:
         models = self.tagger.labels if self.tagger else ()
         given = self.workplace.labels if self.workplace else ()
-        return list(dict.fromkeys((*models, *given, *store.setting("labels", []))))
+        return list(dict.fromkeys((*store.setting("labels", []), *given, *models)))
 
     def state(self) -> LabellingAnswer:
         """What there is to label, with which labels."""
@@ -211,7 +214,7 @@ class Desk:
         Raises
         ------
         Refusal
-            There is no such sentence, or its spans are not possible.
+            There is no such sentence, its spans are not possible, or it was changed since the client saw it.
         """
         row = self.sentence(number)
         given: Sequence[SpanOfTokens] | None = wanted.spans
@@ -220,7 +223,10 @@ class Desk:
         spans = None if given is None else self._checked(given, len(row.words))
         if wanted.status == "accepted" and not self.gives_spans and len(spans or ()) < len(row.words):
             raise Refusal(409, "tokens_without_label", "Each token needs a label.")
-        saved = self.store.save(number, wanted.status, spans)
+        try:
+            saved = self.store.save(number, wanted.status, spans, wanted.revision)
+        except ChangedMeanwhileError:
+            raise Refusal(409, "changed_meanwhile", "Somebody else changed this sentence meanwhile.") from None
         if saved is None:
             raise Refusal(404, "no_such_sentence", "There is no such sentence.")
         self.more_to_score.set()
@@ -230,7 +236,9 @@ class Desk:
         labels, before = set(self.labels()), -1
         found = sorted((span.first, span.last, span.label) for span in spans)
         for first, last, label in found:
-            if not first <= last < length:
+            if first > last:
+                raise Refusal(409, "bad_span", f"A span goes from token {first} back to token {last}.")
+            if last >= length:
                 raise Refusal(409, "bad_span", f"A span must lie in the sentence's {length} tokens.")
             if first <= before:
                 raise Refusal(409, "bad_span", f"Two spans overlap at token {first}.")
@@ -262,6 +270,7 @@ class Desk:
             ],
             suggested=suggested,
             status=row.status,
+            revision=row.revision,
             source=row.source,
             certainty=certainty,
         )

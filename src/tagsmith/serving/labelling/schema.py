@@ -84,6 +84,7 @@ class LabelledSentence(Wire):
     suggested: bool = Field(description="Whether the spans are the model's and not a person's.")
     status: StatusField
     source: str
+    revision: str = Field(description="Another one after each change; send it back with the next.")
     certainty: float | None = Field(
         description="The probability of the best tag sequence less that of the second best; null: not known yet."
     )
@@ -108,6 +109,9 @@ class Save(Wire):
     status: StatusField
     spans: list[SpanOfTokens] | None = Field(
         None, description="By default those that it has, or that the model suggests. Of plain tags, one for each token."
+    )
+    revision: str | None = Field(
+        None, description="That of the sentence as it was shown: if somebody changed it meanwhile, nothing is saved."
     )
 
 

@@ -51,6 +51,15 @@ class SentenceRow(Table):
     certainty: Mapped[float | None]
     scored_by: Mapped[str | None]
 
+    @property
+    def revision(self) -> str:
+        """Another one after each change that a person made; empty before the first."""
+        return f"{self.changed:%Y%m%dT%H%M%S%f}" if self.changed else ""
+
+
+class ChangedMeanwhileError(Exception):
+    """A sentence is not any more as it was when a person saw it."""
+
 
 class VersionRow(Table):
     """A model that was trained on the labelled sentences; its folder has its number for a name."""
@@ -175,13 +184,23 @@ class Store:
 
         return self._read(read)
 
-    def save(self, number: int, status: Status, spans: Sequence[TokenSpan] | None) -> SentenceRow | None:
-        """Set a sentence's status and, unless None, its spans; None comes back if there is no such sentence."""
+    def save(
+        self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
+    ) -> SentenceRow | None:
+        """Set a sentence's status and, unless None, its spans; None comes back if there is no such sentence.
+
+        Raises
+        ------
+        ChangedMeanwhileError
+            Its revision is another than this one.
+        """
 
         def change(session: Session) -> SentenceRow | None:
             row = session.get(SentenceRow, number)
             if row is None:
                 return None
+            if revision not in (None, row.revision):
+                raise ChangedMeanwhileError
             if spans is not None:
                 row.spans = [list(span) for span in spans]
             if status == "accepted" and row.held_out is None:

@@ -63,6 +63,12 @@ function askForKey() {
   field.focus();
 }
 
+// A file that is dropped beside its place must not be opened by the browser in the page's place.
+for (const name of ["dragover", "drop"]) {
+  addEventListener(name, (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+}
 document.addEventListener("key-wanted", askForKey);
 addEventListener("hashchange", show);
 show();

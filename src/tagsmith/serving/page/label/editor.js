@@ -83,6 +83,15 @@ export class Editor {
     this.onselect();
   }
 
+  /** Select tokens, and leave the focus where it is, if that is not here. */
+  selectTokens({ first, last }) {
+    this.#anchor = first;
+    this.#cursor = last;
+    this.#paint();
+    if (this.hasFocus) this.focus();
+    this.onselect();
+  }
+
   /** Extend the selection to a token. */
   extend(cursor) {
     this.select(cursor, this.#anchor ?? this.#cursor);

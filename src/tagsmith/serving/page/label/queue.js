@@ -53,9 +53,13 @@ export function sentence(id) {
   return request(`v1/labelling/sentences/${id}`);
 }
 
-/** Save a sentence; without `spans` it keeps those that it has. Returns when it is on the server's disk. */
-export function save(id, status, spans) {
-  const body = spans ? { status, spans: plain(spans) } : { status };
+/**
+ * Save a sentence; without `spans` it keeps those that it has. Returns when it is on the server's disk.
+ *
+ * With `revision`, that of the sentence as it was shown, nothing is saved if somebody else changed it meanwhile.
+ */
+export function save(id, status, spans, revision) {
+  const body = { status, revision, spans: spans && plain(spans) };
   return request(`v1/labelling/sentences/${id}`, { method: "PUT", body });
 }
 

@@ -52,6 +52,15 @@ export function same(one, other) {
   return JSON.stringify(plain(one)) === JSON.stringify(plain(other));
 }
 
+/** What a step from one list to another changed: the span that is new, or else gone; if several, the one `near` another. */
+export function changedBetween(before, after, near) {
+  const without = (spans, others) => spans.filter((span) => !others.some((other) => same([span], [other])));
+  const fresh = without(after, before);
+  const changed = fresh.length ? fresh : without(before, after);
+  const close = changed.filter((span) => near && span.first <= near.last && near.first <= span.last);
+  return close.find((span) => span.label === near.label) ?? close[0] ?? changed[0] ?? null;
+}
+
 /** As the server takes them: without scores. */
 export function plain(spans) {
   return spans.map(({ first, last, label }) => ({ first, last, label }));

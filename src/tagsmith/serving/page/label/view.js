@@ -11,7 +11,7 @@ import { sendText } from "./intake.js";
 import { actionOf, explainKeys } from "./keys.js";
 import { Panel } from "./panel.js";
 import { Queue, save, sentence } from "./queue.js";
-import { same, untagged } from "./spans.js";
+import { changedBetween, same, untagged } from "./spans.js";
 import { Stock } from "./stock.js";
 import { Turns } from "./turns.js";
 
@@ -99,7 +99,7 @@ class LabelView {
     const always = {
       undo: () => this.#undo(),
       undoDone: () => this.#undoDone(),
-      redo: () => this.history?.redo() && this.#refreshed("redone"),
+      redo: () => this.#stepped(() => this.history?.redo(), "redone"),
       help: () => showKeys(explainKeys(ofSpans)),
     };
     if (name in always) return always[name]();
@@ -168,11 +168,22 @@ class LabelView {
 
   async #save(status, spans) {
     this.panel.say("Saving…");
-    const saved = await save(this.sentence.id, status, spans);
+    const saved = await save(this.sentence.id, status, spans, this.sentence.revision).catch((error) => this.#refused(error));
     if (spans) this.history.saved(spans);
     this.sentence = saved.sentence;
     this.#count(saved.counts);
     clearProblem();
+  }
+
+  // Somebody else was quicker: show what they did, with this side's work one Undo away.
+  async #refused(error) {
+    if (error.code !== "changed_meanwhile") throw error;
+    const found = await sentence(this.sentence.id);
+    const history = new History(this.history.present);
+    history.push(found.spans);
+    history.saved(found.spans);
+    this.#show(found, history);
+    throw new Error(`${error.message} It is shown as it is now; Undo brings back what you made of it.`);
   }
 
   #remember(status) {
@@ -188,8 +199,17 @@ class LabelView {
   }
 
   #undo() {
-    if (!this.history?.undo()) return this.#undoDone();
-    return this.#refreshed("undone");
+    return this.#stepped(() => this.history?.undo(), "undone") || this.#undoDone();
+  }
+
+  // Go a step through the history, and select what that changed: the next key is for it. False if there was no step.
+  #stepped(step, what) {
+    const [before, near] = [this.history?.present, this.editor.span ?? this.editor.range];
+    if (!step()) return false;
+    this.#refreshed(what);
+    const changed = changedBetween(before, this.history.present, near);
+    if (changed) this.editor.selectTokens(changed);
+    return true;
   }
 
   async #undoDone() {
