@@ -390,6 +390,16 @@ def test_accept_and_bring_back(open_view, fake):
     assert fake.asked == [("serve", 1), ("serve", 0)]
 
 
+def test_scores_of_different_dev_sets_are_said_to_be_no_comparison(open_view, fake):
+    fake.versions[:] = [version(1, dev=4), version(2, dev=4)]
+    page = open_view()
+    expect(versions(page).get_by_role("row")).to_have_count(3)
+    expect(versions(page)).not_to_contain_text("different dev sets")
+    fake.versions.append(version(3, dev=5))
+    page.reload()
+    expect(versions(page)).to_contain_text("Each F1 is of the dev set of its time")
+
+
 def test_throwing_away_asks_first_and_works_by_keyboard(open_view, fake):
     fake.begin()
     fake.end("done")

@@ -108,12 +108,14 @@ export function createResult(again) {
     root.removeAttribute("aria-busy");
     root.classList.remove("stale");
     retry.hidden = true;
+    exports.root.hidden = false;
   }
 
   /** Say that there is no newer answer; what is shown is outdated. */
   function fail() {
     root.removeAttribute("aria-busy");
     status.textContent = answer ? "Not up to date" : "Not tagged";
+    exports.root.hidden = true; // it would be of another text than the one that is there
     retry.hidden = false;
   }
 

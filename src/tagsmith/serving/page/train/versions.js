@@ -11,7 +11,11 @@ export function makeVersions({ putInService, throwAway }) {
   const card = element("section", { class: "card", "aria-labelledby": "versions-title" }, title, serving, place);
   const show = (training, measure) => {
     serving.replaceChildren(...inService(training));
-    place.replaceChildren(...(training.versions.length ? [table(training, measure, { putInService, throwAway })] : []));
+    place.replaceChildren();
+    if (!training.versions.length) return;
+    place.append(table(training, measure, { putInService, throwAway }));
+    const devSets = new Set(training.versions.map((own) => own.dev).filter(Boolean));
+    if (devSets.size > 1) place.append(element("p", { class: "quiet" }, apart(titled(measure))));
   };
   return { card, show, focus: () => title.focus() };
 }
@@ -25,6 +29,11 @@ function inService({ versions, in_service: number }) {
   const current = versions.find((own) => own.number === number);
   if (!current) return ["No model is in service yet. Train one, then put it in service."];
   return ["In service: ", element("strong", {}, versionName(current)), "."];
+}
+
+// The dev set grows as sentences are accepted.
+function apart(score) {
+  return `Each ${score} is of the dev set of its time: those of different dev sets say little of which version is better. A run compares two on the same.`;
 }
 
 function badge() {
