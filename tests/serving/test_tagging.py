@@ -56,7 +56,7 @@ def test_several_texts_come_back_in_their_order(client):
 
 
 def test_tokens_stay_as_they_are(client, tagger):
-    sentences = [["John", "lives"], [], ["New York", "a b"], [""]]
+    sentences = [["John", "lives"], [], ["New York", "a b"], []]
     (document,) = tag(client, tokens=sentences)["documents"]
     assert document["text"] == "John lives\n\nNew York a b\n"
     assert [[token["text"] for token in own["tokens"]] for own in document["sentences"]] == sentences
