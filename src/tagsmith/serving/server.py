@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -81,7 +83,14 @@ def listen(host: str, port: int) -> list[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(found):
             chosen = (address[0], opened[0].getsockname()[1] if opened else port)
-            opened.append(socket.create_server(chosen, family=family, backlog=BACKLOG))
+            try:
+                opened.append(socket.create_server(chosen, family=family, backlog=BACKLOG))
+            except OSError as error:
+                # localhost may be written down as ::1 on a machine without IPv6; another address will do.
+                if error.errno != errno.EADDRNOTAVAIL:
+                    raise
+        if not opened:
+            raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
         for own in opened:
             own.close()

@@ -29,15 +29,19 @@ class Progress:
     """How far a run has come.
 
     ``epoch`` counts the finished epochs; ``updates`` the averaging steps; ``history`` holds one entry per epoch.
-    ``best_score`` was reached for the last time in ``best_epoch``, for the first time in ``risen_epoch``.
+    ``best_score`` was reached for the last time in ``best_epoch``.
     """
 
     epoch: int = 0
     updates: int = 0
     best_epoch: int = 0
     best_score: float = -1.0
-    risen_epoch: int = 0
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def risen_epoch(self) -> int:
+        """The epoch in which the dev score rose last: the first that had ``best_score``."""
+        return next((entry["epoch"] for entry in self.history if entry["dev"] == self.best_score), 0)
 
 
 def save_checkpoint(

@@ -229,17 +229,15 @@ class Run:
             entry |= {"dev": score, "measure": self.task.measure, "best": score >= progress.best_score}
             if scores.layers:
                 entry["layers"] = layer_measures(self.task, scores)
-            if score > progress.best_score:
-                progress.risen_epoch = entry["epoch"]
             # Of epochs with the same score the last: on a handful of dev sentences all may have the same, and the first
             # has learned least.
             if entry["best"]:
                 progress.best_score, progress.best_epoch = score, entry["epoch"]
                 self.best = {name: array.copy() for name, array in arrays.items()}
             progress.epoch += 1
+            progress.history.append(entry)
             left = min(self.recipe.epochs, progress.risen_epoch + self.recipe.patience) - progress.epoch
             entry["seconds_left"] = round(left * entry["seconds"], 1)
-            progress.history.append(entry)
             if after_epoch:
                 after_epoch(entry)
             else:

@@ -125,7 +125,8 @@ export class Panel {
     const link = element("a", { href: "#train" }, "Train on what you accepted");
     this.empty.replaceChildren(
       element("h2", {}, begun ? "Nothing is left to label." : "Nothing to label yet."),
-      element("p", {}, "Drop text files on this page, or paste text below. It is cut into sentences for you; leave an empty line between texts that have no full stop."),
+      element("p", {}, "Drop text files on this page, or paste text below. It is cut into sentences for you."),
+      element("p", { class: "quiet" }, "Leave an empty line between texts that have no full stop."),
     );
     if (counts.accepted >= ENOUGH) this.empty.append(element("p", {}, link));
   }
