@@ -189,6 +189,8 @@ def test_a_failed_save_keeps_the_edit(open_label, failure):
             route.fulfill(status=503, json={"error": error}, headers={"retry-after": "0"})
 
     label.page.route("**/v1/labelling/sentences/*", lambda route: held.append(route))
+    label.page.reload()  # a page that is open already may still send a request past the route
+    expect(label.sentence.locator(".token:focus")).to_be_visible()
     label.press("1", "Enter", "2", "s")  # what comes before the failure is known was meant for the next sentence
     label.waits(lambda: len(held), 1)
     label.page.route("**/v1/labelling/sentences/*", fail)
