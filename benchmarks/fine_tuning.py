@@ -3,10 +3,10 @@
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/fine_tuning.py [--tasks disease wnut17] [--seeds 1 2 3]
 
 ``disease``: the model knows bc5cdr's chemicals, from one half of its training file; the new data are 300 sentences of
-the other half, of which only diseases are labelled. ``wnut17``: the model has seen one half of the training file, the
+the other half, of which only diseases are labeled. ``wnut17``: the model has seen one half of the training file, the
 new data are 300 sentences of the other, with the same labels. A tenth of the 300 decides when to stop. Ways: "before",
 the model as it was; "scratch", the new data alone; "from", going on at each of several learning rates, the model
-labelling what the new data do not; and at the default rate "unknown" (``partial=True``) and "absent"
+labeling what the new data do not; and at the default rate "unknown" (``partial=True``) and "absent"
 (``partial=False``). Fast preset, the small runs with at most 40 epochs and a patience of 10; GloVe 6B 100d. The default
 rate was chosen on the dev files, which are scored as the test files are. Writes
 ``benchmarks/results/fine_tuning.json``.
@@ -25,8 +25,8 @@ from typing import Any
 import tagsmith
 from corpora import Files, corpora, vectors
 from partial_labels import scored, write_labels
-from tagsmith.data.corpus import labels_of, read_sentences
-from tagsmith.data.schemes import Scheme
+from tagsmith.corpus.corpus import labels_of, read_sentences
+from tagsmith.text.schemes import Scheme
 from tagsmith.training.fine_tuning import LEARNING_RATE
 
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.json"

@@ -22,9 +22,9 @@ import numpy as np
 
 import tagsmith
 from corpora import from_environment
-from tagsmith.data.corpus import read_sentences
-from tagsmith.runtime import batching
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.tagging import batching
 
 RESULTS = Path(__file__).parent / "results" / "long_input.json"
 TOKENS, CHARACTERS = 100_000, 10_000_000

@@ -22,10 +22,10 @@ from typing import Any
 
 import tagsmith
 from corpora import Files, corpora, vectors
-from tagsmith.data.corpus import read_sentences
-from tagsmith.data.document import Sentence
-from tagsmith.data.schemes import Scheme, TokenSpan, detect_scheme, spans_to_tags, tags_to_spans
-from tagsmith.evaluation.scores import score_tags
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.scores.scores import score_tags
+from tagsmith.text.document import Sentence
+from tagsmith.text.schemes import Scheme, TokenSpan, detect_scheme, spans_to_tags, tags_to_spans
 from tagsmith.training.partial import only_known
 
 RESULTS = Path(__file__).parent / "results" / "partial_labels.json"

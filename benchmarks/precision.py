@@ -16,8 +16,8 @@ from pathlib import Path
 
 import tagsmith
 from corpora import Files, corpora
-from tagsmith.data.corpus import read_sentences
-from tagsmith.runtime.model_folder import Precision
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.model.folder import Precision
 
 RESULTS = Path(__file__).parent / "results" / "precision.json"
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

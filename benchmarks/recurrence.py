@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from tagsmith.encoding.vectors import quantise_rows
-from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.exported_network import OpenGraph
-from tagsmith.runtime.graph_builder import Graph, Shape, typed
-from tagsmith.runtime.graphs import _with_loop, _with_operators
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
+from tagsmith.export.graph_builder import Graph, Shape, typed
+from tagsmith.export.graphs import _with_loop, _with_operators
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.vectors import quantize_rows
+from tagsmith.tagging.exported_network import OpenGraph
 
 RESULTS = Path(__file__).parent / "results" / "recurrence.json"
 ROUNDS, STEPS, TAGS, FORMS = 7, 20, 17, 8000
@@ -64,7 +64,7 @@ def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generat
     encodings = rng.normal(0, 1, (FORMS, A.encoding_size)).astype(np.float32)
     products = [encodings @ weights[f"sentence/0/{way}/kernel"] for way in A.directions]
     projections = np.stack(products, axis=1).reshape(-1, A.units)
-    values, scales = quantise_rows(projections)
+    values, scales = quantize_rows(projections)
     state = np.zeros((len(A.directions), batch, A.units), np.float32)
     return {
         "encodings": encodings.astype(np.float16 if int8 else np.float32),

@@ -27,8 +27,8 @@ from typing import Any, cast
 import uvloop
 
 from corpora import from_environment
-from tagsmith.data.corpus import read_sentences
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.corpus import read_sentences
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 CLIENTS, SECONDS, ROUNDS = 64, 10.0, 5

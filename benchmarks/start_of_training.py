@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 from corpora import corpora, vectors
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
 
 RESULTS = Path(__file__).parent / "results" / "start_of_training.json"
 

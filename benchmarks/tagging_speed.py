@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 
 from corpora import from_environment
-from tagsmith.data.corpus import read_sentences
-from tagsmith.runtime.speed import measure_speed
-from tagsmith.runtime.tagger import available_processors
+from tagsmith.cli.speed import measure_speed
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.tagging.tagger import available_processors
 
 RESULTS = Path(__file__).parent / "results" / "tagging_speed.json"
 

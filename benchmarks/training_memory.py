@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from corpora import corpora
-from tagsmith.data.corpus import load_corpus
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.corpus import load_corpus
 
 RESULTS = Path(__file__).parent / "results" / "training_memory.json"
 STEPS = 100
@@ -30,9 +30,9 @@ STEPS = 100
 
 def measure(train: Path, dev: Path) -> dict[str, float]:
     """Train a hundred steps; megabytes at the highest point, and seconds until the first step."""
+    from tagsmith.training.loop import Run
     from tagsmith.training.recipe import make_recipe
     from tagsmith.training.task import prepare
-    from tagsmith.training.trainer import Run
 
     start = time.perf_counter()
     recipe = make_recipe("balanced")
@@ -47,7 +47,7 @@ def measure(train: Path, dev: Path) -> dict[str, float]:
             if number == STEPS:
                 break
             run.step(batch, run.network.dropout.draw(rng, batch, run.task.architecture))
-        run.step.synchronise()
+        run.step.synchronize()
         run._score_dev(run.network.arrays())
     return {
         "tokens": run.task.encoded.tokens,

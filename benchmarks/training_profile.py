@@ -22,14 +22,14 @@ import jax
 import numpy as np
 
 from corpora import corpora, vectors
-from tagsmith.data.corpus import load_corpus
-from tagsmith.encoding.batches import split_batch
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.corpus import load_corpus
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import split_noise
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.network.batches import split_batch
+from tagsmith.network.tagger_network import split_noise
+from tagsmith.training.loop import Run
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run
 
 RESULTS = Path(__file__).parent / "results" / "training_profile.json"
 ROUNDS = 30

@@ -19,13 +19,13 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tagsmith.data import sample
-from tagsmith.data.corpus import read_sentences
-from tagsmith.data.schemes import detect_scheme, tags_to_spans
+from tagsmith import sample
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.text.schemes import detect_scheme, tags_to_spans
 
 IMAGES = Path(__file__).with_name("images")
 SIZE = {"width": 1000, "height": 640}
-LABELLED = 120  # of the sample's test sentences
+LABELED = 120  # of the sample's test sentences
 TEXT = """Anna Schmidt moved from Berlin to New York in May 2024 and works for the World Bank there.
 Last Tuesday Amina Diallo flew from Dakar to Oslo to meet the board of Norsk Hydro.
 The University of Nairobi will open a second library next to the old post office, said Peter Otieno."""
@@ -40,7 +40,7 @@ def main() -> None:
     IMAGES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "tagsmith", "serve", f"names={sys.argv[1]}", "--port", "0"]
-        with subprocess.Popen([*command, "--labelling", folder], stderr=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen([*command, "--labeling", folder], stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr is not None
             address = server.stderr.readline().rpartition(" ")[2].strip().rstrip("/")
             try:
@@ -61,7 +61,7 @@ def take_all(address: str) -> None:
         take(page, "tag")
 
         label_the_sample(client)
-        client.post("/v1/labelling/sentences", json={"text": NEWS, "source": "news.txt"}).raise_for_status()
+        client.post("/v1/labeling/sentences", json={"text": NEWS, "source": "news.txt"}).raise_for_status()
         page.goto(f"{address}/#label")
         page.reload()
         token = page.locator(".sentence .token").first
@@ -84,20 +84,20 @@ def label_the_sample(client: httpx.Client) -> None:
     scheme = detect_scheme(own.layers[layer] for own in sentences)
     accepted = 0
     for sentence in sentences:
-        found = client.post("/v1/labelling/sentences", json={"text": " ".join(sentence.words)}).json()["ids"]
-        shown = client.get(f"/v1/labelling/sentences/{found[0]}").json()
+        found = client.post("/v1/labeling/sentences", json={"text": " ".join(sentence.words)}).json()["ids"]
+        shown = client.get(f"/v1/labeling/sentences/{found[0]}").json()
         if len(found) > 1 or [own["text"] for own in shown["tokens"]] != list(sentence.words):
             continue  # cut otherwise than in the sample
         spans = [
             {"first": own.start, "last": own.end - 1, "label": own.label}
             for own in tags_to_spans(sentence.layers[layer], scheme)
         ]
-        saved = client.put(f"/v1/labelling/sentences/{found[0]}", json={"status": "accepted", "spans": spans})
+        saved = client.put(f"/v1/labeling/sentences/{found[0]}", json={"status": "accepted", "spans": spans})
         saved.raise_for_status()
         accepted += 1
-        if accepted == LABELLED:
+        if accepted == LABELED:
             break
-    client.delete("/v1/labelling/sentences?status=waiting").raise_for_status()
+    client.delete("/v1/labeling/sentences?status=waiting").raise_for_status()
 
 
 def take(page: Page, name: str, *, full_page: bool = False) -> None:

@@ -7,8 +7,8 @@ from itertools import pairwise, product
 import numpy as np
 
 from reference_tagger import encode_form, sentence_emissions
-from tagsmith.data.schemes import Scheme, allowed_transitions
-from tagsmith.runtime.chain import constrained_chain
+from tagsmith.tagging.chain import constrained_chain
+from tagsmith.text.schemes import Scheme, allowed_transitions
 
 
 def every_score(model, sentence) -> dict[tuple[int, ...], float]:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tagsmith.encoding.vectors import quantise_rows
-from tagsmith.encoding.vocabulary import Forms
-from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.exported_network import OpenGraph
-from tagsmith.runtime.graphs import sentence_graph, word_graph
+from tagsmith.export.graphs import sentence_graph, word_graph
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.vectors import quantize_rows
+from tagsmith.model.vocabulary import Forms
+from tagsmith.tagging.exported_network import OpenGraph
 
 Array = np.ndarray
 
@@ -62,7 +62,7 @@ def run_sentences(
     if a.cell == "lstm":
         inputs["projections"] = projected(weights, a, forms)
         if int8:
-            values, scales = quantise_rows(inputs["projections"].reshape(-1, a.units))
+            values, scales = quantize_rows(inputs["projections"].reshape(-1, a.units))
             inputs |= {"projections": values.reshape(-1, 4 * a.units), "scales": scales.reshape(-1, 4)}
             inputs["encodings"] = forms.astype(np.float16)
     return run_graph(sentence_graph(weights, a, int8=int8), weights, **inputs)

@@ -1,4 +1,4 @@
-"""Call functions of ``keras.ops`` in tests, on any backend, without paying for optimised compilation on JAX."""
+"""Call functions of ``keras.ops`` in tests, on any backend, without paying for optimized compilation on JAX."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def eagerly() -> AbstractContextManager[Any]:
 
 
 @contextmanager
-def _unoptimised() -> Iterator[None]:
+def _unoptimized() -> Iterator[None]:
     import jax
 
     jax.config.update("jax_disable_most_optimizations", True)
@@ -49,7 +49,7 @@ def compiled(function: Callable[..., Any], variables: Sequence[Any] = ()) -> Cal
             return function(*arrays)
 
     def call(*arrays: Any) -> Any:
-        with _unoptimised():
+        with _unoptimized():
             return run([variable.value for variable in variables], arrays)
 
     return call
@@ -64,7 +64,7 @@ def gradients(loss: Callable[[], Any], variables: Sequence[Any]) -> list[np.ndar
             with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
                 return loss()
 
-        with _unoptimised():
+        with _unoptimized():
             found = jax.jit(jax.grad(stateless))([variable.value for variable in variables])
     elif BACKEND == "tensorflow":
         import tensorflow as tf

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tagsmith.encoding.batches import Batch
-from tagsmith.encoding.vocabulary import Forms
+from tagsmith.model.vocabulary import Forms
+from tagsmith.network.batches import Batch
 
 Array = np.ndarray
 

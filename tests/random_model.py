@@ -7,12 +7,12 @@ from itertools import product
 
 import numpy as np
 
-from tagsmith.data.schemes import Scheme, tag_inventory
-from tagsmith.encoding.vectors import quantise_rows
-from tagsmith.encoding.vocabulary import Vocabulary
-from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
-from tagsmith.runtime.graphs import sentence_graph, word_graph
-from tagsmith.runtime.model_folder import LayerTags, Model
+from tagsmith.export.graphs import sentence_graph, word_graph
+from tagsmith.model.architecture import WORD_SHAPES, Architecture
+from tagsmith.model.folder import LayerTags, Model
+from tagsmith.model.vectors import quantize_rows
+from tagsmith.model.vocabulary import Vocabulary
+from tagsmith.text.schemes import Scheme, tag_inventory
 
 SMALL = Architecture(word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1)
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -110,7 +110,7 @@ def random_weights(
     if pretrained:
         matrix = rng.normal(0.0, 1.0, weights["word/pretrained"].shape).astype(np.float32)
         matrix[0] = 0.0
-        weights["word/pretrained"], weights["word/scales"] = quantise_rows(matrix)
+        weights["word/pretrained"], weights["word/scales"] = quantize_rows(matrix)
     return weights
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from reference_cells import run_cell
-from tagsmith.encoding.vocabulary import Forms
-from tagsmith.runtime.architecture import Architecture
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.vocabulary import Forms
 
 Array = np.ndarray
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from random_model import random_model
-from tagsmith.runtime.model_folder import write_model
+from tagsmith.model.folder import write_model
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -51,7 +51,7 @@ def test_the_commands_and_the_code_print_what_the_page_shows(tmp_path):
 
 @pytest.mark.slow
 def test_the_commands_for_the_users_own_data_run(tmp_path):
-    from tagsmith.data.sample import sample_path
+    from tagsmith.sample import sample_path
 
     for part in ("train", "dev", "test"):
         lines = sample_path(part).read_text("utf-8").split("\n\n")[:120]

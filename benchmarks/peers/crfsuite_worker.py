@@ -1,4 +1,4 @@
-"""CRFsuite, by python-crfsuite: a linear-chain CRF over words, affixes, shapes and neighbours.
+"""CRFsuite, by python-crfsuite: a linear-chain CRF over words, affixes, shapes and neighbors.
 
 Its features are computed for every token, as in python-crfsuite's own tutorial; with the option ``cached`` those of a
 word form are remembered, which few users do.
@@ -25,12 +25,12 @@ def start(arguments: Arguments) -> System:
     tagger = pycrfsuite.Tagger()
     tagger.open(str(model))
 
-    own, neighbour = _own, _neighbour
+    own, neighbor = _own, _neighbor
     if "cached" in arguments.options:
-        own, neighbour = lru_cache(maxsize=2**17)(_own), lru_cache(maxsize=2**19)(_neighbour)
+        own, neighbor = lru_cache(maxsize=2**17)(_own), lru_cache(maxsize=2**19)(_neighbor)
 
     def tag(sentences: Sentences) -> Sentences:
-        return [tagger.tag(_features(words, own, neighbour)) for words in sentences]
+        return [tagger.tag(_features(words, own, neighbor)) for words in sentences]
 
     return System(tag, ("python-crfsuite",), training)
 
@@ -38,15 +38,15 @@ def start(arguments: Arguments) -> System:
 def _train(corpus: Path, model: Path) -> dict[str, Any]:
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
     for words, tags in zip(*read_corpus(corpus / "train.conll"), strict=True):
-        trainer.append(_features(words, _own, _neighbour), tags)
+        trainer.append(_features(words, _own, _neighbor), tags)
     trainer.train(str(model))
     return {"algorithm": "lbfgs", **SETTINGS}
 
 
 def _features(
-    words: list[str], own: Callable[[str], list[str]], neighbour: Callable[[str, str], list[str]]
+    words: list[str], own: Callable[[str], list[str]], neighbor: Callable[[str, str], list[str]]
 ) -> list[list[str]]:
-    """Return the features of each word in its sentence, given functions of a word and of a neighbour and its place."""
+    """Return the features of each word in its sentence, given functions of a word and of a neighbor and its place."""
     padded = ["", "", *words, "", ""]
     found = []
     for i, word in enumerate(words):
@@ -55,10 +55,10 @@ def _features(
             [
                 "bias",
                 *own(word),
-                *(neighbour(before, "-1") if before else ["BOS"]),
-                *(neighbour(before2, "-2") if before2 else []),
-                *(neighbour(after, "+1") if after else ["EOS"]),
-                *(neighbour(after2, "+2") if after2 else []),
+                *(neighbor(before, "-1") if before else ["BOS"]),
+                *(neighbor(before2, "-2") if before2 else []),
+                *(neighbor(after, "+1") if after else ["EOS"]),
+                *(neighbor(after2, "+2") if after2 else []),
             ]
         )
     return found
@@ -78,7 +78,7 @@ def _own(word: str) -> list[str]:
     ]
 
 
-def _neighbour(word: str, place: str) -> list[str]:
+def _neighbor(word: str, place: str) -> list[str]:
     return [
         f"{place}lower={word.lower()}",
         f"{place}shape={_shape(word)}",

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import tagsmith
-from tagsmith.data.corpus import read_sentences
-from tagsmith.data.schemes import Scheme, convert_tags, detect_scheme
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))

@@ -20,12 +20,12 @@ from typing import Any
 from run import HERE, THREADS, make_environment
 
 from corpora import corpora, vectors  # type: ignore[import-not-found, unused-ignore]
-from tagsmith.data.corpus import load_corpus
-from tagsmith.runtime.speed import describe_machine
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.corpus import load_corpus
 from tagsmith.training.display import Silent
+from tagsmith.training.loop import Run
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run
 
 RESULTS = HERE / "training.json"
 FLAIR_SENTENCES = 1500

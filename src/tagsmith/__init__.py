@@ -10,10 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tagsmith.data.corpus import read_documents, read_sentences
-    from tagsmith.data.document import Document, Sentence, Span, Token
-    from tagsmith.data.schemes import Scheme
-    from tagsmith.data.tokenizer import tokenize
+    from tagsmith.corpus.corpus import read_documents, read_sentences
     from tagsmith.errors import (
         DataError,
         InputError,
@@ -24,12 +21,15 @@ if TYPE_CHECKING:
         TrainingError,
         VectorsError,
     )
-    from tagsmith.evaluation.scores import score_tags
     from tagsmith.network.rnn import create_rnn_model
-    from tagsmith.runtime.tagger import Tagger, load
+    from tagsmith.scores.scores import score_tags
+    from tagsmith.tagging.tagger import Tagger, load
+    from tagsmith.text.document import Document, Sentence, Span, Token
+    from tagsmith.text.schemes import Scheme
+    from tagsmith.text.tokenizer import tokenize
+    from tagsmith.training.loop import train
     from tagsmith.training.recipe import Recipe
-    from tagsmith.training.trainer import train
-    from tagsmith.training.tune import tune
+    from tagsmith.tuning.tune import tune
 
 __version__ = "0.1.0"
 
@@ -62,10 +62,10 @@ __all__ = [
 
 # Module → the public names it defines.
 _HOMES = {
-    "tagsmith.data.corpus": ("read_documents", "read_sentences"),
-    "tagsmith.data.document": ("Document", "Sentence", "Span", "Token"),
-    "tagsmith.data.schemes": ("Scheme",),
-    "tagsmith.data.tokenizer": ("tokenize",),
+    "tagsmith.corpus.corpus": ("read_documents", "read_sentences"),
+    "tagsmith.text.document": ("Document", "Sentence", "Span", "Token"),
+    "tagsmith.text.schemes": ("Scheme",),
+    "tagsmith.text.tokenizer": ("tokenize",),
     "tagsmith.errors": (
         "DataError",
         "InputError",
@@ -76,12 +76,12 @@ _HOMES = {
         "TrainingError",
         "VectorsError",
     ),
-    "tagsmith.evaluation.scores": ("score_tags",),
+    "tagsmith.scores.scores": ("score_tags",),
     "tagsmith.network.rnn": ("create_rnn_model",),
-    "tagsmith.runtime.tagger": ("Tagger", "load"),
+    "tagsmith.tagging.tagger": ("Tagger", "load"),
     "tagsmith.training.recipe": ("Recipe",),
-    "tagsmith.training.trainer": ("train",),
-    "tagsmith.training.tune": ("tune",),
+    "tagsmith.training.loop": ("train",),
+    "tagsmith.tuning.tune": ("tune",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -4,7 +4,7 @@
 
     TagsmithError
     ├── InputError            something the user gave is wrong: the message says what, where and the remedy
-    │   ├── DataError         a labelled or raw file cannot be read as what it was said to be
+    │   ├── DataError         a labeled or raw file cannot be read as what it was said to be
     │   ├── VectorsError      a pretrained-vectors file or package cannot be used
     │   ├── RecipeError       a training option is unknown or has an impossible value
     │   └── ModelError        a model folder is missing, incomplete, altered or of an unknown version
@@ -46,7 +46,7 @@ class InputError(TagsmithError, ValueError):
 
 
 class DataError(InputError):
-    """A labelled or raw file cannot be read as what it was said to be."""
+    """A labeled or raw file cannot be read as what it was said to be."""
 
 
 class VectorsError(InputError):

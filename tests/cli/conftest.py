@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tagsmith.cli.app import run
-from tagsmith.data.sample import sample_path
+from tagsmith.sample import sample_path
 
 SENTENCES = 150  # of the sample corpus that the tiny model sees
 _TINY = ("--set=units=16", "--set=characters=none", "--set=average_epochs=0", "--set=batch_tokens=128")

@@ -7,8 +7,8 @@ import pytest
 
 import tagsmith as package
 from tagsmith.cli import demo
-from tagsmith.data.corpus import read_sentences
-from tagsmith.data.sample import SPLITS, sample_path
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.sample import SPLITS, sample_path
 
 
 def test_the_unseen_sentences_are_in_no_split():

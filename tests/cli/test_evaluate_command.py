@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tagsmith.data.sample import sample_path
+from tagsmith.sample import sample_path
 
 KEYS = {"precision", "recall", "f1", "accuracy", "support", "types"}
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from random_model import random_model
-from tagsmith.runtime.model_folder import write_model
+from tagsmith.model.folder import write_model
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_key_comes_from_a_file_and_limits_from_the_command_line(model: Path,
     [
         (("missing",), "missing: there is no such model folder"),
         (("MODEL", "MODEL"), "two models are named 'names'"),
-        (("MODEL", "--limit", "colour=3"), "there is no limit 'colour'"),
+        (("MODEL", "--limit", "color=3"), "there is no limit 'color'"),
         (("MODEL", "--limit", "texts=many"), "the limit texts=many is no number"),
         (("MODEL", "--limit", "texts=0"), "the limit texts is 0"),
         (("MODEL", "--api-key-file", "missing"), "missing: the API key cannot be read"),
@@ -123,37 +123,37 @@ def test_a_port_in_use_is_a_clear_error(tagsmith, model: Path):
 @pytest.mark.slow
 def test_a_killed_server_has_lost_nothing_it_acknowledged(model: Path, tmp_path: Path):
     folder = tmp_path / "labels"
-    with serving(model, "--labelling", folder) as (process, address):
+    with serving(model, "--labeling", folder) as (process, address):
         text = " ".join(f"Word{number} came." for number in range(20))
-        ids = httpx.post(f"{address}/v1/labelling/sentences", json={"text": text}).json()["ids"]
+        ids = httpx.post(f"{address}/v1/labeling/sentences", json={"text": text}).json()["ids"]
         for number in ids:
-            answer = httpx.put(f"{address}/v1/labelling/sentences/{number}", json={"status": "accepted", "spans": []})
+            answer = httpx.put(f"{address}/v1/labeling/sentences/{number}", json={"status": "accepted", "spans": []})
             assert answer.status_code == 200
         process.kill()
         process.wait()
-    with serving(model, "--labelling", folder) as (_, address):
-        assert httpx.get(f"{address}/v1/labelling").json()["counts"]["accepted"] == len(ids) == 20
+    with serving(model, "--labeling", folder) as (_, address):
+        assert httpx.get(f"{address}/v1/labeling").json()["counts"]["accepted"] == len(ids) == 20
 
 
 @pytest.mark.slow
-def test_what_is_labelled_is_kept_beside_the_model_and_only_when_someone_labels(model: Path):
-    folder = model.with_name("names.labelling")
+def test_what_is_labeled_is_kept_beside_the_model_and_only_when_someone_labels(model: Path):
+    folder = model.with_name("names.labeling")
     with serving(model) as (_, address):
         assert httpx.get(f"{address}/v1/models").status_code == 200
         assert not folder.exists()
-        assert httpx.get(f"{address}/v1/labelling").json()["labels"]
+        assert httpx.get(f"{address}/v1/labeling").json()["labels"]
         assert (folder / "labels.sqlite").exists()
-    with serving(model, "--no-labelling") as (_, address):
-        assert httpx.get(f"{address}/v1/labelling").status_code == 409
+    with serving(model, "--no-labeling") as (_, address):
+        assert httpx.get(f"{address}/v1/labeling").status_code == 409
 
 
 @pytest.mark.slow
 def test_without_a_model_it_begins_with_labels(tmp_path: Path):
     with serving("--new", "PERSON", "PLACE,DATE", cwd=tmp_path) as (_, address):
-        state = httpx.get(f"{address}/v1/labelling").json()
+        state = httpx.get(f"{address}/v1/labeling").json()
         assert (state["labels"], state["model"]) == (["PERSON", "PLACE", "DATE"], None)
-        assert httpx.get(f"{address}/v1/labelling", headers={"host": "evil.example"}).status_code == 403
-    assert [own.name for own in tmp_path.iterdir()] == ["new.labelling"]
+        assert httpx.get(f"{address}/v1/labeling", headers={"host": "evil.example"}).status_code == 403
+    assert [own.name for own in tmp_path.iterdir()] == ["new.labeling"]
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ def test_without_a_model_it_begins_with_labels(tmp_path: Path):
         (["--new", "O"], "'O' is no label"),
         (["--new", "two words"], "is no label"),
         (["--new", ","], "--new needs labels"),
-        (["--new", "X", "--no-labelling"], "nothing but labelling"),
+        (["--new", "X", "--no-labeling"], "nothing but labeling"),
         (["--new", "X", "--vectors", "missing.txt"], "There is no such file"),
         (["--new", "X", "--vectors", "glove-999"], "There are no vectors named"),
         (["--new", "X", "--corpus", "missing.conll"], "missing.conll: there is no such file"),
@@ -188,13 +188,13 @@ def test_an_address_that_cannot_be_had_is_said(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_labelling_folder_that_cannot_be_used_is_said_at_the_start(model: Path, tmp_path: Path):
+def test_a_labeling_folder_that_cannot_be_used_is_said_at_the_start(model: Path, tmp_path: Path):
     with serving("--new", "PERSON", cwd=tmp_path):
         command = [sys.executable, "-m", "tagsmith", "serve", "--new", "PERSON", "--port", "0"]
         ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
         assert ended.returncode == 2
         assert "another server is using it" in ended.stderr
-        command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--labelling", "new.labelling", "--port", "0"]
+        command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--labeling", "new.labeling", "--port", "0"]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
             assert process.stderr is not None
             assert "another server is using it" in process.stderr.readline()

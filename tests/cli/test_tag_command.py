@@ -75,7 +75,7 @@ def test_columns_stay_and_the_prediction_is_one_more(tagsmith, model: Path, tagg
     )
 
 
-def test_tagging_a_labelled_file_and_scoring_it_gives_what_evaluate_gives(tagsmith, model: Path, corpus: Path):
+def test_tagging_a_labeled_file_and_scoring_it_gives_what_evaluate_gives(tagsmith, model: Path, corpus: Path):
     tagged = tagsmith("tag", model, corpus / "dev.conll").stdout
     report = tagsmith("score", stdin=tagged).stdout.decode()
     scores = json.loads(tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-").stdout)

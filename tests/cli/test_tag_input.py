@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tagsmith.cli import tag_input
 from tagsmith.cli.tag_input import text_documents
-from tagsmith.data.document import Document
-from tagsmith.data.tokenizer import words_and_starts
+from tagsmith.text.document import Document
+from tagsmith.text.tokenizer import words_and_starts
 
 PIECES = [
     "Ann", "ann", "Dr.", "No.", "1.", "3.5", "don't", "etc.", ".", "!", "...", "?!", ")", '"', "”", "(",

@@ -33,7 +33,7 @@ def test_the_folder_holds_the_model_and_the_streams_hold_what_they_should(traine
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--set=colour=3", "a recipe has no field 'colour'"),
+        ("--set=color=3", "a recipe has no field 'color'"),
         ("--set=units", "--set units is not FIELD=VALUE"),
         ("--set=units=many", "units"),
         ("--set=units=-4", "units"),

@@ -97,7 +97,7 @@ def _runs(process: int) -> bool:
         ("--trials=0", "trials"),
         ("--processes=0", "processes"),
         ("--hours=-1", "the time is -60 minutes"),
-        ("--set=colour=3", "a recipe has no field 'colour'"),
+        ("--set=color=3", "a recipe has no field 'color'"),
         ("--preset=cheap", "there is no preset 'cheap'"),
         ("--recipe=missing.toml", "missing.toml: the recipe cannot be read"),
         ("--space=missing.toml", "missing.toml: the search space cannot be read"),

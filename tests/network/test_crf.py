@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from keras_calls import array, compiled, gradients, numeric_slope, random_direction
 from packed_rows import numbered, places
-from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
 from tagsmith.network.backend import keras
 from tagsmith.network.crf import CRF
+from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 
 ops = keras.ops
 BATCH, TIME = 3, 5  # one shape, so that nothing is compiled twice

@@ -1,4 +1,4 @@
-"""The likelihood of partly labelled sentences against the sum over all sequences that agree with the labels."""
+"""The likelihood of partly labeled sentences against the sum over all sequences that agree with the labels."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_calls import array, compiled, gradients, numeric_slope, random_direction
-from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
 from tagsmith.network.backend import keras
 from tagsmith.network.crf import CRF
+from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 
 ops = keras.ops
 ROWS, TIME, MOST = 2, 6, 3  # one shape, so that nothing is compiled twice; sentences of at most MOST tokens
@@ -32,7 +32,7 @@ WEIGHTS = list(THE_CRF.named_weights().values())
 RUN = compiled(THE_CRF, WEIGHTS)
 
 
-def randomise(seed: int, size: float = 1.0) -> None:
+def randomize(seed: int, size: float = 1.0) -> None:
     rng = np.random.default_rng(seed)
     for variable in WEIGHTS:
         variable.assign(rng.normal(0, size, variable.shape).astype(np.float32))
@@ -95,7 +95,7 @@ def losses(emissions, tags, sentences, table=None) -> np.ndarray:
 @settings(deadline=None, max_examples=30)
 def test_the_loss_is_the_negative_log_of_the_share_of_the_sequences_that_agree(rows, seed):
     sentences, tags, table = rows
-    randomise(seed)
+    randomize(seed)
     emissions = np.random.default_rng(seed).normal(0, 3, (ROWS, TIME, SIZE)).astype(np.float32)
     found = losses(emissions, tags, sentences, table)
     np.testing.assert_allclose(found, expected_losses(emissions, tags, sentences, table), atol=3e-4, rtol=1e-4)
@@ -106,14 +106,14 @@ GOLD = np.int32([[*LEGAL[3][5], *LEGAL[2][1], 0], [*LEGAL[2][0], 0, 0, 0, 0]])
 
 
 def test_with_single_tags_alone_it_is_the_ordinary_loss():
-    randomise(1)
+    randomize(1)
     emissions = np.random.default_rng(1).normal(0, 3, (ROWS, TIME, SIZE))
     table = np.concatenate([np.eye(SIZE), np.ones((2, SIZE))])
     np.testing.assert_allclose(losses(emissions, GOLD, SENTENCES, table), losses(emissions, GOLD, SENTENCES), atol=1e-4)
 
 
 def test_where_everything_is_possible_nothing_is_lost():
-    randomise(2)
+    randomize(2)
     emissions = np.random.default_rng(2).normal(0, 3, (ROWS, TIME, SIZE))
     table = np.concatenate([np.eye(SIZE), np.ones((2, SIZE))])
     everything = np.full((ROWS, TIME), SIZE)
@@ -121,7 +121,7 @@ def test_where_everything_is_possible_nothing_is_lost():
 
 
 def test_the_only_possible_path_may_be_improbable_beyond_the_reach_of_32_bits():
-    randomise(3, 0.0)
+    randomize(3, 0.0)
     b, inside, outside = TAGS.index("B-X"), TAGS.index("I-X"), TAGS.index("O")
     emissions = np.zeros((ROWS, TIME, SIZE))
     emissions[:, 0, b] = 300.0  # a span begins here, says the network; but the next token is known to be outside
@@ -135,7 +135,7 @@ def test_the_only_possible_path_may_be_improbable_beyond_the_reach_of_32_bits():
 
 
 def test_the_gradient_is_finite_and_agrees_with_finite_differences():
-    randomise(5)
+    randomize(5)
     emissions = keras.Variable(np.random.default_rng(5).normal(0, 2, (ROWS, TIME, SIZE)).astype(np.float32))
     table = np.concatenate([np.eye(SIZE), [[1, 1, 1, 0, 1], [1, 0, 0, 0, 1]]]).astype(np.float32)
     tags = np.int32([[SIZE, SIZE, SIZE, SIZE + 1, 4, 0], [SIZE, 4, 0, 0, 0, 0]])

@@ -19,7 +19,7 @@ def small_model(length: int | None = TIME, **options):
     return create_rnn_model(VOCAB, LABELS, DIM, UNITS, length, **options)
 
 
-def randomised(model, seed: int = 0):
+def randomized(model, seed: int = 0):
     """Give every weight, biases too, a value that matters."""
     random = np.random.default_rng(seed)
     model.set_weights([random.normal(0, 0.5, w.shape).astype("float32") for w in model.get_weights()])
@@ -80,7 +80,7 @@ def test_masking_padding_changes_neither_parameters_nor_shapes():
 @pytest.mark.parametrize("mask_padding", [False, True], ids=["plain", "masked"])
 def test_predictions_follow_the_gate_equations(cell, bidirectional, mask_padding):
     options = {"cell": cell, "bidirectional": bidirectional, "layers": 2 if cell == "gru" else 1}
-    model = randomised(small_model(**options, mask_padding=mask_padding))
+    model = randomized(small_model(**options, mask_padding=mask_padding))
     mask = MASK if mask_padding else None
     expected = reference_predictions(model.get_weights(), ROWS, **options, mask=mask)
     if mask_padding:
@@ -90,20 +90,20 @@ def test_predictions_follow_the_gate_equations(cell, bidirectional, mask_padding
 
 def test_a_mask_may_have_holes():
     rows = np.array([[3, 0, 4, 1, 0, 9]])
-    model = randomised(small_model(bidirectional=True, mask_padding=True))
+    model = randomized(small_model(bidirectional=True, mask_padding=True))
     expected = reference_predictions(model.get_weights(), rows, bidirectional=True, mask=rows != 0)
     got = np.asarray(model(rows))
     np.testing.assert_allclose(got[:, [0, 2, 3, 5]], expected[:, [0, 2, 3, 5]], atol=2e-6)
 
 
 def test_padding_does_not_change_the_predictions_before_it():
-    model = randomised(small_model(None, cell="gru", bidirectional=True, mask_padding=True))
+    model = randomized(small_model(None, cell="gru", bidirectional=True, mask_padding=True))
     np.testing.assert_allclose(np.asarray(model(ROWS))[1, :3], np.asarray(model(ROWS[1:2, :3]))[0], atol=1e-6)
 
 
 @pytest.mark.parametrize("mask_padding", [False, True], ids=["plain", "masked"])
 def test_one_hot_inputs_give_what_rows_give(mask_padding):
-    by_row = randomised(small_model(mask_padding=mask_padding))
+    by_row = randomized(small_model(mask_padding=mask_padding))
     by_vector = small_model(mask_padding=mask_padding, inputs="one-hot")
     by_vector.set_weights(by_row.get_weights())
     vectors = np.eye(VOCAB, dtype="float32")[ROWS]
@@ -114,8 +114,8 @@ def test_one_hot_inputs_give_what_rows_give(mask_padding):
 
 @pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
 def test_many_to_one_reads_the_last_state_of_each_direction(bidirectional):
-    model = randomised(small_model(outputs="many-to-one", mask_padding=True, bidirectional=bidirectional, layers=2))
-    per_step = randomised(small_model(mask_padding=True, bidirectional=bidirectional, layers=2))
+    model = randomized(small_model(outputs="many-to-one", mask_padding=True, bidirectional=bidirectional, layers=2))
+    per_step = randomized(small_model(mask_padding=True, bidirectional=bidirectional, layers=2))
     assert model.output_shape == (None, LABELS)
     *below, kernel, bias = per_step.get_weights()
     h = below[0][ROWS]
@@ -133,7 +133,7 @@ def test_many_to_one_reads_the_last_state_of_each_direction(bidirectional):
 
 
 def test_any_length_is_taken_when_none_is_given():
-    model = randomised(small_model(None))
+    model = randomized(small_model(None))
     fixed = small_model(TIME)
     fixed.set_weights(model.get_weights())
     assert model.output_shape == (None, None, LABELS)
@@ -143,13 +143,13 @@ def test_any_length_is_taken_when_none_is_given():
 
 @pytest.mark.parametrize("which", ["dropout", "recurrent_dropout"])
 def test_dropout_acts_in_training_only(which):
-    model = randomised(small_model(cell="rnn", **{which: 0.5}))
+    model = randomized(small_model(cell="rnn", **{which: 0.5}))
     assert np.array_equal(np.asarray(model(ROWS)), np.asarray(model(ROWS)))
     assert not np.array_equal(np.asarray(model(ROWS, training=True)), np.asarray(model(ROWS, training=True)))
 
 
 def test_dropout_drops_the_same_inputs_at_each_step_of_a_sequence():
-    model = randomised(create_rnn_model(VOCAB, LABELS, 40, UNITS, TIME, cell="rnn", dropout=0.5))
+    model = randomized(create_rnn_model(VOCAB, LABELS, 40, UNITS, TIME, cell="rnn", dropout=0.5))
     kernel, recurrent, bias = model.layers[1].get_weights()
     model.layers[1].set_weights([kernel, np.zeros_like(recurrent), bias])  # each step sees its input only
     steps = np.asarray(model(np.full((2, TIME), 7), training=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_rnn import LABELS, ROWS, VOCAB, randomised, small_model
+from test_rnn import LABELS, ROWS, VOCAB, randomized, small_model
 
 from tagsmith.network.backend import keras
 from tagsmith.network.rnn import create_rnn_model
@@ -56,7 +56,7 @@ def test_early_stopping_on_a_validation_set_as_in_the_tutorial():
     ids=["default", "masked", "many-to-one"],
 )
 def test_a_saved_model_comes_back_with_weights_loss_and_metrics(tmp_path, options):
-    model = randomised(small_model(**options))
+    model = randomized(small_model(**options))
     x = np.eye(VOCAB, dtype="float32")[ROWS] if options.get("inputs") == "one-hot" else ROWS
     y = np.random.default_rng(0).integers(0, LABELS, 3 if options.get("outputs") == "many-to-one" else ROWS.shape)
     if options.get("targets") == "one-hot":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_rnn import LABELS, MASK, ROWS, VOCAB, randomised, reference_predictions, small_model, softmax
+from test_rnn import LABELS, MASK, ROWS, VOCAB, randomized, reference_predictions, small_model, softmax
 
 from reference_cells import run_cell
 from tagsmith.network.backend import keras
@@ -70,7 +70,7 @@ def test_a_wrong_answer_given_with_certainty_still_has_a_gradient():
 @pytest.mark.parametrize("targets", ["integer", "one-hot"])
 def test_training_and_evaluation_leave_padding_out(targets):
     """On JAX too, where the training step loses Keras's mask before it comes to the metrics."""
-    model = randomised(small_model(mask_padding=True, targets=targets, optimizer=keras.optimizers.SGD(0.0)))
+    model = randomized(small_model(mask_padding=True, targets=targets, optimizer=keras.optimizers.SGD(0.0)))
     predicted = reference_predictions(model.get_weights(), ROWS, mask=MASK)
     y = GOLD if targets == "integer" else np.eye(LABELS)[GOLD]
     expected = {
@@ -95,7 +95,7 @@ def test_kerass_own_mask_is_honoured_in_a_model_of_ones_own():
 
 
 def test_many_to_one_is_one_step():
-    model = randomised(small_model(outputs="many-to-one", mask_padding=True))
+    model = randomized(small_model(outputs="many-to-one", mask_padding=True))
     gold = np.array([2, 0, 1])
     predicted = np.asarray(model(ROWS))
     scores = model.evaluate(ROWS, gold, verbose=0, return_dict=True)
@@ -109,7 +109,7 @@ def test_many_to_one_is_one_step():
 )
 def test_gradients_agree_with_finite_differences(cell, bidirectional, mask_padding):
     """One SGD step of rate 1 moves each weight by minus its gradient; the differences are NumPy's."""
-    model = randomised(
+    model = randomized(
         small_model(
             cell=cell,
             bidirectional=bidirectional,

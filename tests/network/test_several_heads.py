@@ -10,12 +10,12 @@ import pytest
 
 from keras_calls import array, compiled, gradients, numeric_slope, random_direction
 from random_model import LAYERS, SMALL, VOCABULARY, random_layers_model
-from tagsmith.data.schemes import Scheme, allowed_transitions
-from tagsmith.encoding.batches import Batch
-from tagsmith.encoding.vocabulary import Forms
+from tagsmith.model.vocabulary import Forms
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import TaggerNetwork
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.network.batches import Batch
+from tagsmith.network.tagger_network import TaggerNetwork
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.schemes import Scheme, allowed_transitions
 
 ops = keras.ops
 SENTENCES = [["John", "lives", "in", "Paris"], ["1984", "café"], ["北京", "x"]]

@@ -12,13 +12,13 @@ from keras_calls import array, compiled, eagerly, gradients, numeric_slope, rand
 from packed_rows import apart, forms_of, make_batch, numbered, places
 from random_model import SMALL, VOCABULARY, every_architecture, random_model, random_weights, weight_shapes
 from reference_tagger import vector_of
-from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
-from tagsmith.encoding.batches import Batch
-from tagsmith.encoding.vocabulary import Forms
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.vocabulary import Forms
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork, kept
-from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.network.batches import Batch
+from tagsmith.network.tagger_network import Dropout, Noise, TaggerNetwork, kept
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 
 ops = keras.ops
 TAGS = tag_inventory(["X"], Scheme.BIOES)

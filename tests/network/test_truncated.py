@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_rnn import LABELS, VOCAB, randomised, small_model, softmax
+from test_rnn import LABELS, VOCAB, randomized, small_model, softmax
 from test_sequence_loss import loss_by_loop
 
 from reference_cells import run_cell_with_state
@@ -33,7 +33,7 @@ def assert_same_weights(some, others, atol=1e-6):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_windows_give_the_outputs_of_the_whole_document(cell):
-    model = randomised(small_model(None, cell=cell, layers=2))
+    model = randomized(small_model(None, cell=cell, layers=2))
     twin = stateful_twin(model, len(X), WINDOW)
     for _ in range(2):  # the second document starts from a zero state again
         pieces = [np.asarray(twin.predict_on_batch(piece)) for piece in windows(X, WINDOW)]
@@ -45,7 +45,7 @@ def test_padding_is_passed_over_in_windows_too():
     x = X.copy()
     x[0, 2:] = 0
     x[1, 4:] = 0
-    model = randomised(small_model(None, mask_padding=True))
+    model = randomized(small_model(None, mask_padding=True))
     twin = stateful_twin(model, len(X), WINDOW)
     pieces = [np.asarray(twin.predict_on_batch(piece)) for piece in windows(x, WINDOW)]
     np.testing.assert_allclose(np.concatenate(pieces, axis=1)[:, :TIME], np.asarray(model(x)), atol=1e-6)
@@ -64,7 +64,7 @@ def test_a_window_as_long_as_the_document_is_full_backpropagation(window, mask_p
         x[2, 4:] = 0
 
     def model():
-        return randomised(small_model(None, mask_padding=mask_padding, optimizer=sgd()))
+        return randomized(small_model(None, mask_padding=mask_padding, optimizer=sgd()))
 
     full = weights_after(model(), lambda m: m.train_on_batch(x, Y))
     truncated = weights_after(model(), lambda m: fit_truncated(m, x, Y, window=window, shuffle=False, batch_size=4))
@@ -75,7 +75,7 @@ def test_a_window_as_long_as_the_document_is_full_backpropagation(window, mask_p
 
 def test_the_gradient_stops_at_the_windows_border():
     """Against finite differences of the second window's loss with the state that enters it held fixed."""
-    model = randomised(small_model(None, cell="gru", optimizer=sgd()))
+    model = randomized(small_model(None, cell="gru", optimizer=sgd()))
     before = [w.astype("float64") for w in model.get_weights()]
     embedding, kernel, recurrent, bias, *_ = before
     _, entering = run_cell_with_state("gru", embedding[X[:, :4]], kernel, recurrent, bias)
@@ -101,7 +101,7 @@ def test_the_gradient_stops_at_the_windows_border():
 
 
 def test_the_reported_loss_is_that_of_the_whole_documents():
-    model = randomised(small_model(None, optimizer=sgd(0.0)))
+    model = randomized(small_model(None, optimizer=sgd(0.0)))
     expected = model.evaluate(X, Y, verbose=0, return_dict=True)["loss"]
     history = fit_truncated(model, X, Y, window=WINDOW, batch_size=3, validation_data=(X, Y))
     assert history["loss"] == [pytest.approx(expected, rel=1e-5)]
@@ -112,9 +112,9 @@ def test_windows_of_padding_alone_move_nothing():
     """Adam would go on by momentum; trailing padding must not change what is learnt."""
     longer_x, longer_y = np.pad(X, ((0, 0), (0, 9))), np.pad(Y, ((0, 0), (0, 9)))
     options = {"window": WINDOW, "batch_size": 4, "epochs": 2}
-    plain = weights_after(randomised(small_model(None, mask_padding=True)), lambda m: fit_truncated(m, X, Y, **options))
+    plain = weights_after(randomized(small_model(None, mask_padding=True)), lambda m: fit_truncated(m, X, Y, **options))
     padded = weights_after(
-        randomised(small_model(None, mask_padding=True)),
+        randomized(small_model(None, mask_padding=True)),
         lambda m: fit_truncated(m, longer_x, longer_y, **options),
     )
     assert_same_weights(plain, padded)
@@ -122,7 +122,7 @@ def test_windows_of_padding_alone_move_nothing():
 
 def test_one_hot_inputs_and_targets_are_cut_alike():
     def trained(inputs, targets, x, y):
-        model = randomised(small_model(None, inputs=inputs, targets=targets, optimizer=sgd(0.1)))
+        model = randomized(small_model(None, inputs=inputs, targets=targets, optimizer=sgd(0.1)))
         return weights_after(model, lambda m: fit_truncated(m, x, y, window=WINDOW, batch_size=3, shuffle=False))
 
     x, y = np.eye(VOCAB, dtype="float32")[X], np.eye(LABELS, dtype="float32")[Y]
@@ -130,7 +130,7 @@ def test_one_hot_inputs_and_targets_are_cut_alike():
 
 
 def test_early_stopping_works_and_gives_the_best_weights_back():
-    model = randomised(small_model(None, optimizer=sgd(50.0)))  # so high a rate only makes things worse
+    model = randomized(small_model(None, optimizer=sgd(50.0)))  # so high a rate only makes things worse
     stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=1, restore_best_weights=True)
     history = fit_truncated(
         model, X, Y, window=WINDOW, epochs=9, batch_size=4, validation_data=(X, Y), callbacks=[stop]

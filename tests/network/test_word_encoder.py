@@ -10,8 +10,8 @@ import pytest
 from keras_calls import array, compiled, gradients
 from random_model import SMALL, VOCABULARY, WORDS, random_weights
 from reference_tagger import encode_form
-from tagsmith.encoding.vectors import quantise_rows
-from tagsmith.encoding.vocabulary import UNKNOWN_WORD, UNSEEN_WORD, Forms
+from tagsmith.model.vectors import quantize_rows
+from tagsmith.model.vocabulary import UNKNOWN_WORD, UNSEEN_WORD, Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.word_encoder import WordEncoder
 
@@ -24,7 +24,7 @@ KINDS = ["cnn", "lstm", "gru", "none"]
 def make(architecture, pretrained=True, seed=0) -> WordEncoder:
     matrix = np.random.default_rng(1).standard_normal((len(VOCABULARY.pretrained) + 1, architecture.word_dim))
     matrix[0] = 0.0
-    tables = quantise_rows(matrix.astype(np.float32)) if pretrained else None
+    tables = quantize_rows(matrix.astype(np.float32)) if pretrained else None
     return WordEncoder(architecture, len(VOCABULARY.characters) + 2, NEW, tables, np.random.default_rng(seed))
 
 

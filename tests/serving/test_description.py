@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
-from tagsmith.serving.labelling.desk import Workplace
+from tagsmith.labeling.desk import Workplace
 from tagsmith.serving.limits import Limits
 
 ROUTES = {
@@ -17,15 +17,15 @@ ROUTES = {
     "GET /healthz": 10,
     "GET /readyz": 10,
     "GET /metrics": 10,
-    "GET /v1/labelling": 5,
-    "POST /v1/labelling/labels": 40,
-    "GET /v1/labelling/sentences": 40,
-    "POST /v1/labelling/sentences": 40,
-    "DELETE /v1/labelling/sentences": 20,
-    "GET /v1/labelling/sentences/{number}": 40,
-    "PUT /v1/labelling/sentences/{number}": 60,
-    "GET /v1/labelling/next": 40,
-    "GET /v1/labelling/export": 20,
+    "GET /v1/labeling": 5,
+    "POST /v1/labeling/labels": 40,
+    "GET /v1/labeling/sentences": 40,
+    "POST /v1/labeling/sentences": 40,
+    "DELETE /v1/labeling/sentences": 20,
+    "GET /v1/labeling/sentences/{number}": 40,
+    "PUT /v1/labeling/sentences/{number}": 60,
+    "GET /v1/labeling/next": 40,
+    "GET /v1/labeling/export": 20,
     "GET /v1/training": 5,
     "POST /v1/training": 40,
     "POST /v1/training/cancel": 5,
@@ -38,9 +38,9 @@ ROUTES = {
 @pytest.fixture(scope="module")
 def description(serve, tmp_path_factory):
     # Low limits, so that what passes them is small too.
-    labelling = Workplace(folder=tmp_path_factory.mktemp("labelling"))
-    address = serve(limits=Limits(texts=4, characters=200), labelling=labelling)
-    httpx.post(f"{address}/v1/labelling/sentences", json={"text": "Anna left. So did Ben."}).raise_for_status()
+    labeling = Workplace(folder=tmp_path_factory.mktemp("labeling"))
+    address = serve(limits=Limits(texts=4, characters=200), labeling=labeling)
+    httpx.post(f"{address}/v1/labeling/sentences", json={"text": "Anna left. So did Ben."}).raise_for_status()
     return schemathesis.openapi.from_url(f"{address}/openapi.json")
 
 

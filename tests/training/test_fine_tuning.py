@@ -12,16 +12,16 @@ from test_training import NAMES, PLACES, QUIET, TINY, interrupt_after, weights, 
 
 import tagsmith
 from random_model import SMALL, WORDS, random_model, random_sentences
-from tagsmith.data.schemes import Scheme, tags_to_spans
 from tagsmith.errors import DataError, ModelError, RecipeError, VectorsError
-from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.model_folder import write_model
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.folder import write_model
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.schemes import Scheme, tags_to_spans
 from tagsmith.training.fine_tuning import LEARNING_RATE, as_before, fine_tuning_recipe, read_start, with_own_spans
+from tagsmith.training.loop import Run
 from tagsmith.training.partial import load, open_tags
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run
 
 OTHER = Architecture(word_dim=6, characters="gru", character_units=3, cell="gru", units=5, layers=2, head="softmax")
 NO_SPELLING = replace(SMALL, characters="none", shape_dim=0, bidirectional=False)

@@ -13,13 +13,13 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
-from tagsmith.data.corpus import load_corpus
-from tagsmith.data.schemes import Scheme
-from tagsmith.encoding.batches import row_lengths, training_batches
+from tagsmith.corpus.corpus import load_corpus
 from tagsmith.errors import DataError, RecipeError
+from tagsmith.network.batches import row_lengths, training_batches
+from tagsmith.text.schemes import Scheme
+from tagsmith.training.loop import Run, train
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run, train
 
 NAMES, PLACES = ["Ada", "Ben", "Cleo", "Dora", "Emil"], ["Paris", "New York", "Oslo", "Cape Town"]
 VERBS = ["lives in", "moved to", "loves", "left"]

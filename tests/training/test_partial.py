@@ -12,11 +12,11 @@ from test_training import NAMES, PLACES, QUIET, TINY, write_corpus
 
 import tagsmith
 from keras_calls import array
-from tagsmith.data.corpus import Knowledge, load_corpus
-from tagsmith.data.schemes import Scheme
-from tagsmith.encoding.batches import training_batches
+from tagsmith.corpus.corpus import Knowledge, load_corpus
 from tagsmith.errors import DataError
-from tagsmith.network.tagger import TaggerNetwork
+from tagsmith.network.batches import training_batches
+from tagsmith.network.tagger_network import TaggerNetwork
+from tagsmith.text.schemes import Scheme
 from tagsmith.training.partial import evaluate, load, only_known, open_tags
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare

@@ -8,7 +8,7 @@ from dataclasses import fields
 import pytest
 
 from tagsmith.errors import RecipeError
-from tagsmith.runtime.architecture import Architecture
+from tagsmith.model.architecture import Architecture
 from tagsmith.training.recipe import PRESETS, Recipe, make_recipe, read_recipe
 
 

@@ -14,15 +14,15 @@ from test_training import CONFIGURATIONS, QUIET, TINY, run, weights, write_corpu
 import tagsmith
 from keras_calls import array, compiled
 from packed_rows import make_batch, numbered
-from tagsmith.data.corpus import load_corpus
+from tagsmith.corpus.corpus import load_corpus
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
 from tagsmith.network.backend import keras
-from tagsmith.training import trainer
+from tagsmith.training import loop
 from tagsmith.training.checkpoint import FILE
 from tagsmith.training.display import Silent
+from tagsmith.training.loop import Run
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run
 
 pytestmark = pytest.mark.slow
 EPOCHS = 3
@@ -80,7 +80,7 @@ class Stopping(Silent):
 def stop(monkeypatch, error, epoch, *, midway):
     from contextlib import nullcontext
 
-    monkeypatch.setattr(trainer, "open_display", lambda *_: nullcontext(Stopping(error, epoch, midway=midway)))
+    monkeypatch.setattr(loop, "open_display", lambda *_: nullcontext(Stopping(error, epoch, midway=midway)))
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     session = Run(task, recipe, 0, tmp_path / "model")
     session.train(Silent())
     session.network.assign(session.best)
-    trainer._finish(session, Silent())
+    loop._finish(session, Silent())
     sentences = [["Ada", "lives", "in", "Zürich", "."], ["Reykjavík", "!"], ["x"]]
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])

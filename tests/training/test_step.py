@@ -8,9 +8,9 @@ import pytest
 from keras_calls import BACKEND, array, compiled, gradients
 from packed_rows import make_batch, numbered
 from random_model import SMALL, VOCABULARY
-from tagsmith.data.schemes import Scheme, allowed_transitions, tag_inventory
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import Dropout, Noise, TaggerNetwork
+from tagsmith.network.tagger_network import Dropout, Noise, TaggerNetwork
+from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.step import Step, make_step
@@ -84,7 +84,7 @@ def test_steps_lower_the_loss_and_the_variables_follow(optimizer):
         np.testing.assert_array_equal(before, start[name])  # warming up changes nothing
     losses = [float(array(step(BATCH, Noise()))) for _ in range(30)]
     assert losses[-1] < 0.5 * losses[0]
-    step.synchronise()
+    step.synchronize()
     for name, now in step.arrays().items():
         np.testing.assert_array_equal(now, array(network.named_weights()[name].value))
         assert not np.array_equal(now, start[name])

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tagsmith.data.corpus import load_corpus
-from tagsmith.data.schemes import Scheme, is_legal, tags_to_spans
-from tagsmith.encoding.frozen_vectors import unit_variance
-from tagsmith.encoding.vectors import dequantise, load_vectors, quantise_rows
+from tagsmith.corpus.corpus import load_corpus
+from tagsmith.model.frozen_vectors import unit_variance
+from tagsmith.model.vectors import dequantize, load_vectors, quantize_rows
+from tagsmith.text.schemes import Scheme, is_legal, tags_to_spans
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import prepare
 
@@ -107,7 +107,7 @@ def test_rows_are_as_long_as_the_longest_piece_and_shorter_for_the_rest():
     assert prepare(corpus_of(text), Recipe(batch_tokens=64, longest=20), None, 0).rows == [5, 10, 20]
 
 
-def test_vectors_are_scaled_quantised_and_kept_whole(corpus, vectors):
+def test_vectors_are_scaled_quantized_and_kept_whole(corpus, vectors):
     task = prepare(corpus, Recipe(word_dim=77), vectors, 0)
     assert task.architecture.word_dim == 5
     assert task.vocabulary.pretrained == ("oslo", "ivan", "quito", "x")  # words of no sentence too
@@ -116,8 +116,8 @@ def test_vectors_are_scaled_quantised_and_kept_whole(corpus, vectors):
     assert not rows[0].any()
     matrix = load_vectors(vectors).matrix
     expected = matrix / matrix.std()
-    np.testing.assert_allclose(dequantise(rows, scales)[1:], expected, atol=float(scales.max()) / 2 + 1e-6)
-    again = quantise_rows(np.concatenate([np.zeros((1, 5), np.float32), unit_variance(matrix)]))
+    np.testing.assert_allclose(dequantize(rows, scales)[1:], expected, atol=float(scales.max()) / 2 + 1e-6)
+    again = quantize_rows(np.concatenate([np.zeros((1, 5), np.float32), unit_variance(matrix)]))
     np.testing.assert_array_equal(rows, again[0])
 
 

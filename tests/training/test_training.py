@@ -13,14 +13,14 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
-from tagsmith.data.corpus import load_corpus
+from tagsmith.corpus.corpus import load_corpus
 from tagsmith.errors import InputError, RecipeError, TrainingError
-from tagsmith.training import trainer
+from tagsmith.training import loop
 from tagsmith.training.averaging import EVERY
 from tagsmith.training.display import Silent
+from tagsmith.training.loop import Run, train
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.trainer import Run, train
 
 NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
 PLACES = ["Paris", "New York", "Oslo", "Cape Town", "Lima", "Hong Kong"]
@@ -240,7 +240,7 @@ def test_cells_without_an_8_bit_form_run_in_float32(corpus):
 def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     assert run(corpus).precision == "int8"
     assert tagsmith.load(corpus["out"]).precision == "int8"
-    monkeypatch.setattr(trainer, "MOST_LOST", -1.0)  # as if 8 bits had lost more than that
+    monkeypatch.setattr(loop, "MOST_LOST", -1.0)  # as if 8 bits had lost more than that
     said = io.StringIO()
     tagger = run({**corpus, "console": Console(file=said, width=200)})
     assert tagger.precision == tagsmith.load(corpus["out"]).precision == "float32"

@@ -49,9 +49,9 @@ def bench_command(
     Throughput, latency, start and memory, with the processor, the versions and how far off the ceiling they are.
     Takes about a minute for 200,000 tokens; close other programs first.
     """
-    from tagsmith.data.corpus import read_sentences
-    from tagsmith.runtime.speed import measure_speed
-    from tagsmith.runtime.tagger import available_processors
+    from tagsmith.cli.speed import measure_speed
+    from tagsmith.corpus.corpus import read_sentences
+    from tagsmith.tagging.tagger import available_processors
 
     options = reading_options(layer, column, word_column, separator, encoding)
     options["labels_required"] = False

@@ -1,4 +1,4 @@
-"""``tagsmith convert``: labelled files from one format or scheme to another."""
+"""``tagsmith convert``: labeled files from one format or scheme to another."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import typer
 from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn, counted, reading_options
 
 if TYPE_CHECKING:
-    from tagsmith.data.convert import Conversion
-    from tagsmith.data.schemes import Scheme
+    from tagsmith.corpus.convert import Conversion
+    from tagsmith.text.schemes import Scheme
 
 SHOWN = 5  # examples of what was repaired or reported
 
 
 def convert_command(
     source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A labelled file; '-': standard input.", show_default=False)
+        Path, typer.Argument(metavar="IN", help="A labeled file; '-': standard input.", show_default=False)
     ],
     target: Annotated[
         Path, typer.Argument(metavar="OUT", help="The file to write; '-': standard output.", show_default=False)
@@ -40,11 +40,11 @@ def convert_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Convert a labelled file to another format or scheme.
+    """Convert a labeled file to another format or scheme.
 
     OUT appears whole or not at all. What was converted, repaired or is doubtful is told on standard error.
     """
-    from tagsmith.data.convert import convert
+    from tagsmith.corpus.convert import convert
 
     conversion = convert(
         str(source),
@@ -60,8 +60,8 @@ def convert_command(
 
 
 def _scheme(name: str | None) -> Scheme | None:
-    from tagsmith.data.schemes import Scheme
     from tagsmith.errors import DataError
+    from tagsmith.text.schemes import Scheme
 
     if name is None:
         return None

@@ -1,4 +1,4 @@
-"""``tagsmith demo``: the whole way, from labelled sentences to labels on new ones, on the bundled corpus."""
+"""``tagsmith demo``: the whole way, from labeled sentences to labels on new ones, on the bundled corpus."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tagsmith.cli.options import stdout_console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.data.document import Document
-    from tagsmith.runtime.tagger import Tagger
+    from tagsmith.tagging.tagger import Tagger
+    from tagsmith.text.document import Document
 
 # A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
@@ -57,8 +57,8 @@ def _run(out: Path) -> None:
     )
 
     from tagsmith.cli.train import print_scores
-    from tagsmith.data.sample import sample_path
-    from tagsmith.training.trainer import train
+    from tagsmith.sample import sample_path
+    from tagsmith.training.loop import train
 
     vectors = VECTORS if find_spec(VECTORS_PACKAGE) else None
     tagger = train(

@@ -1,4 +1,4 @@
-"""``tagsmith evaluate``: how well a model does on a labelled file."""
+"""``tagsmith evaluate``: how well a model does on a labeled file."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tagsmith.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from tagsmith.evaluation.scores import Scores
-    from tagsmith.runtime.heads import Head
-    from tagsmith.runtime.tagger import Tagger
+    from tagsmith.scores.scores import Scores
+    from tagsmith.tagging.heads import Head
+    from tagsmith.tagging.tagger import Tagger
 
 
 class CountedAs(StrEnum):
@@ -35,7 +35,7 @@ class CountedAs(StrEnum):
 
 def evaluate_command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labelled file.", show_default=False)],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file.", show_default=False)],
     json_file: Annotated[
         Path | None,
         typer.Option(
@@ -59,10 +59,10 @@ def evaluate_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Tag a labelled file with a model and score the result."""
-    from tagsmith.data.convert import open_target
-    from tagsmith.evaluation.tables import scores_tables
-    from tagsmith.runtime.tagger import load
+    """Tag a labeled file with a model and score the result."""
+    from tagsmith.corpus.convert import open_target
+    from tagsmith.scores.tables import scores_tables
+    from tagsmith.tagging.tagger import load
 
     tagger = load(model)
     options = layers_options(layer, column, word_column, separator, encoding)
@@ -82,7 +82,7 @@ def evaluate_command(
 
 
 def _check_labels(scores: Scores, layer: Head, data: Path) -> None:
-    """Raise if nothing is labelled; tell of labels that the model cannot give."""
+    """Raise if nothing is labeled; tell of labels that the model cannot give."""
     from tagsmith.errors import DataError
 
     if not scores.support:
@@ -99,7 +99,7 @@ def _check_labels(scores: Scores, layer: Head, data: Path) -> None:
 
 def _page(scores: Scores, tagger: Tagger, scored: str, model: Path, data: Path, mode: CountedAs) -> str:
     from tagsmith import __version__
-    from tagsmith.evaluation.report import html_report
+    from tagsmith.scores.report import html_report
 
     layers = [tagger.layer(name) for name in scores.layers or (scored,)]
     settings = {

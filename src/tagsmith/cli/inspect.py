@@ -1,4 +1,4 @@
-"""``tagsmith inspect``: what a labelled file or a model folder holds, and what is wrong with it."""
+"""``tagsmith inspect``: what a labeled file or a model folder holds, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tagsmith.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.data.document import Sentence
-    from tagsmith.data.formats.options import ReadKeywords
+    from tagsmith.formats.options import ReadKeywords
+    from tagsmith.text.document import Sentence
 
 SHOWN = 5  # examples of each kind of problem
 MOST_LABELS = 30  # rows of the table of labels
@@ -36,7 +36,7 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Labelled files, or model folders. Sentences of later files that the first holds too are counted.",
+            help="Labeled files, or model folders. Sentences of later files that the first holds too are counted.",
             show_default=False,
         ),
     ],
@@ -76,9 +76,9 @@ def inspect_command(
 def _corpus_report(
     path: Path, format: str, options: ReadKeywords, first: Sequence[Sentence] | None
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
-    from tagsmith.data.corpus import read_sentences
-    from tagsmith.data.formats import AUTO, detect_format
-    from tagsmith.data.statistics import shared_sentences, statistics
+    from tagsmith.corpus.corpus import read_sentences
+    from tagsmith.corpus.statistics import shared_sentences, statistics
+    from tagsmith.formats import AUTO, detect_format
 
     if format == AUTO:
         format = detect_format(path, options.get("encoding", "utf-8"))
@@ -96,7 +96,7 @@ def _corpus_report(
         "tokens": counted.tokens,
         "vocabulary": counted.vocabulary,
         "longest": {"tokens": counted.longest, "line": counted.longest_line},
-        "unlabelled_sentences": counted.unlabelled_sentences,
+        "unlabeled_sentences": counted.unlabeled_sentences,
         "duplicates": counted.duplicates,
         "labels": dict(counted.labels),
         "tags": dict(counted.tags),
@@ -113,8 +113,8 @@ def _corpus_report(
 
 def _model_report(folder: Path) -> dict[str, Any]:
     """Describe a model folder; every file of it is verified."""
-    from tagsmith.runtime.model_folder import read_config, read_model
-    from tagsmith.runtime.tagger import Tagger
+    from tagsmith.model.folder import read_config, read_model
+    from tagsmith.tagging.tagger import Tagger
 
     model = read_model(folder)
     config = read_config(folder)
@@ -165,7 +165,7 @@ def _show_corpus(report: Mapping[str, Any], console: Console) -> None:
             "tokens": f"{report['tokens']:,}",
             "different words": f"{report['vocabulary']:,}",
             "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
-            "sentences without a span": f"{report['unlabelled_sentences']:,}",
+            "sentences without a span": f"{report['unlabeled_sentences']:,}",
         },
         console,
     )

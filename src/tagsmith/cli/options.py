@@ -1,4 +1,4 @@
-"""What several commands are told in the same words: how to read labelled files, and how results are shown."""
+"""What several commands are told in the same words: how to read labeled files, and how results are shown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.data.formats.options import LayersKeywords, ReadKeywords
+    from tagsmith.formats.options import LayersKeywords, ReadKeywords
 
 Format = Annotated[str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by ending and content.")]
 Layer = Annotated[
@@ -59,7 +59,7 @@ Encoding = Annotated[str, typer.Option("--encoding", help="The files' character 
 
 # What a training needs: of train, and of tune, which trains many times.
 TrainFiles = Annotated[
-    list[Path], typer.Argument(metavar="TRAIN...", help="Labelled files to learn from.", show_default=False)
+    list[Path], typer.Argument(metavar="TRAIN...", help="Labeled files to learn from.", show_default=False)
 ]
 RecipeFile = Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)]
 RecipeChanges = Annotated[

@@ -35,7 +35,7 @@ def score_command(
     encoding: Annotated[str, typer.Option(help="The file's character encoding.")] = "utf-8",
 ) -> None:
     """Score a file of gold and predicted tags exactly as the CoNLL-2000 scorer does."""
-    from tagsmith.evaluation.scores import conlleval_report  # NumPy: slow to import
+    from tagsmith.scores.scores import conlleval_report  # NumPy: slow to import
 
     path, name = (None, "<stdin>") if predictions in (None, Path("-")) else (predictions, str(predictions))
     with _open(path, encoding) as lines:

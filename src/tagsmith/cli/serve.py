@@ -28,22 +28,22 @@ def serve_command(
     new: Annotated[bool, typer.Option("--new", help="Begin without a model: label sentences, train one.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for all.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 8000,
-    labelling: Annotated[
+    labeling: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for what is labelled on the page and the models trained from it. "
-            "[default: MODEL.labelling, with --new new.labelling]",
+            help="Folder for what is labeled on the page and the models trained from it. "
+            "[default: MODEL.labeling, with --new new.labeling]",
             show_default=False,
         ),
     ] = None,
-    no_labelling: Annotated[bool, typer.Option("--no-labelling", help="Only tag: no labelling, no training.")] = False,
+    no_labeling: Annotated[bool, typer.Option("--no-labeling", help="Only tag: no labeling, no training.")] = False,
     corpus: Annotated[
         list[Path] | None,
-        typer.Option(help="Labelled file to train on beside what is labelled; may be repeated.", show_default=False),
+        typer.Option(help="Labeled file to train on beside what is labeled; may be repeated.", show_default=False),
     ] = None,
     dev: Annotated[
         list[Path] | None,
-        typer.Option(help="Labelled file to compare models on; may be repeated.", show_default=False),
+        typer.Option(help="Labeled file to compare models on; may be repeated.", show_default=False),
     ] = None,
     vectors: Annotated[
         str | None,
@@ -84,8 +84,8 @@ def serve_command(
     for package in ("fastapi", "filelock", "uvicorn", "prometheus_client", "sqlalchemy"):
         if find_spec(package) is None:
             raise MissingExtraError("Serving", "serve")
+    from tagsmith.labeling.desk import Workplace
     from tagsmith.serving.app import create_app
-    from tagsmith.serving.labelling.desk import Workplace
     from tagsmith.serving.models import name_folders
     from tagsmith.serving.server import serve
 
@@ -95,8 +95,8 @@ def serve_command(
     labels = tuple(check_labels(models)) if new else ()
     check_files((*(corpus or ()), *(dev or ())))
     workplace = None
-    if not no_labelling:
-        folder = labelling or default_folder(next(iter(folders.values()), None))
+    if not no_labeling:
+        folder = labeling or default_folder(next(iter(folders.values()), None))
         workplace = Workplace(
             folder=folder,
             labels=labels,
@@ -105,19 +105,19 @@ def serve_command(
             vectors=chosen_vectors(vectors),
         )
     elif new:
-        raise typer.BadParameter("with --new there is nothing but labelling.", param_hint="--no-labelling")
+        raise typer.BadParameter("with --new there is nothing but labeling.", param_hint="--no-labeling")
     hosts = (*LOOPBACK, *(allow_host or ())) if key is None and host in LOOPBACK else ()
-    app = create_app(folders, limits, labelling=workplace, api_key=key, origins=cors or [], hosts=hosts)
+    app = create_app(folders, limits, labeling=workplace, api_key=key, origins=cors or [], hosts=hosts)
     if key is None and host not in LOOPBACK:
-        what = "tag" if no_labelling else "tag, label and train"
+        what = "tag" if no_labeling else "tag, label and train"
         typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
     shown = f"[{host}]" if ":" in host else host
     serve(app, host, port, limits, lambda own: typer.echo(f"serving on http://{shown}:{own}/", err=True))
 
 
 def default_folder(model: Path | None) -> Path:
-    """The folder for what is labelled: beside the model."""
-    return Path("new.labelling") if model is None else model.with_name(f"{model.resolve().name}.labelling")
+    """The folder for what is labeled: beside the model."""
+    return Path("new.labeling") if model is None else model.with_name(f"{model.resolve().name}.labeling")
 
 
 def chosen_vectors(wanted: str | None) -> str | None:
@@ -127,7 +127,7 @@ def chosen_vectors(wanted: str | None) -> str | None:
     from tagsmith.cli.demo import VECTORS, VECTORS_PACKAGE
 
     if wanted:
-        from tagsmith.encoding.vectors import load_vectors
+        from tagsmith.model.vectors import load_vectors
 
         load_vectors(wanted, limit=1)  # says at once, and not when training begins, that they are none
     return wanted or (VECTORS if find_spec(VECTORS_PACKAGE) else None)
@@ -136,7 +136,7 @@ def chosen_vectors(wanted: str | None) -> str | None:
 def check_labels(labels: list[str]) -> list[str]:
     """Check the labels of ``--new``; commas may stand between them."""
     from tagsmith.errors import RecipeError
-    from tagsmith.serving.labelling.schema import is_label
+    from tagsmith.labeling.schema import is_label
 
     found = [label for text in labels for label in text.split(",") if label]
     for label in found:

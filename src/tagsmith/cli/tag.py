@@ -1,4 +1,4 @@
-"""``tagsmith tag``: text in, labelled text out, as a stream."""
+"""``tagsmith tag``: text in, labeled text out, as a stream."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import typer
 from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, reading_options
 
 if TYPE_CHECKING:
-    from tagsmith.data.document import Document
-    from tagsmith.runtime.heads import Threshold
-    from tagsmith.runtime.tagger import Tagger
+    from tagsmith.tagging.heads import Threshold
+    from tagsmith.tagging.tagger import Tagger
+    from tagsmith.text.document import Document
 
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
 
@@ -95,10 +95,10 @@ def tag_command(
 ) -> None:
     """Tag text from files or standard input, in constant memory."""
     from tagsmith.cli.tag_input import read_input
-    from tagsmith.data.convert import open_target
-    from tagsmith.data.formats import WRITERS
-    from tagsmith.data.formats.options import WriteOptions
-    from tagsmith.runtime.tagger import load
+    from tagsmith.corpus.convert import open_target
+    from tagsmith.formats import WRITERS
+    from tagsmith.formats.options import WriteOptions
+    from tagsmith.tagging.tagger import load
 
     tagger = load(model)
     sources = [(source, _input_format(source, input_format)) for source in inputs or [Path("-")]]

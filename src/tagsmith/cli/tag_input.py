@@ -19,13 +19,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TextIO
 
-from tagsmith.data.corpus import read_documents
-from tagsmith.data.document import Document, Sentence, document_from_sentences, sentence_from_words
-from tagsmith.data.formats.jsonl import read_records
-from tagsmith.data.formats.options import ReadKeywords
-from tagsmith.data.formats.source import NoTokensError, open_source, source_name
-from tagsmith.data.tokenizer import words_and_starts
+from tagsmith.corpus.corpus import read_documents
 from tagsmith.errors import DataError
+from tagsmith.formats.jsonl import read_records
+from tagsmith.formats.options import ReadKeywords
+from tagsmith.formats.source import NoTokensError, open_source, source_name
+from tagsmith.text.document import Document, Sentence, document_from_sentences, sentence_from_words
+from tagsmith.text.tokenizer import words_and_starts
 
 PART = 1 << 16  # characters of a long paragraph that are handed on together
 LONGEST = 1 << 21  # tokens, about 10 MB of text: far more than a sentence has, and few enough to stay in memory

@@ -1,4 +1,4 @@
-"""``tagsmith train``: from labelled files to a model folder."""
+"""``tagsmith train``: from labeled files to a model folder."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def train_command(
     dev: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Labelled file that decides when to stop; may be repeated. [default: a tenth of TRAIN]",
+            help="Labeled file that decides when to stop; may be repeated. [default: a tenth of TRAIN]",
             show_default=False,
         ),
     ] = None,
     test: Annotated[
         list[Path] | None,
-        typer.Option(help="Labelled file to score once, at the end; may be repeated.", show_default=False),
+        typer.Option(help="Labeled file to score once, at the end; may be repeated.", show_default=False),
     ] = None,
     format: Format = "auto",
     layer: Layers = None,
@@ -81,20 +81,20 @@ def train_command(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
 ) -> None:
-    """Train a tagger on labelled files and write its model folder.
+    """Train a tagger on labeled files and write its model folder.
 
     Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
     """
     chosen = chosen_recipe(preset, recipe, changes or [], start)  # all before Keras is imported, which takes seconds
 
-    from tagsmith.runtime.model_folder import check_target
+    from tagsmith.model.folder import check_target
 
     chosen_partial = partial if not knows else dict(map(_known, knows))
     check_files([*train, *(dev or ()), *(test or ())])
     check_target(out)
 
     from tagsmith.errors import TrainingError
-    from tagsmith.training.trainer import train as run
+    from tagsmith.training.loop import train as run
 
     before = _state(out)
     options = layers_options(layer, column, word_column, separator, encoding)
@@ -128,7 +128,7 @@ def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Pat
     from tagsmith.training.recipe import make_recipe, read_recipe
 
     if start is not None:
-        from tagsmith.runtime.model_folder import read_model
+        from tagsmith.model.folder import read_model
         from tagsmith.training.fine_tuning import fine_tuning_recipe
 
         return fine_tuning_recipe(read_model(start), preset, path, dict(map(_change, changes)))
@@ -138,7 +138,7 @@ def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Pat
 
 def check_files(files: list[Path]) -> None:
     """Raise if a file cannot be opened."""
-    from tagsmith.data.formats.source import open_source
+    from tagsmith.formats.source import open_source
 
     for path in files:
         if str(path) != "-":
@@ -191,9 +191,9 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
 
 def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
     """Print a table for each of the parts that the model in ``folder`` was scored on."""
-    from tagsmith.evaluation.scores import scores_from_dict
-    from tagsmith.evaluation.tables import scores_tables
-    from tagsmith.runtime.model_folder import read_config
+    from tagsmith.model.folder import read_config
+    from tagsmith.scores.scores import scores_from_dict
+    from tagsmith.scores.tables import scores_tables
 
     console = stdout_console()
     for part, values in read_config(folder)["scores"].items():

@@ -1,4 +1,4 @@
-"""``tagsmith tune``: search for a better recipe on labelled files."""
+"""``tagsmith tune``: search for a better recipe on labeled files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def tune_command(
     out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.", show_default=False)],
     dev: Annotated[
         Path | None,
-        typer.Option(help="Labelled file that trials are compared on. [default: a tenth of TRAIN]", show_default=False),
+        typer.Option(help="Labeled file that trials are compared on. [default: a tenth of TRAIN]", show_default=False),
     ] = None,
     format: Format = "auto",
     layer: Layers = None,
@@ -64,7 +64,7 @@ def tune_command(
     base = chosen_recipe(preset, recipe, changes or [])
     check_files([*train, *([dev] if dev else [])])
 
-    from tagsmith.training.tune import BEST, tune
+    from tagsmith.tuning.tune import BEST, tune
 
     try:
         found = tune(
@@ -86,7 +86,7 @@ def tune_command(
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
         typer.echo(f"interrupted; {best}--resume goes on", err=True)
         raise typer.Exit(130) from None
-    from tagsmith.training.search_results import trials_table
+    from tagsmith.tuning.results import trials_table
 
     console = stdout_console()
     console.print(f"the best of {len(found.trials)} trials, by dev {found.measure}:", highlight=False)

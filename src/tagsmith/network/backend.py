@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
-from tagsmith.cache import cache_folder
 from tagsmith.errors import InputError, MissingExtraError
+from tagsmith.files import cache_folder
 
 # Keras's name of the backend → the package it needs; the order is the order of preference.
 BACKENDS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}

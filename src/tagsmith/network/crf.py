@@ -5,7 +5,7 @@ A tag sequence y of a sentence with emissions e (T, L) scores
     s(y) = start[y_1] + Σ_t e[t, y_t] + Σ_t between[y_t, y_{t+1}] + end[y_T]
 
 and has probability exp(s(y)) / Σ_y' exp(s(y')), the sum running over the *legal* sequences of the tagging scheme only.
-Of a sentence that is labelled in part, every legal sequence that agrees with the labels counts: its probability is the
+Of a sentence that is labeled in part, every legal sequence that agrees with the labels counts: its probability is the
 sum of theirs (Tsuboi et al. 2008; for corpora with different labels: Greenberg et al. 2018).
 """
 
@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tagsmith.data.schemes import Transitions
 from tagsmith.network.backend import keras
 from tagsmith.network.initial import variable
+from tagsmith.text.schemes import Transitions
 
 ops = keras.ops
 NEVER = 1e4  # how much less something impossible scores
@@ -38,7 +38,7 @@ class CRF:
     Parameters
     ----------
     allowed
-        Which tags may start, follow each other and end (``tagsmith.data.schemes.allowed_transitions``).
+        Which tags may start, follow each other and end (``tagsmith.text.schemes.allowed_transitions``).
     """
 
     def __init__(self, allowed: Transitions) -> None:

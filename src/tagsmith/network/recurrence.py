@@ -107,7 +107,7 @@ class Recurrent:
         its own end of it; outputs in the padding, numbered 0, are of no meaning. ``context`` is (B, T, S).
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
-        same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): with the left neighbour
+        same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): with the left neighbor
         same = ops.transpose(same, (1, 0))[:, :, None]  # (T-1, B, 1)
         ends = ops.zeros_like(steps[:1, :, :1])
         going_on = {

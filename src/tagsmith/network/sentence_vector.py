@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from tagsmith.model.architecture import Architecture
 from tagsmith.network.backend import keras
 from tagsmith.network.initial import glorot, variable
-from tagsmith.runtime.architecture import Architecture
 
 ops = keras.ops
 

@@ -113,7 +113,7 @@ class SequenceAccuracy(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]
 class MaskedTimeDistributed(keras.layers.TimeDistributed):  # type: ignore[misc]
     """``keras.layers.TimeDistributed`` for sequences of any length, whose output is zero at padded steps.
 
-    So padding stays recognisable in the predictions themselves: every label has probability 0 there. Without a mask
+    So padding stays recognizable in the predictions themselves: every label has probability 0 there. Without a mask
     the output is its parent's.
 
     The parent maps step by step, and on TensorFlow it takes the number of sentences for the number of steps where that

@@ -1,6 +1,6 @@
 """One vector per word form: pretrained + trained embedding, characters (CNN or RNN), shape.
 
-The pretrained vectors stay frozen: fine-tuned, the words of the training set would move away from their neighbours that
+The pretrained vectors stay frozen: fine-tuned, the words of the training set would move away from their neighbors that
 only test data hold. What training wants to change, it adds in a table of its own (zeros at first for words that have
 a pretrained vector).
 """
@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.encoding.vocabulary import Forms
+from tagsmith.model.architecture import WORD_SHAPES, Architecture
+from tagsmith.model.vocabulary import Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.initial import glorot, uniform, variable
 from tagsmith.network.recurrence import Recurrent
-from tagsmith.runtime.architecture import WORD_SHAPES, Architecture
 
 ops = keras.ops
 
@@ -74,7 +74,7 @@ class WordEncoder:
         """Encode the forms' rows → (U, encoding_size).
 
         ``trained`` (R, word_dim), if given, stands for the trained table: a batch's own rows of it. ``long`` is as in
-        :class:`tagsmith.encoding.batches.Batch`.
+        :class:`tagsmith.network.batches.Batch`.
         """
         tables = self.tables
         word = ops.take(tables["trained"] if trained is None else trained, forms.trained, axis=0)  # (U, word_dim)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tagsmith.data.document import Document, Sentence, Span
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.document import Document, Sentence, Span
 
 
 def document_answer(document: Document, layers: Sequence[str]) -> dict[str, Any]:

@@ -19,14 +19,14 @@ from starlette.middleware.cors import CORSMiddleware
 
 from tagsmith import __version__
 from tagsmith.errors import InputError
+from tagsmith.labeling.desk import Desk, Workplace
+from tagsmith.labeling.routes import labeling_routes
+from tagsmith.labeling.training_routes import training_routes
+from tagsmith.labeling.versions import Trainer, in_service, name_of
 from tagsmith.serving.guards import Application, Direct, Guards, Headers
-from tagsmith.serving.labelling.desk import Desk, Workplace
-from tagsmith.serving.labelling.routes import labelling_routes
 from tagsmith.serving.limits import FAILED, Limits, Refusal
 from tagsmith.serving.metrics import CONTENT_TYPE, Metrics
 from tagsmith.serving.models import Models, ServedModel
-from tagsmith.serving.retraining.routes import training_routes
-from tagsmith.serving.retraining.trainer import Trainer, in_service, name_of
 from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnswer, TagRequest
 
 REFUSALS = {
@@ -44,6 +44,7 @@ REFUSALS = {
 }
 logger = logging.getLogger("tagsmith.serving")
 PAGE = Path(__file__).with_name("page")
+LABELING_PAGE = Path(__file__).parents[1] / "labeling" / "page"
 _request = TypeAdapter(TagRequest)
 
 
@@ -51,7 +52,7 @@ def create_app(
     folders: Mapping[str, Path],
     limits: Limits | None = None,
     *,
-    labelling: Workplace | None = None,
+    labeling: Workplace | None = None,
     api_key: str | None = None,
     origins: Iterable[str] = (),
     hosts: Iterable[str] = (),
@@ -64,7 +65,7 @@ def create_app(
         Name → model folder; the first is the default model.
     limits
         What it takes in.
-    labelling
+    labeling
         Where people label and correct sentences for the first model, and train it; None: they do not. A version of it
         that was put in service there is served in place of the first folder. Without any folder the first model that
         is trained there gets the name of the workplace's folder.
@@ -81,12 +82,12 @@ def create_app(
         A folder is no usable model.
     """
     limits, metrics, origins = limits or Limits(), Metrics(), tuple(origins)
-    chosen = in_service(dict(folders), labelling) if labelling else folders
+    chosen = in_service(dict(folders), labeling) if labeling else folders
     models = Models(
         [ServedModel(name, folder, limits, metrics) for name, folder in chosen.items()],
-        lambda folder: ServedModel(name_of(labelling), folder, limits, metrics),
+        lambda folder: ServedModel(name_of(labeling), folder, limits, metrics),
     )
-    desk = Desk(labelling, models)
+    desk = Desk(labeling, models)
     _open_early(desk)
     trainer = Trainer(desk, next(iter(folders.values()), None))
 
@@ -121,7 +122,7 @@ def create_app(
     _add_errors(app)
     _add_routes(app, models, limits, metrics, tag)
     refusals = _described_refusals()
-    app.include_router(labelling_routes(desk, refusals))
+    app.include_router(labeling_routes(desk, refusals))
     app.include_router(training_routes(trainer, refusals))
     _add_page(app)
     direct = {("POST", "/v1/tag"): tag}
@@ -204,6 +205,8 @@ def _described_refusals() -> dict[int | str, dict[str, Any]]:
 def _add_page(app: FastAPI) -> None:
     """Serve the page's files. They hold no data, so they need no API key."""
     files = Unkept(directory=PAGE)
+    for view in ("label", "train"):
+        app.mount(f"/page/{view}", Unkept(directory=LABELING_PAGE / view))
     app.mount("/page", files, name="page")
 
     @app.get("/", include_in_schema=False)

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pydantic_core
 
-from tagsmith.data.document import Document, document_from_sentences, sentence_from_words
 from tagsmith.errors import InputError, ModelError
-from tagsmith.runtime.model_folder import CONFIG
-from tagsmith.runtime.tagger import Tagger, load
+from tagsmith.model.folder import CONFIG
 from tagsmith.serving.answers import add_k_best, add_marginals, document_answer
 from tagsmith.serving.limits import Limits, Refusal
 from tagsmith.serving.metrics import Metrics
 from tagsmith.serving.microbatch import MicroBatcher
 from tagsmith.serving.schema import ModelAnswer, TagRequest
+from tagsmith.tagging.tagger import Tagger, load
+from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
 
 logger = logging.getLogger("tagsmith.serving")
 WATCH_SECONDS = 1.0

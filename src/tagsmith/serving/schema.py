@@ -103,7 +103,7 @@ class SentenceAnswer(Wire):
 
 
 class SpanAnswer(Wire):
-    """A labelled stretch of the document's text and its probability under the model."""
+    """A labeled stretch of the document's text and its probability under the model."""
 
     start: int
     end: int

@@ -23,15 +23,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.data.compact import CompactSentences
-from tagsmith.data.corpus import Corpus, Knowledge
-from tagsmith.data.document import Sentence
-from tagsmith.data.partly_labelled import Before
-from tagsmith.data.schemes import OUTSIDE, Scheme, spans_to_tags, split_tag, tags_to_spans
-from tagsmith.encoding.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
+from tagsmith.corpus.corpus import Corpus, Knowledge
+from tagsmith.corpus.partly_labeled import Before
+from tagsmith.corpus.sentences import CompactSentences
 from tagsmith.errors import ModelError, RecipeError, VectorsError
-from tagsmith.runtime.model_folder import Model, read_model
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.model.folder import Model, read_model
+from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.document import Sentence
+from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, split_tag, tags_to_spans
 from tagsmith.training.recipe import Recipe, make_recipe, read_changes
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -166,7 +166,7 @@ def _more_words(old: npt.NDArray[np.float32], before: Vocabulary, vocabulary: Vo
 def with_own_spans(corpus: Corpus, model: Model) -> Corpus:
     """Label the training sentences as the model does, where they do not know its labels.
 
-    Spans that touch a token of a labelled span are left out. Dev and test sentences stay as they are.
+    Spans that touch a token of a labeled span are left out. Dev and test sentences stay as they are.
     """
     knowledge = corpus.knowledge
     if knowledge is None:
@@ -174,7 +174,7 @@ def with_own_spans(corpus: Corpus, model: Model) -> Corpus:
     tagger, labels = Tagger(model, precision="float32"), as_before(model).labels
     predicted = tagger.tag([sentence.words for sentence in corpus.train])
 
-    def labelled() -> Iterator[Sentence]:
+    def labeled() -> Iterator[Sentence]:
         for sentence, own, tags in zip(corpus.train, knowledge.train, predicted, strict=True):
             spans = tags_to_spans(sentence.layers[corpus.layer], corpus.scheme)
             taken = {place for span in spans for place in range(span.start, span.end)}
@@ -189,7 +189,7 @@ def with_own_spans(corpus: Corpus, model: Model) -> Corpus:
     train = tuple(len(knowledge.sets) + own for own in knowledge.train)
     return replace(
         corpus,
-        train=CompactSentences(labelled()),
+        train=CompactSentences(labeled()),
         knowledge=Knowledge(tuple(sets), train, knowledge.dev, knowledge.test),
     )
 

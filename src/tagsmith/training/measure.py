@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from tagsmith.evaluation.scores import Scores
+from tagsmith.scores.scores import Scores
 from tagsmith.training.task import Task
 
 

@@ -1,10 +1,10 @@
 """Training on corpora whose label sets differ: what is unknown is summed over, and is not scored.
 
-Take two corpora, one with dates labelled and one without. Merged as they are, the second teaches that dates are ``O``.
+Take two corpora, one with dates labeled and one without. Merged as they are, the second teaches that dates are ``O``.
 Here an ``O`` token of the second stands for ``O`` *or any tag of a date*, and the likelihood of its sentences is that
-of all tag sequences that agree with what is labelled (Tsuboi et al. 2008, *Training conditional random fields using
+of all tag sequences that agree with what is labeled (Tsuboi et al. 2008, *Training conditional random fields using
 incomplete annotations*; Greenberg et al. 2018, *Marginal likelihood training of BiLSTM-CRF for biomedical named entity
-recognition from disjoint label sets*). A labelled span stays exactly what it is.
+recognition from disjoint label sets*). A labeled span stays exactly what it is.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Unpack, cast
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.data.corpus import Corpus, Knowledge, Sources, load_corpus
-from tagsmith.data.document import Sentence
-from tagsmith.data.formats.options import LayersKeywords
-from tagsmith.data.formats.source import Source
-from tagsmith.data.partly_labelled import Before, load_partly_labelled
-from tagsmith.data.schemes import OUTSIDE, Scheme, spans_to_tags, split_tag, tags_to_spans
-from tagsmith.data.several_layers import single_options
+from tagsmith.corpus.corpus import Corpus, Knowledge, Sources, load_corpus
+from tagsmith.corpus.partly_labeled import Before, load_partly_labeled
+from tagsmith.corpus.several_layers import single_options
 from tagsmith.errors import DataError
-from tagsmith.evaluation.scores import Scores, score_tags
-from tagsmith.runtime.tagger import Tagger
+from tagsmith.formats.options import LayersKeywords
+from tagsmith.formats.source import Source
+from tagsmith.scores.scores import Scores, score_tags
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.document import Sentence
+from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, split_tag, tags_to_spans
 
 Groups = Source | Sequence[Source | Sequence[Source]]  # a list within the list: several files of one corpus
 Partial = bool | Mapping[str, Collection[str]]
@@ -42,7 +42,7 @@ def load(
     seed: int,
     **options: Unpack[LayersKeywords],
 ) -> Corpus:
-    """Read the corpus of a run: ordinary, labelled in part, or for a model that learns on.
+    """Read the corpus of a run: ordinary, labeled in part, or for a model that learns on.
 
     ``partial`` is True, or maps files to the labels they know: each item of ``train`` is then a corpus with labels of
     its own. Without it all files are one corpus. A model that learns on (``before``) may have labels that the files
@@ -51,7 +51,7 @@ def load(
     Raises
     ------
     DataError
-        As :func:`tagsmith.data.partly_labelled.load_partly_labelled`, and if ``partial`` is asked for where every
+        As :func:`tagsmith.corpus.partly_labeled.load_partly_labeled`, and if ``partial`` is asked for where every
         corpus has every label.
     """
     if not partial and before is None:
@@ -64,7 +64,7 @@ def load(
             "Unknown labels, and training that goes on from a model, are for one layer only.",
             remedy="Name one layer with --layer, or one column with --column.",
         )
-    corpus = load_partly_labelled(
+    corpus = load_partly_labeled(
         _groups(train, partial),
         None if dev is None else _groups(dev, partial),
         None if test is None else _groups(test, partial),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.errors import RecipeError
-from tagsmith.runtime.architecture import Architecture
+from tagsmith.model.architecture import Architecture
 
 SCHEDULES = ("constant", "linear", "cosine")
 OPTIMIZERS = ("adam", "sgd")
@@ -38,7 +38,7 @@ class Recipe:
         Length of the trained word vectors where no pretrained ones set it.
     characters, character_dim, character_units, character_width, shape_dim, context_size, cell, units, layers, \
 bidirectional, residual, head
-        See :class:`tagsmith.runtime.architecture.Architecture`.
+        See :class:`tagsmith.model.architecture.Architecture`.
     word_dropout, hidden_dropout, recurrent_dropout, variational_dropout
         Shares of features dropped: of the words' encodings, of the recurrent layers' outputs, of the state between
         time steps; and whether the first two drop the same features at every token of a sentence.

@@ -1,4 +1,4 @@
-"""One optimisation step, compiled, on each Keras backend.
+"""One optimization step, compiled, on each Keras backend.
 
 Keras's own ``train_on_batch`` would do; written out, the step keeps its state on the device between batches, does not
 wait for the loss, and lets the whole of it be seen.
@@ -13,9 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.encoding.batches import Batch, split_batch
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger import Noise, TaggerNetwork, split_noise
+from tagsmith.network.batches import Batch, split_batch
+from tagsmith.network.tagger_network import Noise, TaggerNetwork, split_noise
 from tagsmith.training.optimizer import Optimizer
 
 
@@ -31,7 +31,7 @@ class Step(Protocol):
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The learned weights by name, as they are now: to be read before the next step."""
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         """Bring the Keras variables up to date."""
 
     def reload(self) -> None:
@@ -123,7 +123,7 @@ class JaxStep:
         learned = self.network.learned_weights()
         return {name: np.asarray(by_variable[id(variable)]) for name, variable in learned.items()}
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         """Bring the Keras variables up to date."""
         for variable, value in zip(self.changing, self.values, strict=True):
             variable.assign(value.copy())  # a copy: the next update gives its buffers away
@@ -159,7 +159,7 @@ class TensorFlowStep:
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Do nothing: the first step of each shape pays for itself."""
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         """Do nothing: the variables are up to date."""
 
     def reload(self) -> None:
@@ -200,7 +200,7 @@ class TorchStep:
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Do nothing: the first step of each shape pays for itself."""
 
-    def synchronise(self) -> None:
+    def synchronize(self) -> None:
         """Do nothing: the variables are up to date."""
 
     def reload(self) -> None:

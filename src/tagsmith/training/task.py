@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.data.corpus import Corpus, Layer
-from tagsmith.data.document import Sentence
-from tagsmith.data.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
-from tagsmith.encoding.batches import EncodedSentences, encode_sentences, row_lengths
-from tagsmith.encoding.frozen_vectors import FrozenVectors, frozen_vectors
-from tagsmith.encoding.vectors import Vectors
-from tagsmith.encoding.vocabulary import Rows, Vocabulary, build_vocabulary
-from tagsmith.runtime.architecture import Architecture
-from tagsmith.runtime.model_folder import Model
+from tagsmith.corpus.corpus import Corpus, Layer
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.folder import Model
+from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
+from tagsmith.model.vectors import Vectors
+from tagsmith.model.vocabulary import Rows, Vocabulary, build_vocabulary
+from tagsmith.network.batches import EncodedSentences, encode_sentences, row_lengths
+from tagsmith.text.document import Sentence
+from tagsmith.text.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
 from tagsmith.training.fine_tuning import as_before, digest, joined_vocabulary, pretrained_of
 from tagsmith.training.partial import open_tags
 from tagsmith.training.recipe import Recipe

@@ -21,24 +21,24 @@ export async function readText(file, largest = Infinity) {
 /**
  * Let files be dropped on a place, or on the whole window.
  *
- * `take(files)` gets them, `emphasise(true)` is told while some hover; neither is called while `wanted()` is false.
+ * `take(files)` gets them, `emphasize(true)` is told while some hover; neither is called while `wanted()` is false.
  */
-export function acceptDrops(place, take, emphasise, wanted = () => true) {
+export function acceptDrops(place, take, emphasize, wanted = () => true) {
   // Text that is dragged is the browser's business.
   const isOurs = (event) => wanted() && event.dataTransfer?.types.includes("Files");
   const isInside = (node) => node && (place === window || place.contains(node));
   place.addEventListener("dragover", (event) => {
     if (!isOurs(event)) return;
     event.preventDefault(); // or the browser would show the file in the page's place
-    emphasise(true);
+    emphasize(true);
   });
   place.addEventListener("dragleave", (event) => {
-    if (!isInside(event.relatedTarget)) emphasise(false);
+    if (!isInside(event.relatedTarget)) emphasize(false);
   });
   place.addEventListener("drop", (event) => {
     if (!isOurs(event)) return;
     event.preventDefault();
-    emphasise(false);
+    emphasize(false);
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }

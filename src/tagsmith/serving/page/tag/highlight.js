@@ -36,12 +36,12 @@ export function paragraphs(text, stretches, make) {
 }
 
 /** Return a text's paragraphs with its spans marked, each with its label behind it. */
-export function spanText(text, spans, colour) {
+export function spanText(text, spans, color) {
   const inOrder = [...spans].sort((one, other) => one.start - other.start);
   return paragraphs(text, inOrder, (span, part, last) =>
     element(
       "mark",
-      { class: `mark ${colour(span.label)}`, "data-tip": `${span.label}, ${percent(span.score)} sure` },
+      { class: `mark ${color(span.label)}`, "data-tip": `${span.label}, ${percent(span.score)} sure` },
       part,
       last && element("span", { class: "mark-label", dir: "ltr" }, span.label),
     ),

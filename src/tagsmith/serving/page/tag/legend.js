@@ -1,6 +1,6 @@
 // The labels of a layer with their counts; each is a button that hides its label.
 
-import { colourOf } from "../colours.js";
+import { colorOf } from "../colors.js";
 import { element } from "../dom.js";
 
 const MANY = 10; // labels; of more, only those are shown that occur
@@ -19,11 +19,11 @@ export function createLegend(changed) {
 
   /** Begin anew with these labels, all of them shown. */
   function setLabels(labels) {
-    const colour = colourOf(labels);
+    const color = colorOf(labels);
     hidden.clear();
     buttons.clear();
     for (const label of labels) {
-      const properties = { type: "button", class: `tag ${colour(label)}`, "aria-pressed": "true" };
+      const properties = { type: "button", class: `tag ${color(label)}`, "aria-pressed": "true" };
       buttons.set(label, element("button", { ...properties, onclick: () => toggle(label) }, label, " ", element("b")));
     }
     root.replaceChildren(...buttons.values());

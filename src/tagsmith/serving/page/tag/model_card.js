@@ -1,6 +1,6 @@
 // What a model is: name, version, labels, scores, recipe, and its card.
 
-import { colourOf } from "../colours.js";
+import { colorOf } from "../colors.js";
 import { element, scrollable } from "../dom.js";
 import { fromMarkdown } from "./markdown.js";
 import { percent } from "./percent.js";
@@ -30,8 +30,8 @@ function fact(name, ...value) {
 }
 
 function labelFact(layer, isOneOfSeveral) {
-  const colour = colourOf(layer.labels);
-  const labels = layer.labels.map((label) => element("span", { class: `tag ${colour(label)}` }, label));
+  const color = colorOf(layer.labels);
+  const labels = layer.labels.map((label) => element("span", { class: `tag ${color(label)}` }, label));
   const name = isOneOfSeveral ? `Layer ${layer.name} (${layer.scheme})` : `Labels (${layer.scheme})`;
   return fact(name, element("span", { class: "labels" }, labels));
 }

@@ -1,6 +1,6 @@
 // What the server found: legend, confidence, text with its spans or tags, table of tokens, exports.
 
-import { colourOf } from "../colours.js";
+import { colorOf } from "../colors.js";
 import { announce, element, scrollable } from "../dom.js";
 import { exportButtons } from "./exports.js";
 import { spanText } from "./highlight.js";
@@ -33,7 +33,7 @@ export function createResult(again) {
   const filled = element("div", { class: "filled" }, controls, stage, table, exports.root);
   const empty = element("div", { class: "empty quiet" });
   const head = element("div", { class: "head" }, element("h2", { id: "tag-result-title" }, "Result"), status, retry);
-  const root = element("section", { class: "card result", "aria-labelledby": "tag-result-title" }, head, empty, filled);
+  const root = element("section", { class: "card result", "aria-labeledby": "tag-result-title" }, head, empty, filled);
   const refreshTips = addTips(text, "tag-tip");
 
   /** Show an answer: what it says about this layer. */
@@ -78,7 +78,7 @@ export function createResult(again) {
     const sure = all.filter((span) => span.score >= slider.value / 100);
     const shown = sure.filter((span) => legend.isShown(span.label));
     legend.setCounts(countLabels(sure.map((span) => span.label)));
-    text.replaceChildren(...spanText(document.text, shown, colourOf(layer.labels)));
+    text.replaceChildren(...spanText(document.text, shown, colorOf(layer.labels)));
     table.hidden = true;
     const found = count(all.length, "span");
     return shown.length === all.length ? `${found} found` : `${shown.length.toLocaleString("en")} of ${found} shown`;
@@ -87,7 +87,7 @@ export function createResult(again) {
   function drawTokens() {
     const tokens = sentences.flat();
     const isUnsure = (token) => token.probability < slider.value / 100;
-    const how = { colour: colourOf(layer.labels), isUnsure, isShown: legend.isShown };
+    const how = { color: colorOf(layer.labels), isUnsure, isShown: legend.isShown };
     legend.setCounts(countLabels(tokens.map((token) => token.tag)));
     text.replaceChildren(...tokenText(answer.documents[0].text, sentences, how));
     table.replaceChildren(...tokenTable(sentences, how));

@@ -30,15 +30,15 @@ export function readTokens(document, layer) {
 /**
  * Return a text's paragraphs with the tag under each token; `isUnsure(token)` and `isShown(tag)` say how.
  *
- * In a very long text tokens have their colour and their tip only.
+ * In a very long text tokens have their color and their tip only.
  */
-export function tokenText(text, sentences, { colour, isUnsure, isShown }) {
+export function tokenText(text, sentences, { color, isUnsure, isShown }) {
   const tokens = sentences.flat();
   const isLong = tokens.length > MANY;
   return paragraphs(text, tokens, (token, part) => {
     if (!isShown(token.tag)) return element("span", {}, part);
     const unsure = isUnsure(token);
-    const names = ["token", colour(token.tag), unsure && "unsure", part.length > LONG && "long"];
+    const names = ["token", color(token.tag), unsure && "unsure", part.length > LONG && "long"];
     const properties = { class: names.filter(Boolean).join(" "), "data-tip": tip(token, unsure) };
     if (isLong) return element("span", properties, part);
     return element("ruby", properties, part, element("rt", { dir: "ltr" }, token.tag, unsure && "?"));
@@ -51,7 +51,7 @@ function tip(token, unsure) {
 }
 
 /** Return the table of tokens, and a button for the rest of it if it is long. */
-export function tokenTable(sentences, { colour, isUnsure, isShown }, rows = ROWS) {
+export function tokenTable(sentences, { color, isUnsure, isShown }, rows = ROWS) {
   const total = sentences.flat().filter((token) => isShown(token.tag)).length;
   const nextBest = element("th", { scope: "colgroup", colSpan: 2 }, "Next best");
   const head = [heading("Token"), heading("Tag"), heading("Probability", "number"), nextBest];
@@ -65,11 +65,11 @@ export function tokenTable(sentences, { colour, isUnsure, isShown }, rows = ROWS
   for (const sentence of sentences) {
     const shown = sentence.filter((token) => isShown(token.tag)).slice(0, left);
     left -= shown.length;
-    if (shown.length) table.append(element("tbody", {}, shown.map((token) => row(token, colour, isUnsure(token)))));
+    if (shown.length) table.append(element("tbody", {}, shown.map((token) => row(token, color, isUnsure(token)))));
   }
   if (total <= rows) return [table];
   const showAll = () => {
-    const [whole] = tokenTable(sentences, { colour, isUnsure, isShown }, total);
+    const [whole] = tokenTable(sentences, { color, isUnsure, isShown }, total);
     table.replaceWith(whole);
     more.remove();
   };
@@ -81,13 +81,13 @@ function heading(text, name = null) {
   return element("th", { scope: "col", class: name }, text);
 }
 
-function row(token, colour, unsure) {
+function row(token, color, unsure) {
   const note = element("span", { class: "note" }, "unsure ");
   return element(
     "tr",
     { class: unsure ? "unsure" : null },
     element("th", { scope: "row", dir: "auto" }, token.text),
-    element("td", {}, element("span", { class: `tag ${colour(token.tag)}` }, token.tag)),
+    element("td", {}, element("span", { class: `tag ${color(token.tag)}` }, token.tag)),
     element("td", { class: "number" }, unsure && note, percent(token.probability)),
     element("td", {}, token.next?.tag ?? ""),
     element("td", { class: "number" }, token.next ? percent(token.next.probability) : ""),

@@ -1,0 +1,1 @@
+"""Corpora in memory: reading, checks, statistics."""

@@ -1,1 +1,0 @@
-"""Labelled text: documents, schemes, tokenizer, file formats and corpora."""

@@ -1,0 +1,392 @@
+"""Texts with labeled character spans, in JSON: a record a line, or one array of records.
+
+Read are the exports of the usual annotation tools, told apart record by record:
+
+============  ========================================================================================
+doccano       ``{"text", "label": [[start, end, label], …]}``, also ``labels``, also ``entities`` with
+              ``start_offset``, ``end_offset``, ``label``
+Prodigy       ``{"text", "spans": [{"start", "end", "label"}, …]}`` with or without ``tokens``, which
+              are used where given; a record that was not accepted is left out, and reported
+Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, and the small export
+              ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
+              first that was not cancelled is used, and the others are reported
+tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
+layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
+              asked for: lists of spans, or of one tag for each token
+============  ========================================================================================
+
+Text is tokenized; spans become IOB2 tags of the layer ``"tags"`` (or the name asked for). Nothing is
+dropped in silence: a span that does not align with tokens, overlaps a longer one or lies outside its text
+is reported in ``ReadOptions.problems``. A sentence boundary inside a span is removed.
+"""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
+from typing import Any, TextIO
+
+from tagsmith.errors import DataError
+from tagsmith.formats.alignment import Place, align_spans, merge_cut_sentences
+from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.source import Source, open_source, pick_layer, source_name
+from tagsmith.text.document import (
+    DEFAULT_LAYER,
+    Document,
+    Sentence,
+    Span,
+    Token,
+    document_from_sentences,
+    sentence_from_words,
+)
+from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags, tags_to_spans
+
+_TEXT_KEYS = ("text", "full_text", "data")
+_SPAN_KEYS = ("spans", "label", "labels", "entities")
+_START_KEYS = ("start", "start_offset", "start_position")
+_END_KEYS = ("end", "end_offset", "end_position")
+_LABEL_KEYS = ("label", "labels", "entity_type", "type")
+_QUOTE_KEYS = ("text", "entity_value")
+_TAG_KEYS = ("tags", "ner_tags", "labels", "label")
+_OWN_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
+
+
+# --------------------------------------------------------------------------------------------------- reading
+
+
+def read(source: Source, options: ReadOptions) -> Iterator[Document]:
+    """Read documents, one for each record.
+
+    Raises
+    ------
+    DataError
+        With file and line: for what is not JSON, a record without text or labels, a span without start, end
+        and label; for a file without records; and as :func:`tagsmith.formats.source.open_source`. With
+        ``alignment="error"`` also for every span that would be reported.
+    """
+    name = source_name(source)
+    found = False
+    with open_source(source, options.encoding) as stream:
+        for line, record in read_records(stream, name):
+            found = True
+            document = _document(record, Place(name, line, options))
+            if document is not None:
+                yield document
+    if not found:
+        raise DataError("The file holds no records.", remedy="Give one JSON object a line.", path=name)
+
+
+def read_records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
+    """Parse the records of a file of JSON lines, or of one array, with the line that each begins on."""
+    number = 0
+    for line in stream:
+        number += 1
+        text = line.strip()
+        if not text:
+            continue
+        if text.startswith("["):
+            yield from _array("".join(chain([line], stream)), number, name)
+            return
+        try:
+            yield number, json.loads(text)
+        except json.JSONDecodeError as error:
+            raise _not_json(error, name, number) from error
+
+
+def _array(text: str, number: int, name: str) -> Iterator[tuple[int, Any]]:
+    """Parse an array piece by piece, so as to know the line of each record."""
+    decoder = json.JSONDecoder()
+    position = text.index("[") + 1
+    line, counted = number, 0
+    while True:
+        position = _skip(text, position)
+        line, counted = line + text.count("\n", counted, position), position
+        if text[position : position + 1] == "]":
+            return
+        try:
+            record, end = decoder.raw_decode(text, position)
+            following = _skip(text, end)
+            if text[following : following + 1] not in (",", "]"):
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, following)
+        except json.JSONDecodeError as error:
+            raise _not_json(error, name, number + text.count("\n", 0, error.pos)) from error
+        yield line, record
+        position = following + (text[following] == ",")
+
+
+def _skip(text: str, position: int) -> int:
+    while position < len(text) and text[position] in " \t\r\n":
+        position += 1
+    return position
+
+
+def _not_json(error: json.JSONDecodeError, name: str, line: int) -> DataError:
+    return DataError(
+        f"This is not JSON: {error.msg} at character {error.colno}.",
+        remedy="Give one JSON object a line, or one array of objects.",
+        path=name,
+        line=line,
+    )
+
+
+def _document(record: Any, place: Place) -> Document | None:
+    if not isinstance(record, Mapping):
+        raise place.error("This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.')
+    if isinstance(record.get("answer", "accept"), str) and record.get("answer", "accept") != "accept":
+        place.report(f"left out: the annotator's answer was {record['answer']!r}")
+        return None
+    if isinstance(record.get("data"), Mapping):
+        return _label_studio(record, place)
+    record = _with_named_layer(record, place)
+    text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), None)
+    words = record.get("tokens", record.get("words"))
+    tags = next((record[key] for key in _TAG_KEYS if _are_strings(record.get(key))), None)
+    if words is not None and (tags is not None or text is None):
+        return _token_document(record, words, tags, place)
+    if text is None:
+        raise place.error("This record has no text.", 'Give it a "text", or "tokens" and "tags".')
+    key = next((key for key in _SPAN_KEYS if record.get(key) is not None), None)
+    if key is None and place.options.labels_required:
+        raise place.error(
+            "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + ".",
+            'Give it an empty list ("label": []) if nothing in it is labeled.',
+        )
+    spans = _spans(record[key], text, place) if key is not None else None
+    return _text_document(text, spans, _given_sentences(record, text, place), _rest(record), place)
+
+
+def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
+    """Return the record with the layer asked for as its only labels, if it has a key of that name."""
+    layer = place.options.layer
+    if layer is None or (layer in _OWN_KEYS and not place.options.by_name):
+        return record
+    nested = record.get("layers")
+    given = nested.get(layer) if isinstance(nested, Mapping) and layer in nested else record.get(layer)
+    if not isinstance(given, list):
+        if place.options.by_name:
+            raise place.error(f"This record has no layer {layer!r}.", f'Give it "{layer}": one tag a token, or spans.')
+        return record
+    others = {key: value for key, value in record.items() if key not in {*_SPAN_KEYS, *_TAG_KEYS}}
+    return {**others, "tags" if _are_strings(given) else "spans": given}
+
+
+def _are_strings(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {key: value for key, value in record.items() if key not in _OWN_KEYS}
+    return {"record": rest} if rest else {}
+
+
+def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
+    data = task["data"]
+    texts = [value for value in data.values() if isinstance(value, str)]
+    text = data.get("text", texts[0] if len(texts) == 1 else None)
+    if not isinstance(text, str):
+        raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
+    annotations = [
+        annotation
+        for annotation in task.get("annotations", task.get("completions", []))
+        if not annotation.get("was_cancelled")
+    ]
+    if not annotations and place.options.labels_required:
+        place.report("left out: the task has no annotation that was not cancelled")
+        return None
+    if len(annotations) > 1:
+        place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
+    items = annotations[0].get("result", []) if annotations else []
+    values = [item["value"] for item in items if isinstance(item.get("value"), Mapping)]
+    spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
+    if len(spans) < len(items):
+        place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
+    return _text_document(text, _spans(spans, text, place), None, _rest(task), place)
+
+
+def _token_document(record: Mapping[str, Any], words: Any, tags: Any, place: Place) -> Document:
+    if isinstance(words, list) and words and all(isinstance(word, Mapping) for word in words):
+        text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), "")
+        given = _given_sentences(record, text, place)
+        sizes = [len(tokens) for tokens in given or ()]
+        document = Document(text, tuple(_plain_sentence(tokens, place) for tokens in given or ()))
+    elif _are_strings(words) and all(words):
+        sizes = [len(words)]
+        document = document_from_sentences([sentence_from_words(words, line=place.line, meta={"record": True})])
+    else:
+        raise place.error("The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.')
+    if not _are_strings(tags):
+        if not place.options.labels_required and tags is None:
+            return document
+        raise place.error(
+            "The tags are missing, or are numbers and not names.",
+            'Give "tags": a list of names, one for each token.',
+        )
+    if len(tags) != sum(sizes):
+        raise place.error(f"There are {sum(sizes)} tokens but {len(tags)} tags.", "Give one tag for each token.")
+    ends = list(accumulate(sizes))
+    layer = place.options.layer or DEFAULT_LAYER
+    sentences = tuple(
+        sentence.with_layer(layer, tags[end - size : end])
+        for sentence, size, end in zip(document.sentences, sizes, ends, strict=True)
+    )
+    return Document(document.text, sentences, (), _rest(record))
+
+
+def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]] | None:
+    """Use the record's own tokens (Prodigy's), cut into its own sentences or else by the splitter."""
+    given = record.get("tokens")
+    if not isinstance(given, list) or not given:
+        return None
+    try:
+        tokens = [Token(text[item["start"] : item["end"]], item["start"], item["end"]) for item in given]
+    except (KeyError, TypeError) as error:
+        raise place.error("A token has no start and end.", "Leave out tokens to have the text tokenized.") from error
+    tokens = [token for token in tokens if token.text and not token.text.isspace()]
+    for left, right in pairwise(tokens):
+        if right.start < left.end:
+            raise place.error(f"The tokens {left.text!r} and {right.text!r} overlap.", "Leave out the tokens.")
+    from tagsmith.text.tokenizer import split_sentences  # loads the regex library
+
+    bounds = record.get("sentences") or split_sentences(text)
+    starts = [token.start for token in tokens]
+    cuts = [0, *(bisect_left(starts, start) for start, _ in bounds[1:]), len(tokens)]
+    return [tokens[a:b] for a, b in pairwise(cuts) if a < b]
+
+
+# ------------------------------------------------------------------------------------------ spans to tokens
+
+
+def _spans(items: Any, text: str, place: Place) -> list[Span]:
+    """Read the spans in whichever way they are written; report those that lie outside the text."""
+    if not isinstance(items, list):
+        raise place.error("The labels are no list of spans.", "Give [[start, end, label], …].")
+    spans = []
+    for item in items:
+        try:
+            start, end, label, quote = _span_fields(item)
+        except (KeyError, TypeError, ValueError, StopIteration, RuntimeError) as error:
+            raise place.error(
+                f"The label {json.dumps(item, ensure_ascii=False)} is no span.",
+                'Give [start, end, label] or {"start": …, "end": …, "label": …}.',
+            ) from error
+        if quote and text[start:end] != quote:
+            start, end = _requoted(start, end, quote, text, place)
+        spans.append(Span(start, end, label, text[max(start, 0) : max(end, 0)]))
+    return sorted(spans, key=lambda span: (span.start, span.end))
+
+
+def _span_fields(item: Any) -> tuple[int, int, str, str]:
+    if isinstance(item, Mapping):
+        start, end, label = (
+            next(item[key] for key in keys if key in item) for keys in (_START_KEYS, _END_KEYS, _LABEL_KEYS)
+        )
+        quote = next((item[key] for key in _QUOTE_KEYS if isinstance(item.get(key), str)), "")
+    else:
+        start, end, label = item
+        quote = ""
+    if isinstance(label, list):
+        label = label[0]
+    if not isinstance(label, str) or not label or isinstance(start, bool) or int(start) != start or int(end) != end:
+        raise ValueError(item)
+    return int(start), int(end), label, quote
+
+
+def _requoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[int, int]:
+    """Find what a span says it holds: tools written in JavaScript count UTF-16 units, not characters."""
+    units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
+    first, last = bisect_left(units, start), bisect_left(units, end)
+    if text[first:last] == quote:
+        return first, last
+    place.report(f"the span {start}–{end} holds {text[start:end]!r}, not {quote!r} as it says; its numbers are used")
+    return start, end
+
+
+def _text_document(
+    text: str,
+    spans: list[Span] | None,
+    sentences: list[list[Token]] | None,
+    meta: Mapping[str, Any],
+    place: Place,
+) -> Document:
+    from tagsmith.text.tokenizer import tokenize_text  # loads the regex library
+
+    tokens = sentences if sentences is not None else tokenize_text(text)
+    if spans is None:
+        return Document(text, tuple(_plain_sentence(part, place) for part in tokens), (), meta)
+    used = align_spans(spans, text, [token for part in tokens for token in part], place)
+    layer = place.options.layer or DEFAULT_LAYER
+    built, offset = [], 0
+    for part in merge_cut_sentences(tokens, used):
+        own = [
+            TokenSpan(start - offset, end - offset, label)
+            for start, end, label in used
+            if offset <= start < offset + len(part)
+        ]
+        tags = spans_to_tags(own, len(part), Scheme.IOB2)
+        built.append(_plain_sentence(part, place).with_layer(layer, tags))
+        offset += len(part)
+    return Document(text, tuple(built), tuple(spans), meta)
+
+
+def _plain_sentence(tokens: Sequence[Token], place: Place) -> Sentence:
+    words, starts = tuple(token.text for token in tokens), tuple(token.start for token in tokens)
+    return Sentence(words, starts, {}, place.line, {"record": True})
+
+
+# --------------------------------------------------------------------------------------------------- writing
+
+
+def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
+    """Write one record a document: text, spans, tokens, bounds of sentences, and what else its record held.
+
+    The spans are the document's or, where it has none, those that the tags of the layer stand for. Tags
+    of a plain scheme are no spans; they are written as they are, as ``tags``. Where there are several layers, each is
+    written in the same way under ``layers`` too.
+    """
+    for document in documents:
+        stream.write(json.dumps(_record(document, options), ensure_ascii=False) + "\n")
+
+
+def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
+    record: dict[str, Any] = {"text": document.text}
+    layer = next((pick_layer(sentence.layers, options.layer) for sentence in document.sentences), None)
+    if options.scheme is not Scheme.PLAIN:
+        spans = document.spans or tuple(_layer_spans(document, layer, options.scheme))
+        record["spans"] = [_written_span(span, document.text) for span in spans]
+    record["tokens"] = [
+        {"text": token.text, "start": token.start, "end": token.end, "id": number}
+        for number, token in enumerate(chain.from_iterable(sentence.tokens for sentence in document.sentences))
+    ]
+    if options.scheme is Scheme.PLAIN and layer is not None:
+        record["tags"] = [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
+    if options.further and layer is not None:
+        pairs = ((layer, options.scheme), *options.further)
+        record["layers"] = {name: _written_layer(document, name, scheme) for name, scheme in pairs}
+    record["sentences"] = [[sentence.start, sentence.end] for sentence in document.sentences]
+    return record | {key: value for key, value in document.meta.get("record", {}).items() if key not in record}
+
+
+def _written_layer(document: Document, layer: str, scheme: Scheme) -> list[Any]:
+    if scheme is Scheme.PLAIN:
+        return [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
+    spans = document.layer_spans[layer] if layer in document.layer_spans else _layer_spans(document, layer, scheme)
+    return [_written_span(span, document.text) for span in spans]
+
+
+def _layer_spans(document: Document, layer: str | None, scheme: Scheme) -> Iterator[Span]:
+    for sentence in document.sentences:
+        for start, end, label in tags_to_spans(sentence.layers.get(layer or "", ()), scheme):
+            first, last = sentence.starts[start], sentence.starts[end - 1] + len(sentence.words[end - 1])
+            yield Span(first, last, label, document.text[first:last])
+
+
+def _written_span(span: Span, text: str) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "start": span.start,
+        "end": span.end,
+        "label": span.label,
+        "text": text[span.start : span.end],
+    }
+    return written if span.score is None else written | {"score": round(span.score, 6)}

@@ -1,0 +1,230 @@
+// The sentence on screen: its tokens in their text, the spans over them, and what of it is selected.
+
+import { element } from "../dom.js";
+import { lineNeighbor, listenToPointer } from "./pointer.js";
+import { added, relabeled, removed, resized, spanAt, tagged } from "./spans.js";
+
+/**
+ * Shows and changes the spans of a sentence.
+ *
+ * `onchange(spans, what)` is called for each change, with words for it; `onselect()` when something else is selected.
+ */
+export class Editor {
+  #options = []; // an element for each token; they stay the same while the sentence does
+  #anchor = null; // where the selection began; null: nothing is selected
+  #cursor = 0; // where it ends, and the token that has the focus
+
+  constructor({ onchange, onselect }) {
+    this.onchange = onchange;
+    this.onselect = onselect;
+    this.sentence = null;
+    this.locked = false; // while true, the mouse changes nothing
+    this.spans = [];
+    this.box = element("div", {
+      class: "sentence", role: "listbox", "aria-label": "Sentence", "aria-multiselectable": "true", dir: "auto",
+    });
+    listenToPointer(this);
+  }
+
+  /** Show a sentence. */
+  show(sentence, spans, { color, givesSpans }) {
+    Object.assign(this, { sentence, color, givesSpans });
+    this.#options = sentence.tokens.map(({ text }, token) =>
+      element("span", { class: "token", role: "option", tabIndex: -1, "data-token": token }, text),
+    );
+    this.#cursor = this.#anchor = 0;
+    this.update(spans);
+  }
+
+  /** Show other spans of the same sentence. */
+  update(spans, color = this.color) {
+    this.spans = spans;
+    this.color = color;
+    const focused = this.hasFocus;
+    this.box.replaceChildren(this.#arranged());
+    this.#paint();
+    if (focused) this.focus();
+  }
+
+  get hasFocus() {
+    return this.box.contains(document.activeElement);
+  }
+
+  get rightToLeft() {
+    return getComputedStyle(this.box).direction === "rtl";
+  }
+
+  /** The tokens that are selected, {first, last}, or null. */
+  get range() {
+    if (this.#anchor === null) return null;
+    return { first: Math.min(this.#anchor, this.#cursor), last: Math.max(this.#anchor, this.#cursor) };
+  }
+
+  /** The span that is selected as a whole, or null. */
+  get span() {
+    const range = this.range;
+    const span = range && this.givesSpans ? spanAt(this.spans, range.first) : null;
+    const whole = range?.first === range?.last || (span?.first === range?.first && span?.last === range?.last);
+    return whole ? span : null;
+  }
+
+  /** Give the focus to the token where it was last. */
+  focus() {
+    this.#options[this.#cursor]?.focus({ preventScroll: true });
+  }
+
+  /** Select from `anchor` (by default the same token) to a token. */
+  select(cursor, anchor = cursor) {
+    this.#cursor = Math.max(0, Math.min(cursor, this.#options.length - 1));
+    this.#anchor = anchor;
+    this.#paint();
+    this.focus();
+    this.#options[this.#cursor].scrollIntoView({ block: "nearest" });
+    this.onselect();
+  }
+
+  /** Select tokens, and leave the focus where it is, if that is not here. */
+  selectTokens({ first, last }) {
+    this.#anchor = first;
+    this.#cursor = last;
+    this.#paint();
+    if (this.hasFocus) this.focus();
+    this.onselect();
+  }
+
+  /** Extend the selection to a token. */
+  extend(cursor) {
+    this.select(cursor, this.#anchor ?? this.#cursor);
+  }
+
+  /** Select nothing. */
+  clear() {
+    this.#anchor = null;
+    this.#paint();
+    this.onselect();
+  }
+
+  /** Move by `step` tokens, or `to` "up", "down", "home" or "end"; with `shift`, extend the selection. */
+  move({ step, to, shift }) {
+    const target = step ? this.#cursor + step : this.#destination(to);
+    const cursor = Math.max(0, Math.min(target, this.#options.length - 1));
+    if (shift) this.extend(cursor);
+    else this.select(cursor);
+  }
+
+  /** Select the next span after the cursor (step 1), or the one before it (-1). */
+  toSpan(step) {
+    const here = this.#cursor;
+    const after = this.spans.find((span) => span.first > here);
+    const found = step > 0 ? after : this.spans.findLast((span) => span.last < here);
+    if (found) this.select(found.first);
+    return Boolean(found);
+  }
+
+  /** Label what is selected; false if nothing is. */
+  label(label) {
+    const { span, range } = this;
+    if (!range) return false;
+    if (!this.givesSpans) {
+      this.onchange(tagged(this.spans, range, label), `${label}: ${this.textOf(range)}`);
+      if (range.first === range.last && range.last + 1 < this.#options.length) this.select(range.last + 1);
+    } else if (span) {
+      this.onchange(relabeled(this.spans, span, label), `now ${label}: ${this.textOf(span)}`);
+    } else {
+      this.onchange(added(this.spans, range, label), `${label} added: ${this.textOf(range)}`);
+    }
+    return true;
+  }
+
+  /** Remove the span that is selected; false if none is. */
+  remove() {
+    const span = this.span;
+    if (!span) return false;
+    this.onchange(removed(this.spans, span), `${span.label} removed: ${this.textOf(span)}`);
+    return true;
+  }
+
+  /** Move one end of the selected span by a token; false if none is selected. */
+  resize(end, step) {
+    const span = this.span;
+    if (!span) return false;
+    this.resizeTo(span, end, span[end] + step);
+    return true;
+  }
+
+  /** Move the end ("first" or "last") of a span to a token. */
+  resizeTo(span, end, token) {
+    const ends = this.#endsOf(span, end, token);
+    this.onchange(resized(this.spans, span, ends), `${span.label}: ${this.textOf(ends)}`);
+  }
+
+  /** Show how the spans `before` would be with another end of one of them, without a change yet. */
+  preview(span, end, token, before) {
+    this.update(resized(before, span, this.#endsOf(span, end, token)));
+  }
+
+  /** The sentence's text from one token to another. */
+  textOf({ first, last }) {
+    const { text, tokens } = this.sentence;
+    return Array.from(text).slice(tokens[first].start, tokens[last].end).join("");
+  }
+
+  // A span's ends with one of them elsewhere; there the cursor goes, so that the span stays selected.
+  #endsOf(span, end, token) {
+    const [low, high] = end === "first" ? [0, span.last] : [span.first, this.#options.length - 1];
+    const place = Math.max(low, Math.min(token, high));
+    this.#cursor = this.#anchor = place;
+    return { first: span.first, last: span.last, [end]: place };
+  }
+
+  #destination(to) {
+    if (to === "home") return 0;
+    if (to === "end") return this.#options.length - 1;
+    return lineNeighbor(this.#options, this.#cursor, to === "down" ? 1 : -1);
+  }
+
+  // The text with its tokens in it, those of a span in an element of their own. Offsets count code points.
+  #arranged() {
+    const points = Array.from(this.sentence.text);
+    const all = document.createDocumentFragment();
+    let [holder, end] = [all, 0];
+    for (const [token, { start, end: next }] of this.sentence.tokens.entries()) {
+      const span = spanAt(this.spans, token);
+      if (!span || span.first === token) holder = all;
+      holder.append(points.slice(end, start).join(""));
+      if (span?.first === token) all.append((holder = this.#startSpan(span)));
+      holder.append(this.#options[token]);
+      if (span?.last === token) this.#endSpan(span, holder);
+      end = next;
+    }
+    all.append(points.slice(end).join(""));
+    return all;
+  }
+
+  #startSpan(span) {
+    const made = element("span", { class: `span ${this.color(span.label)}`, "data-first": span.first });
+    if (this.givesSpans) made.append(element("span", { class: "handle", "data-end": "first", "aria-hidden": "true" }));
+    return made;
+  }
+
+  #endSpan(span, holder) {
+    const share = span.score === null || span.score === undefined ? null : `${Math.round(100 * span.score)}%`;
+    if (this.givesSpans) holder.append(element("span", { class: "handle", "data-end": "last", "aria-hidden": "true" }));
+    const chip = { class: "chip", "aria-hidden": "true" }; // each token's name has it too
+    holder.append(element("span", chip, span.label, share && element("span", { class: "share" }, share)));
+  }
+
+  #paint() {
+    const { range, span } = this;
+    const { first, last } = span ?? range ?? { first: 0, last: -1 };
+    for (const [token, option] of this.#options.entries()) {
+      const own = spanAt(this.spans, token);
+      option.setAttribute("aria-selected", String(first <= token && token <= last));
+      option.setAttribute("aria-label", own ? `${option.textContent}, ${own.label}` : option.textContent);
+      option.tabIndex = token === this.#cursor ? 0 : -1;
+    }
+    for (const holder of this.box.querySelectorAll(".span")) {
+      holder.classList.toggle("chosen", span !== null && Number(holder.dataset.first) === span.first);
+    }
+  }
+}

@@ -1,0 +1,85 @@
+// What there is to train on, and the button that starts it.
+
+import { colorOf } from "../colors.js";
+import { element } from "../dom.js";
+import { counted } from "./numbers.js";
+import { versionName } from "./versions.js";
+
+/** The card: `{ card, show, busy }`; `train(options)` starts a run. */
+export function makeMaterial({ train }) {
+  const title = element("h2", { id: "material-title" }, "Train on the corrected sentences");
+  const facts = element("dl", { class: "facts" });
+  const button = element("button", { class: "main", "aria-describedby": "train-hint" }, "Train");
+  const hint = element("p", { id: "train-hint" });
+  const epochs = epochsField();
+  const options = element("details", {}, element("summary", {}, "Options"), epochs.row);
+  const form = element(
+    "form",
+    {
+      noValidate: true, // a closed <details> could not show the browser's message
+      onsubmit: (event) => {
+        event.preventDefault();
+        if (button.ariaDisabled) return;
+        if (epochs.field.checkValidity()) train(epochs.chosen());
+        else {
+          options.open = true;
+          epochs.field.reportValidity();
+        }
+      },
+    },
+    element("div", { class: "row" }, button, hint),
+    options,
+  );
+  const card = element("section", { class: "card", "aria-labeledby": "material-title" }, title, facts, form);
+  const show = (labeling, training) => {
+    facts.replaceChildren(...describe(labeling, training));
+    const running = training.run?.state === "running";
+    button.disabled = running || !training.ready;
+    hint.replaceChildren(...hinted(training, running));
+  };
+  const busy = (is) => {
+    button.ariaDisabled = is ? "true" : null; // not disabled: it would lose the focus
+  };
+  return { card, show, busy };
+}
+
+function epochsField() {
+  const field = element("input", {
+    id: "epochs", type: "number", min: "1", max: "200", step: "1", inputMode: "numeric",
+    "aria-describedby": "epochs-told",
+  });
+  const row = element(
+    "div",
+    { class: "row" },
+    element("label", { for: "epochs" }, "Epochs at most"),
+    field,
+    element("span", { id: "epochs-told", class: "quiet" }, "1 to 200; left empty, the server chooses"),
+  );
+  return { field, row, chosen: () => (field.value === "" ? {} : { epochs: Number(field.value) }) };
+}
+
+function describe({ labels, counts }, training) {
+  const own = counts.accepted - counts.held_out;
+  const color = colorOf(labels);
+  return [
+    fact("Accepted", element("strong", {}, counted(counts.accepted, "sentence"))),
+    fact("Of these", `${own} to train on, ${counts.held_out} held out to measure by (the dev set)`),
+    fact("Labels", labels.map((label) => element("span", { class: `chip ${color(label)}` }, label))),
+    fact("Starts from", startsFrom(training)),
+  ];
+}
+
+function fact(name, ...value) {
+  return element("div", {}, element("dt", {}, name), element("dd", {}, value.flat()));
+}
+
+function startsFrom({ versions, in_service: number }) {
+  const current = versions.find((own) => own.number === number);
+  return current ? `${versionName(current)}, which is in service` : "nothing: there is no model in service";
+}
+
+function hinted({ ready, hint }, running) {
+  if (running) return [element("span", { class: "quiet" }, "A run is under way.")];
+  const link = element("a", { href: "#label" }, ready ? "Label more sentences" : "Label sentences");
+  return hint ? [hint, " ", link] : [link];
+}

@@ -1,0 +1,85 @@
+// All models that can be in service: the one the server was started with, and those that were trained here.
+
+import { element } from "../dom.js";
+import { grouped, moment, percent, titled } from "./numbers.js";
+
+/** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `throwAway(number)`. */
+export function makeVersions({ putInService, throwAway }) {
+  const title = element("h2", { id: "versions-title", tabIndex: -1 }, "Versions");
+  const serving = element("p", { id: "serving" });
+  const place = element("div");
+  const card = element("section", { class: "card", "aria-labeledby": "versions-title" }, title, serving, place);
+  const show = (training, measure) => {
+    serving.replaceChildren(...inService(training));
+    place.replaceChildren();
+    if (!training.versions.length) return;
+    place.append(table(training, measure, { putInService, throwAway }));
+    const devSets = new Set(training.versions.map((own) => own.dev).filter(Boolean));
+    if (devSets.size > 1) place.append(element("p", { class: "quiet" }, apart(titled(measure))));
+  };
+  return { card, show, focus: () => title.focus() };
+}
+
+/** What a version is called in a sentence. */
+export function versionName({ number, original }) {
+  return original ? "the original model" : `version ${number}`;
+}
+
+function inService({ versions, in_service: number }) {
+  const current = versions.find((own) => own.number === number);
+  if (!current) return ["No model is in service yet. Train one, then put it in service."];
+  return ["In service: ", element("strong", {}, versionName(current)), "."];
+}
+
+// The dev set grows as sentences are accepted.
+function apart(score) {
+  return `Each ${score} is of the dev set of its time: those of different dev sets say little of which version is better. A run compares two on the same.`;
+}
+
+function badge() {
+  return element("span", { class: "badge done" }, "in service");
+}
+
+function table(training, measure, actions) {
+  const score = titled(measure);
+  const names = ["Version", score, "When", "Sentences", "Dev set", "Actions"];
+  const numeric = ["Sentences", "Dev set", score];
+  const kind = (name) => (numeric.includes(name) ? "number" : null);
+  const heads = names.map((name) => element("th", { scope: "col", class: kind(name) }, name));
+  const newestFirst = [...training.versions].sort((one, other) => other.number - one.number);
+  return element(
+    "div",
+    { class: "scroll", role: "region", tabIndex: 0, "aria-label": "Table of versions" },
+    element(
+      "table",
+      { class: "versions" },
+      element("thead", {}, element("tr", {}, heads)),
+      element("tbody", {}, newestFirst.map((own) => row(own, training.in_service, measure, actions))),
+    ),
+  );
+}
+
+function row(version, inServiceNumber, measure, { putInService, throwAway }) {
+  const { number, created, sentences, dev, original } = version;
+  const score = measure === "accuracy" ? version.accuracy : version.f1;
+  const older = inServiceNumber !== null && number < inServiceNumber;
+  const name = versionName(version);
+  const button = (verb, label, act) =>
+    element("button", { type: "button", "aria-label": label, onclick: () => act(number) }, verb);
+  const buttons = [
+    older
+      ? button("Bring back", `Bring back ${name}`, putInService)
+      : button("Put in service", `Put in service: ${name}`, putInService),
+    !original && button("Throw away", `Throw away ${name}`, throwAway),
+  ];
+  return element(
+    "tr",
+    { class: version.in_service ? "serving" : null },
+    element("th", { scope: "row" }, `${number}`, original && element("span", { class: "quiet" }, " original")),
+    element("td", { class: "number" }, percent(score)),
+    element("td", {}, created ? element("time", { dateTime: created }, moment(created)) : "–"),
+    element("td", { class: "number" }, original ? "–" : grouped(sentences)),
+    element("td", { class: "number" }, dev ? grouped(dev) : "–"),
+    element("td", {}, version.in_service ? badge() : element("div", { class: "actions" }, buttons)),
+  );
+}

@@ -1,0 +1,287 @@
+"""The labeled sentences and the models' versions in one SQLite file.
+
+Each change is one transaction, written ahead (WAL) and synced to the disk before it is acknowledged, so neither a
+killed process nor a power cut loses what a person was told is saved (https://www.sqlite.org/wal.html).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from sqlalchemy import JSON, Engine, String, create_engine, delete, event, func, select
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from tagsmith.errors import InputError
+
+Status = Literal["waiting", "accepted", "skipped"]
+TokenSpan = tuple[int, int, str]  # first token, last token, label
+Result = TypeVar("Result")
+DATABASE = "labels.sqlite"
+HELD_OUT_EVERY = 5  # each fifth sentence that is accepted is kept for the dev set
+
+
+class Table(DeclarativeBase):
+    """What the tables have in common: nothing."""
+
+    type_annotation_map = {list[Any]: JSON, dict[str, Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy once
+
+
+class SentenceRow(Table):
+    """A sentence and what a person said of it; ``suggested`` and ``certainty`` are the model's word."""
+
+    __tablename__ = "sentences"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(unique=True)
+    text: Mapped[str]
+    words: Mapped[list[Any]]
+    starts: Mapped[list[Any]]
+    source: Mapped[str] = mapped_column(default="")
+    status: Mapped[Status] = mapped_column(String, default="waiting", index=True)
+    spans: Mapped[list[Any] | None]
+    held_out: Mapped[bool | None]
+    changed: Mapped[datetime | None]
+    suggested: Mapped[list[Any] | None]
+    certainty: Mapped[float | None]
+    scored_by: Mapped[str | None]
+
+    @property
+    def revision(self) -> str:
+        """Another one after each change that a person made; empty before the first."""
+        return f"{self.changed:%Y%m%dT%H%M%S%f}" if self.changed else ""
+
+
+class ChangedMeanwhileError(Exception):
+    """A sentence is not any more as it was when a person saw it."""
+
+
+class VersionRow(Table):
+    """A model that was trained on the labeled sentences; its folder has its number for a name."""
+
+    __tablename__ = "versions"
+    number: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[datetime]
+    sentences: Mapped[int]
+    dev: Mapped[int]
+    scores: Mapped[dict[str, Any]]
+
+
+class SettingRow(Table):
+    """Something to remember, by name."""
+
+    __tablename__ = "settings"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSentence:
+    """A sentence to label: its text, words, and where each of them starts in the text."""
+
+    text: str
+    words: Sequence[str]
+    starts: Sequence[int]
+
+    def digest(self) -> str:
+        """What makes it the same sentence as another: its words."""
+        return hashlib.sha256("\x1f".join(self.words).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Store:
+    """The database in a folder; it is made if it is missing. Safe to call from several threads.
+
+    Raises
+    ------
+    InputError
+        The folder cannot be written, or the file is no such database.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._writing = threading.Lock()  # SQLite has one writer at a time: wait here, not in its busy loop
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._engine = _open(folder / DATABASE)
+            Table.metadata.create_all(self._engine)
+        except (OSError, DatabaseError) as error:
+            raise InputError(
+                f"the labeled sentences cannot be kept: {getattr(error, 'orig', None) or error}.",
+                path=folder / DATABASE,
+                remedy="Name another folder with --labeling, or serve with --no-labeling.",
+            ) from error
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+    def _change(self, change: Callable[[Session], Result]) -> Result:
+        """Make a change; when this returns it is on the disk."""
+        with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
+            return change(session)
+
+    def _read(self, read: Callable[[Session], Result]) -> Result:
+        with Session(self._engine, expire_on_commit=False) as session:
+            return read(session)
+
+    # --- sentences
+
+    def add(self, sentences: Iterable[NewSentence], source: str) -> tuple[list[int], int]:
+        """Add those that are not there; return the ids of all, in their order, and how many are new."""
+
+        def change(session: Session) -> tuple[list[int], int]:
+            ids, added = [], 0
+            for sentence in sentences:
+                digest = sentence.digest()
+                row = session.scalar(select(SentenceRow).where(SentenceRow.digest == digest))
+                if row is None:
+                    words, starts = list(sentence.words), list(sentence.starts)
+                    row = SentenceRow(digest=digest, text=sentence.text, words=words, starts=starts, source=source)
+                    session.add(row)
+                    session.flush()
+                    added += 1
+                ids.append(row.id)
+            return ids, added
+
+        return self._change(change)
+
+    def sentence(self, number: int) -> SentenceRow | None:
+        """Return a sentence."""
+        return self._read(lambda session: session.get(SentenceRow, number))
+
+    def sentences(self, status: Status, limit: int | None = None) -> list[SentenceRow]:
+        """Return sentences, the last changed first."""
+        wanted = select(SentenceRow).where(SentenceRow.status == status)
+        wanted = wanted.order_by(SentenceRow.changed.desc().nulls_last(), SentenceRow.id.desc()).limit(limit)
+        return self._read(lambda session: list(session.scalars(wanted)))
+
+    def accepted(self) -> list[SentenceRow]:
+        """Return the accepted sentences in the order in which they were added."""
+        wanted = select(SentenceRow).where(SentenceRow.status == "accepted").order_by(SentenceRow.id)
+        return self._read(lambda session: list(session.scalars(wanted)))
+
+    def next(self, skip: Sequence[int] = ()) -> SentenceRow | None:
+        """Return the waiting sentence of which the model is least sure; those it has not seen come last."""
+        wanted = select(SentenceRow).where(SentenceRow.status == "waiting", SentenceRow.id.not_in(skip))
+        wanted = wanted.order_by(SentenceRow.certainty.asc().nulls_last(), SentenceRow.id).limit(1)
+        return self._read(lambda session: session.scalar(wanted))
+
+    def counts(self) -> dict[str, int]:
+        """How many sentences have each status, and how many of the accepted are held out."""
+
+        def read(session: Session) -> dict[str, int]:
+            counted = session.execute(select(SentenceRow.status, func.count()).group_by(SentenceRow.status))
+            found: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
+            found |= {status: count for status, count in counted}  # noqa: C416 - its rows are no pairs
+            held = select(func.count()).where(SentenceRow.status == "accepted", SentenceRow.held_out.is_(True))
+            found["held_out"] = session.scalar(held) or 0
+            return found
+
+        return self._read(read)
+
+    def save(
+        self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
+    ) -> SentenceRow | None:
+        """Set a sentence's status and, unless None, its spans; None comes back if there is no such sentence.
+
+        Raises
+        ------
+        ChangedMeanwhileError
+            Its revision is another than this one.
+        """
+
+        def change(session: Session) -> SentenceRow | None:
+            row = session.get(SentenceRow, number)
+            if row is None:
+                return None
+            if revision not in (None, row.revision):
+                raise ChangedMeanwhileError
+            if spans is not None:
+                row.spans = [list(span) for span in spans]
+            if status == "accepted" and row.held_out is None:
+                judged = select(func.count()).where(SentenceRow.held_out.is_not(None))
+                row.held_out = (session.scalar(judged) or 0) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+            row.status, row.changed = status, datetime.now(UTC)
+            return row
+
+        return self._change(change)
+
+    def hold_out(self, number: int, held_out: bool) -> None:
+        """Move a sentence to the dev set, or to the training set, for good."""
+
+        def change(session: Session) -> None:
+            session.get_one(SentenceRow, number).held_out = held_out
+
+        self._change(change)
+
+    def remove(self, status: Status) -> int:
+        """Remove all sentences of a status; return how many there were."""
+
+        def change(session: Session) -> int:
+            gone = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
+            return len(gone.all())
+
+        return self._change(change)
+
+    # --- what the model makes of them
+
+    def unscored(self, version: str, limit: int) -> list[SentenceRow]:
+        """Return waiting sentences that this version of the model has not seen."""
+        wanted = select(SentenceRow).where(
+            SentenceRow.status == "waiting", SentenceRow.scored_by.is_distinct_from(version)
+        )
+        return self._read(lambda session: list(session.scalars(wanted.order_by(SentenceRow.id).limit(limit))))
+
+    def scored(self, version: str) -> int:
+        """How many waiting sentences this version of the model has seen."""
+        wanted = select(func.count()).where(SentenceRow.status == "waiting", SentenceRow.scored_by == version)
+        return self._read(lambda session: session.scalar(wanted) or 0)
+
+    def keep_scores(self, version: str, found: Iterable[tuple[int, list[Any], float]]) -> None:
+        """Keep the spans that the model suggests, and how certain it is, by the sentences' ids."""
+
+        def change(session: Session) -> None:
+            for number, suggested, certainty in found:
+                if (row := session.get(SentenceRow, number)) is not None:
+                    row.suggested, row.certainty, row.scored_by = suggested, certainty, version
+
+        self._change(change)
+
+    # --- versions and settings
+
+    def add_version(self, version: VersionRow) -> None:
+        """Keep a version."""
+        self._change(lambda session: session.add(version))
+
+    def versions(self) -> list[VersionRow]:
+        """Return all versions in the order of their numbers."""
+        return self._read(lambda session: list(session.scalars(select(VersionRow).order_by(VersionRow.number))))
+
+    def remove_version(self, number: int) -> None:
+        """Forget a version."""
+        self._change(lambda session: session.execute(delete(VersionRow).where(VersionRow.number == number)))
+
+    def setting(self, name: str, default: Any = None) -> Any:
+        """Return a setting."""
+        row = self._read(lambda session: session.get(SettingRow, name))
+        return default if row is None else row.value
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep a setting."""
+        self._change(lambda session: session.merge(SettingRow(name=name, value=value)))
+
+
+def _open(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    return engine

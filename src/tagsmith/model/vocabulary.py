@@ -1,0 +1,168 @@
+"""Words, characters and tags ↔ rows.
+
+A word *form* (the exact spelling) becomes four things, see :class:`Forms`: the row of its pretrained vector, the
+row of its trained vector, the rows of its characters and its shape. Nothing else about a word enters the
+network, which is why a form's encoding can be computed once and kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int32]
+
+NO_VECTOR = 0  # row of the pretrained table that is all zeros
+# Rows of the trained table for words that training did not see: with a pretrained vector, and without.
+UNSEEN_WORD, UNKNOWN_WORD = 0, 1
+CHARACTER_PADDING, UNKNOWN_CHARACTER = 0, 1
+LONGEST_SPELLING = 24  # characters read per word; of longer words the first and the last half of that
+
+
+class Forms(NamedTuple):
+    """n word forms as rows of the network's tables."""
+
+    pretrained: Rows  # (n,) 0: the word has no pretrained vector
+    trained: Rows  # (n,) 0 or 1: the word was not in the training set
+    characters: Rows  # (n, LONGEST_SPELLING) 0: past the word's end
+    shapes: Rows  # (n,)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The rows of every table.
+
+    Parameters
+    ----------
+    words
+        Lower-cased words of the training set; word i has trained row i + 2.
+    pretrained
+        Words that have a pretrained vector, as the vectors' file spells them; word i has row i + 1.
+    characters
+        Characters of the training set; character i has row i + 2.
+    """
+
+    words: tuple[str, ...]
+    pretrained: tuple[str, ...]
+    characters: tuple[str, ...]
+
+    @cached_property
+    def _word_rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.words, 2)}
+
+    @cached_property
+    def _pretrained_rows(self) -> dict[str, int]:
+        return {word: row for row, word in enumerate(self.pretrained, 1)}
+
+    @cached_property
+    def _character_rows(self) -> tuple[npt.NDArray[np.uint32], Rows]:
+        """The known code points, sorted, and the row of each."""
+        codes = np.array([ord(character) for character in self.characters], np.uint32)
+        order = np.argsort(codes)
+        return codes[order], (order + 2).astype(np.int32)
+
+    def has_vector(self, form: str) -> bool:
+        """Whether the form, or else its lower-cased form, has a pretrained vector."""
+        return form in self._pretrained_rows or form.lower() in self._pretrained_rows
+
+    def encode(self, forms: Sequence[str]) -> Forms:
+        """Look the forms up in every table.
+
+        A form's pretrained row is that of the form as it is, else of its lower-cased form; its trained row is
+        that of its lower-cased form.
+        """
+        lowered = [form.lower() for form in forms]
+        find, trained = self._pretrained_rows.get, self._word_rows.get
+        pretrained = np.array(
+            [find(form) or find(low, NO_VECTOR) for form, low in zip(forms, lowered, strict=True)], np.int32
+        )
+        seen = np.array([trained(low, UNSEEN_WORD) for low in lowered], np.int32)
+        return Forms(
+            pretrained,
+            np.where((seen == UNSEEN_WORD) & (pretrained == NO_VECTOR), UNKNOWN_WORD, seen),
+            self._encode_characters(forms),
+            np.array([word_shape(form) for form in forms], np.int32),
+        )
+
+    def _encode_characters(self, forms: Sequence[str]) -> Rows:
+        rows = np.zeros((len(forms), LONGEST_SPELLING), np.int32)
+        codes = np.frombuffer("".join(forms).encode("utf-32-le", "surrogatepass"), np.uint32)
+        if not len(codes):
+            return rows
+        lengths = np.fromiter(map(len, forms), np.int64, len(forms))
+        known, known_rows = self._character_rows
+        found = np.full(len(codes), UNKNOWN_CHARACTER, np.int32)
+        if len(known):
+            place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+            found = np.where(known[place] == codes, known_rows[place], found)
+        form = np.repeat(np.arange(len(forms)), lengths)
+        position = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        # Of a long word keep the first half and, moved left, the last half.
+        surplus = np.repeat(np.maximum(lengths - LONGEST_SPELLING, 0), lengths)
+        half = LONGEST_SPELLING // 2
+        late = position >= half + surplus
+        kept = (position < half) | late
+        column = np.where(late, position - surplus, position)
+        rows[form[kept], column[kept]] = found[kept]
+        return rows
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {"words": self.words, "pretrained": self.pretrained, "characters": self.characters}
+
+
+def vocabulary_from_dict(values: dict[str, Any]) -> Vocabulary:
+    """Rebuild a :class:`Vocabulary` from :meth:`Vocabulary.as_dict`."""
+    return Vocabulary(*(tuple(values[name]) for name in ("words", "pretrained", "characters")))
+
+
+def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vocabulary:
+    """Collect the vocabulary of a training set.
+
+    Words are sorted by falling frequency, then by spelling, so that the same data give the same rows. A character
+    seen only once stays unknown: the unknown row then has something to learn from.
+    """
+    counts = Counter(words)
+    lowered: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
+    for word, count in counts.items():
+        lowered[word.lower()] += count
+        for character in word:
+            characters[character] += count
+    return Vocabulary(
+        tuple(sorted(lowered, key=lambda word: (-lowered[word], word))),
+        tuple(pretrained),
+        tuple(sorted(character for character, count in characters.items() if count > 1)),
+    )
+
+
+def word_shape(word: str) -> int:
+    """Class of a word's spelling, 0 to 9.
+
+    0 lower case, 1 Capitalized, 2 one capital letter, 3 ALL CAPITALS, 4 miXed, 5 letters without case (Chinese,
+    Arabic, …), 6 digits only, 7 digits with other signs but no letter, 8 digits and letters, 9 neither.
+    """
+    if word.isalpha():
+        return _letters_shape(word)
+    if word.isdigit():
+        return 6
+    letters = any(map(str.isalpha, word))
+    if any(map(str.isdigit, word)):
+        return 8 if letters else 7
+    return _letters_shape(word) if letters else 9
+
+
+def _letters_shape(word: str) -> int:
+    if word.islower():
+        return 0
+    if word.isupper():
+        return 2 if len(word) == 1 else 3
+    if not word[:1].isupper():
+        return 5 if word.lower() == word.upper() else 4
+    return 1 if word[1:].islower() or word.istitle() else 4

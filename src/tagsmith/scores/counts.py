@@ -1,0 +1,259 @@
+"""From tag sequences to counts of gold, predicted and correct spans, by conlleval's rules.
+
+All spans are counted at once with NumPy. Each tag is looked up once in a small table that gives its prefix
+(``B``, ``I``, …) and its type; where spans start and end then follows from pairs of neighboring tags, as in
+the Perl script of the CoNLL-2000 shared task (``conlleval``), whose two functions ``startOfChunk`` and
+``endOfChunk`` are the tables made by :func:`_conlleval_rules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tagsmith.errors import DataError
+from tagsmith.text.schemes import Scheme
+
+Tags = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tokens, tokens tagged right, and per type the number of (gold, predicted, correct) spans."""
+
+    tokens: int
+    right: int
+    types: Mapping[str, tuple[int, int, int]]
+
+    @property
+    def totals(self) -> tuple[int, int, int]:
+        """The sums over all types."""
+        columns = list(zip(*self.types.values(), strict=True)) or [(0,), (0,), (0,)]
+        return sum(columns[0]), sum(columns[1]), sum(columns[2])
+
+
+class Numbering(dict[str, int]):
+    """Numbers the distinct keys asked of it: 0, 1, 2, … in the order of their first appearance."""
+
+    def __missing__(self, key: str) -> int:
+        self[key] = number = len(self)
+        return number
+
+
+BOUNDARY = "O"  # what conlleval puts between sentences
+_OUT, _DOT, _BEGIN, _INSIDE, _END, _SINGLE, _OPEN, _CLOSE, _OTHER = range(9)
+_CONLLEVAL_PREFIXES = {
+    "O": _OUT,
+    ".": _DOT,
+    "B": _BEGIN,
+    "I": _INSIDE,
+    "E": _END,
+    "[": _OPEN,
+    "]": _CLOSE,
+}
+_SCHEME_PREFIXES: dict[Scheme | None, dict[str, int]] = {
+    Scheme.BARE: {"I": _INSIDE},
+    Scheme.IO: {"I": _INSIDE},
+    Scheme.IOB1: {"B": _BEGIN, "I": _INSIDE},
+    Scheme.IOB2: {"B": _BEGIN, "I": _INSIDE},
+    Scheme.IOE1: {"E": _END, "I": _INSIDE},
+    Scheme.IOE2: {"E": _END, "I": _INSIDE},
+    Scheme.BIOES: {"B": _BEGIN, "I": _INSIDE, "E": _END, "S": _SINGLE},
+    Scheme.BILOU: {"B": _BEGIN, "I": _INSIDE, "L": _END, "U": _SINGLE},
+    Scheme.BMES: {"B": _BEGIN, "M": _INSIDE, "E": _END, "S": _SINGLE},
+}
+_EXTENDED = (Scheme.BARE, Scheme.BIOES, Scheme.BILOU, Scheme.BMES)
+
+_Ints = NDArray[np.int64]
+_Bools = NDArray[np.bool_]
+
+
+def equal_lengths(gold: Tags, predicted: Tags) -> _Ints:
+    """Return the sentences' lengths; raise if gold and predicted differ in them."""
+    if len(gold) != len(predicted):
+        raise DataError(
+            f"There are {len(gold)} gold sentences but {len(predicted)} predicted ones.",
+            remedy="Score predictions for exactly the gold sentences, in the same order.",
+        )
+    lengths = np.fromiter(map(len, gold), np.int64, len(gold))
+    others = np.fromiter(map(len, predicted), np.int64, len(predicted))
+    if (lengths != others).any():
+        first = int((lengths != others).argmax())
+        raise DataError(
+            f"Sentence {first + 1} has {lengths[first]} gold tags but {others[first]} predicted ones.",
+            remedy="Give each token exactly one predicted tag.",
+        )
+    return lengths
+
+
+def flatten(sentences: Tags) -> list[str]:
+    """Return all tags in one list, each sentence followed by a boundary."""
+    flat: list[str] = []
+    for sentence in sentences:
+        flat.extend(sentence)
+        flat.append(BOUNDARY)
+    return flat
+
+
+def numbers_of(tags: list[str], ids: Numbering) -> _Ints:
+    """Return the tags' numbers, shape (n,)."""
+    return np.fromiter(map(ids.__getitem__, tags), np.int64, len(tags))
+
+
+@dataclass(frozen=True, slots=True)
+class _Marked:
+    """One tag sequence taken apart: each tag's prefix code and type number, where spans start and end.
+
+    ``ends[i]`` says that a span that was open before tag ``i`` ends before it. All arrays have shape (n,).
+    """
+
+    prefixes: _Ints
+    types: _Ints
+    starts: _Bools
+    ends: _Bools
+
+
+def count_spans(
+    gold: list[str], predicted: list[str], is_token: _Bools, scheme: Scheme | None, *, strict: bool
+) -> Counts:
+    """Count gold, predicted and correct spans in two flat lists of tags; boundaries are no tokens."""
+    ids = Numbering()
+    tag_rows = numbers_of(gold, ids), numbers_of(predicted, ids)
+    type_ids = Numbering({"": 0})
+    split = [_split_tag(tag, scheme) for tag in ids]
+    codes = _prefix_codes(scheme, strict=strict)
+    prefix_of = np.array([codes.get(prefix, _OUT if strict else _OTHER) for prefix, _ in split], np.int64)
+    # In strict mode a tag that the scheme does not know is as good as O.
+    type_of = np.array([0 if strict and prefix not in codes else type_ids[label] for prefix, label in split], np.int64)
+    extended = strict or scheme in _EXTENDED
+    marked = []
+    for rows in tag_rows:
+        one = _mark(prefix_of[rows], type_of[rows], extended=extended)
+        marked.append(_without_malformed(one, scheme) if strict and scheme is not None else one)
+    first_of: dict[tuple[str, str], int] = {}
+    same = np.array([first_of.setdefault(pair, i) for i, pair in enumerate(split)], np.int64)  # "O-" is "O"
+    right = int((same[tag_rows[0]] == same[tag_rows[1]])[is_token].sum())
+    return Counts(int(is_token.sum()), right, _count_types(marked[0], marked[1], list(type_ids)))
+
+
+def _split_tag(tag: str, scheme: Scheme | None) -> tuple[str, str]:
+    """Split a tag at its first hyphen into prefix and type."""
+    if scheme is Scheme.BARE:
+        return ("O", "") if tag == "O" else ("I", tag)
+    prefix, _, label = tag.partition("-")
+    return prefix, label
+
+
+def _prefix_codes(scheme: Scheme | None, *, strict: bool) -> dict[str, int]:
+    if strict:
+        return {"O": _OUT, **_SCHEME_PREFIXES[scheme]}
+    return {**_CONLLEVAL_PREFIXES, **(_SCHEME_PREFIXES[scheme] if scheme in _EXTENDED else {})}
+
+
+def _mark(prefixes: _Ints, types: _Ints, *, extended: bool) -> _Marked:
+    """Find where spans start and end; the tag before the first is O without a type."""
+    starts, ends = _extended_rules() if extended else _conlleval_rules()
+    before = np.concatenate(([_OUT], prefixes[:-1]))[: len(prefixes)]
+    changed = types != np.concatenate(([0], types[:-1]))[: len(types)]
+    key = changed.astype(np.int64), before, prefixes
+    return _Marked(prefixes, types, starts[key], ends[key])
+
+
+@cache
+def _conlleval_rules() -> tuple[_Bools, _Bools]:
+    """Give conlleval's startOfChunk and endOfChunk as tables, shape (type changed, tag before, tag)."""
+    starts, ends = np.zeros((2, 9, 9), bool), np.zeros((2, 9, 9), bool)
+    for before, tag in ("BB", "IB", "OB", "OI", "EE", "EI", "OE"):
+        starts[:, _CONLLEVAL_PREFIXES[before], _CONLLEVAL_PREFIXES[tag]] = True
+    for before, tag in ("BB", "BO", "IB", "IO", "EE", "EI", "EO"):
+        ends[:, _CONLLEVAL_PREFIXES[before], _CONLLEVAL_PREFIXES[tag]] = True
+    starts[1, :, _BEGIN:] = True  # a change of type starts a span, except at O and "."
+    ends[1, _BEGIN:, :] = True
+    starts[:, :, [_OPEN, _CLOSE]] = True  # brackets are spans of length 1
+    ends[:, [_OPEN, _CLOSE], :] = True
+    return starts, ends
+
+
+@cache
+def _extended_rules() -> tuple[_Bools, _Bools]:
+    """Extend conlleval's rules: E closes, S stands alone, neighbors of one type are told apart."""
+    starts, ends = (rules.copy() for rules in _conlleval_rules())
+    starts[:, :, [_BEGIN, _SINGLE]] = True
+    starts[:, [_OUT, _END, _SINGLE], _INSIDE] = True
+    starts[:, [_OUT, _END, _SINGLE], _END] = True
+    ends[:, [_END, _SINGLE], :] = True
+    ends[:, _BEGIN:, [_OUT, _BEGIN, _SINGLE]] = True
+    return starts, ends
+
+
+def _without_malformed(marked: _Marked, scheme: Scheme) -> _Marked:
+    """Turn into O the spans that are not well-formed in ``scheme``."""
+    prefixes, types = marked.prefixes, marked.types
+    size = len(prefixes)
+    first = np.flatnonzero(marked.starts)  # (span,)
+    bounds = np.flatnonzero(np.concatenate((marked.ends[1:], [True])) & (prefixes != _OUT)) if size else first
+    opening, closing = prefixes[first], prefixes[bounds]
+    if scheme is Scheme.IOB2:
+        good = opening == _BEGIN
+    elif scheme is Scheme.IOE2:
+        good = closing == _END
+    elif scheme is Scheme.IOB1:  # B only where the span before touches and has the same type
+        good = (opening == _INSIDE) | _touches(prefixes, types, first, first - 1)
+    elif scheme is Scheme.IOE1:  # E only where the span after touches and has the same type
+        good = (closing == _INSIDE) | _touches(prefixes, types, bounds, bounds + 1)
+    elif scheme in (Scheme.BIOES, Scheme.BILOU, Scheme.BMES):
+        good = (opening == _SINGLE) | ((opening == _BEGIN) & (closing == _END))
+    else:
+        return marked
+    # +1 where a good span starts and -1 behind its end: the running sum is 1 inside good spans.
+    edges = np.zeros(size + 1, np.int64)
+    edges[first[good]] += 1
+    np.subtract.at(edges, bounds[good] + 1, 1)
+    inside = np.cumsum(edges[:size]) > 0
+    return _mark(np.where(inside, prefixes, _OUT), np.where(inside, types, 0), extended=True)
+
+
+def _touches(prefixes: _Ints, types: _Ints, here: _Ints, there: _Ints) -> _Bools:
+    """Whether position ``there`` exists, is in a span, and has the type of position ``here``."""
+    exists = (there >= 0) & (there < len(prefixes))
+    there = np.where(exists, there, 0)
+    touching: _Bools = exists & (prefixes[there] != _OUT) & (types[there] == types[here])
+    return touching
+
+
+def _count_types(gold: _Marked, predicted: _Marked, labels: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Return label → numbers of (gold, predicted, correct) spans, for labels with any, sorted.
+
+    conlleval walks through the tags with one flag, "the current span is correct so far": set where both
+    sequences start a span of one type, cleared (after being looked at) where they stop agreeing. Which of
+    setting and clearing came last is found for all positions at once by running maxima.
+    """
+    size = len(gold.types)
+    if not size:
+        return {}
+    type_before = np.concatenate(([0], gold.types[:-1]))
+    same_before = type_before == np.concatenate(([0], predicted.types[:-1]))
+    same = gold.types == predicted.types
+    closed = gold.ends & predicted.ends & same_before
+    clears = closed | (gold.ends != predicted.ends) | ~same
+    sets = gold.starts & predicted.starts & same
+    position = np.arange(1, size + 1)
+    last_set = np.maximum.accumulate(np.where(sets, position, 0))
+    last_clear = np.maximum.accumulate(np.where(clears, position, 0))
+    correct_so_far = (last_set > 0) & (last_set >= last_clear)  # after position i
+    closed &= np.concatenate(([False], correct_so_far[:-1]))
+
+    correct = np.bincount(type_before[closed], minlength=len(labels))
+    if correct_so_far[-1]:  # the file ends inside a span
+        correct[gold.types[-1]] += 1
+    support = np.bincount(gold.types[gold.starts], minlength=len(labels))
+    found = np.bincount(predicted.types[predicted.starts], minlength=len(labels))
+    return {
+        labels[i]: (int(support[i]), int(found[i]), int(correct[i]))
+        for i in sorted(range(len(labels)), key=labels.__getitem__)
+        if support[i] or found[i] or correct[i]
+    }

@@ -1,0 +1,311 @@
+"""Precision, recall, F1 and accuracy of predicted tags, equal to conlleval's on every input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tagsmith.errors import DataError
+from tagsmith.scores.counts import (
+    BOUNDARY,
+    Counts,
+    Numbering,
+    Tags,
+    count_spans,
+    equal_lengths,
+    flatten,
+    numbers_of,
+)
+from tagsmith.text.schemes import Scheme
+
+Mode = Literal["conlleval", "strict"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeScores:
+    """Scores of one label, as fractions of 1.
+
+    ``support`` counts the gold spans of the label (tokens, for plain tags), ``found`` the predicted ones and
+    ``correct`` those predicted with exactly the gold boundaries and label.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+    found: int
+    correct: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Scores of a whole prediction, as fractions of 1.
+
+    ``precision``, ``recall`` and ``f1`` are micro averages (over all spans); the macro values are the means
+    over all labels that gold or prediction has. ``accuracy`` is the share of tokens whose tag is right. Where several
+    layers were scored, all of this is of the first, and ``layers`` holds the scores of each.
+    """
+
+    precision: float
+    recall: float
+    f1: float
+    macro_precision: float
+    macro_recall: float
+    macro_f1: float
+    accuracy: float
+    support: int
+    found: int
+    correct: int
+    tokens: int
+    types: Mapping[str, TypeScores]
+    layers: Mapping[str, Scores] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
+        own = {name: getattr(self, name) for name in self.__slots__ if name not in ("types", "layers")}
+        types = {
+            label: {name: getattr(scores, name) for name in scores.__slots__} for label, scores in self.types.items()
+        }
+        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
+        return {**own, "types": types} | ({"layers": layers} if layers else {})
+
+
+def scores_from_dict(values: Mapping[str, Any]) -> Scores:
+    """Rebuild :class:`Scores` from :meth:`Scores.as_dict`."""
+    types = {label: TypeScores(**own) for label, own in values["types"].items()}
+    layers = {name: scores_from_dict(own) for name, own in values.get("layers", {}).items()}
+    return Scores(**{**values, "types": types, "layers": layers})
+
+
+def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None) -> Scores:
+    """Score predicted tags against gold tags, sentence by sentence.
+
+    Parameters
+    ----------
+    gold, predicted
+        One sequence of tags per sentence; both of the same lengths.
+    mode
+        ``"conlleval"``: any tag sequence has spans, by the rules of the CoNLL-2000 scorer (a stray ``I-X``
+        starts a span). ``"strict"``: only well-formed spans of ``scheme`` count (a stray ``I-X`` is no span
+        in IOB2), as in seqeval's strict mode; needs ``scheme``.
+    scheme
+        What the tags are written in. None gives conlleval's rules to the letter. conlleval knows only B, I
+        and E, so for ``BIOES``, ``BILOU`` and ``BMES`` its rules are extended in the obvious way (S and U
+        stand alone; L is E, M is I): the scores are those that conlleval gives after conversion to IOB2.
+        ``BARE`` tags are read as ``I-`` plus the tag, and ``PLAIN`` ones are passed to :func:`score_plain`.
+
+    Returns
+    -------
+    Scores
+        Fractions of 1; 0.0 wherever a denominator is 0.
+
+    Raises
+    ------
+    DataError
+        If the numbers of sentences, or the lengths of a sentence, differ.
+    ValueError
+        If ``mode`` is unknown, or is strict and ``scheme`` is None.
+
+    Examples
+    --------
+    >>> scores = score_tags([["B-PER", "O", "B-LOC", "I-LOC"]], [["B-PER", "O", "B-LOC", "O"]])
+    >>> scores.precision, scores.recall, scores.accuracy
+    (0.5, 0.5, 0.75)
+    """
+    if mode not in ("conlleval", "strict"):
+        raise ValueError(f"mode is {mode!r} but must be 'conlleval' or 'strict'")
+    if scheme is Scheme.PLAIN:
+        return score_plain(gold, predicted)
+    if mode == "strict" and scheme is None:
+        raise ValueError("strict mode needs to know which spans are well-formed: pass scheme=")
+    lengths = equal_lengths(gold, predicted)
+    is_token = np.ones(int(lengths.sum()) + len(lengths), bool)
+    is_token[np.cumsum(lengths + 1) - 1] = False
+    counts = count_spans(flatten(gold), flatten(predicted), is_token, scheme, strict=mode == "strict")
+    return _scores_from_counts(counts)
+
+
+def score_plain(gold: Tags, predicted: Tags) -> Scores:
+    """Score tags that are labels of their own, such as parts of speech: every token counts as one item.
+
+    Micro precision, recall and F1 all equal the accuracy.
+
+    Parameters
+    ----------
+    gold, predicted
+        One sequence of tags per sentence; both of the same lengths.
+
+    Raises
+    ------
+    DataError
+        If the numbers of sentences, or the lengths of a sentence, differ.
+
+    Examples
+    --------
+    >>> score_plain([["DET", "NOUN"]], [["DET", "VERB"]]).accuracy
+    0.5
+    """
+    equal_lengths(gold, predicted)
+    ids = Numbering()
+    gold_ids = numbers_of([tag for sentence in gold for tag in sentence], ids)
+    predicted_ids = numbers_of([tag for sentence in predicted for tag in sentence], ids)
+    right = gold_ids[gold_ids == predicted_ids]
+    size = len(ids)
+    support, found, correct = (np.bincount(array, minlength=size) for array in (gold_ids, predicted_ids, right))
+    types = {
+        tag: (int(support[i]), int(found[i]), int(correct[i])) for i, tag in enumerate(ids) if support[i] + found[i]
+    }
+    return _scores_from_counts(Counts(len(gold_ids), len(right), types))
+
+
+def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None) -> str:
+    """Return what the CoNLL-2000 scorer prints for a file of predictions, to the character.
+
+    Parameters
+    ----------
+    lines
+        One token a line, the gold tag in the last column but one and the predicted tag in the last; a blank
+        line, or one whose first column is ``-X-``, ends a sentence. Line ends may be LF or CRLF.
+    delimiter
+        What separates columns; a single space if None, as in the original, or a tab if the first line has
+        tabs instead. As there, empty columns at the end of a line are dropped.
+    path
+        The file's name, for errors.
+
+    Raises
+    ------
+    DataError
+        If a line has fewer than two columns, or another number of columns than the first.
+
+    Examples
+    --------
+    >>> print(conlleval_report(["John B-PER B-PER", "slept O O"]), end="")
+    processed 2 tokens with 1 phrases; found: 1 phrases; correct: 1.
+    accuracy: 100.00%; precision: 100.00%; recall: 100.00%; FB1: 100.00
+                  PER: precision: 100.00%; recall: 100.00%; FB1: 100.00  1
+    """
+    gold, predicted, is_token = _read_columns(lines, delimiter, path)
+    counts = count_spans(gold, predicted, np.array(is_token, bool), None, strict=False)
+    return _format_report(counts)
+
+
+def _scores_from_counts(counts: Counts) -> Scores:
+    types = {label: TypeScores(*_rates(*counts.types[label])) for label in sorted(counts.types)}
+    means = [
+        sum(getattr(scores, name) for scores in types.values()) / max(len(types), 1)
+        for name in ("precision", "recall", "f1")
+    ]
+    precision, recall, f1, support, found, correct = _rates(*counts.totals)
+    accuracy = counts.right / max(counts.tokens, 1)
+    return Scores(
+        precision,
+        recall,
+        f1,
+        means[0],
+        means[1],
+        means[2],
+        accuracy,
+        support,
+        found,
+        correct,
+        counts.tokens,
+        types,
+    )
+
+
+def _rates(support: int, found: int, correct: int) -> tuple[float, float, float, int, int, int]:
+    """Return (precision, recall, F1, support, found, correct)."""
+    precision = correct / found if found else 0.0
+    recall = correct / support if support else 0.0
+    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    return precision, recall, f1, support, found, correct
+
+
+# --- conlleval's file and its text ---
+
+
+def _read_columns(
+    lines: Iterable[str], delimiter: str | None, path: str | Path | None
+) -> tuple[list[str], list[str], list[bool]]:
+    """Read gold tags, predicted tags, and whether each row is a token rather than a boundary."""
+    gold: list[str] = []
+    predicted: list[str] = []
+    is_token: list[bool] = []
+    expected = 0
+    for number, line in enumerate(lines, 1):
+        text = line.rstrip("\r\n")
+        if delimiter is None and text.strip(" "):
+            delimiter = _guess_delimiter(text)
+        columns = text.split(delimiter or " ")
+        while columns and not columns[-1]:
+            columns.pop()
+        if not columns:
+            gold.append(BOUNDARY)
+            predicted.append(BOUNDARY)
+            is_token.append(False)
+            continue
+        expected = expected or len(columns)
+        _check_columns(columns, expected, delimiter, path, number)
+        token = columns[0] != "-X-" or len(columns) == 2  # two columns hold no word
+        gold.append(columns[-2] if token else BOUNDARY)
+        predicted.append(columns[-1] if token else BOUNDARY)
+        is_token.append(token)
+    return gold, predicted, is_token
+
+
+def _guess_delimiter(text: str) -> str:
+    tabs, spaces = text.count("\t"), text.count(" ")
+    return "\t" if tabs >= 2 or (tabs and not spaces) else " "
+
+
+def _check_columns(
+    columns: list[str], expected: int, delimiter: str | None, path: str | Path | None, line: int
+) -> None:
+    if len(columns) >= 2 and len(columns) == expected:
+        return
+    problem = (
+        f"This line has {len(columns)} column{'s'[: len(columns) != 1]} where the first has {expected}."
+        if len(columns) != expected
+        else "This line has one column where at least two, gold and predicted tag, are needed."
+    )
+    raise DataError(
+        problem,
+        remedy=f"Columns are separated by {delimiter or ' '!r}: write the word, the gold tag and the "
+        "predicted tag, with no separator inside a column, or name another separator.",
+        path=path,
+        line=line,
+    )
+
+
+def _format_report(counts: Counts) -> str:
+    """Lay out the counts as conlleval's printf statements do."""
+    support, found, correct = counts.totals
+    precision, recall, f1 = _percentages(support, found, correct)
+    phrases = f"{support} phrases; found: {found} phrases; correct: {correct}"
+    report = [f"processed {counts.tokens} tokens with {phrases}.\n"]
+    if counts.tokens:
+        report.append(
+            f"accuracy: {100 * counts.right / counts.tokens:6.2f}%; precision: {precision:6.2f}%; "
+            f"recall: {recall:6.2f}%; FB1: {f1:6.2f}\n"
+        )
+    for label in sorted(counts.types):
+        support, found, correct = counts.types[label]
+        if not support + found:
+            continue
+        precision, recall, f1 = _percentages(support, found, correct)
+        padding = " " * (17 - len(label.encode("utf-8", "surrogateescape")))  # Perl pads by bytes
+        line = f"{padding}{label}: precision: {precision:6.2f}%; recall: {recall:6.2f}%; FB1: {f1:6.2f}  {found}\n"
+        # To Perl "" and "0" are false, so the original's test for duplicates misses them.
+        report.extend([line] * (2 if label in ("", "0") and support and found else 1))
+    return "".join(report)
+
+
+def _percentages(support: int, found: int, correct: int) -> tuple[float, float, float]:
+    """Precision, recall and F1 in per cent, rounded in the same places as Perl's arithmetic."""
+    precision = 100 * correct / found if found else 0.0
+    recall = 100 * correct / support if support else 0.0
+    return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -1,0 +1,133 @@
+"""Sentences → batches → whatever is made of their emissions, with several batches under way at once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.tagging.chain import Floats, Integers
+from tagsmith.tagging.exported_network import ExportedNetwork
+from tagsmith.tagging.word_table import CAPACITY, Found
+
+Result = TypeVar("Result")
+# Large enough to keep the recurrent products busy, small enough that a step's arrays stay in the processor's cache.
+BATCH_SENTENCES, BATCH_TOKENS = 96, 2560
+BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table can hold them even if every word is new
+LONGEST_WHOLE = 8192  # tokens; a longer sentence is read in windows, by itself
+
+
+class Batch(NamedTuple):
+    """Sentences that are run together, the longest first.
+
+    ``indices`` (B,) are their places in the call, ``lengths`` (B,) their tokens; ``forms`` and ``tokens`` (T, B) are
+    what the network reads. A sentence too long for that has a batch of its own, without forms.
+    """
+
+    indices: Integers
+    lengths: Integers
+    forms: Found | None = None
+    tokens: npt.NDArray[np.int32] | None = None
+
+
+def run_batches(
+    network: ExportedNetwork,
+    sentences: Sequence[Sequence[str]],
+    threads: int,
+    decode: Callable[[Floats, Integers], Result],
+    decode_long: Callable[[Iterator[Floats], int], Result],
+) -> Iterator[tuple[Integers, Result]]:
+    """Yield the indices of the sentences of each batch, and what ``decode`` makes of its emissions.
+
+    Empty sentences are in no batch. ``threads`` batches are worked on at the same time while the caller's thread looks
+    up the words of the next ones: ONNX Runtime and NumPy let other threads run while they compute.
+
+    Parameters
+    ----------
+    decode
+        Takes emissions (T, B, tags) and lengths (B,).
+    decode_long
+        Takes the emissions of one long sentence, window by window, and its length.
+    """
+
+    def run(batch: Batch) -> tuple[Integers, Result]:
+        if batch.forms is None or batch.tokens is None:
+            sentence = sentences[int(batch.indices[0])]
+            return batch.indices, decode_long(network.windows(sentence), len(sentence))
+        return batch.indices, decode(network.emissions(batch.forms, batch.tokens, batch.lengths), batch.lengths)
+
+    lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+    batches = _batches(network, sentences, lengths)
+    if threads == 1 or (len(sentences) <= BATCH_SENTENCES and lengths.sum() <= BATCH_TOKENS):
+        yield from map(run, batches)
+        return
+    waiting: deque[Future[tuple[Integers, Result]]] = deque()
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for batch in batches:
+            waiting.append(pool.submit(run, batch))
+            while len(waiting) > 2 * threads or (waiting and waiting[0].done()):
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:  # after an error or Ctrl-C, what waits is not begun
+        pool.shutdown(cancel_futures=True)
+
+
+def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[Batch]:
+    """Cut the sentences, sorted by length, into batches, and look up the words of several batches at a time."""
+    if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # nothing to sort: one sentence is soon done
+        forms = network.look_up(sentences)
+        yield Batch(np.zeros(1, np.int64), lengths, forms, forms.tokens[:, None])
+        return
+    is_long = lengths > LONGEST_WHOLE
+    for index in np.flatnonzero(is_long):
+        yield Batch(np.array([index]), lengths[index : index + 1])
+    short = np.flatnonzero((lengths > 0) & ~is_long)
+    block: list[Integers] = []
+    size = 0
+    for members in length_batches(lengths[short], BATCH_TOKENS, BATCH_SENTENCES):
+        tokens = int(lengths[short[members]].sum())
+        if block and size + tokens > BLOCK_TOKENS:
+            yield from _looked_up(network, sentences, block, lengths)
+            block, size = [], 0
+        block.append(short[members])
+        size += tokens
+    if block:
+        yield from _looked_up(network, sentences, block, lengths)
+
+
+def _looked_up(
+    network: ExportedNetwork, sentences: Sequence[Sequence[str]], block: list[Integers], lengths: Integers
+) -> Iterator[Batch]:
+    """Look up the words of batches, given as indices of sentences."""
+    together = np.concatenate(block)
+    forms = network.look_up([sentences[index] for index in together.tolist()])
+    starts = np.cumsum(lengths[together]) - lengths[together]
+    first = 0
+    for indices in block:
+        counts = lengths[indices]
+        steps = np.arange(counts[0])[:, None]  # (T, 1)
+        # A padded step repeats the sentence's last word.
+        tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
+        yield Batch(indices, counts, forms, tokens)
+        first += len(indices)
+
+
+def length_batches(lengths: Integers, token_budget: int, most_sentences: int) -> Iterator[Integers]:
+    """Yield the sentences' indices in batches of near-equal length, each batch's longest sentence first.
+
+    A batch holds at most ``most_sentences`` sentences and at most ``token_budget`` tokens with padding, but always at
+    least one sentence.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    first = 0
+    while first < len(order):
+        longest = max(1, int(lengths[order[first]]))
+        rows = min(most_sentences, max(1, token_budget // longest))
+        yield order[first : first + rows]
+        first += rows

@@ -1,0 +1,139 @@
+"""The linear chain of a tagger: transition scores, and what the algorithms over it derive from them once.
+
+All of them take emissions (T, B, L), time first, whose sentences stand in order of falling length, so that at each time
+step the sentences that still run are the first rows: no masks, and no work on padding. What stands past a sentence's
+end must be finite and has no influence. At least one sequence of each sentence's length must be legal.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.text.schemes import Transitions
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+BARRED = np.float32(-1e9)
+MIXING_STEPS = 16  # the most that is looked for; scores would have to be tiny for more to be of use
+
+
+class Candidates(NamedTuple):
+    """Transitions to look at, C in all: those into tags with equally many predecessors form a block.
+
+    ``sources`` (C,) are the tags they come from, ``scores`` (C, 1) their scores. ``blocks`` are shapes (predecessors,
+    tags), one after the other in C; ``order`` (L,) says where among the blocks' tags each tag is.
+    """
+
+    sources: Integers
+    scores: Floats
+    blocks: tuple[tuple[int, int], ...]
+    order: Integers
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Transition scores with the illegal ones barred.
+
+    Parameters
+    ----------
+    start, between, end
+        (L,), (L, L) [from, to] and (L,) scores, float32; a barred transition scores -1e9.
+    """
+
+    start: Floats
+    between: Floats
+    end: Floats
+
+    @cached_property
+    def first(self) -> Floats:
+        """``start``, barred as -inf: what is added to a barred score, however large, never makes it win."""
+        return _never(self.start)
+
+    @cached_property
+    def last(self) -> Floats:
+        """``end``, barred as -inf."""
+        return _never(self.end)
+
+    @cached_property
+    def into(self) -> Floats:
+        """``between`` [to, from], barred as -inf."""
+        return np.ascontiguousarray(_never(self.between).T)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """The legal transitions: in BIOES a third of all with 4 labels, a quarter with many."""
+        legal = self.into > BARRED  # (to, from)
+        legal[:, 0] |= ~legal.any(axis=1)  # a tag without predecessor gets one, barred
+        counts = legal.sum(axis=1)
+        sources, scores, blocks = [], [], []
+        for count in np.unique(counts):
+            tags = np.flatnonzero(counts == count)
+            before = np.nonzero(legal[tags])[1].reshape(len(tags), count).T  # (predecessors, tags)
+            sources.append(before.ravel())
+            scores.append(self.into[tags, before].ravel())
+            blocks.append((int(count), len(tags)))
+        order = np.argsort(np.argsort(counts, kind="stable"), kind="stable")
+        return Candidates(np.concatenate(sources), np.concatenate(scores)[:, None], tuple(blocks), order)
+
+    @cached_property
+    def factors(self) -> Doubles:
+        """exp(``between``) as (2, L, L), from the tag before and from the tag after; 0 where barred."""
+        forward = np.exp(self.between.astype(np.float64))
+        return np.stack([forward, forward.T])
+
+    @cached_property
+    def border_factors(self) -> Doubles:
+        """exp(``start``) and exp(``end``), (2, 1, L); 0 where barred."""
+        return np.exp(np.stack([self.start, self.end]).astype(np.float64))[:, None]
+
+    @cached_property
+    def largest(self) -> float:
+        """Largest absolute score of all that is legal."""
+        scores = np.concatenate([self.start, self.between.ravel(), self.end])
+        return float(np.abs(scores[scores > BARRED]).max(initial=0.0))
+
+    @cached_property
+    def mixing_steps(self) -> int:
+        """After how many steps every tag can have followed every tag (BIOES: 3); if never, a very large number."""
+        legal = (self.between > BARRED).astype(np.float32)
+        reached = legal
+        for count in range(1, MIXING_STEPS + 1):
+            if reached.all():
+                return count
+            reached = np.minimum(reached @ legal, 1)
+        return sys.maxsize
+
+
+def constrained_chain(allowed: Transitions, weights: dict[str, npt.NDArray[Any]] | None = None) -> Chain:
+    """Return the chain of learned CRF ``weights`` (none: zeros) with what is not ``allowed`` barred."""
+    parts = []
+    for name, legal in (("start", allowed.start), ("between", allowed.between), ("end", allowed.end)):
+        scores = np.zeros(legal.shape, np.float32) if weights is None else weights[f"crf/{name}"]
+        parts.append(np.where(legal, scores, BARRED).astype(np.float32))
+    return Chain(*parts)
+
+
+def running_sentences(lengths: npt.NDArray[Any], steps: int) -> list[int]:
+    """How many of the sentences, ordered by falling length, still run at each time step."""
+    return [int(count) for count in np.searchsorted(-lengths, -np.arange(1, steps + 1), side="right")]
+
+
+def runs(lengths: npt.NDArray[Any]) -> list[tuple[int, int, int]]:
+    """Cut the steps from 1 on where sentences end: (first step, end step, sentences that run)."""
+    found, first = [], 1
+    for n, end in zip(range(len(lengths), 0, -1), reversed(lengths.tolist()), strict=True):
+        if end > first:
+            found.append((first, end, n))
+            first = end
+    return found
+
+
+def _never(scores: Floats) -> Floats:
+    return np.where(scores <= BARRED, np.float32(-np.inf), scores)

@@ -1,0 +1,409 @@
+"""Tagger: load a model folder, tag sentences, tag text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.errors import DataError, ModelError
+from tagsmith.model.folder import REMEDY, Model, Precision, read_model
+from tagsmith.scores.scores import Mode, Scores, score_tags
+from tagsmith.tagging.batching import run_batches
+from tagsmith.tagging.chain import Doubles, Floats, Integers
+from tagsmith.tagging.decode import k_best
+from tagsmith.tagging.exported_network import GRAPHS, ExportedNetwork
+from tagsmith.tagging.heads import Head, HeadsDecoder, Threshold, heads_of, least_probabilities
+from tagsmith.tagging.marginals import posterior
+from tagsmith.tagging.spans import SpanDecoder
+from tagsmith.text.document import Document, Sentence, Span
+from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
+from tagsmith.text.tokenizer import words_and_starts
+
+Result = TypeVar("Result")
+FoundSpan = tuple[int, int, str, float]  # first token, last token, label, probability
+TaggedSentence = tuple[list[str], Sequence[FoundSpan]]
+STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
+
+
+class Tagger:
+    """A trained tagger; needs NumPy and ONNX Runtime only. Safe to call from several threads.
+
+    It can be pickled, and used in a forked child.
+
+    Parameters
+    ----------
+    model
+        What :func:`tagsmith.model.folder.read_model` returns; :func:`load` is the usual way here.
+    precision
+        ``"int8"`` (faster) or ``"float32"`` recurrent kernels; by default what the model was found fit for.
+    threads
+        Batches tagged at the same time; default: the processors this process may use.
+
+    Attributes
+    ----------
+    layers
+        The names of the layers that the model gives, the main one first; usually there is one.
+    """
+
+    def __init__(self, model: Model, *, precision: Precision | None = None, threads: int | None = None) -> None:
+        precision = precision or model.precision
+        if precision not in GRAPHS:
+            raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(GRAPHS)}.")
+        if threads is not None and threads < 1:
+            raise ModelError(f"threads is {threads}.", remedy="It must be at least 1.")
+        self.model, self.precision = model, precision
+        self.threads = threads or available_processors()
+        self._network = ExportedNetwork(model, precision)
+        self._heads = heads_of(model)
+        self.layers = tuple(head.name for head in self._heads)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (self.model, self.precision, self.threads)
+
+    def layer(self, name: str | None = None) -> Head:
+        """Return a layer (by default the main one) with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
+
+        Raises
+        ------
+        DataError
+            The model gives no such layer.
+        """
+        for head in self._heads:
+            if name in (None, head.name):
+                return head
+        raise DataError(f"this model gives no layer {name!r}.", remedy=f"Its layers: {', '.join(self.layers)}.")
+
+    @property
+    def scheme(self) -> Scheme:
+        """The scheme of the tags that come out: that of the training data; of several layers, the main one's."""
+        return self._heads[0].scheme
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels the main layer can have: types of spans, or tags of a plain task."""
+        return self._heads[0].labels
+
+    @property
+    def gives_spans(self) -> bool:
+        """Whether the tags of any layer write spans; else each stands for its token alone (parts of speech)."""
+        return any(head.gives_spans for head in self._heads)
+
+    # --- text
+
+    def __call__(self, text: str, *, threshold: Threshold | None = None) -> Document:
+        """Tag a text: sentences, tokens and spans with exact offsets into it.
+
+        Each span's ``score`` is its probability under the model: that exactly its tokens form a span of its label.
+        Spans less probable than ``threshold`` are dropped: one number, or one for each label. A model of several layers
+        gives the sentences all of them, and the document the spans of each in ``layer_spans``.
+        """
+        return self.tag_texts([text], threshold=threshold)[0]
+
+    def tag_texts(self, texts: Iterable[str], *, threshold: Threshold | None = None) -> list[Document]:
+        """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
+        cut = [(text, words_and_starts(text)) for text in texts]
+        tagged = self._all_layers([words for _, found in cut for words, _ in found], True, threshold)
+        names, documents = self.layers, []
+        for text, found in cut:
+            sentences: list[Sentence] = []
+            spans: list[list[Span]] = [[] for _ in self._heads]
+            for (words, starts), own in zip(found, tagged, strict=False):
+                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
+                sentences.append(Sentence(tuple(words), tuple(starts), layers))
+                for collected, (_, located) in zip(spans, own, strict=True):
+                    collected.extend(_located(text, words, starts, located))
+            documents.append(Document(text, tuple(sentences), **self._spans(spans)))
+        return documents
+
+    def tag_documents(
+        self, documents: Sequence[Document], *, spans: bool = True, threshold: Threshold | None = None
+    ) -> list[Document]:
+        """Tag documents that are cut into sentences and tokens already.
+
+        Parameters
+        ----------
+        documents
+            The tags become the layers the model was trained on, beside the layers there are (or in place of those
+            of the same names).
+        spans
+            Whether the documents get the predicted spans with their probabilities in place of those they have;
+            without, they keep theirs, and tagging is faster.
+        threshold
+            Least probability of a span, see :meth:`__call__`.
+        """
+        tagged = self._all_layers([own.words for one in documents for own in one.sentences], spans, threshold)
+        names, done = self.layers, []
+        for document in documents:
+            sentences: list[Sentence] = []
+            found: list[list[Span]] = [[] for _ in self._heads]
+            for sentence, own in zip(document.sentences, tagged, strict=False):
+                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
+                sentences.append(replace(sentence, layers={**sentence.layers, **layers}))
+                for collected, (_, located) in zip(found, own, strict=True):
+                    collected.extend(_located(document.text, sentence.words, sentence.starts, located))
+            predicted = self._spans(found) if spans else {}
+            done.append(replace(document, sentences=tuple(sentences), **predicted))
+        return done
+
+    def _spans(self, found: Sequence[Sequence[Span]]) -> dict[str, Any]:
+        """What a document says of the spans found in each layer."""
+        if len(found) == 1:
+            return {"spans": tuple(found[0])}
+        layers = {head.name: tuple(own) for head, own in zip(self._heads, found, strict=True) if head.gives_spans}
+        return {"spans": next(iter(layers.values()), ()), "layer_spans": layers}
+
+    # --- words
+
+    def tag(
+        self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
+    ) -> list[list[str]]:
+        """Tag sentences given as words: one tag per word, in the scheme of the training data.
+
+        Empty sentences give empty lists. Nothing is truncated, whatever the length. The tokens of spans less probable
+        than ``threshold`` (one number, or one for each label) get the tag ``O``. Of a model of several layers, the
+        tags are those of ``layer``, by default the main one.
+        """
+        return [tags for tags, _ in self._tagged(sentences, (self.layer(layer),), False, threshold)[0]]
+
+    def tag_layers(
+        self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None
+    ) -> dict[str, list[list[str]]]:
+        """Tag sentences with every layer of the model: layer → what :meth:`tag` returns."""
+        tagged = self._tagged(sentences, self._heads, False, threshold)
+        return {name: [tags for tags, _ in own] for name, own in zip(self.layers, tagged, strict=True)}
+
+    def tag_stream(
+        self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
+    ) -> Iterator[list[str]]:
+        """Tag any number of sentences in constant memory, in their order; see :meth:`tag`."""
+        block: list[Sequence[str]] = []
+        tokens = 0
+        for sentence in sentences:
+            block.append(sentence)
+            tokens += len(sentence)
+            if len(block) == STREAM_SENTENCES or tokens >= STREAM_TOKENS:
+                yield from self.tag(block, threshold=threshold, layer=layer)
+                block, tokens = [], 0
+        if block:
+            yield from self.tag(block, threshold=threshold, layer=layer)
+
+    def tag_k_best(
+        self, sentences: Sequence[Sequence[str]], k: int, *, layer: str | None = None
+    ) -> list[list[tuple[list[str], float]]]:
+        """Find the ``k`` most probable tag sequences of each sentence, in ``layer`` (by default the main one).
+
+        Returns
+        -------
+        list
+            For each sentence, the sequences in falling order, each with its probability. There are fewer than ``k``
+            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1.
+        """
+        if k < 1:
+            raise DataError(f"k is {k}.", remedy="It must be at least 1.")
+        head = self.layer(layer)
+        answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
+
+        def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Doubles, Doubles]:
+            return *k_best(emissions, lengths, head.chain, k), posterior(emissions, lengths, head.chain).log_partition
+
+        for indices, (paths, scores, log_partition) in self._run(sentences, head, decode):
+            shares = np.exp(np.minimum(scores - log_partition, 0.0))  # (k, B)
+            for place, index in enumerate(indices.tolist()):
+                real = np.flatnonzero(np.isfinite(scores[:, place]))
+                written = [head.finished(head.names(own)) for own in paths[real, : len(sentences[index]), place]]
+                answers[index] = list(zip(written, shares[real, place].tolist(), strict=True))
+        return answers
+
+    def tag_marginals(self, sentences: Sequence[Sequence[str]], *, layer: str | None = None) -> list[Doubles]:
+        """Return the probability of each tag at each token, in ``layer`` (by default the main one).
+
+        Returns
+        -------
+        list
+            For each sentence an array (tokens, tags); column i belongs to ``tagger.layer(layer).tags[i]``, which for
+            spans are those of the scheme BIOES, whatever the scheme of the training data. Rows sum to 1.
+        """
+        head = self.layer(layer)
+        answers = [np.empty((0, len(head.tags))) for _ in sentences]
+
+        def decode(emissions: Floats, lengths: Integers) -> Doubles:
+            return posterior(emissions, lengths, head.chain).tag_marginals()
+
+        for indices, marginals in self._run(sentences, head, decode):
+            for place, index in enumerate(indices.tolist()):
+                answers[index] = marginals[: len(sentences[index]), place].copy()
+        return answers
+
+    def _run(
+        self, sentences: Sequence[Sequence[str]], head: Head, decode: Callable[[Floats, Integers], Result]
+    ) -> Iterator[tuple[Integers, Result]]:
+        """Decode one layer of each batch of sentences; a long sentence is decoded as a whole."""
+
+        def decode_own(emissions: Floats, lengths: Integers) -> Result:
+            return decode(head.own(emissions), lengths)
+
+        def decode_long(windows: Iterator[Floats], length: int) -> Result:
+            return decode(np.concatenate([head.own(window) for window in windows]), np.array([length]))
+
+        return run_batches(self._network, sentences, self.threads, decode_own, decode_long)
+
+    def _all_layers(
+        self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
+    ) -> Iterator[tuple[TaggedSentence, ...]]:
+        """Each sentence in every layer, in the order of the sentences."""
+        return zip(*self._tagged(sentences, self._heads, spans, threshold), strict=True)
+
+    def _tagged(
+        self, sentences: Sequence[Sequence[str]], heads: Sequence[Head], spans: bool, threshold: Threshold | None
+    ) -> list[Iterator[TaggedSentence]]:
+        """For each layer, tags of each sentence and, if wanted, its spans, in the order of the sentences.
+
+        The network runs once for all layers. What is wrong with the threshold is said even if there are no sentences.
+        """
+        thresholds = least_probabilities(heads, threshold)
+        decoders = [
+            SpanDecoder(head.chain, head.span_tags if spans or least is not None else None, least)
+            for head, least in zip(heads, thresholds, strict=True)
+        ]
+        decoder = HeadsDecoder(heads, decoders)
+        lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
+        starts = np.cumsum(lengths) - lengths
+        flat = [np.empty(int(lengths.sum()), np.int64) for _ in heads]
+        found: list[dict[int, list[FoundSpan]]] = [{} for _ in heads]
+        for indices, decoded in run_batches(self._network, sentences, self.threads, decoder.batch, decoder.windows):
+            steps = np.arange(len(decoded[0].paths))[:, None]
+            inside = steps < lengths[indices]
+            places = (starts[indices] + steps)[inside]
+            for head, rows, collected, (paths, own) in zip(heads, flat, found, decoded, strict=True):
+                rows[places] = paths[inside]
+                if spans and own is not None and head.span_tags is not None:
+                    labels = head.span_tags.labels
+                    for sentence, first, last, label, score in own.rows():
+                        place = collected.setdefault(int(indices[sentence]), [])
+                        place.append((first, last, labels[label], score))
+        return [_by_sentence(*own, starts, lengths) for own in zip(heads, flat, found, strict=True)]
+
+    # --- scores
+
+    def evaluate(
+        self,
+        data: str | Path,
+        *,
+        mode: Mode = "conlleval",
+        layer: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> Scores:
+        """Tag the sentences of a labeled file and score the result.
+
+        Parameters
+        ----------
+        data
+            A labeled file; ``options`` are those of :func:`tagsmith.corpus.corpus.read_sentences`.
+        mode
+            ``"conlleval"``, or ``"strict"`` to count only well-formed spans.
+        layer
+            The file's layer that holds the gold tags, by default that of the model's name. For a model of several
+            layers: those of its layers to score, by default all.
+
+        Returns
+        -------
+        Scores
+            Of several layers, the first layer's, and in ``layers`` those of each.
+        """
+        if len(self._heads) == 1:
+            if not isinstance(layer, str | None) or not isinstance(options.get("column"), int | str | None):
+                raise DataError("this model gives one layer.", remedy="Name one layer or column.")
+            if layer is not None or options.get("column") is None:
+                options["layer"] = self.model.layer if layer is None else layer
+            return self.evaluate_sentences(read_sentences(data, **options), mode=mode)
+        names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)
+        chosen = [self.layer(name).name for name in names]
+        sentences = read_sentences(data, layer=chosen, **options)
+        return self.evaluate_sentences(sentences, mode=mode, layer=chosen)
+
+    def evaluate_sentences(
+        self, sentences: Sequence[Sentence], *, mode: Mode = "conlleval", layer: str | Sequence[str] | None = None
+    ) -> Scores:
+        """Score the tagger on sentences with gold tags, in whatever scheme.
+
+        They are those of the sentences' only or first layer or, for a model of several, of its layers by name;
+        ``layer`` is as in :meth:`evaluate`.
+        """
+        names = self.layers if layer is None or len(self._heads) == 1 else (layer,) if isinstance(layer, str) else layer
+        heads = [self.layer(name) for name in names]
+        gold = [_gold(sentences, head, by_name=len(self._heads) > 1) for head in heads]
+        tagged = self._tagged([sentence.words for sentence in sentences], heads, False, None)
+        found = {
+            head.name: score_tags(expected, [tags for tags, _ in own], mode=mode, scheme=head.scheme)
+            for head, expected, own in zip(heads, gold, tagged, strict=True)
+        }
+        main = found[heads[0].name]
+        return main if len(heads) == 1 else replace(main, layers=found)
+
+
+def _by_sentence(
+    head: Head, flat: Integers, found: Mapping[int, list[FoundSpan]], starts: Integers, lengths: Integers
+) -> Iterator[TaggedSentence]:
+    """Yield the tags and spans of one sentence after the other."""
+    names = head.names(flat)
+    finished = head.outer_names is not None
+    for index, (first, count) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
+        tags = names[first : first + count]
+        yield tags if finished else head.finished(tags), found.get(index, ())
+
+
+def _gold(sentences: Sequence[Sentence], head: Head, by_name: bool) -> list[tuple[str, ...]]:
+    """The gold tags of a layer in the model's scheme; a file may have another than the training data had."""
+    for sentence in sentences if by_name else ():
+        if head.name not in sentence.layers:
+            raise DataError(f"There is no layer {head.name!r} in these sentences.", remedy="Name the layers to score.")
+    gold = [s.layers[head.name] if by_name else next(iter(s.layers.values())) for s in sentences]
+    if head.scheme is Scheme.PLAIN or all(is_legal(tags, head.scheme) for tags in gold):
+        return gold
+    source = detect_scheme(gold)
+    if source is Scheme.PLAIN:
+        raise DataError(
+            "these labels are not those of spans, which this model gives.",
+            remedy="Name the column or layer that holds the labels.",
+        )
+    return [tuple(convert_tags(tags, source, head.scheme)) for tags in gold]
+
+
+def _again(model: Model, precision: Precision, threads: int) -> Tagger:
+    """Make the tagger that was pickled."""
+    return Tagger(model, precision=precision, threads=threads)
+
+
+def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iterable[FoundSpan]) -> Iterator[Span]:
+    """Turn the spans of a sentence, in tokens, into spans of the document's text."""
+    for first, last, label, score in spans:
+        start, end = starts[first], starts[last] + len(words[last])
+        yield Span(start, end, label, text[start:end], score)
+
+
+def load(folder: str | Path, *, precision: Precision | None = None, threads: int | None = None) -> Tagger:
+    """Load a tagger from a model folder; Keras is not needed.
+
+    Raises
+    ------
+    ModelError
+        The folder or one of its files is missing, truncated or altered.
+    """
+    model = read_model(Path(folder))
+    try:
+        return Tagger(model, precision=precision, threads=threads)
+    except ModelError:
+        raise
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(f"the model cannot be used: {error!r}.", path=folder, remedy=REMEDY) from error
+
+
+def available_processors() -> int:
+    """Number of processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

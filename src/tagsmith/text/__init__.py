@@ -1,0 +1,1 @@
+"""Text: documents, sentences, spans, the tokenizer and tagging schemes."""

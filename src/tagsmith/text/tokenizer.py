@@ -1,0 +1,377 @@
+"""Text → sentences → tokens, with offsets into the text.
+
+The text is cut at white space into *chunks*, and each distinct chunk is taken apart only once: the result is
+kept in a dictionary, since running text repeats its chunks. So the pattern below may be thorough without
+being slow.
+
+Tokens
+    Follow the Penn Treebank: ``do n't``, ``John 's``, ``can not``, ``$ 5``, ``50 %``; hyphenated words,
+    dates, times, numbers, URLs, e-mail addresses, @mentions and #hashtags stay whole; a slash between letters
+    separates (``and / or``), one between digits does not (``1/2``). Abbreviations and acronyms keep their
+    periods. Han, Hiragana and Katakana give one token per character; Thai, Lao, Khmer and Burmese, which are
+    written without spaces and would need a dictionary, one per grapheme cluster. No grapheme cluster (letter
+    with its marks, emoji sequence, flag) is ever split. Every character that is neither white space, nor a
+    control character, nor one of the invisible separators (zero-width space, byte order mark, bidirectional
+    marks) is in exactly one token.
+
+Sentences
+    End after ``. ! ? …`` and their relatives in other scripts, with closing quotes and brackets, but not at
+    abbreviations, initials, or before a lower-case letter (unless the sentence itself began with one). A
+    blank line always ends a sentence; a single line break does only before a list item. Nothing is ever cut
+    because it is long.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import regex
+
+from tagsmith.text.abbreviations import BEFORE_NAMES, FUSED, ONLY_CAPITALIZED, OPENERS, PERHAPS_FINAL
+from tagsmith.text.document import Token
+
+# --- the pattern of a token ----------------------------------------------------------------------------
+
+# Character classes, for use inside [...]; the pattern is compiled with set operations (version 1).
+_SPACELESS = r"[[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]&&\p{L}]\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{N}]"
+_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_\u00ad\u200c\u200d\u05f3\u05f4]--{_SPACELESS}]"
+_FILES = "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|jsonl?|html?|xml|py|js|md|jpe?g|png|gif|svg|exe|zip|gz|mp[34]"
+_DOMAINS = "com|org|net|edu|gov|mil|info|biz|co|io|ai|dev|app|tv|xyz|eu|uk|de|fr|jp|cn|ru|nl|au|ch|br|es|se|pl"
+
+_TOKEN = regex.compile(
+    rf"""
+    (?:
+      (?:(?:https?|ftp)://|www\.) (?:[^\s()<>"“”、。，）」]|\([^\s()<>]*+\))+ (?<![.,;:!?'’…\]}}*])
+    | [\w.+%-]{{1,64}}+ @ [\p{{L}}\d-]{{1,63}}+ (?:\.[\p{{L}}\d-]{{1,63}}+)++
+    | [\p{{L}}\d_] [\p{{L}}\d_-]{{0,63}}+ (?:\.[\p{{L}}\d_-]{{1,63}}+){{0,8}}? \.
+        (?: (?:{_DOMAINS}) (?![\p{{L}}\d]) (?:/(?:[^\s()<>"“”]*[^\s()<>"“”.,;:!?'’…\]}}])?)?
+          | (?:{_FILES}) (?![\p{{L}}\d]) )
+    | \p{{RI}}{{2}}
+    | &(?:\#\d{{1,7}}|[A-Za-z]{{2,8}});
+    | </?[A-Za-z][A-Za-z0-9]*/?>
+    | (?<!\w) [@\#] (?=[\p{{N}}_]*+\p{{L}}) [\p{{L}}\p{{M}}\p{{N}}_]++
+    | [:;=][-o*']?[()\]\[\\/|}}{{] (?![\p{{L}}\p{{N}}\\/]) | [()][-o]?: (?![\p{{L}}\p{{N}}\\/])
+    | (?<!\w) (?: [:;=]-?[DPpOo3] | [xX]D+ | <3+ | \^[_.]?\^ | -_+- | [oO][_.][oO] ) (?!\w)
+    | (?:\p{{Lu}}\.)++\p{{Lu}}(?![.\w]) | Ph\.D\. | \p{{L}}\.(?:-?\p{{L}}{{1,2}}\.)++ (?:-{_WORD}++)*+
+    | ['’](?i:s|m|d|re|ve|ll|em|tis|twas|cause|til|bout|\d0s)(?!{_WORD}|['’]{_WORD})
+    | [cC]\+\+ | [CF]\#(?!\w)
+    | (?:US|CA|AU|NZ|HK|[ACSR])(?=\p{{Sc}}) \p{{Sc}}
+    | (?<![\p{{L}}\p{{N}})\].%]) [-+−](?=\.?\d) \.?+ \d++ (?:[.,:/-]\d++)*+ (?!{_WORD})
+    | (?<![\p{{L}}\p{{N}}.]) \.\d++ (?!{_WORD})
+    | (?P<word> {_WORD}++
+        (?: (?: ['’‐‑·-] | (?<=\d)[.,:/٫٬](?=\d) | (?<=\p{{Hebrew}})"(?=\p{{Hebrew}})
+              | (?<=\p{{Lu}})&(?=\p{{Lu}}) ) {_WORD}++ )*+ )
+    | \.{{2,}} | [-=]{{1,3}}> | <[-=]{{1,3}} | `` | '' | [!?]++
+    | (?P<repeated> [-–—―=*~\#+<>|^•·] ) (?P=repeated)*+
+    )
+    (?![\p{{GCB=Extend}}\p{{GCB=SpacingMark}}\p{{GCB=ZWJ}}])  # never split a grapheme cluster
+    | \X
+    """,
+    regex.VERBOSE | regex.VERSION1,
+)
+_FACES = regex.compile(r"(?:>?[:;=][-o*']?[()\]\[DPp/\\|3]|\^[_.]?\^|\p{Extended_Pictographic}\X*?)+")
+_CLITICS = regex.compile(r"(?i)(?:(?<=\w)n['’]t)?(?:['’](?:s|m|d|re|ve|ll))*$")
+_CLITIC = regex.compile(r"(?i)n['’]t|['’](?:s|m|d|re|ve|ll)")
+_CLOCK = regex.compile(r"(?i)(\d[\d.:]*)[ap]m")
+
+# --- one chunk -----------------------------------------------------------------------------------------
+
+# How a chunk may end a sentence, and how it may start one.
+_NO_END, _PERIOD, _DOTS, _DOUBTFUL, _NUMBER, _ALWAYS = range(6)  # _NUMBER: not before a number
+_START, _OPENER, _LOWER, _DIGIT, _CONTINUES, _CLOSES = range(6)
+
+_ENDS_ANYWHERE = frozenset("。！？｡．।॥۔؟።፧។៕⸮")
+_AFTER_QUOTES = frozenset("とってなのがはを的，、")
+_CLOSERS = frozenset("\"'”’»›)]}）］｝」』】〉》") | {"''"}
+_LEADING = "\"'“”‘’«‹„‚`([{（［｛「『【〈《¿¡*_"
+
+
+class _Chunk(NamedTuple):
+    """A chunk taken apart: its tokens, where they start in it, and what it does to sentences.
+
+    ``breaks`` are the numbers of tokens behind which a sentence ends inside the chunk.
+    """
+
+    words: tuple[str, ...]
+    offsets: tuple[int, ...]
+    end: int
+    start: int
+    breaks: tuple[int, ...]
+
+
+def _analyze(chunk: str) -> _Chunk:
+    if chunk.isascii() and chunk.isalpha() and chunk.lower() not in FUSED:  # most chunks
+        return _Chunk((chunk,), (0,), _NO_END, _start_kind(chunk), ())
+    offsets = tuple(_token_starts(chunk))
+    words = tuple(chunk[a:b] for a, b in pairwise((*offsets, len(chunk))))
+    return _Chunk(words, offsets, _end_kind(words), _start_kind(chunk), _inner_breaks(words))
+
+
+def _token_starts(chunk: str) -> Iterator[int]:
+    position = 0
+    while position < len(chunk):
+        found = _TOKEN.match(chunk, position)
+        end = found.end()
+        if found.lastgroup == "word" or chunk[position] in "'’":
+            if _keeps_period(chunk, position, end):
+                end += 1
+            yield from _word_parts(chunk[position:end], position)
+        else:
+            yield position
+        position = end
+
+
+def _keeps_period(chunk: str, start: int, end: int) -> bool:
+    """Whether the word is followed by a period that belongs to it: an abbreviation or an initial."""
+    if chunk[end : end + 1] != "." or chunk[end + 1 : end + 2] == ".":
+        return False
+    word = chunk[start:end]
+    if len(word) == 1:
+        return word.isupper()
+    lower = word.lower() + "."
+    if lower not in BEFORE_NAMES and lower not in PERHAPS_FINAL:
+        return False
+    return word[0].isupper() or lower not in ONLY_CAPITALIZED
+
+
+def _word_parts(word: str, start: int) -> Iterator[int]:
+    """Yield where the parts of a word start: contractions, fused words and times of day have several."""
+    yield start
+    if fused := FUSED.get(word.lower().replace("’", "'")):
+        yield start + fused
+    elif "'" in word or "’" in word:
+        clitics = _CLITICS.search(word)
+        yield from (start + one.start() for one in _CLITIC.finditer(word, clitics.start()) if one.start())
+    elif word[0].isdigit() and (clock := _CLOCK.fullmatch(word)):
+        yield start + clock.end(1)
+
+
+def _end_kind(words: tuple[str, ...]) -> int:
+    last = len(words) - 1
+    while last > 0 and words[last] in _CLOSERS:
+        last -= 1
+    word = words[last]
+    if word[-1] in _ENDS_ANYWHERE:
+        return _ALWAYS
+    if word[-1] in "!?‼⁇⁈⁉":
+        return _PERIOD
+    if word == "…" or (len(word) > 1 and not word.strip(".")):
+        return _DOTS
+    if word == ".":
+        return _NUMBER if last and words[last - 1] in ("No", "p", "pp") else _PERIOD
+    if word[-1] == "." and word.lower() not in BEFORE_NAMES:
+        return _DOUBTFUL
+    return _NO_END
+
+
+def _start_kind(chunk: str) -> int:
+    if _FACES.fullmatch(chunk):
+        return _CLOSES
+    bare = chunk.lstrip(_LEADING)
+    if not bare:
+        return _CLOSES if chunk in "”’»" else _START
+    first = bare[0]
+    if first.islower():
+        return _LOWER
+    if first.isdigit():
+        return _DIGIT
+    if first in _CLOSERS and all(character in _CLOSERS for character in bare):
+        return _CLOSES
+    if first in ",;:)]}%&/、，；：" or not bare.strip(".!?…"):
+        return _CONTINUES
+    opener = _FIRST_WORD.match(bare)
+    return _OPENER if opener and opener.group() in OPENERS else _START
+
+
+_FIRST_WORD = regex.compile(r"[A-Za-z]+")
+
+
+def _inner_breaks(words: tuple[str, ...]) -> tuple[int, ...]:
+    """Find the tokens, before the last, behind which a sentence ends in scripts written without spaces."""
+    breaks = []
+    i = 0
+    while i < len(words) - 1:
+        if words[i][-1] not in _ENDS_ANYWHERE:
+            i += 1
+            continue
+        closed = False
+        i += 1
+        while i < len(words) and (words[i] in _CLOSERS or words[i][-1] in _ENDS_ANYWHERE):
+            closed = closed or words[i] in _CLOSERS
+            i += 1
+        # After a closing bracket the sentence that quotes may go on: 「…。」と
+        if i < len(words) and not (closed and words[i] in _AFTER_QUOTES):
+            breaks.append(i)
+    return tuple(breaks)
+
+
+# --- a text --------------------------------------------------------------------------------------------
+
+# Control characters and invisible separators that are not white space already.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
+)
+# A blank line, a form feed or paragraph separator, or a line break before a list item.
+_PARAGRAPH = re.compile(
+    r"\n[^\S\n]*\n\s*|\r(?!\n)[^\S\r\n]*\r(?!\n)|[\f\u2029]"
+    r"|\n(?=[^\S\n]*(?:[-*•‣◦▪–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\n])"
+)
+_CACHE_SIZE = 200_000
+_LONGEST_CACHED = 40
+_cache: dict[str, _Chunk] = {}
+
+Words = list[str]
+Starts = list[int]
+
+
+def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
+    """Cut a text into sentences and tokens: the fastest form, without an object per token.
+
+    Parameters
+    ----------
+    text
+        Any string.
+
+    Returns
+    -------
+    list
+        For each sentence, in order, its words and where each starts in ``text``; no sentence is empty.
+
+    Examples
+    --------
+    >>> words_and_starts("It's here. Mr. Poe isn't.")
+    [(['It', "'s", 'here', '.'], [0, 2, 5, 9]), (['Mr.', 'Poe', 'is', "n't", '.'], [11, 15, 19, 21, 24])]
+    """
+    if _INVISIBLE.search(text):
+        text = _INVISIBLE.sub(" ", text)  # one for one: offsets stay
+    sentences: list[tuple[Words, Starts]] = []
+    begin = 0
+    for boundary in _PARAGRAPH.finditer(text):
+        _cut_paragraph(text, begin, boundary.start(), sentences)
+        begin = boundary.end()
+    _cut_paragraph(text, begin, len(text), sentences)
+    return sentences
+
+
+def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words, Starts]]) -> None:
+    """Append the sentences of ``text[begin:end]``."""
+    words: Words = []
+    starts: Starts = []
+    pending = _NO_END  # how the chunk before may end the sentence
+    paragraph = text if end - begin == len(text) else text[begin:end]
+    position = begin
+    for chunk in paragraph.split():
+        position = text.index(chunk, position)
+        parts = _cache.get(chunk) or _remember(chunk)
+        if pending:
+            if _sentence_ends(pending, parts, words):
+                _append_sentence(words, starts, pending, sentences)
+                words, starts = [], []
+            elif parts.start == _CLOSES:
+                parts = parts._replace(end=pending)  # closing quotes after a space: the end is still pending
+        if parts.breaks:
+            words, starts = _append_parts(parts, position, words, starts, sentences)
+        elif len(parts.words) == 1:
+            words.append(chunk)
+            starts.append(position)
+        else:
+            words.extend(parts.words)
+            starts.extend([position + offset for offset in parts.offsets])
+        pending = parts.end
+        position += len(chunk)
+    if words:
+        _append_sentence(words, starts, pending, sentences)
+
+
+def _remember(chunk: str) -> _Chunk:
+    parts = _analyze(chunk)
+    if len(chunk) <= _LONGEST_CACHED:
+        if len(_cache) >= _CACHE_SIZE:
+            _cache.clear()
+        _cache[chunk] = parts
+    return parts
+
+
+def _sentence_ends(pending: int, after: _Chunk, words: Words) -> bool:
+    """Whether a sentence that may end (as ``pending`` says) does so before the chunk ``after``."""
+    start = after.start
+    if pending == _ALWAYS:
+        return start != _CLOSES
+    if start == _LOWER:  # only where the writer uses no capitals: "i like it. it is good"
+        return pending == _PERIOD and words[0][0].islower() and words[-1] not in _CLOSERS
+    if start in (_CONTINUES, _CLOSES) or _is_enumerator(words):
+        return False
+    if pending == _DOUBTFUL:
+        return start == _OPENER
+    if pending == _DOTS:
+        return start in (_START, _OPENER)
+    return not (pending == _NUMBER and start == _DIGIT)
+
+
+def _is_enumerator(words: Words) -> bool:
+    """Whether the sentence so far is only the number or letter of a list item: ``1.`` or ``B.``."""
+    if len(words) > 2 or words[-1][-1] != ".":
+        return False
+    return len(words[0]) <= 3 and (words[0].isdigit() or len(words[0].rstrip(".")) == 1)
+
+
+def _append_sentence(words: Words, starts: Starts, pending: int, sentences: list[tuple[Words, Starts]]) -> None:
+    last = words[-1]
+    if pending == _DOUBTFUL and len(last) == 2 and last[-1] == "." and len(words) > 1:
+        words[-1:] = [last[0], "."]  # not an initial after all: "vitamin C."
+        starts.append(starts[-1] + 1)
+    sentences.append((words, starts))
+
+
+def _append_parts(
+    parts: _Chunk, position: int, words: Words, starts: Starts, sentences: list[tuple[Words, Starts]]
+) -> tuple[Words, Starts]:
+    """Add a chunk with sentence ends inside; return the sentence that goes on after it."""
+    begin = 0
+    for end in (*parts.breaks, len(parts.words)):
+        if begin:
+            sentences.append((words, starts))
+            words, starts = [], []
+        words.extend(parts.words[begin:end])
+        starts.extend([position + offset for offset in parts.offsets[begin:end]])
+        begin = end
+    return words, starts
+
+
+def tokenize_text(text: str) -> list[list[Token]]:
+    """Cut a text into sentences of :class:`~tagsmith.text.document.Token`, whose offsets index ``text``.
+
+    Examples
+    --------
+    >>> [[token.text for token in sentence] for sentence in tokenize_text("I can't! Why?")]
+    [['I', 'ca', "n't", '!'], ['Why', '?']]
+    """
+    return [
+        [Token(word, start, start + len(word)) for word, start in zip(words, starts, strict=True)]
+        for words, starts in words_and_starts(text)
+    ]
+
+
+def tokenize(text: str) -> list[Token]:
+    """Cut a text into tokens, sentences disregarded.
+
+    Examples
+    --------
+    >>> [token.text for token in tokenize("John's $5 (U.S.)")]
+    ['John', "'s", '$', '5', '(', 'U.S.', ')']
+    """
+    return [token for sentence in tokenize_text(text) for token in sentence]
+
+
+def split_sentences(text: str) -> list[tuple[int, int]]:
+    """Return where each sentence starts and ends (exclusive) in ``text``, white space around it left out.
+
+    Examples
+    --------
+    >>> split_sentences("Hi there. Bye.")
+    [(0, 9), (10, 14)]
+    """
+    return [(starts[0], starts[-1] + len(words[-1])) for words, starts in words_and_starts(text)]

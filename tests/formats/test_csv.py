@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tagsmith.errors import DataError
+from tagsmith.formats import csv
+from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.text.document import Document
+
+
+def read(source, **options) -> list[Document]:
+    stream = io.StringIO(source, newline="") if isinstance(source, str) else source
+    return list(csv.read(stream, ReadOptions(**options)))
+
+
+def written(documents, **options) -> str:
+    stream = io.StringIO()
+    csv.write(documents, stream, WriteOptions(**options))
+    return stream.getvalue()
+
+
+EXPECTED = [
+    (("John", ",", '"'), {"pos": ("NNP", ",", "``"), "tags": ("B-per", "O", "O")}),
+    (("Hi",), {"pos": ("UH",), "tags": ("O",)}),
+]
+
+
+def content(documents):
+    return [(sentence.words, sentence.layers) for document in documents for sentence in document.sentences]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Sentence #,Word,POS,Tag\nSentence: 1,John,NNP,B-per\n,",",",",O\n,"""",``,O\nSentence: 2,Hi,UH,O\n',
+        'sentence_id,Token,POS,NER\n1,John,NNP,B-per\n1,",",",",O\n1,"""",``,O\n2,Hi,UH,O',
+        ',Sentence #,Word,POS,Tag\n0,S 1,John,NNP,B-per\n1,,",",",",O\n2,,"""",``,O\n3,S 2,Hi,UH,O\n',
+        'Sentence #;Word;POS;Tag\r\n1;John;NNP;B-per\r\n;,;,;O\r\n\r\n;"""";``;O\r\n2;Hi;UH;O\r\n',
+        'sentence\ttag\tpos\tword\n1\tB-per\tNNP\tJohn\n\tO\t,\t,\n\tO\t``\t""""\n2\tO\tUH\tHi\n',
+    ],
+)
+def test_the_usual_layouts_read_the_same(text):
+    assert content(read(text)) == EXPECTED
+
+
+def test_columns_can_be_named_or_numbered():
+    text = "nr,w,x,y\n1,a,B-X,N\n1,b,O,V\n"
+    by_name = read(text, sentence_column="NR", word_column="W", column="x")
+    by_number = read(text, sentence_column=1, word_column=2, column=-2)
+    assert content(by_name) == content(by_number) == [(("a", "b"), {"y": ("N", "V"), "tags": ("B-X", "O")})]
+    kaggle = "Sentence #,Word,POS,Tag\n1,a,N,O\n"
+    assert content(read(kaggle, layer="pos"))[0][1]["pos"] == ("N",)
+
+
+def test_other_encodings(file):
+    path = file("Sentence #,Word,Tag\n1,Jürgen,B-per\n".encode("latin-1"), "k.csv")
+    assert content(read(path, encoding="latin-1")) == [(("Jürgen",), {"tags": ("B-per",)})]
+    with pytest.raises(DataError, match=r"k\.csv:2: The byte 0xfc"):
+        read(path)
+    bom = file("Sentence #,Word,Tag\n1,a,O\n".encode("utf-8-sig"), "b.csv")
+    assert content(read(bom)) == [(("a",), {"tags": ("O",)})]
+
+
+def test_words_only_where_labels_are_not_required():
+    assert content(read("Sentence #,Word\n1,a\n", labels_required=False)) == [(("a",), {})]
+
+
+@pytest.mark.parametrize("char", ["\x85", "\u2028", "\x0b"])
+def test_odd_white_space_inside_a_word_splits_nothing(file, char):
+    path = file(f"Sentence #,Word,Tag\n1,a{char}b,O\n", "o.csv")
+    assert content(read(path)) == [((f"a{char}b",), {"tags": ("O",)})]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message", "line"),
+    [
+        ("", {}, "is empty", None),
+        ("Sentence #,Word,Tag\n", {}, "no tokens", None),
+        ("Word,Tag\na,O\n", {}, "No column numbers the sentences: the headers are 'Word', 'Tag'", 1),
+        ("Sentence #,Tag\n1,O\n", {}, "No column holds the words", 1),
+        ("Sentence #,Word\n1,a\n", {}, "no labels", 1),
+        ("Sentence #,Word,Tag\n1,a,O\n1,b\n", {}, "too few columns: 2", 3),
+        ("Sentence #,Word,Tag\n1,a,O,x\n", {}, "too many columns: 4", 2),
+        ("Sentence #,Word,Tag\n1,a,O\n,,O\n", {}, "The word is empty", 3),
+        ("Sentence #,Word,Tag\n1,a,O\n,b,\n", {}, "The tag is empty", 3),
+        ("Sentence #,Word,Tag\n,a,O\n", {}, "does not number its sentence", 2),
+        ('Sentence #,Word,Tag\n1,"a\nb,O\n', {}, "unexpected end of data", 2),
+        ("Sentence #,Word,Tag\n1,a,O\n", {"column": "NER"}, "no column 'NER'", None),
+        ("Sentence #,Word,Tag\n1,a,O\n", {"column": 4}, "no column 4", None),
+    ],
+)
+def test_faults_name_file_line_and_remedy(file, text, options, message, line):
+    path = file(text, "k.csv")
+    with pytest.raises(DataError, match=message) as caught:
+        read(path, **options)
+    assert caught.value.path == str(path)
+    assert caught.value.line == line
+    assert caught.value.remedy
+
+
+def test_it_comes_back():
+    text = 'Sentence #,Word,pos,Tag\nSentence: 1,John,NNP,B-per\nSentence: 1,",",",",O\nSentence: 2,"""",``,O\n'
+    assert written(read(text)) == text
+    assert content(read(written(read(text), separator=";"))) == content(read(text))

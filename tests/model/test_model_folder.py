@@ -1,0 +1,243 @@
+"""The model folder: whole or not at all, verified when read, nothing in it that runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from random_model import random_model
+from tagsmith.errors import ModelError
+from tagsmith.model.folder import CONFIG, FORMAT_VERSION, REQUIRED, Model, read_model, write_model
+from tagsmith.text.schemes import Scheme
+
+MODEL = replace(
+    random_model(seed=1), scores={"dev": {"f1": 0.5}}, extras={"README.md": "# é\n".encode(), "history.jsonl": b"{}\n"}
+)
+OTHER = random_model(seed=2)
+FILES = (*REQUIRED, CONFIG, "README.md", "history.jsonl")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("written") / "model"
+    write_model(MODEL, folder)
+    return folder
+
+
+@pytest.fixture
+def folder(written, tmp_path) -> Path:
+    return Path(shutil.copytree(written, tmp_path / "model"))
+
+
+def assert_same(some: Model, other: Model) -> None:
+    assert some.weights.keys() == other.weights.keys()
+    for name, array in some.weights.items():
+        assert array.dtype == other.weights[name].dtype
+        np.testing.assert_array_equal(array, other.weights[name])
+    nothing: dict = {}
+    assert replace(some, weights=nothing) == replace(other, weights=nothing)
+
+
+def test_what_is_written_is_what_is_read(written):
+    assert_same(read_model(written), MODEL)
+
+
+def test_the_folder_holds_the_files_of_the_design_and_no_more(written):
+    assert sorted(path.name for path in written.iterdir()) == sorted(FILES)
+    assert list(written.parent.iterdir()) == [written]
+
+
+def test_the_configuration_can_be_read_by_people(written):
+    config = json.loads((written / CONFIG).read_text("utf-8"))
+    assert config["format_version"] == FORMAT_VERSION
+    assert config["scheme"] == "IOB2"
+    assert config["tags"][0] == "O"
+    assert set(config["sha256"]) >= set(FILES) - {CONFIG}
+
+
+def test_nothing_in_the_folder_is_pickled(written):
+    for path in written.iterdir():
+        content = path.read_bytes()
+        assert not content.startswith((b"\x80", b"PK"))  # pickle; zip, which Keras and NumPy put pickles in
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name) as caught:
+        read_model(folder)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("keep", [0, 0.5, 1])
+def test_a_truncated_file_is_named(folder, name, keep):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: max(0, min(len(content) - 2, int(keep * len(content))))])
+    with pytest.raises(ModelError, match=name) as caught:
+        read_model(folder)
+    assert caught.value.remedy
+
+
+@pytest.mark.parametrize("name", sorted(set(FILES) - {CONFIG}))
+@pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
+def test_one_altered_byte_is_found(folder, name, place):
+    content = bytearray((folder / name).read_bytes())
+    content[int(place * len(content))] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name):
+        read_model(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_is_a_folder_is_named(folder, name):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    with pytest.raises(ModelError, match=name):
+        read_model(folder)
+
+
+def alter(folder: Path, **changes) -> None:
+    config = json.loads((folder / CONFIG).read_text("utf-8"))
+    (folder / CONFIG).write_text(json.dumps({**config, **changes}, ensure_ascii=False), "utf-8")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tags": ["O", "S-LOC"]},
+        {"tags": list(reversed(MODEL.tags))},
+        {"scheme": "IOB1"},
+        {"scheme": "none"},
+        {"layer": "other"},
+        {"architecture": {}},
+        {"architecture": {**MODEL.architecture.as_dict(), "units": 8}},
+        {"architecture": {**MODEL.architecture.as_dict(), "units": "many"}},
+        {"sha256": {}},
+        {"sha256": []},
+        {"sha256": {"../../etc/passwd": "0"}},
+        {"sha256": {"..": "0"}},
+    ],
+    ids=repr,
+)
+def test_an_altered_configuration_is_found(folder, changes):
+    alter(folder, **changes)
+    with pytest.raises(ModelError, match=CONFIG):
+        read_model(folder)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "3", "null", "{", '{"format_version": 1}', "\xff"])
+def test_a_damaged_configuration_is_named(folder, content):
+    (folder / CONFIG).write_bytes(content.encode("latin-1"))
+    with pytest.raises(ModelError, match=CONFIG):
+        read_model(folder)
+
+
+@pytest.mark.parametrize("version", [0, 1, 99, "2", None])
+def test_an_unknown_format_version_says_both_numbers(folder, version):
+    alter(folder, format_version=version)
+    with pytest.raises(ModelError, match=f"version {version}; .* reads {FORMAT_VERSION}"):
+        read_model(folder)
+
+
+def test_a_missing_folder_a_file_and_a_foreign_folder_are_told_apart(tmp_path):
+    with pytest.raises(ModelError, match="no such model folder"):
+        read_model(tmp_path / "nowhere")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ModelError, match="not a model folder"):
+        read_model(tmp_path / "file")
+    with pytest.raises(ModelError, match=r"holds no config\.json"):
+        read_model(tmp_path)
+
+
+def test_a_model_is_not_written_over_a_file_or_a_foreign_folder(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ModelError, match="this is a file"):
+        write_model(MODEL, tmp_path / "file")
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos/cat.jpg").write_text("mine")
+    with pytest.raises(ModelError, match="holds no model"):
+        write_model(MODEL, tmp_path / "photos")
+    assert (tmp_path / "file").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["cat.jpg", "file", "photos"]
+
+
+@pytest.mark.parametrize("name", [".", "..", "../inside"])
+def test_the_folder_one_is_in_is_not_replaced(tmp_path, monkeypatch, name):
+    (tmp_path / "inside").mkdir()
+    monkeypatch.chdir(tmp_path / "inside")
+    with pytest.raises(ModelError, match=r"you are in this folder|holds no model") as caught:
+        write_model(MODEL, Path(name))
+    assert caught.value.remedy
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"]
+
+
+def test_a_model_takes_the_place_of_an_empty_folder_and_of_another_model(tmp_path):
+    folder = tmp_path / "deep/er/model"
+    folder.mkdir(parents=True)
+    write_model(MODEL, folder)
+    (folder / "left over").write_text("from the old model")
+    write_model(OTHER, folder)
+    assert_same(read_model(folder), OTHER)
+    assert sorted(path.name for path in folder.iterdir()) == sorted({*REQUIRED, CONFIG})
+    assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize("call", range(20))
+def test_a_full_disk_leaves_a_whole_model_or_none(tmp_path, monkeypatch, old, call):
+    """Fail at each flush in turn: the old model stays, or (the last flush, of the parent) the new one is there."""
+    folder = tmp_path / "model"
+    if old:
+        write_model(OTHER, folder)
+    calls = iter(range(10_000))
+
+    def fsync(handle):
+        if next(calls) == call:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    try:
+        write_model(MODEL, folder)
+    except OSError:
+        failed = True
+    else:
+        failed = False
+        assert call > len(FILES), "a failed flush went unnoticed"
+    assert [path for path in tmp_path.iterdir() if path != folder] == []
+    if failed and call <= len(FILES) - 1:
+        assert folder.exists() == old
+    if folder.exists():
+        kept = read_model(folder)
+        assert_same(kept, MODEL if not failed or kept.recipe == MODEL.recipe else OTHER)
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_a_failed_rename_puts_the_old_model_back(tmp_path, monkeypatch, error):
+    folder = tmp_path / "model"
+    write_model(OTHER, folder)
+    rename, calls = Path.rename, iter(range(99))
+
+    def fail(self, target):
+        if next(calls) == 1:  # the old model has been moved aside, the new one is to take its place
+            raise error
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(type(error)):
+        write_model(MODEL, folder)
+    monkeypatch.undo()
+    assert_same(read_model(folder), OTHER)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_model_of_a_plain_task_without_vectors_round_trips(tmp_path):
+    model = random_model(scheme=Scheme.PLAIN, labels=("NOUN", "VERB", "名詞"), pretrained=False)
+    write_model(model, tmp_path / "model")
+    assert_same(read_model(tmp_path / "model"), model)

@@ -1,0 +1,539 @@
+"""The view "train": first beside a server that does what a test tells it, then beside the real one, training."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from accessibility import assert_accessible
+from fake_training import FakeTraining, epoch, version
+from playwright.sync_api import Page, expect
+
+from tagsmith.corpus.corpus import read_sentences
+from tagsmith.labeling.desk import Workplace
+
+APPEARANCES = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "small": {"viewport": {"width": 360, "height": 740}},
+    "forced": {"forced_colors": "active"},
+}
+GONE = ("net::ERR_", "Failed to load resource")
+TRAINING_SECONDS = 240_000  # milliseconds that a real run may take on a busy machine
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeTraining]:
+    fake = FakeTraining()
+    fake.start()
+    yield fake
+    fake.stop()
+
+
+@pytest.fixture
+def open_view(fake, open_page):  # in this order: the page is closed before its server
+    return lambda **options: open_page(f"{fake.address}#train", **options)
+
+
+def run_card(page: Page):
+    return page.get_by_role("region", name=re.compile(r"^Run \d+"))
+
+
+def versions(page: Page):
+    return page.get_by_role("region", name="Versions", exact=True)
+
+
+def fact(page: Page, name: str):
+    return page.locator("dl div").filter(has=page.locator("dt", has_text=re.compile(f"^{name}$"))).locator("dd")
+
+
+def curve(page: Page, name: str):
+    return page.get_by_role("img", name=re.compile(f"^{name}"))
+
+
+def points(page: Page, name: str) -> int:
+    """How many points the line of a chart has."""
+    return len(curve(page, name).locator("polyline").get_attribute("points").split())
+
+
+def assert_sound(page: Page) -> None:
+    """Accessible, and no wider than the window."""
+    assert_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+# --- what there is
+
+
+def test_what_there_is_to_train_on(open_view):
+    page = open_view()
+    expect(fact(page, "Accepted")).to_have_text("20 sentences")
+    expect(fact(page, "Of these")).to_have_text("16 to train on, 4 held out to measure by (the dev set)")
+    expect(fact(page, "Labels").locator("span")).to_have_text(["LOCATION", "PERSON"])
+    expect(fact(page, "Starts from")).to_have_text("the original model, which is in service")
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+    assert page.get_by_role("region", name=re.compile("^Run")).count() == 0
+
+
+def test_too_few_sentences(open_view, fake):
+    fake.ready, fake.hint = False, "Accept at least 10 sentences; there are 3."
+    fake.labeling["counts"] = {"waiting": 2, "accepted": 0, "skipped": 0, "held_out": 0}
+    fake.versions = []
+    page = open_view(expected=("404",))  # the fake knows nothing of the view Label
+    expect(page.get_by_role("button", name="Train")).to_be_disabled()
+    expect(page.get_by_role("button", name="Train")).to_have_accessible_description(re.compile(re.escape(fake.hint)))
+    expect(fact(page, "Starts from")).to_contain_text("nothing")
+    expect(versions(page)).to_contain_text("No model is in service yet.")
+    for name in ("CoNLL", "JSONL", "CSV"):
+        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    assert_sound(page)
+    page.get_by_role("link", name="Label sentences").click()
+    expect(page.locator("#view-label")).to_be_visible()
+
+
+def test_counts_are_asked_for_each_time(open_view, fake):
+    page = open_view(expected=("404",))  # the fake has no models for the view Tag
+    expect(fact(page, "Accepted")).to_have_text("20 sentences")
+    page.get_by_role("link", name="Tag", exact=True).click()
+    fake.labeling["counts"]["accepted"] = 21
+    page.get_by_role("link", name="Train", exact=True).click()
+    expect(fact(page, "Accepted")).to_have_text("21 sentences")
+
+
+def test_no_labeling(open_view, fake):
+    fake.labeling = None
+    page = open_view(expected=GONE)
+    expect(page.locator("#view-train")).to_contain_text("This model has several layers; labeling needs one.")
+    assert page.locator("#view-train button").count() == 0
+    expect(page.locator("#problem")).to_be_hidden()
+    assert_sound(page)
+
+
+# --- a run
+
+
+def test_epochs_are_passed_on(open_view, fake):
+    page = open_view()
+    page.get_by_text("Options").click()
+    field = page.get_by_role("spinbutton", name="Epochs at most")
+    field.fill("201")
+    page.get_by_text("Options").click()  # closed, the browser could not tell what is wrong
+    page.get_by_role("button", name="Train").click()
+    expect(field).to_be_focused()
+    assert fake.asked == []
+    field.fill("3")
+    page.get_by_role("button", name="Train").click()
+    expect(run_card(page)).to_be_visible()
+    assert fake.asked == [("train", {"epochs": 3})]
+
+
+@pytest.mark.parametrize("appearance", APPEARANCES)
+def test_a_run_from_the_button_to_the_decision(open_view, fake, appearance):
+    page = open_view(**APPEARANCES[appearance])
+    page.get_by_role("button", name="Train").click()
+    fake.wait_for_streams(1)
+    assert fake.asked == [("train", {})]
+    expect(page.get_by_role("heading", name="Run 1 running")).to_be_focused()
+    expect(page.get_by_role("button", name="Train")).to_be_disabled()
+    expect(fact(page, "Epoch")).to_have_text("preparing")
+    assert page.get_by_role("progressbar").get_attribute("value") is None
+    expect(curve(page, "Loss")).to_contain_text("begins after the first epoch")
+    assert_sound(page)
+
+    fake.tell("message", {"text": "212 tokens in 16 sentences"})
+    fake.tell("progress", {"progress": 0.05, "epoch": 1, "loss": 1.9, "tokens_per_second": 9123.4})
+    expect(fact(page, "Epoch")).to_have_text("1 of 8")
+    expect(fact(page, "Loss")).to_have_text("1.90")
+    expect(fact(page, "Speed")).to_have_text("9,123 tokens/s")
+    for number in range(1, 6):
+        fake.tell("epoch", epoch(number))
+        fake.tell("progress", {"progress": number / 8, "epoch": number})
+    expect(fact(page, "Epoch")).to_have_text("5 of 8")
+    expect(page.get_by_role("list", name="Messages")).to_have_text("212 tokens in 16 sentences")
+    assert float(page.get_by_role("progressbar").get_attribute("value")) == 5 / 8
+    assert points(page, "Loss") == points(page, "F1") == 5
+    expect(curve(page, "F1")).to_have_accessible_name(re.compile("best 75.3 after epoch 5$"))
+    expect(curve(page, "F1").locator(".curve-told")).to_have_text("best 75.3")
+    assert_sound(page)
+
+    for number in (6, 7):
+        fake.tell("epoch", epoch(number))
+    expect(curve(page, "F1")).to_have_accessible_name(re.compile("best 77.2 after epoch 6$"))
+    fake.end("done")
+    expect(page.get_by_role("heading", name="Run 1 done")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
+    expect(page.locator("#said")).to_have_text(
+        "The training is done: F1 80.0 per cent on the dev set, 24.4 points better than before."
+    )
+    expect(run_card(page)).to_contain_text("Trained on 16 corrected sentences: 7 epochs in 12 s.")
+    expect(run_card(page)).to_contain_text("There are only 4 sentences in the dev set")
+    assert_sound(page)
+    page.get_by_text("The curves as numbers").click()
+    rows = run_card(page).get_by_role("region", name="Epochs").get_by_role("row")
+    expect(rows).to_have_count(8)
+    expect(rows.nth(6)).to_have_text("6 (best)0.42777.21.2")
+    assert_sound(page)
+
+
+def test_before_and_after(open_view, fake):
+    fake.begin(dev=25, epochs=[epoch(1)], corpus=1200)
+    fake.end("done")
+    page = open_view()
+    figures = run_card(page).locator(".figure")
+    expect(figures).to_have_text(
+        [
+            "F155.6 before,  → 80.0 after+24.4 better",
+            "Precision50.0 before,  → 85.7 after+35.7 better",
+            "Recall62.5 before,  → 75.0 after+12.5 better",
+        ]
+    )
+    cells = [
+        [*row.get_by_role("rowheader").all_text_contents(), *row.get_by_role("cell").all_text_contents()]
+        for row in run_card(page).get_by_role("region", name="Scores by label").get_by_role("row").all()[2:]
+    ]
+    assert cells == [
+        ["LOCATION", "5", "75.0", "100.0", "+25.0 better", "60.0", "80.0", "+20.0 better",
+         "66.7", "88.9", "+22.2 better"],
+        ["PERSON", "3", "50.0", "50.0", "±0.0 the same", "66.7", "33.3", "−33.4 worse", "57.1", "40.0", "−17.1 worse"],
+        ["All", "8", "50.0", "85.7", "+35.7 better", "62.5", "75.0", "+12.5 better", "55.6", "80.0", "+24.4 better"],
+    ]  # fmt: skip
+    expect(run_card(page)).to_contain_text("16 corrected sentences and 1,200 of the original corpus")
+    expect(run_card(page).get_by_text("hint only")).to_have_count(0)
+
+
+def test_first_model_of_all(open_view, fake):
+    fake.versions = []
+    fake.begin(epochs=[epoch(1)])
+    fake.end("done")
+    page = open_view()
+    expect(run_card(page).locator(".figure")).to_have_text(["F180.0", "Precision85.7", "Recall75.0"])
+    expect(run_card(page)).not_to_contain_text("before")
+    table = run_card(page).get_by_role("region", name="Scores by label")
+    expect(table.get_by_role("row").nth(1)).to_have_text("LOCATION5100.080.088.9")
+    assert_sound(page)
+
+
+def test_plain_tags_are_compared_by_accuracy(open_view, fake):
+    fake.labeling |= {"labels": ["NOUN", "VERB"], "gives_spans": False}
+    fake.begin(measure="accuracy", epochs=[epoch(1)])
+    fake.end("done")
+    page = open_view()
+    expect(run_card(page).locator(".figure")).to_have_text(["Accuracy81.0 before,  → 92.0 after+11.0 better"])
+    expect(curve(page, "Accuracy on the dev set")).to_be_visible()
+    expect(versions(page).get_by_role("columnheader", name="Accuracy")).to_be_visible()
+    expect(versions(page).get_by_role("row").nth(2)).to_contain_text("81.0")
+
+
+def test_reload_shows_the_whole_curve(open_view, fake):
+    fake.begin()
+    page = open_view()
+    fake.wait_for_streams(1)
+    for number in (1, 2, 3):
+        fake.tell("epoch", epoch(number))
+    expect(fact(page, "Epoch")).to_have_text("3 of 8")
+    page.reload()
+    fake.wait_for_streams(2)
+    assert points(page, "Loss") == 3
+    fake.tell("epoch", epoch(4))
+    expect(fact(page, "Epoch")).to_have_text("4 of 8")
+    assert points(page, "Loss") == 4
+
+
+def test_number_of_epochs_is_learnt_later(open_view, fake):
+    fake.begin(of_epochs=0)
+    page = open_view()
+    fake.wait_for_streams(1)
+    fake.run["of_epochs"] = 40  # its process has begun
+    fake.tell("epoch", epoch(1))
+    expect(fact(page, "Epoch")).to_have_text("1 of 40")
+    assert points(page, "Loss") == 1
+
+
+def test_cancel(open_view, fake):
+    page = open_view()
+    page.get_by_role("button", name="Train").click()
+    fake.wait_for_streams(1)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Run 1 cancelled")).to_be_focused()  # its button is gone
+    expect(run_card(page)).to_contain_text("It was cancelled. Nothing of it was kept.")
+    expect(page.locator("#said")).to_have_text("The training was cancelled.")
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+    assert fake.asked == [("train", {}), ("cancel", None)]
+    assert_sound(page)
+
+
+def test_failed_run_says_why(open_view, fake):
+    fake.begin()
+    page = open_view()
+    fake.wait_for_streams(1)
+    fake.tell("message", {"text": "reading the corpus"})
+    fake.end("failed", problem="corpus.conll:3: a line without a tag")
+    expect(run_card(page).locator("p.problem")).to_have_text("corpus.conll:3: a line without a tag")
+    expect(run_card(page).get_by_role("listitem")).to_have_text("reading the corpus")
+    expect(page.locator("#said")).to_contain_text("The training failed. corpus.conll:3")
+    expect(page.get_by_role("button", name="Put it in service")).to_have_count(0)
+    assert_sound(page)
+
+
+def test_refused_start(open_view, fake):
+    page = open_view(expected=("409",))
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+    fake.begin()  # from elsewhere
+    page.get_by_role("button", name="Train").click()
+    expect(page.locator("#problem")).to_contain_text("A run is under way already.")
+    expect(page.get_by_role("heading", name="Run 1 running")).to_be_visible()
+    expect(page.get_by_role("button", name="Train")).to_be_disabled()
+
+
+# --- the stream
+
+
+def test_broken_stream_is_opened_again(open_view, fake):
+    fake.begin()
+    page = open_view()
+    fake.wait_for_streams(1)
+    fake.tell("epoch", epoch(1))
+    expect(fact(page, "Epoch")).to_have_text("1 of 8")
+    fake.break_streams()
+    fake.run["epochs"].append(epoch(2))  # nobody heard of it
+    fake.wait_for_streams(2)
+    expect(fact(page, "Epoch")).to_have_text("2 of 8")
+    fake.tell("epoch", epoch(3))
+    expect(fact(page, "Epoch")).to_have_text("3 of 8")
+    assert points(page, "Loss") == 3
+
+
+def test_server_that_is_gone_and_comes_back(open_view, fake):
+    fake.begin()
+    page = open_view(expected=GONE)
+    fake.wait_for_streams(1)
+    fake.stop()
+    problem = run_card(page).get_by_role("alert")
+    expect(problem).to_contain_text("The server does not answer")
+    assert_sound(page)
+    fake.start()
+    expect(problem).to_be_hidden()
+    fake.wait_for_streams(2)
+    fake.end("done")
+    expect(page.get_by_role("heading", name="Run 1 done")).to_be_visible()
+
+
+def test_run_that_a_restart_has_lost(open_view, fake):
+    fake.begin()
+    page = open_view(expected=GONE)
+    fake.wait_for_streams(1)
+    fake.stop()
+    expect(run_card(page).get_by_role("alert")).to_be_visible()
+    fake.run = None
+    fake.start()
+    expect(page.locator("#problem")).to_contain_text("the run that was under way is lost")
+    expect(page.get_by_role("heading", name=re.compile("^Run"))).to_have_count(0)
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+
+
+def test_silent_connection_is_given_up(open_view, fake):
+    fake.begin()
+    page = open_view()
+    page.clock.install()
+    page.reload()  # with that clock from the beginning
+    fake.wait_for_streams(2)
+    expect(fact(page, "Epoch")).to_have_text("preparing")
+    page.clock.fast_forward(31_000)
+    page.clock.fast_forward(1_000)
+    fake.wait_for_streams(3)
+    fake.tell("epoch", epoch(1))
+    expect(fact(page, "Epoch")).to_have_text("1 of 8")
+    expect(run_card(page).get_by_role("alert")).to_have_count(0)
+
+
+def test_epochs_are_not_announced_too_often(open_view, fake):
+    fake.begin()
+    page = open_view()
+    page.evaluate(
+        """window.heard = [];
+        new MutationObserver(() => heard.push(document.getElementById("said").textContent))
+          .observe(document.getElementById("said"), { childList: true });"""
+    )
+    fake.wait_for_streams(1)
+    fake.tell("epoch", epoch(1))
+    expect(page.locator("#said")).to_contain_text("Epoch 1")
+    for number in range(2, 8):
+        fake.tell("epoch", epoch(number))
+        expect(fact(page, "Epoch")).to_have_text(f"{number} of 8")
+    fake.end("done")
+    expect(page.locator("#said")).to_contain_text("The training is done")
+    epochs = [said for said in page.evaluate("heard") if said.startswith("Epoch")]
+    assert epochs == [f"Epoch 1 of 8: F1 {100 * epoch(1)['dev']:.1f} per cent."]
+
+
+# --- versions
+
+
+def test_accept_and_bring_back(open_view, fake):
+    fake.begin()
+    fake.end("done")
+    page = open_view()
+    page.get_by_role("button", name="Put it in service").click()
+    expect(page.locator("#said")).to_have_text("Now in service: version 1.")
+    expect(page.get_by_role("heading", name="Versions")).to_be_focused()
+    expect(run_card(page)).to_contain_text("Version 1 is in service.")
+    expect(versions(page)).to_contain_text("In service: version 1.")
+    expect(fact(page, "Starts from")).to_have_text("version 1, which is in service")
+    rows = versions(page).get_by_role("row")
+    expect(rows.nth(1)).to_contain_text("in service")
+    expect(rows.nth(2)).to_contain_text("0 original")
+    versions(page).get_by_role("button", name="Bring back the original model").click()
+    expect(versions(page)).to_contain_text("In service: the original model.")
+    expect(versions(page).get_by_role("button", name="Put in service: version 1")).to_be_visible()
+    assert fake.asked == [("serve", 1), ("serve", 0)]
+
+
+def test_scores_of_different_dev_sets_are_said_to_be_no_comparison(open_view, fake):
+    fake.versions[:] = [version(1, dev=4), version(2, dev=4)]
+    page = open_view()
+    expect(versions(page).get_by_role("row")).to_have_count(3)
+    expect(versions(page)).not_to_contain_text("different dev sets")
+    fake.versions.append(version(3, dev=5))
+    page.reload()
+    expect(versions(page)).to_contain_text("Each F1 is of the dev set of its time")
+
+
+def test_throwing_away_asks_first_and_works_by_keyboard(open_view, fake):
+    fake.begin()
+    fake.end("done")
+    fake.versions.append(version(2))
+    page = open_view()
+    button = versions(page).get_by_role("button", name="Throw away version 2")
+    button.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog", name="Throw away version 2? It cannot be brought back.")
+    expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
+    assert_sound(page)
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(button).to_be_focused()
+    assert fake.asked == []
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(button).to_have_count(0)
+    expect(page.get_by_role("heading", name="Versions")).to_be_focused()
+    run_card(page).get_by_role("button", name="Throw it away").click()
+    page.get_by_role("dialog").get_by_role("button", name="Throw it away").click()
+    expect(run_card(page)).to_contain_text("Version 1 was thrown away.")
+    assert fake.asked == [("throw away", 2), ("throw away", 1)]
+
+
+def test_original_and_current_versions_cannot_be_thrown_away(open_view, fake):
+    fake.versions.append(version(1))
+    fake.serve_version(1)
+    page = open_view()
+    expect(versions(page).get_by_role("button")).to_have_text(["Bring back"])
+
+
+# --- the API key, and files
+
+
+def test_files_are_fetched_with_the_key(open_view, fake):
+    page = open_view()
+    page.evaluate("sessionStorage.setItem('tagsmith-api-key', 'secret')")
+    with page.expect_request("**/export?format=jsonl") as asked, page.expect_download() as offered:
+        page.get_by_role("button", name="JSONL").click()
+    assert asked.value.headers["x-api-key"] == "secret"
+    assert offered.value.suggested_filename == "accepted.jsonl"
+    assert offered.value.path().read_text() == "in jsonl\n"
+
+
+# --- the real server
+
+TEXTS = """
+[Anna] lives in (Berlin) . | [Paul] left (London) early . | Rain fell on (Rome) all day .
+[Maria] met [Anna] in (Paris) . | The train to (Oslo) was late . | [Peter] wrote to [Paul] .
+In (Madrid) [Maria] was happy . | [Anna] and [Peter] know (Rome) . | Nobody came .
+[Paul] flew from (Oslo) to (Berlin) . | (London) is large . | [Peter] loves (Paris) .
+[Maria] sings . | They say that [Anna] moved to (Madrid) .
+"""
+KINDS = {"[": "PERSON", "(": "LOCATION"}
+
+
+def accept_sentences(client: httpx.Client) -> None:
+    """Put the sentences above into the queue and accept them as they are marked."""
+    for marked in re.split(r"[|\n]", TEXTS.strip()):
+        words = marked.split()
+        text = " ".join(word.strip("[]()") for word in words)
+        (number,) = client.post("/v1/labeling/sentences", json={"text": text, "source": "test"}).json()["ids"]
+        spans = [
+            {"first": place, "last": place, "label": KINDS[word[0]]}
+            for place, word in enumerate(words)
+            if word[0] in KINDS
+        ]
+        answer = client.put(f"/v1/labeling/sentences/{number}", json={"status": "accepted", "spans": spans})
+        assert answer.status_code == 200, answer.text
+
+
+@pytest.fixture
+def new(serve, tmp_path) -> Iterator[httpx.Client]:
+    """A server that began without a model; fourteen sentences are accepted."""
+    labeling = Workplace(folder=tmp_path / "people.labeling", labels=("LOCATION", "PERSON"))
+    with httpx.Client(base_url=serve({}, labeling=labeling), timeout=60) as client:
+        accept_sentences(client)
+        yield client
+
+
+def train(page: Page, epochs: int, run: int) -> None:
+    """Click, and see it through."""
+    if not page.get_by_label("Epochs at most").is_visible():
+        page.get_by_text("Options").click()
+    page.get_by_label("Epochs at most").fill(f"{epochs}")
+    page.get_by_role("button", name="Train").click()
+    expect(page.get_by_role("heading", name=f"Run {run} running")).to_be_visible()
+    expect(page.get_by_role("heading", name=f"Run {run} done")).to_be_visible(timeout=TRAINING_SECONDS)
+
+
+def test_real_training_from_nothing_until_the_first_version_is_back(new, open_page):
+    page = open_page(f"{new.base_url}/#train")
+    train(page, epochs=2, run=1)
+    assert points(page, "Loss") == points(page, "F1") == 2
+    expect(run_card(page)).not_to_contain_text("Before and after")  # there was none
+    assert new.get("/v1/training").json()["in_service"] is None  # not before someone accepts it
+    page.get_by_role("button", name="Put it in service").click()
+    expect(versions(page)).to_contain_text("In service: version 1.")
+
+    train(page, epochs=2, run=2)
+    expect(run_card(page)).to_contain_text("Before and after")
+    run = new.get("/v1/training").json()["run"]
+    shown = [f"{100 * run[name]['f1']:.1f}" for name in ("before", "after")]
+    expect(run_card(page).locator(".figure").first).to_contain_text(f"{shown[0]} before,  → {shown[1]} after")
+    assert_sound(page)
+    page.get_by_role("button", name="Put it in service").click()
+    expect(versions(page)).to_contain_text("In service: version 2.")
+    page.get_by_role("button", name="Bring back version 1").click()
+    expect(versions(page)).to_contain_text("In service: version 1.")
+    assert new.get("/v1/training").json()["in_service"] == 1
+    assert new.post("/v1/tag", json={"text": "Anna lives in Rome."}).status_code == 200
+
+
+def test_real_run_is_cancelled(new, open_page):
+    page = open_page(f"{new.base_url}/#train")
+    page.get_by_role("button", name="Train").click()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Run 1 cancelled")).to_be_visible(timeout=30_000)
+    training = new.get("/v1/training").json()
+    assert (training["run"]["state"], training["versions"]) == ("cancelled", [])
+    expect(page.get_by_role("button", name="Train")).to_be_enabled()
+
+
+def test_real_files_are_those_of_the_api(new, open_page, tmp_path):
+    page = open_page(f"{new.base_url}/#train")
+    for name in ("CoNLL", "JSONL", "CSV"):
+        with page.expect_download() as offered:
+            page.get_by_role("button", name=name).click()
+        path = tmp_path / offered.value.suggested_filename
+        offered.value.save_as(path)
+        assert path.suffix == f".{name.lower()}"
+        assert path.read_bytes() == new.get("/v1/labeling/export", params={"format": name.lower()}).content
+        sentences = read_sentences(path)
+        assert len(sentences) == 14
+        assert sentences[0].words == ("Anna", "lives", "in", "Berlin", ".")

@@ -1,0 +1,27 @@
+"""Tests of how sentences share batches when tagging."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagsmith.tagging.batching import length_batches
+
+
+@given(st.lists(st.integers(0, 40), max_size=30), st.integers(1, 60), st.integers(1, 8))
+def test_length_batches_cover_all_sentences_within_the_budget(lengths, budget, most):
+    lengths = np.array(lengths, np.int64)
+    batches = list(length_batches(lengths, budget, most))
+    assert sorted(index for batch in batches for index in batch.tolist()) == list(range(len(lengths)))
+    for batch in batches:
+        own = lengths[batch]
+        assert (np.diff(own) <= 0).all()
+        assert 1 <= len(batch) <= most
+        assert len(batch) == 1 or len(batch) * own[0] <= budget
+    # No batch could have taken the next sentence too.
+    for batch, following in pairwise(batches):
+        assert len(batch) == most or (len(batch) + 1) * max(1, lengths[batch[0]]) > budget
+        assert lengths[batch[-1]] >= lengths[following[0]]
