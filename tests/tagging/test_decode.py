@@ -165,7 +165,7 @@ def test_span_probability_is_the_share_of_the_sequences_that_hold_the_span(size,
     expected = sum(share for tags, share in shares.items() if tags[first : first + count] == wanted)
     paths = np.zeros(emissions.shape[:2], np.int64)
     paths[first : first + count, b] = wanted
-    (share,) = found.span_probabilities(np.array([b]), np.array([first]), np.array([first + count - 1]), paths)
+    (share,) = found.span_probabilities(np.array([b]), np.array([first]), np.array([first + count]), paths)
     assert share == pytest.approx(expected, abs=1e-9)
 
 
@@ -177,14 +177,13 @@ def test_span_probabilities_are_the_shares_of_the_sequences_that_hold_the_spans(
     emissions, lengths, allowed, weights = data.draw(problems(size))
     chain = constrained_chain(allowed, weights)
     paths = viterbi(emissions, lengths, chain)
-    spans = [(b, i, j) for b, length in enumerate(lengths) for i in range(length) for j in range(i, length)]
+    spans = [(b, i, j) for b, length in enumerate(lengths) for i in range(length) for j in range(i + 1, length + 1)]
     found = posterior_within(exponents, emissions, lengths, chain)
     shares = [
         probabilities(legal_sequences(emissions[:, b], length, allowed, weights)) for b, length in enumerate(lengths)
     ]
     expected = [
-        sum(share for tags, share in shares[b].items() if tags[i : j + 1] == tuple(paths[i : j + 1, b]))
-        for b, i, j in spans
+        sum(share for tags, share in shares[b].items() if tags[i:j] == tuple(paths[i:j, b])) for b, i, j in spans
     ]
     np.testing.assert_allclose(found.span_probabilities(*np.array(spans).T, paths), expected, atol=1e-9)
 
@@ -261,7 +260,7 @@ def test_path_spans_are_those_of_the_tags(batch):
     tags, lengths, paths = batch
     reader = span_tags(tags)
     expected = [
-        (b, span.start, span.end - 1, reader.labels.index(span.label))
+        (b, span.start, span.end, reader.labels.index(span.label))
         for b, length in enumerate(lengths)
         for span in tags_to_spans([tags[row] for row in paths[:length, b]], Scheme.BIOES)
     ]
@@ -273,10 +272,10 @@ def test_path_spans_are_those_of_the_tags(batch):
 def test_dropped_spans_leave_the_tags_of_the_others(batch, data):
     tags, lengths, paths = batch
     reader = span_tags(tags)
-    sentences, firsts, lasts, _ = path_spans(paths, lengths, reader)
-    keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(firsts), max_size=len(firsts))), bool)
+    sentences, starts, ends, _ = path_spans(paths, lengths, reader)
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(starts), max_size=len(starts))), bool)
     before = paths.copy()
-    found = drop_spans(paths, sentences[~keep], firsts[~keep], lasts[~keep], reader)
+    found = drop_spans(paths, sentences[~keep], starts[~keep], ends[~keep], reader)
     np.testing.assert_array_equal(paths, before)
     kept = iter(keep)
     for b, length in enumerate(lengths):
@@ -321,7 +320,7 @@ def test_decoding_leaves_the_emissions_as_they_are(batch, size):
     k_best(emissions, lengths, chain, 2)
     found = posterior(emissions, lengths, chain)
     found.tag_marginals()
-    found.span_probabilities(np.array([0]), np.array([0]), np.array([3]), paths)
+    found.span_probabilities(np.array([0]), np.array([0]), np.array([4]), paths)
     posterior_within(0.0, emissions, lengths, chain).tag_marginals()
     np.testing.assert_array_equal(emissions, before)
 

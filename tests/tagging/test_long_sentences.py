@@ -76,8 +76,11 @@ def test_a_span_longer_than_what_a_window_sees_of_its_surroundings_keeps_its_pro
     emissions[np.arange(120), 0, path] = 6.0
     decoder = spans.SpanDecoder(chain, tags, np.array([0.3]))
     whole = decoder.batch(emissions, np.array([120]))
-    parts = decoder.windows(iter(np.split(emissions, 3)), 120)
+    sentence = spans.LongSentence(decoder, 120)
+    for window in spans.surrounded(iter(np.split(emissions, 3))):
+        sentence.read(window)
+    parts = sentence.decoded()
     np.testing.assert_array_equal(parts.paths[:, 0], path)
     np.testing.assert_array_equal(parts.paths, whole.paths)
-    assert (parts.spans.firsts.tolist(), parts.spans.lasts.tolist()) == ([30], [99])
+    assert (parts.spans.starts.tolist(), parts.spans.ends.tolist()) == ([30], [100])
     assert parts.spans.scores[0] == pytest.approx(whole.spans.scores[0], abs=0.01)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.exported_network import ExportedNetwork
-from tagsmith.tagging.word_table import CAPACITY, Found
+from tagsmith.tagging.word_table import CAPACITY, FormColumns
 
 Result = TypeVar("Result")
 # Large enough to keep the recurrent products busy, small enough that a step's arrays stay in the processor's cache.
@@ -21,7 +21,7 @@ BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table can hold th
 LONGEST_WHOLE = 8192  # tokens; a longer sentence is read in windows, by itself
 
 
-class Batch(NamedTuple):
+class TaggingBatch(NamedTuple):
     """Sentences that are run together, the longest first.
 
     ``indices`` (B,) are their places in the call, ``lengths`` (B,) their tokens; ``forms`` and ``tokens`` (T, B) are
@@ -30,7 +30,7 @@ class Batch(NamedTuple):
 
     indices: Integers
     lengths: Integers
-    forms: Found | None = None
+    forms: FormColumns | None = None
     tokens: npt.NDArray[np.int32] | None = None
 
 
@@ -54,7 +54,7 @@ def run_batches(
         Takes the emissions of one long sentence, window by window, and its length.
     """
 
-    def run(batch: Batch) -> tuple[Integers, Result]:
+    def run(batch: TaggingBatch) -> tuple[Integers, Result]:
         if batch.forms is None or batch.tokens is None:
             sentence = sentences[int(batch.indices[0])]
             return batch.indices, decode_long(network.windows(sentence), len(sentence))
@@ -78,15 +78,15 @@ def run_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[Batch]:
+def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[TaggingBatch]:
     """Cut the sentences, sorted by length, into batches, and look up the words of several batches at a time."""
     if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # nothing to sort: one sentence is soon done
         forms = network.look_up(sentences)
-        yield Batch(np.zeros(1, np.int64), lengths, forms, forms.tokens[:, None])
+        yield TaggingBatch(np.zeros(1, np.int64), lengths, forms, forms.tokens[:, None])
         return
     is_long = lengths > LONGEST_WHOLE
     for index in np.flatnonzero(is_long):
-        yield Batch(np.array([index]), lengths[index : index + 1])
+        yield TaggingBatch(np.array([index]), lengths[index : index + 1])
     short = np.flatnonzero((lengths > 0) & ~is_long)
     block: list[Integers] = []
     size = 0
@@ -103,7 +103,7 @@ def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengt
 
 def _looked_up(
     network: ExportedNetwork, sentences: Sequence[Sequence[str]], block: list[Integers], lengths: Integers
-) -> Iterator[Batch]:
+) -> Iterator[TaggingBatch]:
     """Look up the words of batches, given as indices of sentences."""
     together = np.concatenate(block)
     forms = network.look_up([sentences[index] for index in together.tolist()])
@@ -114,7 +114,7 @@ def _looked_up(
         steps = np.arange(counts[0])[:, None]  # (T, 1)
         # A padded step repeats the sentence's last word.
         tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
-        yield Batch(indices, counts, forms, tokens)
+        yield TaggingBatch(indices, counts, forms, tokens)
         first += len(indices)
 
 

@@ -16,7 +16,7 @@ from tagsmith.errors import ModelError
 from tagsmith.model.folder import REMEDY, Model, Precision
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
-from tagsmith.tagging.word_table import Column, Found, WordTable
+from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
 GRAPHS = {"int8": "sentences.int8.onnx", "float32": "sentences.onnx"}
 STATES = ("hidden", "memory")  # what a recurrent layer carries; memory only in an LSTM
@@ -54,11 +54,11 @@ class ExportedNetwork:
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
 
-    def look_up(self, sentences: Sequence[Sequence[str]]) -> Found:
+    def look_up(self, sentences: Sequence[Sequence[str]]) -> FormColumns:
         """Find the word forms of sentences, see :meth:`WordTable.look_up`."""
         return self._table.look_up(sentences)
 
-    def emissions(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
+    def emissions(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
         """Run over a batch.
 
         Parameters
@@ -81,7 +81,7 @@ class ExportedNetwork:
             inputs["context"] = self._context_sums(forms, tokens.T[inside], lengths) / np.float32(lengths[:, None])
         return self._sentences.run(inputs)["emissions"]
 
-    def _context_sums(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
+    def _context_sums(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
         """Sum up what the tokens, sentence after sentence, add to their sentence's vector: (B, context_size)."""
         parts = forms.columns[self._columns.index("contexts")][tokens].astype(np.float32, copy=False)
         sums: Floats = np.add.reduceat(parts, np.cumsum(lengths) - lengths, axis=0)
@@ -136,7 +136,7 @@ class ExportedNetwork:
             total += self._context_sums(forms, forms.tokens, np.array([len(words)]))
         return total / np.float32(len(sentence))
 
-    def _feed(self, forms: Found, tokens: npt.NDArray[np.int32], lengths: Integers) -> dict[str, npt.NDArray[Any]]:
+    def _feed(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> dict[str, npt.NDArray[Any]]:
         architecture = self._model.architecture
         state = np.zeros((architecture.layers * self._ways, len(lengths), architecture.units), np.float32)
         inputs: dict[str, npt.NDArray[Any]] = {

@@ -13,7 +13,7 @@ from tagsmith.errors import DataError
 from tagsmith.model.folder import Model
 from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers, constrained_chain
 from tagsmith.tagging.decode import SpanTags, span_tags
-from tagsmith.tagging.spans import Decoded, Reading, SpanDecoder, pieces
+from tagsmith.tagging.spans import Decoded, LongSentence, SpanDecoder, surrounded
 from tagsmith.text.schemes import Scheme, allowed_transitions, convert_tags, join_tag, split_tag
 
 Threshold = float | Mapping[str, float]
@@ -132,11 +132,11 @@ class HeadsDecoder:
 
     def windows(self, windows: Iterator[Floats], length: int) -> list[Decoded]:
         """Decode one long sentence whose emissions (T, 1, columns) come window by window, all layers side by side."""
-        readings = [Reading(length) for _ in self._pairs]
-        for piece in pieces(windows):
-            for (head, decoder), reading in zip(self._pairs, readings, strict=True):
-                decoder.read(piece if head.columns is None else piece.cut(head.columns), reading)
-        return [decoder.end(reading) for (_, decoder), reading in zip(self._pairs, readings, strict=True)]
+        layers = [LongSentence(decoder, length) for _, decoder in self._pairs]
+        for window in surrounded(windows):
+            for (head, _), layer in zip(self._pairs, layers, strict=True):
+                layer.read(window if head.columns is None else window.cut(head.columns))
+        return [layer.decoded() for layer in layers]
 
 
 def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> list[Doubles | None]:

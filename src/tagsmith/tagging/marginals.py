@@ -1,4 +1,4 @@
-"""Marginal probabilities under a linear chain: the forward–backward algorithm over whole batches in NumPy."""
+"""Tag and span probabilities: the forward–backward algorithm for whole batches, in NumPy."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ EXPONENTS = 700.0  # exp(±700) are ordinary float64 numbers
 class Posterior:
     """Forward and backward sums, from which every marginal follows.
 
-    ``values`` and ``scales`` are (T, 2, B, L): exp(scale) · value is, in [t, 0, b, y], the summed exp(score) of all
-    ways from the start to tag y at token t and, in [t, 1, b, y], of all ways from tag y at the token t before the last
-    one to the end, either with the emission of that token. ``log_partition`` (B,) is the log of the sum over all
-    sequences. All in float64: they are sums over the sentence, and float32 would be wrong by a third after 10,000
-    tokens.
+    ``values`` and ``scales`` are (T, 2, B, L). exp(scale) · value is the summed exp(score), including the emission of
+    the token at hand, of all paths from the start to tag y at token t in [t, 0, b, y], and of all paths from tag y at
+    the token t places before the last one to the end in [t, 1, b, y]. ``log_partition`` (B,) is the log of the sum over
+    all sequences. Everything is float64: after 10,000 tokens, float32 sums would be wrong by a third.
     """
 
     emissions: Floats
@@ -32,44 +31,45 @@ class Posterior:
     log_partition: Doubles
 
     def tag_marginals(self) -> Doubles:
-        """p(tag y at t | sentence), (T, B, L); past a sentence's end of no meaning."""
+        """p(tag y at t | sentence), (T, B, L); undefined past the end of a sentence."""
         sums = self._logs(slice(None))  # (T, 2, B, L)
         log_p = sums[:, 0] + _mirrored(sums[:, 1], self.lengths) - self.emissions - self.log_partition[:, None]
         return np.asarray(np.exp(np.minimum(log_p, 0.0)))
 
-    def span_probabilities(self, sentences: Integers, firsts: Integers, lasts: Integers, paths: Integers) -> Doubles:
-        """p(exactly these tags stand at these tokens | sentence) of n spans, (n,).
+    def span_probabilities(self, sentences: Integers, starts: Integers, ends: Integers, paths: Integers) -> Doubles:
+        """p(the tokens of the span have exactly their tags in ``paths`` | sentence) of n spans, (n,).
 
         Parameters
         ----------
-        sentences, firsts, lasts
-            (n,): the sentence in the batch, the first and the last token (inclusive).
+        sentences, starts, ends
+            (n,): the sentence's index in the batch, the start and end (exclusive) in tokens.
         paths
-            (T, B); the spans' tags are those that stand here.
+            (T, B), tag indices.
         """
+        lasts = ends - 1
         steps, batch, _ = self.emissions.shape
         paths = paths[:steps]
         emitted = self.emissions[np.arange(steps)[:, None], np.arange(batch), paths].astype(np.float64)  # (T, B)
         scores = emitted.copy()
         scores[1:] += self.chain.between[paths[:-1], paths[1:]]
-        scores.cumsum(axis=0, out=scores)  # from the start: between two tokens it is a difference
-        log_p = scores[lasts, sentences] - scores[firsts, sentences] - emitted[lasts, sentences]
-        log_p += self._logs((firsts, 0, sentences, paths[firsts, sentences]))
-        log_p += self._logs((self.lengths[sentences] - 1 - lasts, 1, sentences, paths[lasts, sentences]))
+        scores.cumsum(axis=0, out=scores)  # a difference of two sums is the score between two tokens
+        log_p = scores[lasts, sentences] - scores[starts, sentences] - emitted[lasts, sentences]
+        log_p += self._logs((starts, 0, sentences, paths[starts, sentences]))
+        log_p += self._logs((self.lengths[sentences] - ends, 1, sentences, paths[lasts, sentences]))
         return np.asarray(np.exp(np.minimum(log_p - self.log_partition[sentences], 0.0)))
 
     def _logs(self, index: Any) -> Any:
-        """Log of the sums at ``index``; -inf where there is no legal way."""
+        """Log of the sums at ``index``; -inf where there is no legal path."""
         with np.errstate(divide="ignore"):
             return np.log(self.values[index]) + self.scales[index]
 
 
 def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Posterior:
-    """Run the forward–backward algorithm with scaling (Rabiner 1989, section V.A), each time step one matrix product.
+    """Run the forward–backward algorithm with scaling (Rabiner 1989, section V.A), one matrix product per time step.
 
-    The way back is that of the reversed sentence, so both ways are one loop. Where emissions or transitions are so
-    large that the sums could leave the range of float64 between two scalings, it works with logs, which is right for
-    all finite scores but several times slower.
+    The backward pass is the forward pass of the reversed sentence, so one loop does both. Where scores are so large
+    that the sums could leave the range of float64 between two scalings, the sums are logs, which is right for all
+    finite scores but several times slower.
     """
     interval = _scaling_interval(emissions, chain)
     sums = _scaled_sums(emissions, lengths, chain, interval) if interval else _log_sums(emissions, lengths, chain)
@@ -77,10 +77,10 @@ def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Pos
 
 
 def _scaling_interval(emissions: Floats, chain: Chain) -> int:
-    """After how many steps the sums must be scaled, at the latest, to stay in the range of float64; 0 if they cannot.
+    """The largest number of steps between scalings that keeps the sums in the range of float64; 0 if there is none.
 
-    One step multiplies sums by exp(±step) at most. Once every tag can have followed every tag, the smallest and the
-    largest sum of a sentence are thus no more than 2 · mixing_steps + 1 steps apart; one more is for ``end``.
+    One step multiplies a sum by exp(±step) at most. So once every tag can have followed every tag, the smallest and the
+    largest sum of a sentence are at most 2 · mixing_steps + 1 steps apart; one more is for ``end``.
     """
     largest = max(np.maximum.reduce(emissions, axis=None), -np.minimum.reduce(emissions, axis=None))
     step = float(largest) + chain.largest + np.log(len(chain.start) + 1)
@@ -116,7 +116,7 @@ def _scaled_sums(
 
 
 def _log_sums(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> tuple[Doubles, Doubles, Doubles]:
-    """What :func:`_scaled_sums` returns, for scores of any size: the logs are in the scales, the values are 1."""
+    """The same as :func:`_scaled_sums` for scores of any size: the logs are in the scales, the values are 1."""
     steps, batch, size = emissions.shape
     running = running_sentences(lengths, steps)
     logs = np.empty((steps, 2, batch, size))
@@ -132,14 +132,14 @@ def _log_sums(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> tup
 
 
 def _log_of_sum(scores: Doubles) -> Doubles:
-    """log(sum(exp(scores))) over the last axis but one; -inf where all are."""
+    """log(sum(exp(scores))) over the last axis but one; -inf where all scores are."""
     top = np.maximum(scores.max(axis=-2), np.finfo(np.float64).min)
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.exp(scores - top[..., None, :]).sum(axis=-2)) + top)
 
 
 def _mirrored(values: Doubles, lengths: npt.NDArray[Any]) -> Doubles:
-    """Reverse the time (T, B, L) of each sentence; past its end the first token is repeated."""
+    """Reverse each sentence in time, (T, B, L); past its end its first token repeats."""
     steps = len(values)
     if lengths[-1] == steps:
         return values[::-1]

@@ -1,191 +1,178 @@
-"""Emissions → tag paths and spans with their probabilities, for batches and for sentences read in windows."""
+"""Span decoding: emissions to tag paths and scored spans, for batches and for sentences read in windows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.tagging.chain import Chain, Floats, Integers
+from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers
 from tagsmith.tagging.decode import SpanTags, drop_spans, path_spans, viterbi
 from tagsmith.tagging.marginals import posterior
 
-# Tokens on either side of a window that decoding looks at: what lies farther off has no influence left.
+# Tokens on either side of a window that decoding looks at; farther tokens have no influence left.
 AROUND = 512
 
 
 class Spans(NamedTuple):
-    """The spans of a batch as arrays (n,), ordered by sentence and place.
+    """The n spans of a batch as arrays (n,), ordered by sentence and token.
 
-    ``sentences`` is the sentence's place in the batch; ``firsts`` and ``lasts`` are tokens, ``lasts`` inclusive;
-    ``labels`` index the labels; ``scores`` are probabilities.
+    ``sentences`` are indices in the batch, ``starts`` and ``ends`` (exclusive) are tokens, ``labels`` are indices of
+    labels and ``scores`` are probabilities.
     """
 
     sentences: Integers
-    firsts: Integers
-    lasts: Integers
+    starts: Integers
+    ends: Integers
     labels: Integers
-    scores: npt.NDArray[np.float64]
+    scores: Doubles
 
     def rows(self) -> Iterator[tuple[int, int, int, int, float]]:
         """Yield one span after the other, as plain numbers."""
         return zip(*(column.tolist() for column in self), strict=True)
 
-    def chosen(self, keep: npt.NDArray[np.bool_]) -> Spans:
-        """Return some of the spans."""
-        return Spans(self.sentences[keep], self.firsts[keep], self.lasts[keep], self.labels[keep], self.scores[keep])
+    def where(self, mask: npt.NDArray[np.bool_]) -> Spans:
+        """Return the spans at which ``mask`` (n,) is true."""
+        return Spans(*(column[mask] for column in self))
 
 
 class Decoded(NamedTuple):
-    """The tag rows (T, B) of a batch, and its spans where they were asked for."""
+    """The tag indices (T, B) of a batch, and its spans if they were asked for."""
 
     paths: Integers
     spans: Spans | None = None
 
 
+@dataclass(frozen=True)
 class SpanDecoder:
-    """What to make of emissions.
+    """Decodes the emissions of one layer.
 
     Parameters
     ----------
     chain
-        Transition scores, the illegal ones barred.
+        Transition scores, with illegal transitions barred.
     tags
-        How the tags write spans; None: only the paths are wanted.
+        How the tags write spans; None if only the paths are wanted.
     thresholds
-        (labels,) the least probability of a span of each label; spans below are dropped, and their tokens get ``O``.
+        (labels,), the least probability of a span of each label; less probable spans are dropped and their tokens
+        become ``O``.
     """
 
-    def __init__(
-        self, chain: Chain, tags: SpanTags | None = None, thresholds: npt.NDArray[np.float64] | None = None
-    ) -> None:
-        self._chain, self._tags, self._thresholds = chain, tags, thresholds
+    chain: Chain
+    tags: SpanTags | None = None
+    thresholds: Doubles | None = None
 
     def batch(self, emissions: Floats, lengths: Integers) -> Decoded:
         """Decode a batch: emissions (T, B, L), lengths (B,)."""
-        paths = viterbi(emissions, lengths, self._chain)
-        if self._tags is None:
+        paths = viterbi(emissions, lengths, self.chain)
+        if self.tags is None:
             return Decoded(paths)
-        return self._finished(paths, self._scored(emissions, lengths, paths))
-
-    def windows(self, windows: Iterator[Floats], length: int) -> Decoded:
-        """Decode one sentence of ``length`` tokens whose emissions (T, 1, L) come window by window.
-
-        Each window is decoded together with the ``AROUND`` tokens behind it, and begins where the window before left
-        off, so that the whole is legal. A span's probability is computed from ``AROUND`` tokens on either side of the
-        window (of a span that goes on farther, from its part). No more than three windows are in memory.
-        """
-        reading = Reading(length)
-        for piece in pieces(windows):
-            self.read(piece, reading)
-        return self.end(reading)
-
-    def read(self, piece: Piece, reading: Reading) -> None:
-        """Decode the next piece of the sentence that ``reading`` is about."""
-        whole = reading.whole
-        chain = self._chain_of(piece)
-        if piece.begin:
-            chain = replace(chain, start=chain.between[whole[piece.begin - 1, 0]])
-        ahead = np.concatenate([piece.own, piece.after])
-        path = viterbi(ahead, np.array([len(ahead)]), chain)
-        whole[piece.begin : piece.begin + len(ahead)] = path  # what lies behind the window is decided later
-        if reading.last is not None:
-            reading.scores.append(self._scores_of_piece(reading.last, whole))
-        reading.last = piece if self._tags else None
-
-    def end(self, reading: Reading) -> Decoded:
-        """Return what came of the pieces."""
-        whole = reading.whole
-        if self._tags is None or reading.last is None:
-            return Decoded(whole)
-        reading.scores.append(self._scores_of_piece(reading.last, whole))
-        spans = Spans(*path_spans(whole, np.array([len(whole)]), self._tags), np.concatenate(reading.scores))
-        return self._finished(whole, spans)
-
-    def _scores_of_piece(self, piece: Piece, whole: Integers) -> npt.NDArray[np.float64]:
-        """Return the probabilities of the spans that begin in a piece."""
-        assert self._tags is not None
-        emissions = np.concatenate([piece.before, piece.own, piece.after])
-        begin = piece.begin - len(piece.before)
-        path = whole[begin : begin + len(emissions)]
-        own = range(len(piece.before), len(piece.before) + len(piece.own))
-        firsts = np.flatnonzero(self._tags.opens[path[:, 0]])
-        firsts = firsts[(firsts >= own.start) & (firsts < own.stop)]
-        closes = np.append(np.flatnonzero(self._tags.closes[path[:, 0]]), len(path) - 1)
-        lasts = closes[np.searchsorted(closes[:-1], firsts)]  # of a span that goes on behind the piece: its part
-        probabilities = posterior(emissions, np.array([len(emissions)]), self._chain_of(piece))
-        return probabilities.span_probabilities(np.zeros_like(firsts), firsts, lasts, path)
-
-    def _chain_of(self, piece: Piece) -> Chain:
-        """The chain, without what it says of the sentence's ends where the piece does not reach them."""
-        nothing = np.zeros_like(self._chain.start)
-        start = self._chain.start if not len(piece.before) else nothing
-        return replace(self._chain, start=start, end=self._chain.end if piece.is_last else nothing)
-
-    def _scored(self, emissions: Floats, lengths: Integers, paths: Integers) -> Spans:
-        assert self._tags is not None
-        sentences, firsts, lasts, labels = path_spans(paths, lengths, self._tags)
+        sentences, starts, ends, labels = path_spans(paths, lengths, self.tags)
         if not len(sentences):
-            return Spans(sentences, firsts, lasts, labels, np.empty(0))
-        places = sentences
+            return Decoded(paths, Spans(sentences, starts, ends, labels, np.empty(0)))
+        rows, scored_paths = sentences, paths
         has_spans = np.bincount(sentences, minlength=len(lengths)) > 0
-        if not has_spans.all():  # the others' probabilities are not needed
-            chosen = np.flatnonzero(has_spans)
-            places = (np.cumsum(has_spans) - 1)[sentences]
-            emissions, lengths, paths = emissions[: lengths[chosen[0]], chosen], lengths[chosen], paths[:, chosen]
-        probabilities = posterior(emissions, lengths, self._chain)
-        scores = probabilities.span_probabilities(places, firsts, lasts, paths)
-        return Spans(sentences, firsts, lasts, labels, scores)
+        if not has_spans.all():  # skip the sentences without spans
+            scored = np.flatnonzero(has_spans)
+            rows = (np.cumsum(has_spans) - 1)[sentences]
+            emissions, lengths = emissions[: lengths[scored[0]], scored], lengths[scored]
+            scored_paths = paths[:, scored]
+        scores = posterior(emissions, lengths, self.chain).span_probabilities(rows, starts, ends, scored_paths)
+        return self.above_thresholds(paths, Spans(sentences, starts, ends, labels, scores))
 
-    def _finished(self, paths: Integers, spans: Spans) -> Decoded:
-        if self._thresholds is None or self._tags is None:
+    def above_thresholds(self, paths: Integers, spans: Spans) -> Decoded:
+        """Drop the spans below the thresholds."""
+        if self.thresholds is None or self.tags is None:
             return Decoded(paths, spans)
-        keep = spans.scores >= self._thresholds[spans.labels]
-        dropped = spans.chosen(~keep)
-        return Decoded(
-            drop_spans(paths, dropped.sentences, dropped.firsts, dropped.lasts, self._tags), spans.chosen(keep)
-        )
+        keep = spans.scores >= self.thresholds[spans.labels]
+        dropped = spans.where(~keep)
+        return Decoded(drop_spans(paths, dropped.sentences, dropped.starts, dropped.ends, self.tags), spans.where(keep))
 
 
-class Reading:
-    """How far the decoding of one long sentence has come.
+class Window(NamedTuple):
+    """Emissions (T, 1, L) of consecutive tokens of a long sentence, and of the tokens on either side.
 
-    ``whole`` (T, 1) is its path, ``scores`` the probabilities of its spans, piece by piece, and ``last`` the piece
-    before, whose spans may end in the one that follows.
+    ``start`` is the index of the first token of ``emissions``. ``is_last`` says whether ``after`` reaches the end of
+    the sentence.
     """
 
-    def __init__(self, length: int) -> None:
-        self.whole: Integers = np.zeros((length, 1), np.int64)
-        self.scores: list[npt.NDArray[np.float64]] = []
-        self.last: Piece | None = None
-
-
-class Piece(NamedTuple):
-    """A window's emissions (T, 1, L), the number of its first token, and the emissions on either side.
-
-    ``is_last``: what stands after it reaches the sentence's end.
-    """
-
-    begin: int
+    start: int
     before: Floats
-    own: Floats
+    emissions: Floats
     after: Floats
     is_last: bool
 
-    def cut(self, columns: slice) -> Piece:
-        """Return the piece with some of its columns only."""
-        before, own, after = (part[..., columns] for part in (self.before, self.own, self.after))
-        return self._replace(before=before, own=own, after=after)
+    def cut(self, columns: slice) -> Window:
+        """Return the window with some columns of the emissions only."""
+        before, emissions, after = (part[..., columns] for part in (self.before, self.emissions, self.after))
+        return self._replace(before=before, emissions=emissions, after=after)
 
 
-def pieces(windows: Iterator[Floats]) -> Iterator[Piece]:
-    """Yield each window with what stands around it."""
-    before = own = next(windows)
-    before, begin = before[:0], 0
-    for following in windows:
-        yield Piece(begin, before, own, following[:AROUND], False)
-        begin, before, own = begin + len(own), own[-AROUND:], following
-    yield Piece(begin, before, own, own[:0], True)
+def surrounded(emissions: Iterator[Floats]) -> Iterator[Window]:
+    """Yield the windows of a sentence, each with up to ``AROUND`` tokens on either side."""
+    current = next(emissions)
+    start, before = 0, current[:0]
+    for following in emissions:
+        yield Window(start, before, current, following[:AROUND], False)
+        start, before, current = start + len(current), current[-AROUND:], following
+    yield Window(start, before, current, current[:0], True)
+
+
+class LongSentence:
+    """Decodes one sentence of ``length`` tokens window by window.
+
+    Each window is decoded together with the tokens after it, and starts where the previous window ended, so that the
+    whole path is legal. A span's probability is computed from the window it starts in and the tokens around that window
+    (if it ends farther away, from its visible part). At most three windows are in memory.
+    """
+
+    def __init__(self, decoder: SpanDecoder, length: int) -> None:
+        self._decoder = decoder
+        self._path: Integers = np.zeros((length, 1), np.int64)
+        self._scores: list[Doubles] = []
+        self._previous: Window | None = None  # its spans may end in the next window
+
+    def read(self, window: Window) -> None:
+        """Decode the next window."""
+        chain = self._chain(window)
+        if window.start:
+            chain = replace(chain, start=chain.between[self._path[window.start - 1, 0]])
+        ahead = np.concatenate([window.emissions, window.after])
+        # The tags after the window are only a guess until the next window is read.
+        self._path[window.start : window.start + len(ahead)] = viterbi(ahead, np.array([len(ahead)]), chain)
+        self._score_previous()
+        self._previous = window if self._decoder.tags else None
+
+    def decoded(self) -> Decoded:
+        """Return the path and the spans, once all windows are read."""
+        self._score_previous()
+        if self._decoder.tags is None:
+            return Decoded(self._path)
+        columns = path_spans(self._path, np.array([len(self._path)]), self._decoder.tags)
+        return self._decoder.above_thresholds(self._path, Spans(*columns, np.concatenate(self._scores)))
+
+    def _score_previous(self) -> None:
+        """Compute the probabilities of the spans that start in the previous window."""
+        window, tags = self._previous, self._decoder.tags
+        if window is None or tags is None:
+            return
+        emissions = np.concatenate([window.before, window.emissions, window.after])
+        offset = window.start - len(window.before)
+        path = self._path[offset : offset + len(emissions)]
+        starts = np.flatnonzero(tags.opens[path[:, 0]])
+        starts = starts[(starts >= len(window.before)) & (starts < len(window.before) + len(window.emissions))]
+        # A span that goes on past these tokens is cut at the last one.
+        closes = np.append(np.flatnonzero(tags.closes[path[:, 0]]) + 1, len(path))
+        ends = closes[np.searchsorted(closes[:-1], starts, side="right")]
+        sums = posterior(emissions, np.array([len(emissions)]), self._chain(window))
+        self._scores.append(sums.span_probabilities(np.zeros_like(starts), starts, ends, path))
+
+    def _chain(self, window: Window) -> Chain:
+        """The chain, free at an end of the window that is not an end of the sentence."""
+        chain = self._decoder.chain
+        free = np.zeros_like(chain.start)
+        start = free if len(window.before) else chain.start
+        return replace(chain, start=start, end=chain.end if window.is_last else free)

@@ -26,8 +26,8 @@ from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
 from tagsmith.text.tokenizer import words_and_starts
 
 Result = TypeVar("Result")
-FoundSpan = tuple[int, int, str, float]  # first token, last token, label, probability
-TaggedSentence = tuple[list[str], Sequence[FoundSpan]]
+ScoredSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
+TaggedSentence = tuple[list[str], Sequence[ScoredSpan]]
 STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
 
 
@@ -275,7 +275,7 @@ class Tagger:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         starts = np.cumsum(lengths) - lengths
         flat = [np.empty(int(lengths.sum()), np.int64) for _ in heads]
-        found: list[dict[int, list[FoundSpan]]] = [{} for _ in heads]
+        found: list[dict[int, list[ScoredSpan]]] = [{} for _ in heads]
         for indices, decoded in run_batches(self._network, sentences, self.threads, decoder.batch, decoder.windows):
             steps = np.arange(len(decoded[0].paths))[:, None]
             inside = steps < lengths[indices]
@@ -284,9 +284,9 @@ class Tagger:
                 rows[places] = paths[inside]
                 if spans and own is not None and head.span_tags is not None:
                     labels = head.span_tags.labels
-                    for sentence, first, last, label, score in own.rows():
+                    for sentence, start, end, label, score in own.rows():
                         place = collected.setdefault(int(indices[sentence]), [])
-                        place.append((first, last, labels[label], score))
+                        place.append((start, end, labels[label], score))
         return [_by_sentence(*own, starts, lengths) for own in zip(heads, flat, found, strict=True)]
 
     # --- scores
@@ -348,7 +348,7 @@ class Tagger:
 
 
 def _by_sentence(
-    head: Head, flat: Integers, found: Mapping[int, list[FoundSpan]], starts: Integers, lengths: Integers
+    head: Head, flat: Integers, found: Mapping[int, list[ScoredSpan]], starts: Integers, lengths: Integers
 ) -> Iterator[TaggedSentence]:
     """Yield the tags and spans of one sentence after the other."""
     names = head.names(flat)
@@ -380,10 +380,10 @@ def _again(model: Model, precision: Precision, threads: int) -> Tagger:
     return Tagger(model, precision=precision, threads=threads)
 
 
-def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iterable[FoundSpan]) -> Iterator[Span]:
+def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iterable[ScoredSpan]) -> Iterator[Span]:
     """Turn the spans of a sentence, in tokens, into spans of the document's text."""
-    for first, last, label, score in spans:
-        start, end = starts[first], starts[last] + len(words[last])
+    for first, after, label, score in spans:
+        start, end = starts[first], starts[after - 1] + len(words[after - 1])
         yield Span(start, end, label, text[start:end], score)
 
 

@@ -29,7 +29,7 @@ class Column(NamedTuple):
     kind: npt.DTypeLike
 
 
-class Found(NamedTuple):
+class FormColumns(NamedTuple):
     """The forms of some sentences: each token's row in the ``columns``, (tokens,), and the columns, (forms, size).
 
     The arrays are the caller's own: later look-ups never change them.
@@ -70,7 +70,7 @@ class WordTable:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def look_up(self, sentences: Iterable[Sequence[str]]) -> Found:
+    def look_up(self, sentences: Iterable[Sequence[str]]) -> FormColumns:
         """Find the forms of all tokens, encoding those that are new.
 
         The sentences' tokens follow one another in ``tokens``. They may have no more than ``capacity`` forms.
@@ -89,13 +89,13 @@ class WordTable:
                 rows = list(map(self._rows.get, words))
             tokens = np.array(rows, np.int32)
             if len(tokens) <= FEW_TOKENS:
-                return Found(np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns))
+                return FormColumns(np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns))
             used = np.zeros(len(self._rows), bool)
             used[tokens] = True
             distinct = np.flatnonzero(used)
             columns = tuple(column[distinct] for column in self._columns)
         places = np.cumsum(used, dtype=np.int32) - 1
-        return Found(places[tokens], columns)
+        return FormColumns(places[tokens], columns)
 
     def _add(self, new: list[str]) -> None:
         first = len(self._rows)
