@@ -136,7 +136,9 @@ class ExportedNetwork:
             total += self._context_sums(forms, forms.tokens, np.array([len(words)]))
         return total / np.float32(len(sentence))
 
-    def _feed(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> dict[str, npt.NDArray[Any]]:
+    def _feed(
+        self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers
+    ) -> dict[str, npt.NDArray[Any]]:
         architecture = self._model.architecture
         state = np.zeros((architecture.layers * self._ways, len(lengths), architecture.units), np.float32)
         inputs: dict[str, npt.NDArray[Any]] = {

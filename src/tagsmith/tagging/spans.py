@@ -36,7 +36,7 @@ class Spans(NamedTuple):
 
     def where(self, mask: npt.NDArray[np.bool_]) -> Spans:
         """Return the spans at which ``mask`` (n,) is true."""
-        return Spans(*(column[mask] for column in self))
+        return Spans(self.sentences[mask], self.starts[mask], self.ends[mask], self.labels[mask], self.scores[mask])
 
 
 class Decoded(NamedTuple):

@@ -89,7 +89,9 @@ class WordTable:
                 rows = list(map(self._rows.get, words))
             tokens = np.array(rows, np.int32)
             if len(tokens) <= FEW_TOKENS:
-                return FormColumns(np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns))
+                return FormColumns(
+                    np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns)
+                )
             used = np.zeros(len(self._rows), bool)
             used[tokens] = True
             distinct = np.flatnonzero(used)
