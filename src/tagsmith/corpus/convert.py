@@ -13,7 +13,7 @@ from typing import TextIO, Unpack
 
 from tagsmith.corpus.corpus import TagRepair, read_documents, repaired, select_layer
 from tagsmith.errors import DataError
-from tagsmith.formats import AUTO, WRITERS, check_format, format_of_name
+from tagsmith.formats import AUTO, WRITERS, check_format, format_by_suffix
 from tagsmith.formats.options import Problem, ReadKeywords, WriteOptions
 from tagsmith.formats.source import STDIN, Source, source_name
 from tagsmith.text.document import Document, Sentence
@@ -113,7 +113,7 @@ def convert(
 
 
 def _target_format(target: str | Path | TextIO, wanted: str) -> str:
-    return format_of_name(target) or "conll" if wanted == AUTO else wanted
+    return format_by_suffix(target) or "conll" if wanted == AUTO else wanted
 
 
 def _scheme_of(documents: Iterable[Document], options: ReadKeywords, path: str) -> tuple[str | None, Scheme]:

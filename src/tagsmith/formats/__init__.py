@@ -1,84 +1,74 @@
-"""One file per format, each with ``read(source, options)`` and ``write(documents, stream, options)``.
+"""File formats: a module for each, which registers itself by its ``FORMAT``.
 
-A format is registered here and nowhere else.
+A new format is one new module with a :class:`~tagsmith.formats.format.Format` called ``FORMAT``. Nothing else lists
+the formats: reading, ``tagsmith convert``, ``tagsmith tag`` and the labeling page's export look them up in
+:data:`FORMATS`.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+import importlib
+import pkgutil
 from pathlib import Path
-from typing import TextIO
 
 from tagsmith.errors import DataError
-from tagsmith.formats import conll, conllu, csv, jsonl
-from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.format import Format
 from tagsmith.formats.source import Source, open_source
-from tagsmith.text.document import Document
 
-READERS: dict[str, Callable[[Source, ReadOptions], Iterator[Document]]] = {
-    "conll": conll.read,
-    "conllu": conllu.read,
-    "csv": csv.read,
-    "jsonl": jsonl.read,
-}
-WRITERS: dict[str, Callable[[Iterable[Document], TextIO, WriteOptions], None]] = {
-    "conll": conll.write,
-    "conllu": conllu.write,
-    "csv": csv.write,
-    "jsonl": jsonl.write,
-}
 AUTO = "auto"
-
-_BY_SUFFIX = {
-    ".conllu": "conllu",
-    ".csv": "csv",
-    ".json": "jsonl",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".conll": "conll",
-    ".iob2": "conll",
-}
-_JSON_START = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
-_CSV_HEADER = re.compile(r"[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
-_CONLLU_ROW = re.compile(r"^\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+$", re.MULTILINE)
+_FALLBACK = "conll"  # what nothing else claims, and every stream
+_SNIFFED = 4096  # characters
 
 
-def detect_format(source: Source, encoding: str = "utf-8") -> str:
-    """Name the format of a file by its ending or, where that does not tell, by how it begins.
-
-    Whatever is not recognized, and every stream, is ``"conll"``.
-    """
-    suffix = format_of_name(source)
-    if suffix is not None:
-        return suffix
-    if not isinstance(source, str | Path) or str(source) == "-":
-        return "conll"
-    with open_source(source, encoding) as stream:
-        text = stream.read(4096)
-    if _JSON_START.match(text):
-        return "jsonl"
-    if _CSV_HEADER.match(text):
-        return "csv"
-    rows = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
-    if rows and all(_CONLLU_ROW.match(row.removesuffix("\r")) for row in rows):
-        return "conllu"
-    return "conll"
+def find_formats() -> dict[str, Format]:
+    """Import the modules of this package and return their formats by name, in alphabetical order."""
+    modules = (importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__))
+    formats = [module.FORMAT for module in modules if hasattr(module, "FORMAT")]
+    return {format.name: format for format in sorted(formats, key=lambda format: format.name)}
 
 
-def format_of_name(target: Source) -> str | None:
-    """Name the format that the ending of a file's name stands for, or None."""
-    return _BY_SUFFIX.get(Path(target).suffix.lower()) if isinstance(target, str | Path) else None
+FORMATS = find_formats()
 
 
-def check_format(name: str) -> str:
-    """Return ``name`` if it is a format.
+def format_named(name: str) -> Format:
+    """Look up a format.
 
     Raises
     ------
     DataError
-        If it is none; the message lists those there are.
+        There is no such format; the message lists those there are.
     """
-    if name not in READERS:
-        raise DataError(f"There is no format {name!r}.", remedy=f"Choose one of {', '.join(READERS)}.")
-    return name
+    if name not in FORMATS:
+        raise DataError(f"There is no format {name!r}.", remedy=f"Choose one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def format_by_suffix(target: Source) -> str | None:
+    """Name the format that a file's suffix stands for, or None."""
+    suffix = Path(target).suffix.lower() if isinstance(target, str | Path) else None
+    return next((format.name for format in FORMATS.values() if suffix in format.suffixes), None)
+
+
+def detect_format(source: Source, encoding: str = "utf-8") -> str:
+    """Name the format of a file by its suffix or, if that is unknown, by how the file begins.
+
+    Formats are asked in alphabetical order. A file that none claims is ``"conll"``, and so is every stream.
+    """
+    if name := format_by_suffix(source):
+        return name
+    if not isinstance(source, str | Path) or str(source) == "-":
+        return _FALLBACK
+    with open_source(source, encoding) as stream:
+        beginning = stream.read(_SNIFFED)
+    claims = (format.name for format in FORMATS.values() if format.begins and format.begins(beginning))
+    return next(claims, _FALLBACK)
+
+
+# Until every caller uses FORMATS.
+READERS = {name: format.read for name, format in FORMATS.items()}
+WRITERS = {name: format.write for name, format in FORMATS.items()}
+
+
+def check_format(name: str) -> str:
+    """Return the name if it is a format's; see :func:`format_named`."""
+    return format_named(name).name

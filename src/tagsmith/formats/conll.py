@@ -19,6 +19,7 @@ from itertools import chain
 from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import NoTokensError, Source, joined, open_source, pick_layer, source_name, token_line
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
@@ -337,3 +338,6 @@ def _rows_of_one(sentence: Sentence, options: WriteOptions) -> list[tuple[str, .
     if options.place == "append" or place is None:
         return [(*row, tag) for row, tag in zip(kept, tags, strict=True)]
     return [(*row[:place], tag, *row[place + 1 :]) for row, tag in zip(kept, tags, strict=True)]
+
+
+FORMAT = Format("conll", read, write, suffixes=(".conll", ".iob", ".iob2", ".bio"))

@@ -14,10 +14,12 @@ token, and ``extra``, pairs of the number of tokens before it and the line of a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TextIO
 
 from tagsmith.errors import DataError
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Source, joined, open_source, source_name
 from tagsmith.text.document import Document, Sentence
@@ -28,6 +30,7 @@ _ALWAYS = ("upos", "xpos", "feats")
 _MISC = 9
 _NO_SPACE = "SpaceAfter=No"
 _TEXT = "# text ="
+_ROW = re.compile(r"\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+\r?")
 
 
 class _Block(NamedTuple):
@@ -251,3 +254,11 @@ def _with_misc(cell: str, key: str, value: str) -> str:
     else:
         items.append(f"{key}={value}")
     return "|".join(items) or "_"
+
+
+def _begins(text: str) -> bool:
+    rows = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
+    return bool(rows) and all(_ROW.fullmatch(row) for row in rows)
+
+
+FORMAT = Format("conllu", read, write, suffixes=(".conllu",), begins=_begins)

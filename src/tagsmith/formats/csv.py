@@ -9,11 +9,13 @@ is a layer of its own under its name in lower case.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple, TextIO
 
 from tagsmith.errors import DataError
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Source, open_source, pick_layer, source_name
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
@@ -30,6 +32,7 @@ _SENTENCE_HEADERS = (
 _WORD_HEADERS = ("word", "token", "words", "tokens", "text", "form")
 _TAG_HEADERS = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "ner tag")
 _SEPARATORS = ",;\t|"
+_HEADER = re.compile(r"(?!\s*[\[{])[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
 
 
 class _Columns(NamedTuple):
@@ -223,3 +226,13 @@ def _ordered(sentence: Sentence, options: WriteOptions) -> list[str]:
     chosen = pick_layer(sentence.layers, options.layer)
     names = [layer for layer in sentence.layers if layer != chosen]
     return [*names, chosen] if chosen in sentence.layers else names  # type: ignore[list-item]
+
+
+FORMAT = Format(
+    "csv",
+    read,
+    write,
+    suffixes=(".csv",),
+    begins=lambda text: _HEADER.match(text) is not None,
+    media_type="text/csv; charset=utf-8",
+)

@@ -23,6 +23,7 @@ is reported in ``ReadOptions.problems``. A sentence boundary inside a span is re
 from __future__ import annotations
 
 import json
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
@@ -30,6 +31,7 @@ from typing import Any, TextIO
 
 from tagsmith.errors import DataError
 from tagsmith.formats.alignment import Place, align_spans, merge_cut_sentences
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Source, open_source, pick_layer, source_name
 from tagsmith.text.document import (
@@ -50,6 +52,7 @@ _END_KEYS = ("end", "end_offset", "end_position")
 _LABEL_KEYS = ("label", "labels", "entity_type", "type")
 _QUOTE_KEYS = ("text", "entity_value")
 _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
+_BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
 _OWN_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
 
 
@@ -390,3 +393,13 @@ def _written_span(span: Span, text: str) -> dict[str, Any]:
         "text": text[span.start : span.end],
     }
     return written if span.score is None else written | {"score": round(span.score, 6)}
+
+
+FORMAT = Format(
+    "jsonl",
+    read,
+    write,
+    suffixes=(".json", ".jsonl", ".ndjson"),
+    begins=lambda text: _BEGINNING.match(text) is not None,
+    media_type="application/x-ndjson",
+)

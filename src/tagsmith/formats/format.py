@@ -1,0 +1,53 @@
+"""What makes up a file format: its name, reader, writer, file suffixes and how its files begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TextIO
+
+from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.source import NoTokensError, Source
+from tagsmith.text.document import Document
+
+Reader = Callable[[Source, ReadOptions], Iterator[Document]]
+Writer = Callable[[Iterable[Document], TextIO, WriteOptions], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A file format. A module of this package that has one, called ``FORMAT``, is found by the package itself.
+
+    Parameters
+    ----------
+    name
+        What users call it: ``--from``, ``--to``, ``--input-format``.
+    read
+        Reads labeled documents one at a time, so that a file of any size can be read in constant memory.
+    write
+        Writes documents.
+    suffixes
+        The endings of its files' names, in lower case, with the dot.
+    begins
+        Tells from the first 4,096 characters of a file whether it is in this format; None where that cannot be told.
+        No two formats may claim the same file.
+    media_type
+        The content type of its files on the web.
+    read_unlabeled
+        Reads documents that are to be tagged; by default ``read`` with ``labels_required=False``.
+    """
+
+    name: str
+    read: Reader
+    write: Writer
+    suffixes: tuple[str, ...]
+    begins: Callable[[str], bool] | None = None
+    media_type: str = "text/plain; charset=utf-8"
+    read_unlabeled: Reader | None = None
+
+    def read_for_tagging(self, source: Source, options: ReadOptions) -> Iterator[Document]:
+        """Read documents that are to be tagged: they need no labels, and a file without tokens is no error."""
+        try:
+            yield from (self.read_unlabeled or self.read)(source, replace(options, labels_required=False))
+        except NoTokensError:
+            return
