@@ -47,7 +47,7 @@ def test_a_write_that_fails_leaves_the_last_checkpoint(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tagsmith.training.checkpoint.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(tmp_path, "run", Progress(epoch=4), GROUPS)
     assert load_checkpoint(tmp_path, "run")[0] == PROGRESS

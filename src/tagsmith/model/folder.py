@@ -13,11 +13,7 @@ README.md             the model card
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +25,7 @@ import safetensors
 import safetensors.numpy
 
 from tagsmith.errors import ModelError
+from tagsmith.files import digest, new_folder
 from tagsmith.model.architecture import Architecture, architecture_from_dict
 from tagsmith.model.vocabulary import Vocabulary, vocabulary_from_dict
 from tagsmith.text.schemes import Scheme
@@ -111,15 +108,9 @@ def write_model(model: Model, folder: Path) -> None:
         The disk is full or the place is not writable; nothing is left behind.
     """
     check_target(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        _write_files(model, temporary)
-        temporary.chmod(0o755)
-        _replace(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    with new_folder(folder) as temporary:
+        for name, content in _files(model).items():
+            (temporary / name).write_bytes(content)
 
 
 def check_target(folder: Path) -> None:
@@ -136,7 +127,8 @@ def check_target(folder: Path) -> None:
         raise ModelError("you are in this folder now.", path=folder, remedy="Name another folder for the model.")
 
 
-def _write_files(model: Model, folder: Path) -> None:
+def _files(model: Model) -> dict[str, bytes]:
+    """Return every file of a model's folder, name → content."""
     vocabulary = json.dumps(model.vocabulary.as_dict(), ensure_ascii=True).encode()
     arrays = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
     files = {
@@ -154,45 +146,13 @@ def _write_files(model: Model, folder: Path) -> None:
         "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
-        "sha256": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        "sha256": {name: digest(content) for name, content in sorted(files.items())},
     }
     if model.further:
         config["further"] = [{"layer": own.name, "scheme": own.scheme.value, "tags": own.tags} for own in model.further]
     config["sha256"][CONFIG] = _config_digest(config)
     files[CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
-    for name, content in files.items():
-        with (folder / name).open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-    _sync_folder(folder)
-
-
-def _replace(temporary: Path, folder: Path) -> None:
-    """Rename ``temporary`` to ``folder``; an old model moves aside first and is deleted last."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-    old = aside / folder.name
-    try:
-        if folder.exists():
-            folder.rename(old)
-        temporary.rename(folder)
-    except BaseException:  # Ctrl-C too: nothing may cost the old model
-        if old.exists():
-            old.rename(folder)
-        aside.rmdir()
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows cannot open a folder
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return files
 
 
 def read_model(folder: Path) -> Model:
@@ -204,8 +164,8 @@ def read_model(folder: Path) -> Model:
         The folder or one of its files is missing, truncated or altered, or of another format version.
     """
     config = read_config(folder)
-    digests = {name: digest for name, digest in config["sha256"].items() if name != CONFIG}
-    contents = {name: _read_verified(folder / name, digest) for name, digest in digests.items()}
+    digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != CONFIG}
+    contents = {name: _read_verified(folder / name, sha256) for name, sha256 in digests.items()}
     for name in REQUIRED:
         if name not in contents:
             raise ModelError(f"the configuration does not list {name}.", path=folder / CONFIG, remedy=REMEDY)
@@ -265,11 +225,11 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 def _config_digest(config: Mapping[str, Any]) -> str:
     """sha256 of what the configuration says, except of this digest."""
-    others = {name: digest for name, digest in config["sha256"].items() if name != CONFIG}
-    return hashlib.sha256(json.dumps({**config, "sha256": others}, sort_keys=True).encode()).hexdigest()
+    others = {name: sha256 for name, sha256 in config["sha256"].items() if name != CONFIG}
+    return digest(json.dumps({**config, "sha256": others}, sort_keys=True).encode())
 
 
-def _read_verified(path: Path, digest: str) -> bytes:
+def _read_verified(path: Path, sha256: str) -> bytes:
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -277,7 +237,7 @@ def _read_verified(path: Path, digest: str) -> bytes:
     except OSError as error:
         problem = f"this file of the model cannot be read: {error.strerror}."
         raise ModelError(problem, path=path, remedy=REMEDY) from error
-    if hashlib.sha256(content).hexdigest() != digest:
+    if digest(content) != sha256:
         raise ModelError(
             "this file of the model is truncated or altered: its sha256 is not the one in config.json.",
             path=path,

@@ -7,7 +7,6 @@ What a run draws at random is a function of the seed and the epoch (batches) or 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import safetensors
 import safetensors.numpy
 
 from tagsmith.errors import ModelError, RecipeError
+from tagsmith.files import write_atomically
 
 Arrays = dict[str, npt.NDArray[Any]]
 FILE = "checkpoint.safetensors"
@@ -56,12 +56,7 @@ def save_checkpoint(
         f"{group}|{name}": np.asarray(a, order="C") for group, named in groups.items() for name, a in named.items()
     }
     metadata = {"identity": identity, "progress": json.dumps(vars(progress))}
-    temporary = folder / f"{FILE}.partial"
-    with temporary.open("wb") as stream:
-        stream.write(safetensors.numpy.save(arrays, metadata))
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(folder / FILE)
+    write_atomically(folder / FILE, safetensors.numpy.save(arrays, metadata))
 
 
 def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Arrays]]:
