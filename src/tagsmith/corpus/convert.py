@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO, Unpack
 
 from tagsmith.corpus.corpus import TagRepair, read_documents, repaired, select_layer
 from tagsmith.errors import DataError
+from tagsmith.files import open_text_atomically
 from tagsmith.formats import AUTO, WRITERS, check_format, format_by_suffix
 from tagsmith.formats.options import Problem, ReadKeywords, WriteOptions
 from tagsmith.formats.source import STDIN, Source, source_name
@@ -190,28 +189,11 @@ def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
     path = Path(target)
     if path.is_dir():
         raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError as error:
-        raise DataError(
-            f"No file can be written here: {error.strerror}.", remedy="Check the directory.", path=path
-        ) from error
-    try:
-        # Half a surrogate pair, which JSON can hold but UTF-8 cannot, is written as JSON's escape.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(handle)
-        Path(name).chmod(0o666 & ~_umask())
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise
-
-
-def _umask() -> int:
-    """Return the mask that new files get; mkstemp ignores it and makes them private."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with ExitStack() as opened:
+        try:
+            stream = opened.enter_context(open_text_atomically(path))
+        except OSError as error:
+            raise DataError(
+                f"No file can be written here: {error.strerror}.", remedy="Check the directory.", path=path
+            ) from error
+        yield stream

@@ -6,13 +6,13 @@ import asyncio
 import io
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from tagsmith.errors import InputError
+from tagsmith.files import only_one
 from tagsmith.formats import WRITERS
 from tagsmith.formats.options import WriteOptions
 from tagsmith.labeling.schema import (
@@ -78,7 +78,7 @@ class Desk:
         self.more_to_score = asyncio.Event()
         self._store: Store | None = None
         self._opening = threading.Lock()
-        self._in_use: FileLock | None = None
+        self._opened = ExitStack()
 
     @property
     def store(self) -> Store:
@@ -99,29 +99,32 @@ class Desk:
             raise Refusal(409, "no_labeling", "This server was started with --no-labeling.")
         if self.version and len(self.version.tagger.layers) > 1:
             raise Refusal(409, "no_labeling", "This model has several layers; labeling is for models with one.")
-        try:
-            store = Store(self.workplace.folder)
-            in_use = _hold(self.workplace.folder)
-        except InputError as error:
-            raise Refusal(409, "no_labeling", str(error)) from error
-        known = store.setting("gives_spans")
-        if known not in (None, self.gives_spans):
-            store.close()
-            in_use.release()
-            kinds = ("plain tags", "spans")
-            message = f"{self.workplace.folder} holds {kinds[known]}, the model gives {kinds[self.gives_spans]}."
-            raise Refusal(409, "no_labeling", f"{message} Name another folder with --labeling.")
-        store.set("gives_spans", self.gives_spans)
-        store.set("labels", self._labels(store))  # a model knows only those that occurred, a restart may name others
-        self._in_use = in_use
+        folder = self.workplace.folder
+        with ExitStack() as opened:
+            try:
+                store = Store(folder)
+            except InputError as error:
+                raise Refusal(409, "no_labeling", str(error)) from error
+            opened.callback(store.close)
+            if not opened.enter_context(only_one(folder / IN_USE, seconds=0)):
+                # Two servers would give the same number to two versions, and not hear of each other's.
+                message = (
+                    f"{folder}: another server is using it. Stop that one, or name another folder with --labeling."
+                )
+                raise Refusal(409, "no_labeling", message)
+            known = store.setting("gives_spans")
+            if known not in (None, self.gives_spans):
+                kinds = ("plain tags", "spans")
+                message = f"{folder} holds {kinds[known]}, the model gives {kinds[self.gives_spans]}."
+                raise Refusal(409, "no_labeling", f"{message} Name another folder with --labeling.")
+            store.set("gives_spans", self.gives_spans)
+            store.set("labels", self._labels(store))  # a model knows only those that occurred, a restart names others
+            self._opened = opened.pop_all()
         return store
 
     def close(self) -> None:
         """Close the database, and leave the folder to other servers."""
-        if self._store is not None:
-            self._store.close()
-        if self._in_use is not None:
-            self._in_use.release()
+        self._opened.close()
 
     @property
     def version(self) -> Version | None:
@@ -323,21 +326,3 @@ class Desk:
         scores = [(row.id, [list(span) for span in spans], own) for row, (spans, own) in zip(rows, found, strict=True)]
         self.store.keep_scores(version.version, scores)
         return bool(rows)
-
-
-def _hold(folder: Path) -> FileLock:
-    """Keep other servers out of the folder, until this one ends in whatever way.
-
-    Raises
-    ------
-    InputError
-        Another server is in it: two would give the same number to two versions, and not hear of each other's.
-    """
-    lock = FileLock(folder / IN_USE, thread_local=False)  # taken in one thread, left in another
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise InputError(
-            "another server is using it.", path=folder, remedy="Stop that one, or name another folder with --labeling."
-        ) from None
-    return lock

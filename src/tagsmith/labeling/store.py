@@ -6,7 +6,6 @@ killed process nor a power cut loses what a person was told is saved (https://ww
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tagsmith.errors import InputError
+from tagsmith.files import digest
 
 Status = Literal["waiting", "accepted", "skipped"]
 TokenSpan = tuple[int, int, str]  # first token, last token, label
@@ -90,7 +90,7 @@ class NewSentence:
 
     def digest(self) -> str:
         """What makes it the same sentence as another: its words."""
-        return hashlib.sha256("\x1f".join(self.words).encode("utf-8", "surrogatepass")).hexdigest()
+        return digest("\x1f".join(self.words).encode("utf-8", "surrogatepass"))
 
 
 class Store:

@@ -6,9 +6,7 @@ that depends on the file's path, size and time of change: a changed file is read
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 import zipfile
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tagsmith.files import cache_folder
+from tagsmith.files import cache_folder, digest, open_atomically
 from tagsmith.model.vectors import FloatMatrix, Vectors, load_vectors, quantize_rows
 
 FORMAT = 1  # of a kept file; part of its name
@@ -75,7 +73,7 @@ def _freeze(vectors: Vectors) -> FrozenVectors:
 def _kept_file(path: Path) -> Path:
     state = path.stat()
     name = f"{FORMAT}\n{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
-    return cache_folder("vectors") / f"{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()}.npz"
+    return cache_folder("vectors") / f"{digest(name.encode('utf-8', 'surrogateescape'))}.npz"
 
 
 def _read(kept: Path) -> FrozenVectors | None:
@@ -97,18 +95,11 @@ def _keep(kept: Path, vectors: FrozenVectors) -> None:
     words = "\n".join(vectors.words)
     if not vectors.words or words.count("\n") != len(vectors.words) - 1:  # word2vec's binary words may hold anything
         return
-    part: Path | None = None
-    try:
+    with suppress(OSError):
         kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=kept.parent, suffix=".part", delete=False) as stream:
-            part = Path(stream.name)
+        with open_atomically(kept) as stream:
             encoded = np.frombuffer(words.encode("utf-8"), np.uint8)
             np.savez(stream, words=encoded, rows=vectors.rows, scales=vectors.scales)
-        part.replace(kept)
         newest_first = sorted(kept.parent.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
         for old in newest_first[MOST_KEPT:]:
             old.unlink(missing_ok=True)
-    except OSError:
-        if part:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 import pydantic_core
 
 from tagsmith.errors import InputError, ModelError
+from tagsmith.files import digest
 from tagsmith.model.folder import CONFIG
 from tagsmith.serving.answers import add_k_best, add_marginals, document_answer
 from tagsmith.serving.limits import Limits, Refusal
@@ -261,7 +261,7 @@ def _load(name: str, folder: Path) -> Version:
 def _state(folder: Path) -> str | None:
     """A digest of the folder's ``config.json``, which has the checksums of all the rest; None if it cannot be read."""
     try:
-        return hashlib.sha256((folder / CONFIG).read_bytes()).hexdigest()[:12]
+        return digest((folder / CONFIG).read_bytes())[:12]
     except OSError:
         return None
 
