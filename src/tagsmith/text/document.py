@@ -1,14 +1,15 @@
 """Documents, sentences, tokens and spans, with exact character offsets.
 
-A :class:`Sentence` is a run of tokens with any number of *layers*: named sequences that give each token one
-tag (``"ner"``, ``"upos"``, …). A :class:`Document` is a text with its sentences; every offset, whether of a token
-or of a span, indexes ``Document.text``, so ``document.text[token.start:token.end] == token.text`` always holds.
+A :class:`Sentence` is a sequence of tokens with any number of *layers*: named sequences with one tag per token
+(``"ner"``, ``"upos"``, …). A :class:`Document` is a text with its sentences. The offsets of tokens and spans index
+``Document.text``, so ``document.text[token.start:token.end] == token.text`` always holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Any
 
 DEFAULT_LAYER = "tags"
@@ -16,7 +17,7 @@ DEFAULT_LAYER = "tags"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: ``text`` stands at characters ``start`` to ``end`` (exclusive) of its document's text."""
+    """A token: characters ``start`` to ``end`` (exclusive) of its document's text."""
 
     text: str
     start: int
@@ -25,9 +26,9 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A labeled stretch of characters, ``start`` to ``end`` (exclusive), of a document's text.
+    """A labeled span: characters ``start`` to ``end`` (exclusive) of its document's text.
 
-    ``score`` is the model's probability for the span, or None where it is not a prediction.
+    ``score`` is the model's probability of the span, or None if it is not a prediction.
     """
 
     start: int
@@ -39,20 +40,20 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A run of tokens and their tags.
+    """A sequence of tokens and their tags.
 
     Parameters
     ----------
     words
-        The token texts.
+        The texts of the tokens.
     starts
-        Where each token starts in the document's text; same length as ``words``.
+        The offset of each token in the document's text; same length as ``words``.
     layers
         Layer name → one tag per token.
     line
-        The 1-based line of the source file where the sentence's first token stands; 0 if it came from no file.
+        The line of the first token in its source file, from 1; 0 if the sentence came from no file.
     meta
-        What a format needs to write the sentence back as it was (comments, raw rows), by format-private keys.
+        What a format needs to write the sentence back as it was (comments, raw rows), under keys of that format.
     """
 
     words: tuple[str, ...]
@@ -78,12 +79,12 @@ class Sentence:
 
     @property
     def start(self) -> int:
-        """Where the first token starts."""
+        """The start of the first token."""
         return self.starts[0] if self.starts else 0
 
     @property
     def end(self) -> int:
-        """Where the last token ends."""
+        """The end of the last token."""
         return self.starts[-1] + len(self.words[-1]) if self.starts else 0
 
     def with_layer(self, name: str, tags: Sequence[str]) -> Sentence:
@@ -95,9 +96,9 @@ class Sentence:
 class Document:
     """A text and its sentences.
 
-    ``spans`` are in characters of ``text``. For a tagged or labeled document they restate the tags of one
-    layer; for data read from character spans (``jsonl``) they are the spans as read. What a model of several layers
-    has tagged holds the spans of each layer that has any in ``layer_spans``; ``spans`` are those of the first.
+    ``spans`` are in characters of ``text``. In a tagged or labeled document they restate the tags of one layer; in data
+    read from character spans (``jsonl``) they are the spans as read. If a model of several layers tagged the document,
+    ``layer_spans`` holds the spans of each layer that has spans, and ``spans`` those of the first such layer.
     """
 
     text: str
@@ -115,27 +116,20 @@ def sentence_from_words(
     line: int = 0,
     meta: Mapping[str, Any] | None = None,
 ) -> Sentence:
-    """Make a sentence of words whose original spacing is unknown: one space between neighbors.
+    """Make a sentence of words whose spacing is unknown, with one space between them.
 
-    ``start`` is where the first word stands in the document's text.
+    ``start`` is the offset of the first word in the document's text.
     """
-    starts = []
-    position = start
-    for word in words:
-        starts.append(position)
-        position += len(word) + 1
-    kept = {name: tuple(tags) for name, tags in (layers or {}).items()}
-    return Sentence(tuple(words), tuple(starts), kept, line, meta or {})
+    starts = tuple(accumulate((len(word) + 1 for word in words[:-1]), initial=start)) if words else ()
+    layers = {name: tuple(tags) for name, tags in (layers or {}).items()}
+    return Sentence(tuple(words), starts, layers, line, meta or {})
 
 
 def document_from_sentences(sentences: Iterable[Sentence], meta: Mapping[str, Any] | None = None) -> Document:
-    """Join sentences of :func:`sentence_from_words` into one document: one newline between neighbors."""
-    moved = []
-    parts = []
+    """Join sentences of :func:`sentence_from_words` into one document, with a newline between them."""
+    moved: list[Sentence] = []
     position = 0
     for sentence in sentences:
-        plain = sentence_from_words(sentence.words, start=position)
-        moved.append(replace(sentence, starts=plain.starts))
-        parts.append(" ".join(sentence.words))
-        position += len(parts[-1]) + 1
-    return Document("\n".join(parts), tuple(moved), (), meta or {})
+        moved.append(replace(sentence, starts=sentence_from_words(sentence.words, start=position).starts))
+        position = max(moved[-1].end, position) + 1
+    return Document("\n".join(" ".join(sentence.words) for sentence in moved), tuple(moved), (), meta or {})

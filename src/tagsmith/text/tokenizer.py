@@ -1,24 +1,21 @@
-"""Text → sentences → tokens, with offsets into the text.
+"""Tokenizer and sentence splitter for text of any language, with exact offsets.
 
-The text is cut at white space into *chunks*, and each distinct chunk is taken apart only once: the result is
-kept in a dictionary, since running text repeats its chunks. So the pattern below may be thorough without
-being slow.
+The text is cut at white space into *chunks*. Chunks repeat in running text, so the tokens of each distinct chunk are
+computed once and cached. This is why the token pattern below can be thorough without being slow.
 
 Tokens
-    Follow the Penn Treebank: ``do n't``, ``John 's``, ``can not``, ``$ 5``, ``50 %``; hyphenated words,
-    dates, times, numbers, URLs, e-mail addresses, @mentions and #hashtags stay whole; a slash between letters
-    separates (``and / or``), one between digits does not (``1/2``). Abbreviations and acronyms keep their
-    periods. Han, Hiragana and Katakana give one token per character; Thai, Lao, Khmer and Burmese, which are
-    written without spaces and would need a dictionary, one per grapheme cluster. No grapheme cluster (letter
-    with its marks, emoji sequence, flag) is ever split. Every character that is neither white space, nor a
-    control character, nor one of the invisible separators (zero-width space, byte order mark, bidirectional
-    marks) is in exactly one token.
+    Follow the Penn Treebank: ``do n't``, ``John 's``, ``can not``, ``$ 5``, ``50 %``. Hyphenated words, dates, times,
+    numbers, URLs, e-mail addresses, @mentions and #hashtags stay whole. A slash between letters is a token
+    (``and / or``), one between digits is not (``1/2``). Abbreviations and acronyms keep their periods. Han, Hiragana
+    and Katakana give one token per character. Thai, Lao, Khmer and Burmese, which are written without spaces and would
+    need a dictionary, give one token per grapheme cluster. No grapheme cluster (a letter with its marks, an emoji
+    sequence, a flag) is split. Every character is in exactly one token, except white space, control characters and
+    invisible separators (zero-width space, byte order mark, bidirectional marks), which are in none.
 
 Sentences
-    End after ``. ! ? …`` and their relatives in other scripts, with closing quotes and brackets, but not at
-    abbreviations, initials, or before a lower-case letter (unless the sentence itself began with one). A
-    blank line always ends a sentence; a single line break does only before a list item. Nothing is ever cut
-    because it is long.
+    End after ``. ! ? …`` and similar marks of other scripts, including closing quotes and brackets, but not at
+    abbreviations, at initials, or before a lowercase letter (unless the sentence itself started with one). A blank line
+    always ends a sentence; a single line break ends one only before a list item. Length never ends a sentence.
 """
 
 from __future__ import annotations
@@ -33,11 +30,12 @@ import regex
 from tagsmith.text.abbreviations import BEFORE_NAMES, FUSED, ONLY_CAPITALIZED, OPENERS, PERHAPS_FINAL
 from tagsmith.text.document import Token
 
-# --- the pattern of a token ----------------------------------------------------------------------------
+# --- token pattern -----------------------------------------------------------------------------------
 
-# Character classes, for use inside [...]; the pattern is compiled with set operations (version 1).
+# Character classes for use inside [...]; set operations need version 1 of the regex syntax.
 _SPACELESS = r"[[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]&&\p{L}]\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{N}]"
 _WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_\u00ad\u200c\u200d\u05f3\u05f4]--{_SPACELESS}]"
+_EXTENDER = r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]"  # continues the grapheme cluster before it
 _FILES = "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|jsonl?|html?|xml|py|js|md|jpe?g|png|gif|svg|exe|zip|gz|mp[34]"
 _DOMAINS = "com|org|net|edu|gov|mil|info|biz|co|io|ai|dev|app|tv|xyz|eu|uk|de|fr|jp|cn|ru|nl|au|ch|br|es|se|pl"
 
@@ -67,20 +65,21 @@ _TOKEN = regex.compile(
     | \.{{2,}} | [-=]{{1,3}}> | <[-=]{{1,3}} | `` | '' | [!?]++
     | (?P<repeated> [-–—―=*~\#+<>|^•·] ) (?P=repeated)*+
     )
-    (?![\p{{GCB=Extend}}\p{{GCB=SpacingMark}}\p{{GCB=ZWJ}}])  # never split a grapheme cluster
+    (?!{_EXTENDER})  # never split a grapheme cluster
     | \X
     """,
     regex.VERBOSE | regex.VERSION1,
 )
+_LONE_PERIOD = regex.compile(rf"\.(?!\.|{_EXTENDER})", regex.VERSION1)
 _FACES = regex.compile(r"(?:>?[:;=][-o*']?[()\]\[DPp/\\|3]|\^[_.]?\^|\p{Extended_Pictographic}\X*?)+")
 _CLITICS = regex.compile(r"(?i)(?:(?<=\w)n['’]t)?(?:['’](?:s|m|d|re|ve|ll))*$")
 _CLITIC = regex.compile(r"(?i)n['’]t|['’](?:s|m|d|re|ve|ll)")
 _CLOCK = regex.compile(r"(?i)(\d[\d.:]*)[ap]m")
 
-# --- one chunk -----------------------------------------------------------------------------------------
+# --- chunks ------------------------------------------------------------------------------------------
 
-# How a chunk may end a sentence, and how it may start one.
-_NO_END, _PERIOD, _DOTS, _DOUBTFUL, _NUMBER, _ALWAYS = range(6)  # _NUMBER: not before a number
+# How a chunk may end a sentence (_DOUBTFUL: abbreviation; _NUMBER: not before a number), and how it may start one.
+_NO_END, _PERIOD, _DOTS, _DOUBTFUL, _NUMBER, _ALWAYS = range(6)
 _START, _OPENER, _LOWER, _DIGIT, _CONTINUES, _CLOSES = range(6)
 
 _ENDS_ANYWHERE = frozenset("。！？｡．।॥۔؟።፧។៕⸮")
@@ -90,9 +89,9 @@ _LEADING = "\"'“”‘’«‹„‚`([{（［｛「『【〈《¿¡*_"
 
 
 class _Chunk(NamedTuple):
-    """A chunk taken apart: its tokens, where they start in it, and what it does to sentences.
+    """The tokens of a chunk, their offsets in it, and how it ends and starts sentences.
 
-    ``breaks`` are the numbers of tokens behind which a sentence ends inside the chunk.
+    ``breaks`` are the indices of tokens before which a new sentence starts inside the chunk.
     """
 
     words: tuple[str, ...]
@@ -113,9 +112,9 @@ def _analyze(chunk: str) -> _Chunk:
 def _token_starts(chunk: str) -> Iterator[int]:
     position = 0
     while position < len(chunk):
-        found = _TOKEN.match(chunk, position)
-        end = found.end()
-        if found.lastgroup == "word" or chunk[position] in "'’":
+        match = _TOKEN.match(chunk, position)
+        end = match.end()
+        if match.lastgroup == "word" or chunk[position] in "'’":
             if _keeps_period(chunk, position, end):
                 end += 1
             yield from _word_parts(chunk[position:end], position)
@@ -125,8 +124,8 @@ def _token_starts(chunk: str) -> Iterator[int]:
 
 
 def _keeps_period(chunk: str, start: int, end: int) -> bool:
-    """Whether the word is followed by a period that belongs to it: an abbreviation or an initial."""
-    if chunk[end : end + 1] != "." or chunk[end + 1 : end + 2] == ".":
+    """Whether the word is an abbreviation or an initial, followed by its period."""
+    if chunk[end : end + 1] != "." or not _LONE_PERIOD.match(chunk, end):
         return False
     word = chunk[start:end]
     if len(word) == 1:
@@ -138,13 +137,13 @@ def _keeps_period(chunk: str, start: int, end: int) -> bool:
 
 
 def _word_parts(word: str, start: int) -> Iterator[int]:
-    """Yield where the parts of a word start: contractions, fused words and times of day have several."""
+    """Yield the start of each part of a word: contractions, fused words and times of day have several."""
     yield start
     if fused := FUSED.get(word.lower().replace("’", "'")):
         yield start + fused
     elif "'" in word or "’" in word:
         clitics = _CLITICS.search(word)
-        yield from (start + one.start() for one in _CLITIC.finditer(word, clitics.start()) if one.start())
+        yield from (start + clitic.start() for clitic in _CLITIC.finditer(word, clitics.start()) if clitic.start())
     elif word[0].isdigit() and (clock := _CLOCK.fullmatch(word)):
         yield start + clock.end(1)
 
@@ -190,7 +189,7 @@ _FIRST_WORD = regex.compile(r"[A-Za-z]+")
 
 
 def _inner_breaks(words: tuple[str, ...]) -> tuple[int, ...]:
-    """Find the tokens, before the last, behind which a sentence ends in scripts written without spaces."""
+    """Find the sentence boundaries inside a chunk, for scripts written without spaces."""
     breaks = []
     i = 0
     while i < len(words) - 1:
@@ -202,15 +201,15 @@ def _inner_breaks(words: tuple[str, ...]) -> tuple[int, ...]:
         while i < len(words) and (words[i] in _CLOSERS or words[i][-1] in _ENDS_ANYWHERE):
             closed = closed or words[i] in _CLOSERS
             i += 1
-        # After a closing bracket the sentence that quotes may go on: 「…。」と
+        # After a closing bracket the quoting sentence may go on: 「…。」と
         if i < len(words) and not (closed and words[i] in _AFTER_QUOTES):
             breaks.append(i)
     return tuple(breaks)
 
 
-# --- a text --------------------------------------------------------------------------------------------
+# --- texts -------------------------------------------------------------------------------------------
 
-# Control characters and invisible separators that are not white space already.
+# Control characters and invisible separators other than white space.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
@@ -228,17 +227,12 @@ Starts = list[int]
 
 
 def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
-    """Cut a text into sentences and tokens: the fastest form, without an object per token.
-
-    Parameters
-    ----------
-    text
-        Any string.
+    """Cut a text into sentences and tokens, without an object per token: the fastest form.
 
     Returns
     -------
     list
-        For each sentence, in order, its words and where each starts in ``text``; no sentence is empty.
+        For each sentence, its words and the offset of each in ``text``; no sentence is empty.
 
     Examples
     --------
@@ -246,7 +240,7 @@ def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
     [(['It', "'s", 'here', '.'], [0, 2, 5, 9]), (['Mr.', 'Poe', 'is', "n't", '.'], [11, 15, 19, 21, 24])]
     """
     if _INVISIBLE.search(text):
-        text = _INVISIBLE.sub(" ", text)  # one for one: offsets stay
+        text = _INVISIBLE.sub(" ", text)  # same length, so the offsets stay
     sentences: list[tuple[Words, Starts]] = []
     begin = 0
     for boundary in _PARAGRAPH.finditer(text):
@@ -260,7 +254,7 @@ def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words,
     """Append the sentences of ``text[begin:end]``."""
     words: Words = []
     starts: Starts = []
-    pending = _NO_END  # how the chunk before may end the sentence
+    pending = _NO_END  # how the previous chunk may end the sentence
     paragraph = text if end - begin == len(text) else text[begin:end]
     position = begin
     for chunk in paragraph.split():
@@ -271,7 +265,7 @@ def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words,
                 _append_sentence(words, starts, pending, sentences)
                 words, starts = [], []
             elif parts.start == _CLOSES:
-                parts = parts._replace(end=pending)  # closing quotes after a space: the end is still pending
+                parts = parts._replace(end=pending)  # closing quotes after a space
         if parts.breaks:
             words, starts = _append_parts(parts, position, words, starts, sentences)
         elif len(parts.words) == 1:
@@ -296,11 +290,11 @@ def _remember(chunk: str) -> _Chunk:
 
 
 def _sentence_ends(pending: int, after: _Chunk, words: Words) -> bool:
-    """Whether a sentence that may end (as ``pending`` says) does so before the chunk ``after``."""
+    """Whether a sentence that may end as ``pending`` says does end before the chunk ``after``."""
     start = after.start
     if pending == _ALWAYS:
         return start != _CLOSES
-    if start == _LOWER:  # only where the writer uses no capitals: "i like it. it is good"
+    if start == _LOWER:  # only if the writer uses no capitals: "i like it. it is good"
         return pending == _PERIOD and words[0][0].islower() and words[-1] not in _CLOSERS
     if start in (_CONTINUES, _CLOSES) or _is_enumerator(words):
         return False
@@ -329,7 +323,7 @@ def _append_sentence(words: Words, starts: Starts, pending: int, sentences: list
 def _append_parts(
     parts: _Chunk, position: int, words: Words, starts: Starts, sentences: list[tuple[Words, Starts]]
 ) -> tuple[Words, Starts]:
-    """Add a chunk with sentence ends inside; return the sentence that goes on after it."""
+    """Append a chunk that contains sentence ends; return the sentence that goes on after it."""
     begin = 0
     for end in (*parts.breaks, len(parts.words)):
         if begin:
@@ -356,7 +350,7 @@ def tokenize_text(text: str) -> list[list[Token]]:
 
 
 def tokenize(text: str) -> list[Token]:
-    """Cut a text into tokens, sentences disregarded.
+    """Cut a text into tokens, ignoring sentences.
 
     Examples
     --------
@@ -367,7 +361,7 @@ def tokenize(text: str) -> list[Token]:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Return where each sentence starts and ends (exclusive) in ``text``, white space around it left out.
+    """Return the start and end (exclusive) of each sentence in ``text``, without the white space around it.
 
     Examples
     --------
