@@ -309,7 +309,7 @@ def test_report_boundaries_columns_and_line_ends():
     [
         (["a O O", "b O"], 2, "2 columns where the first has 3"),
         (["a O O", "", "b x O O"], 3, "4 columns where the first has 3"),
-        (["", "O"], 2, "one column where at least two"),
+        (["", "O"], 2, "one column, but at least two"),
         (["O O", "O"], 2, "1 column where the first has 2"),
     ],
 )

@@ -1,9 +1,8 @@
-"""From tag sequences to counts of gold, predicted and correct spans, by conlleval's rules.
+"""Counts of gold, predicted and correct spans, by conlleval's rules.
 
-All spans are counted at once with NumPy. Each tag is looked up once in a small table that gives its prefix
-(``B``, ``I``, …) and its type; where spans start and end then follows from pairs of neighboring tags, as in
-the Perl script of the CoNLL-2000 shared task (``conlleval``), whose two functions ``startOfChunk`` and
-``endOfChunk`` are the tables made by :func:`_conlleval_rules`.
+NumPy counts all spans at once. A small table gives the prefix (``B``, ``I``, …) and the type of each tag. Where spans
+start and end follows from pairs of neighboring tags, as in the Perl script of the CoNLL-2000 shared task
+(``conlleval``), whose functions ``startOfChunk`` and ``endOfChunk`` are the tables of :func:`_conlleval_rules`.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,40 +21,45 @@ from tagsmith.text.schemes import Scheme
 Tags = Sequence[Sequence[str]]
 
 
+class SpanCounts(NamedTuple):
+    """Numbers of gold (``support``), predicted (``found``) and correctly predicted spans."""
+
+    support: int
+    found: int
+    correct: int
+
+    def rates(self, whole: int = 1) -> tuple[float, float, float]:
+        """Return precision, recall and F1 as fractions of ``whole``; 0.0 where a denominator is 0."""
+        precision = whole * self.correct / self.found if self.found else 0.0
+        recall = whole * self.correct / self.support if self.support else 0.0
+        return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Tokens, tokens tagged right, and per type the number of (gold, predicted, correct) spans."""
+    """Numbers of tokens and of correctly tagged tokens, and the spans of each type, sorted by type."""
 
     tokens: int
     right: int
-    types: Mapping[str, tuple[int, int, int]]
+    types: Mapping[str, SpanCounts]
 
     @property
-    def totals(self) -> tuple[int, int, int]:
+    def total(self) -> SpanCounts:
         """The sums over all types."""
-        columns = list(zip(*self.types.values(), strict=True)) or [(0,), (0,), (0,)]
-        return sum(columns[0]), sum(columns[1]), sum(columns[2])
+        return SpanCounts(*map(sum, zip(*self.types.values(), strict=True))) if self.types else SpanCounts(0, 0, 0)
 
 
 class Numbering(dict[str, int]):
-    """Numbers the distinct keys asked of it: 0, 1, 2, … in the order of their first appearance."""
+    """Numbers 0, 1, 2, … for keys, in the order in which they are first asked for."""
 
     def __missing__(self, key: str) -> int:
         self[key] = number = len(self)
         return number
 
 
-BOUNDARY = "O"  # what conlleval puts between sentences
+BOUNDARY = "O"  # conlleval puts it between sentences
 _OUT, _DOT, _BEGIN, _INSIDE, _END, _SINGLE, _OPEN, _CLOSE, _OTHER = range(9)
-_CONLLEVAL_PREFIXES = {
-    "O": _OUT,
-    ".": _DOT,
-    "B": _BEGIN,
-    "I": _INSIDE,
-    "E": _END,
-    "[": _OPEN,
-    "]": _CLOSE,
-}
+_CONLLEVAL_PREFIXES = {"O": _OUT, ".": _DOT, "B": _BEGIN, "I": _INSIDE, "E": _END, "[": _OPEN, "]": _CLOSE}
 _SCHEME_PREFIXES: dict[Scheme | None, dict[str, int]] = {
     Scheme.BARE: {"I": _INSIDE},
     Scheme.IO: {"I": _INSIDE},
@@ -73,10 +78,16 @@ _Bools = NDArray[np.bool_]
 
 
 def equal_lengths(gold: Tags, predicted: Tags) -> _Ints:
-    """Return the sentences' lengths; raise if gold and predicted differ in them."""
+    """Return the sentences' lengths.
+
+    Raises
+    ------
+    DataError
+        If the numbers of sentences, or the lengths of a sentence, differ.
+    """
     if len(gold) != len(predicted):
         raise DataError(
-            f"There are {len(gold)} gold sentences but {len(predicted)} predicted ones.",
+            f"There are {len(gold)} gold sentences but {len(predicted)} predicted sentences.",
             remedy="Score predictions for exactly the gold sentences, in the same order.",
         )
     lengths = np.fromiter(map(len, gold), np.int64, len(gold))
@@ -84,7 +95,7 @@ def equal_lengths(gold: Tags, predicted: Tags) -> _Ints:
     if (lengths != others).any():
         first = int((lengths != others).argmax())
         raise DataError(
-            f"Sentence {first + 1} has {lengths[first]} gold tags but {others[first]} predicted ones.",
+            f"Sentence {first + 1} has {lengths[first]} gold tags but {others[first]} predicted tags.",
             remedy="Give each token exactly one predicted tag.",
         )
     return lengths
@@ -104,12 +115,8 @@ def numbers_of(tags: list[str], ids: Numbering) -> _Ints:
     return np.fromiter(map(ids.__getitem__, tags), np.int64, len(tags))
 
 
-@dataclass(frozen=True, slots=True)
-class _Marked:
-    """One tag sequence taken apart: each tag's prefix code and type number, where spans start and end.
-
-    ``ends[i]`` says that a span that was open before tag ``i`` ends before it. All arrays have shape (n,).
-    """
+class _SpanEdges(NamedTuple):
+    """The prefix code and type number of each of n tags, and whether a span starts at it or ends before it."""
 
     prefixes: _Ints
     types: _Ints
@@ -120,24 +127,23 @@ class _Marked:
 def count_spans(
     gold: list[str], predicted: list[str], is_token: _Bools, scheme: Scheme | None, *, strict: bool
 ) -> Counts:
-    """Count gold, predicted and correct spans in two flat lists of tags; boundaries are no tokens."""
+    """Count gold, predicted and correct spans in two flat lists of tags; ``is_token`` is false at boundaries."""
     ids = Numbering()
-    tag_rows = numbers_of(gold, ids), numbers_of(predicted, ids)
+    gold_ids, predicted_ids = numbers_of(gold, ids), numbers_of(predicted, ids)
     type_ids = Numbering({"": 0})
     split = [_split_tag(tag, scheme) for tag in ids]
     codes = _prefix_codes(scheme, strict=strict)
     prefix_of = np.array([codes.get(prefix, _OUT if strict else _OTHER) for prefix, _ in split], np.int64)
-    # In strict mode a tag that the scheme does not know is as good as O.
+    # In strict mode a tag that the scheme does not have counts as O.
     type_of = np.array([0 if strict and prefix not in codes else type_ids[label] for prefix, label in split], np.int64)
     extended = strict or scheme in _EXTENDED
-    marked = []
-    for rows in tag_rows:
-        one = _mark(prefix_of[rows], type_of[rows], extended=extended)
-        marked.append(_without_malformed(one, scheme) if strict and scheme is not None else one)
+    edges = [_span_edges(prefix_of[rows], type_of[rows], extended=extended) for rows in (gold_ids, predicted_ids)]
+    if strict and scheme is not None:
+        edges = [_without_malformed(sequence, scheme) for sequence in edges]
     first_of: dict[tuple[str, str], int] = {}
     same = np.array([first_of.setdefault(pair, i) for i, pair in enumerate(split)], np.int64)  # "O-" is "O"
-    right = int((same[tag_rows[0]] == same[tag_rows[1]])[is_token].sum())
-    return Counts(int(is_token.sum()), right, _count_types(marked[0], marked[1], list(type_ids)))
+    right = int((same[gold_ids] == same[predicted_ids])[is_token].sum())
+    return Counts(int(is_token.sum()), right, _count_types(edges[0], edges[1], list(type_ids)))
 
 
 def _split_tag(tag: str, scheme: Scheme | None) -> tuple[str, str]:
@@ -154,18 +160,18 @@ def _prefix_codes(scheme: Scheme | None, *, strict: bool) -> dict[str, int]:
     return {**_CONLLEVAL_PREFIXES, **(_SCHEME_PREFIXES[scheme] if scheme in _EXTENDED else {})}
 
 
-def _mark(prefixes: _Ints, types: _Ints, *, extended: bool) -> _Marked:
-    """Find where spans start and end; the tag before the first is O without a type."""
+def _span_edges(prefixes: _Ints, types: _Ints, *, extended: bool) -> _SpanEdges:
+    """Find where spans start and end; an O without a type precedes the first tag."""
     starts, ends = _extended_rules() if extended else _conlleval_rules()
     before = np.concatenate(([_OUT], prefixes[:-1]))[: len(prefixes)]
     changed = types != np.concatenate(([0], types[:-1]))[: len(types)]
     key = changed.astype(np.int64), before, prefixes
-    return _Marked(prefixes, types, starts[key], ends[key])
+    return _SpanEdges(prefixes, types, starts[key], ends[key])
 
 
 @cache
 def _conlleval_rules() -> tuple[_Bools, _Bools]:
-    """Give conlleval's startOfChunk and endOfChunk as tables, shape (type changed, tag before, tag)."""
+    """Return conlleval's startOfChunk and endOfChunk as tables (type changed, previous tag, tag)."""
     starts, ends = np.zeros((2, 9, 9), bool), np.zeros((2, 9, 9), bool)
     for before, tag in ("BB", "IB", "OB", "OI", "EE", "EI", "OE"):
         starts[:, _CONLLEVAL_PREFIXES[before], _CONLLEVAL_PREFIXES[tag]] = True
@@ -180,7 +186,7 @@ def _conlleval_rules() -> tuple[_Bools, _Bools]:
 
 @cache
 def _extended_rules() -> tuple[_Bools, _Bools]:
-    """Extend conlleval's rules: E closes, S stands alone, neighbors of one type are told apart."""
+    """Extend conlleval's rules: E closes a span, S is a span, and neighbors of one type are two spans."""
     starts, ends = (rules.copy() for rules in _conlleval_rules())
     starts[:, :, [_BEGIN, _SINGLE]] = True
     starts[:, [_OUT, _END, _SINGLE], _INSIDE] = True
@@ -190,47 +196,47 @@ def _extended_rules() -> tuple[_Bools, _Bools]:
     return starts, ends
 
 
-def _without_malformed(marked: _Marked, scheme: Scheme) -> _Marked:
-    """Turn into O the spans that are not well-formed in ``scheme``."""
-    prefixes, types = marked.prefixes, marked.types
+def _without_malformed(edges: _SpanEdges, scheme: Scheme) -> _SpanEdges:
+    """Turn the spans that are not well-formed in ``scheme`` into O."""
+    prefixes, types = edges.prefixes, edges.types
     size = len(prefixes)
-    first = np.flatnonzero(marked.starts)  # (span,)
-    bounds = np.flatnonzero(np.concatenate((marked.ends[1:], [True])) & (prefixes != _OUT)) if size else first
-    opening, closing = prefixes[first], prefixes[bounds]
+    first = np.flatnonzero(edges.starts)  # (span,)
+    last = np.flatnonzero(np.concatenate((edges.ends[1:], [True])) & (prefixes != _OUT)) if size else first
+    opening, closing = prefixes[first], prefixes[last]
     if scheme is Scheme.IOB2:
         good = opening == _BEGIN
     elif scheme is Scheme.IOE2:
         good = closing == _END
-    elif scheme is Scheme.IOB1:  # B only where the span before touches and has the same type
+    elif scheme is Scheme.IOB1:  # B only where a span of the same type ends right before
         good = (opening == _INSIDE) | _touches(prefixes, types, first, first - 1)
-    elif scheme is Scheme.IOE1:  # E only where the span after touches and has the same type
-        good = (closing == _INSIDE) | _touches(prefixes, types, bounds, bounds + 1)
+    elif scheme is Scheme.IOE1:  # E only where a span of the same type starts right after
+        good = (closing == _INSIDE) | _touches(prefixes, types, last, last + 1)
     elif scheme in (Scheme.BIOES, Scheme.BILOU, Scheme.BMES):
         good = (opening == _SINGLE) | ((opening == _BEGIN) & (closing == _END))
     else:
-        return marked
-    # +1 where a good span starts and -1 behind its end: the running sum is 1 inside good spans.
-    edges = np.zeros(size + 1, np.int64)
-    edges[first[good]] += 1
-    np.subtract.at(edges, bounds[good] + 1, 1)
-    inside = np.cumsum(edges[:size]) > 0
-    return _mark(np.where(inside, prefixes, _OUT), np.where(inside, types, 0), extended=True)
+        return edges
+    # +1 where a good span starts and -1 after its end: the running sum is 1 inside good spans.
+    steps = np.zeros(size + 1, np.int64)
+    steps[first[good]] += 1
+    np.subtract.at(steps, last[good] + 1, 1)
+    inside = np.cumsum(steps[:size]) > 0
+    return _span_edges(np.where(inside, prefixes, _OUT), np.where(inside, types, 0), extended=True)
 
 
 def _touches(prefixes: _Ints, types: _Ints, here: _Ints, there: _Ints) -> _Bools:
-    """Whether position ``there`` exists, is in a span, and has the type of position ``here``."""
+    """Whether position ``there`` exists, is in a span, and has the same type as position ``here``."""
     exists = (there >= 0) & (there < len(prefixes))
     there = np.where(exists, there, 0)
     touching: _Bools = exists & (prefixes[there] != _OUT) & (types[there] == types[here])
     return touching
 
 
-def _count_types(gold: _Marked, predicted: _Marked, labels: Sequence[str]) -> dict[str, tuple[int, int, int]]:
-    """Return label → numbers of (gold, predicted, correct) spans, for labels with any, sorted.
+def _count_types(gold: _SpanEdges, predicted: _SpanEdges, labels: Sequence[str]) -> dict[str, SpanCounts]:
+    """Return label → counts, sorted, for the labels that have spans.
 
-    conlleval walks through the tags with one flag, "the current span is correct so far": set where both
-    sequences start a span of one type, cleared (after being looked at) where they stop agreeing. Which of
-    setting and clearing came last is found for all positions at once by running maxima.
+    conlleval walks through the tags with one flag, "the current span is correct so far". It is set where both
+    sequences start a span of one type, and cleared (after it is read) where they stop agreeing. Running maxima tell for
+    all positions at once whether it was last set or last cleared.
     """
     size = len(gold.types)
     if not size:
@@ -251,9 +257,12 @@ def _count_types(gold: _Marked, predicted: _Marked, labels: Sequence[str]) -> di
     if correct_so_far[-1]:  # the file ends inside a span
         correct[gold.types[-1]] += 1
     support = np.bincount(gold.types[gold.starts], minlength=len(labels))
-    found = np.bincount(predicted.types[predicted.starts], minlength=len(labels))
-    return {
-        labels[i]: (int(support[i]), int(found[i]), int(correct[i]))
-        for i in sorted(range(len(labels)), key=labels.__getitem__)
-        if support[i] or found[i] or correct[i]
-    }
+    return counts_by_label(
+        labels, support, np.bincount(predicted.types[predicted.starts], minlength=len(labels)), correct
+    )
+
+
+def counts_by_label(labels: Sequence[str], support: _Ints, found: _Ints, correct: _Ints) -> dict[str, SpanCounts]:
+    """Return label → counts, sorted, for the labels that have any; the arrays have the shape (labels,)."""
+    columns = zip(labels, support.tolist(), found.tolist(), correct.tolist(), strict=True)
+    return {label: SpanCounts(*counts) for label, *counts in sorted(columns) if any(counts)}

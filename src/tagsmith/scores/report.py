@@ -1,12 +1,12 @@
-"""Scores as one self-contained HTML page: no script, no font, nothing to fetch."""
+"""HTML report of scores: one self-contained page without scripts, fonts or links."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from tagsmith.scores.scores import Scores
+from tagsmith.scores.scores import Scores, TypeScores
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -62,16 +62,16 @@ $rows
 
 
 def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evaluation") -> str:
-    """Lay scores out as an HTML page, in per cent; a section for each layer where several were scored.
+    """Format scores as an HTML page, in percent, with a section for each layer if several were scored.
 
     Parameters
     ----------
     scores
-        As :func:`~tagsmith.scores.scores.score_tags` returns them.
+        The result of :func:`~tagsmith.scores.scores.score_tags`.
     settings
-        What the reader should know of how they came about: name → value.
+        How the scores were made: name → value.
     title
-        Heading of the page.
+        The heading of the page.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evalu
     >>> "<td>A&amp;B</td>" in html_report(score_tags([["B-A&B"]], [["O"]]), {"model": "m"})
     True
     """
-    sections = [f"<h2>{escape(layer)}</h2>\n{_section(own)}" for layer, own in scores.layers.items()]
+    sections = [f"<h2>{escape(layer)}</h2>\n{_section(layer_scores)}" for layer, layer_scores in scores.layers.items()]
     return _PAGE.substitute(
         title=escape(title),
         sections="\n".join(sections or [_section(scores)]),
@@ -88,42 +88,37 @@ def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evalu
 
 
 def _section(scores: Scores) -> str:
-    """Lay out the figures and the table of one layer."""
+    """Format the figures and the table of one layer."""
     figures = {
-        "F1": _per_cent(scores.f1),
-        "precision": _per_cent(scores.precision),
-        "recall": _per_cent(scores.recall),
-        "token accuracy": _per_cent(scores.accuracy),
+        "F1": f"{100 * scores.f1:.2f}",
+        "precision": f"{100 * scores.precision:.2f}",
+        "recall": f"{100 * scores.recall:.2f}",
+        "token accuracy": f"{100 * scores.accuracy:.2f}",
         "tokens": f"{scores.tokens:,}",
     }
     rows = [
-        _row(label, (one.precision, one.recall, one.f1), (one.support, one.found, one.correct))
-        for label, one in scores.types.items()
+        *(_counted_row(label, label_scores) for label, label_scores in scores.types.items()),
+        _counted_row("all (micro)", scores, "all"),
+        _row("mean of labels (macro)", scores.macro_precision, scores.macro_recall, scores.macro_f1),
     ]
-    micro = (scores.precision, scores.recall, scores.f1)
-    counts = (scores.support, scores.found, scores.correct)
-    rows.append(_row("all (micro)", micro, counts, "all"))
-    macro = (scores.macro_precision, scores.macro_recall, scores.macro_f1)
-    rows.append(_row("mean of labels (macro)", macro, None))
     return _SECTION.substitute(
         figures="\n".join(f'<div class="figure"><b>{value}</b>{name}</div>' for name, value in figures.items()),
         rows="\n".join(rows),
     )
 
 
-def _per_cent(fraction: float) -> str:
-    return f"{100 * fraction:.2f}"
+def _counted_row(name: str, scores: Scores | TypeScores, kind: str = "label") -> str:
+    counts = [f"{count:,}" for count in (scores.support, scores.found, scores.correct)]
+    return _row(name, scores.precision, scores.recall, scores.f1, counts, kind)
 
 
-def _row(name: str, rates: tuple[float, float, float], counts: tuple[int, int, int] | None, kind: str = "label") -> str:
-    precision, recall, f1 = rates
+def _row(
+    name: str, precision: float, recall: float, f1: float, counts: Sequence[str] = ("", "", ""), kind: str = "label"
+) -> str:
     bar = f'<span class="bar"><i style="width: {100 * f1:.1f}%"></i></span>'
     cells = [
-        f"<td>{escape(name)}</td>",
-        f"<td>{_per_cent(precision)}</td>",
-        f"<td>{_per_cent(recall)}</td>",
-        f'<td class="f1">{bar} {_per_cent(f1)}</td>',
-        *(f"<td>{count:,}</td>" for count in counts or ()),
-        *(["<td></td>"] * 3 if counts is None else []),
+        f"<td>{escape(name)}</td><td>{100 * precision:.2f}</td><td>{100 * recall:.2f}</td>",
+        f'<td class="f1">{bar} {100 * f1:.2f}</td>',
+        *(f"<td>{count}</td>" for count in counts),
     ]
     return f'<tr class="{kind}">{"".join(cells)}</tr>'

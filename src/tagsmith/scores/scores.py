@@ -1,9 +1,9 @@
-"""Precision, recall, F1 and accuracy of predicted tags, equal to conlleval's on every input."""
+"""Precision, recall, F1 and accuracy, equal to conlleval's on every input."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +16,7 @@ from tagsmith.scores.counts import (
     Numbering,
     Tags,
     count_spans,
+    counts_by_label,
     equal_lengths,
     flatten,
     numbers_of,
@@ -29,8 +30,8 @@ Mode = Literal["conlleval", "strict"]
 class TypeScores:
     """Scores of one label, as fractions of 1.
 
-    ``support`` counts the gold spans of the label (tokens, for plain tags), ``found`` the predicted ones and
-    ``correct`` those predicted with exactly the gold boundaries and label.
+    ``support`` counts the gold spans of the label (tokens for plain tags), ``found`` the predicted spans, and
+    ``correct`` the predicted spans with exactly the gold boundaries and label.
     """
 
     precision: float
@@ -43,11 +44,11 @@ class TypeScores:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Scores of a whole prediction, as fractions of 1.
+    """Scores over all labels, as fractions of 1.
 
-    ``precision``, ``recall`` and ``f1`` are micro averages (over all spans); the macro values are the means
-    over all labels that gold or prediction has. ``accuracy`` is the share of tokens whose tag is right. Where several
-    layers were scored, all of this is of the first, and ``layers`` holds the scores of each.
+    ``precision``, ``recall`` and ``f1`` are micro averages (over all spans). The macro values are means over all labels
+    that occur in the gold or predicted tags. ``accuracy`` is the share of tokens with the right tag. If several layers
+    were scored, these are the scores of the first, and ``layers`` holds the scores of each.
     """
 
     precision: float
@@ -66,18 +67,16 @@ class Scores:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
-        own = {name: getattr(self, name) for name in self.__slots__ if name not in ("types", "layers")}
-        types = {
-            label: {name: getattr(scores, name) for name in scores.__slots__} for label, scores in self.types.items()
-        }
-        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
-        return {**own, "types": types} | ({"layers": layers} if layers else {})
+        values = {**asdict(self), "layers": {name: scores.as_dict() for name, scores in self.layers.items()}}
+        if not self.layers:
+            del values["layers"]
+        return values
 
 
 def scores_from_dict(values: Mapping[str, Any]) -> Scores:
     """Rebuild :class:`Scores` from :meth:`Scores.as_dict`."""
-    types = {label: TypeScores(**own) for label, own in values["types"].items()}
-    layers = {name: scores_from_dict(own) for name, own in values.get("layers", {}).items()}
+    types = {label: TypeScores(**scores) for label, scores in values["types"].items()}
+    layers = {name: scores_from_dict(scores) for name, scores in values.get("layers", {}).items()}
     return Scores(**{**values, "types": types, "layers": layers})
 
 
@@ -87,16 +86,16 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
     Parameters
     ----------
     gold, predicted
-        One sequence of tags per sentence; both of the same lengths.
+        One sequence of tags per sentence, both of the same length.
     mode
         ``"conlleval"``: any tag sequence has spans, by the rules of the CoNLL-2000 scorer (a stray ``I-X``
         starts a span). ``"strict"``: only well-formed spans of ``scheme`` count (a stray ``I-X`` is no span
         in IOB2), as in seqeval's strict mode; needs ``scheme``.
     scheme
-        What the tags are written in. None gives conlleval's rules to the letter. conlleval knows only B, I
-        and E, so for ``BIOES``, ``BILOU`` and ``BMES`` its rules are extended in the obvious way (S and U
-        stand alone; L is E, M is I): the scores are those that conlleval gives after conversion to IOB2.
-        ``BARE`` tags are read as ``I-`` plus the tag, and ``PLAIN`` ones are passed to :func:`score_plain`.
+        The scheme of the tags. None follows conlleval's rules to the letter. conlleval knows only B, I and E, so its
+        rules are extended for ``BIOES``, ``BILOU`` and ``BMES`` (S and U are spans of one token; L is E, M is I): the
+        scores equal conlleval's after conversion to IOB2. ``BARE`` tags are read as ``I-`` plus the tag, and ``PLAIN``
+        tags go to :func:`score_plain`.
 
     Returns
     -------
@@ -130,14 +129,14 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
 
 
 def score_plain(gold: Tags, predicted: Tags) -> Scores:
-    """Score tags that are labels of their own, such as parts of speech: every token counts as one item.
+    """Score plain tags, such as parts of speech: every token counts as one item.
 
     Micro precision, recall and F1 all equal the accuracy.
 
     Parameters
     ----------
     gold, predicted
-        One sequence of tags per sentence; both of the same lengths.
+        One sequence of tags per sentence, both of the same length.
 
     Raises
     ------
@@ -154,32 +153,28 @@ def score_plain(gold: Tags, predicted: Tags) -> Scores:
     gold_ids = numbers_of([tag for sentence in gold for tag in sentence], ids)
     predicted_ids = numbers_of([tag for sentence in predicted for tag in sentence], ids)
     right = gold_ids[gold_ids == predicted_ids]
-    size = len(ids)
-    support, found, correct = (np.bincount(array, minlength=size) for array in (gold_ids, predicted_ids, right))
-    types = {
-        tag: (int(support[i]), int(found[i]), int(correct[i])) for i, tag in enumerate(ids) if support[i] + found[i]
-    }
-    return _scores_from_counts(Counts(len(gold_ids), len(right), types))
+    columns = [np.bincount(array, minlength=len(ids)) for array in (gold_ids, predicted_ids, right)]
+    return _scores_from_counts(Counts(len(gold_ids), len(right), counts_by_label(list(ids), *columns)))
 
 
 def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None) -> str:
-    """Return what the CoNLL-2000 scorer prints for a file of predictions, to the character.
+    """Return exactly what the CoNLL-2000 scorer prints for a file of predictions.
 
     Parameters
     ----------
     lines
-        One token a line, the gold tag in the last column but one and the predicted tag in the last; a blank
+        One token per line, with the gold tag in the second last column and the predicted tag in the last. A blank
         line, or one whose first column is ``-X-``, ends a sentence. Line ends may be LF or CRLF.
     delimiter
-        What separates columns; a single space if None, as in the original, or a tab if the first line has
-        tabs instead. As there, empty columns at the end of a line are dropped.
+        The column separator. By default a single space, as in the original, or a tab if the first line has tabs
+        instead. As in the original, empty columns at the end of a line are dropped.
     path
         The file's name, for errors.
 
     Raises
     ------
     DataError
-        If a line has fewer than two columns, or another number of columns than the first.
+        If a line has fewer than two columns, or not as many columns as the first line.
 
     Examples
     --------
@@ -194,38 +189,19 @@ def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path
 
 
 def _scores_from_counts(counts: Counts) -> Scores:
-    types = {label: TypeScores(*_rates(*counts.types[label])) for label in sorted(counts.types)}
-    means = [
+    types = {label: TypeScores(*spans.rates(), *spans) for label, spans in counts.types.items()}
+    macro_precision, macro_recall, macro_f1 = (
         sum(getattr(scores, name) for scores in types.values()) / max(len(types), 1)
         for name in ("precision", "recall", "f1")
-    ]
-    precision, recall, f1, support, found, correct = _rates(*counts.totals)
+    )
     accuracy = counts.right / max(counts.tokens, 1)
+    total = counts.total
     return Scores(
-        precision,
-        recall,
-        f1,
-        means[0],
-        means[1],
-        means[2],
-        accuracy,
-        support,
-        found,
-        correct,
-        counts.tokens,
-        types,
+        *total.rates(), macro_precision, macro_recall, macro_f1, accuracy, *total, tokens=counts.tokens, types=types
     )
 
 
-def _rates(support: int, found: int, correct: int) -> tuple[float, float, float, int, int, int]:
-    """Return (precision, recall, F1, support, found, correct)."""
-    precision = correct / found if found else 0.0
-    recall = correct / support if support else 0.0
-    f1 = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-    return precision, recall, f1, support, found, correct
-
-
-# --- conlleval's file and its text ---
+# --- conlleval's file format and report ---
 
 
 def _read_columns(
@@ -270,21 +246,21 @@ def _check_columns(
     problem = (
         f"This line has {len(columns)} column{'s'[: len(columns) != 1]} where the first has {expected}."
         if len(columns) != expected
-        else "This line has one column where at least two, gold and predicted tag, are needed."
+        else "This line has one column, but at least two are needed: the gold and the predicted tag."
     )
     raise DataError(
         problem,
-        remedy=f"Columns are separated by {delimiter or ' '!r}: write the word, the gold tag and the "
-        "predicted tag, with no separator inside a column, or name another separator.",
+        remedy=f"Columns are separated by {delimiter or ' '!r}. Write the word, the gold tag and the predicted tag "
+        "without separators inside a column, or name another separator.",
         path=path,
         line=line,
     )
 
 
 def _format_report(counts: Counts) -> str:
-    """Lay out the counts as conlleval's printf statements do."""
-    support, found, correct = counts.totals
-    precision, recall, f1 = _percentages(support, found, correct)
+    """Format the counts as conlleval's printf statements do; percentages are rounded in the same places."""
+    support, found, correct = counts.total
+    precision, recall, f1 = counts.total.rates(100)
     phrases = f"{support} phrases; found: {found} phrases; correct: {correct}"
     report = [f"processed {counts.tokens} tokens with {phrases}.\n"]
     if counts.tokens:
@@ -292,20 +268,14 @@ def _format_report(counts: Counts) -> str:
             f"accuracy: {100 * counts.right / counts.tokens:6.2f}%; precision: {precision:6.2f}%; "
             f"recall: {recall:6.2f}%; FB1: {f1:6.2f}\n"
         )
-    for label in sorted(counts.types):
-        support, found, correct = counts.types[label]
-        if not support + found:
+    for label, spans in counts.types.items():
+        if not spans.support + spans.found:
             continue
-        precision, recall, f1 = _percentages(support, found, correct)
+        precision, recall, f1 = spans.rates(100)
         padding = " " * (17 - len(label.encode("utf-8", "surrogateescape")))  # Perl pads by bytes
-        line = f"{padding}{label}: precision: {precision:6.2f}%; recall: {recall:6.2f}%; FB1: {f1:6.2f}  {found}\n"
+        line = (
+            f"{padding}{label}: precision: {precision:6.2f}%; recall: {recall:6.2f}%; FB1: {f1:6.2f}  {spans.found}\n"
+        )
         # To Perl "" and "0" are false, so the original's test for duplicates misses them.
-        report.extend([line] * (2 if label in ("", "0") and support and found else 1))
+        report.extend([line] * (2 if label in ("", "0") and spans.support and spans.found else 1))
     return "".join(report)
-
-
-def _percentages(support: int, found: int, correct: int) -> tuple[float, float, float]:
-    """Precision, recall and F1 in per cent, rounded in the same places as Perl's arithmetic."""
-    precision = 100 * correct / found if found else 0.0
-    recall = 100 * correct / support if support else 0.0
-    return precision, recall, 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -1,4 +1,4 @@
-"""Scores as a table for the terminal."""
+"""Tables of scores for the terminal."""
 
 from __future__ import annotations
 
@@ -8,35 +8,22 @@ from tagsmith.scores.scores import Scores
 
 
 def scores_tables(scores: Scores, title: str) -> list[Table]:
-    """Return the table of the scores or, where several layers were scored, one for each."""
-    if not scores.layers:
-        return [scores_table(scores, title)]
-    return [scores_table(own, f"{title}: {layer}") for layer, own in scores.layers.items()]
+    """Return a table of the scores, or one for each layer if several were scored."""
+    tables = [scores_table(layer_scores, f"{title}: {layer}") for layer, layer_scores in scores.layers.items()]
+    return tables or [scores_table(scores, title)]
 
 
 def scores_table(scores: Scores, title: str | None = None) -> Table:
-    """Lay scores out as a Rich table, in per cent: a row per label, then the averages and the accuracy.
-
-    Parameters
-    ----------
-    scores
-        As :func:`~tagsmith.scores.scores.score_tags` returns them.
-    title
-        Written above the table.
-    """
+    """Format scores as a Rich table, in percent: a row per label, then the averages and the accuracy."""
     table = Table(title=title, show_footer=False)
     table.add_column("label")
     for heading in ("precision", "recall", "F1", "support"):
         table.add_column(heading, justify="right")
-    for label, one in scores.types.items():
-        table.add_row(label, *_percentages(one.precision, one.recall, one.f1), f"{one.support:,}")
+    for label, row in scores.types.items():
+        table.add_row(label, *_percentages(row.precision, row.recall, row.f1), f"{row.support:,}")
     table.add_section()
-    table.add_row(
-        "all (micro)",
-        *_percentages(scores.precision, scores.recall, scores.f1),
-        f"{scores.support:,}",
-        style="bold",
-    )
+    micro = _percentages(scores.precision, scores.recall, scores.f1)
+    table.add_row("all (micro)", *micro, f"{scores.support:,}", style="bold")
     table.add_row(
         "mean of labels (macro)",
         *_percentages(scores.macro_precision, scores.macro_recall, scores.macro_f1),

@@ -121,8 +121,8 @@ def sentence_from_words(
     ``start`` is the offset of the first word in the document's text.
     """
     starts = tuple(accumulate((len(word) + 1 for word in words[:-1]), initial=start)) if words else ()
-    layers = {name: tuple(tags) for name, tags in (layers or {}).items()}
-    return Sentence(tuple(words), starts, layers, line, meta or {})
+    tags_by_layer = {name: tuple(tags) for name, tags in (layers or {}).items()}
+    return Sentence(tuple(words), starts, tags_by_layer, line, meta or {})
 
 
 def document_from_sentences(sentences: Iterable[Sentence], meta: Mapping[str, Any] | None = None) -> Document:
