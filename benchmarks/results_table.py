@@ -1,11 +1,11 @@
-"""Make one table of all accuracy runs and put it where it is shown.
+"""The table of all accuracy runs, for the README and for ``results/README.md``.
 
     python benchmarks/results_table.py
 
-Reads ``results/runs.jsonl``, which ``benchmarks/accuracy.py`` writes; of the same corpus, preset and seed the last run
-counts, and runs with changed recipe fields are left out. Minutes and speeds are those of runs on two processors, where
-there are any. Writes ``results/README.md``, with the experiments of ``results/experiments.jsonl`` below, and the part
-of the README between the two marks.
+Reads ``results/runs.jsonl``, which ``benchmarks/accuracy.py`` writes. If a corpus, preset and seed were run twice, the
+last run counts. Runs with changed recipe fields are left out. Minutes and speeds come from the runs on two cores, where
+there are any. Writes ``results/README.md``, with the experiments of ``results/experiments.jsonl`` below the table, and
+the part of the README between the two marks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,23 @@ ROOT = Path(__file__).parent.parent
 RUNS, EXPERIMENTS = ROOT / "results" / "runs.jsonl", ROOT / "results" / "experiments.jsonl"
 PAGE, README = ROOT / "results" / "README.md", ROOT / "README.md"
 BEGIN, END = "<!-- made by benchmarks/results_table.py -->\n", "<!-- end of the table -->\n"
+INTRODUCTION = """# Results
+
+Scores are means ± standard deviation over the seeds. Each test set was scored once, by the model of the epoch with the
+best dev score. Minutes, speeds and sizes are medians. `runs.jsonl` holds every run; `benchmarks/accuracy.py` writes it.
+
+¹ measured on one busy core; expect about twice the speed.
+
+"""
+EXPERIMENTS_INTRODUCTION = """
+## What was tried, on dev
+
+The table shows the best dev scores as mean ± standard deviation, with the number of seeds in parentheses. The test
+sets played no part. Each row changes one thing in the balanced preset, which then had 20 epochs, a patience of 6 and
+averages over 2 epochs. From one seed to the next, scores on these small dev sets move by about a point.
+`experiments.jsonl` holds every run.
+
+"""
 HEAD = (
     "corpus",
     "preset",
@@ -71,32 +88,23 @@ def _median(runs: list[dict[str, Any]], name: str) -> float:
 
 
 def experiments_table(lines: str) -> str:
-    """Return the experiments in Markdown: a row each, dev scores in a column for each corpus."""
+    """Return the experiments in Markdown: a row for each, with its dev scores in a column for each corpus."""
     groups: dict[str, dict[str, list[float]]] = {}
     for run in map(json.loads, lines.splitlines()):
         groups.setdefault(run["tried"], {}).setdefault(run["corpus"], []).append(run["dev"])
     corpora = sorted({corpus for scores in groups.values() for corpus in scores})
     rows = [("tried", *corpora), ("---",) * (len(corpora) + 1)]
     for tried, scores in groups.items():
-        cells = (f"{_mean(scores[own])} ({len(scores[own])})" if own in scores else "" for own in corpora)
+        cells = (f"{_mean(scores[corpus])} ({len(scores[corpus])})" if corpus in scores else "" for corpus in corpora)
         rows.append((tried, *cells))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def main() -> None:
-    """Write the table into both pages."""
+    """Write the table to both pages."""
     made = table(RUNS.read_text("utf-8"))
-    PAGE.write_text(
-        "# Results\n\n"
-        "Mean ± standard deviation over the seeds; each test set scored once, by the model of the epoch that "
-        "was best on dev. Medians of minutes, speeds and size; ¹ on one processor, beside other work on the second. "
-        "`runs.jsonl` holds every run.\n\n" + made + "\n## What was tried, on dev\n\n"
-        "Best dev scores, mean ± standard deviation (seeds); the test sets played no part. The balanced preset, which "
-        "is changed in one thing at a time, had 20 epochs, a patience of 6 and averages over 2 epochs then; a seed "
-        "moves these small dev sets by about a point. `experiments.jsonl` holds every run.\n\n"
-        + experiments_table(EXPERIMENTS.read_text("utf-8")),
-        "utf-8",
-    )
+    experiments = experiments_table(EXPERIMENTS.read_text("utf-8"))
+    PAGE.write_text(INTRODUCTION + made + EXPERIMENTS_INTRODUCTION + experiments, "utf-8")
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
     README.write_text(before + BEGIN + "\n" + made + "\n" + END + rest.partition(END)[2], "utf-8")
 
