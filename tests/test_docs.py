@@ -1,4 +1,4 @@
-"""The documentation names only files that exist, leaves no gaps, and keeps its lines short."""
+"""The documentation names only files that exist, and shows the packages in their order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from test_import_order import ORDER
+
 ROOT = Path(__file__).parent.parent
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
@@ -17,7 +20,7 @@ NAMED = re.compile(r"`((?:benchmarks|tests|src|docs|results)/[\w./]+\.\w+)`")
 LINKED = re.compile(r"\]\(([\w./-]+\.md)?(?:#([\w-]+))?\)")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
-LONGEST_LINE = 120
+CHAIN = re.compile(r"\w+(?: ──► \w+)+")
 
 
 def anchors(page: Path) -> set[str]:
@@ -38,7 +41,12 @@ def test_named_and_linked_files_exist(page: Path):
     assert not re.search(r"\b[A-Z]+_TABLE\b", text), "a table is missing"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_lines_of_prose_are_short(page: Path):
-    prose = FENCED.sub("", page.read_text("utf-8")).splitlines()
-    assert not [line for line in prose if len(line) > LONGEST_LINE and not line.startswith("|")]
+def test_the_picture_shows_the_packages_in_the_order_of_their_imports():
+    picture = FENCED.search(ARCHITECTURE.read_text("utf-8"))
+    assert picture
+    assert tuple(" ──► ".join(CHAIN.findall(picture.group())).split(" ──► ")) == ORDER
+
+
+def test_the_tables_stand_in_the_order_of_imports():
+    tables = re.findall(r"^\| `(\w+)/` \|", ARCHITECTURE.read_text("utf-8"), re.MULTILINE)
+    assert tuple(tables) == ORDER
