@@ -1,10 +1,10 @@
-"""Train on each corpus, score its test set once, and write the scores down.
+"""Scores on every corpus: train, then score the test set once.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/accuracy.py [--corpora wnut17 …] [--seeds 0]
 
-Settings are those of the preset, chosen on dev sets; the vectors are GloVe 6B 100d where the corpus is
-English. One line per run is appended to ``results/runs.jsonl``, from which ``benchmarks/results_table.py`` makes the
-table of the README; it says too which fields of the preset were changed (``--changes '{"epochs": 8}'``).
+The settings are those of the preset, which were chosen on dev sets. English corpora use GloVe 6B 100d vectors. Each run
+appends a line to ``results/runs.jsonl``, from which ``benchmarks/results_table.py`` makes the table of the README. The
+line also has the recipe fields that were changed (``--changes '{"epochs": 8}'``).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int
 
 
 def tagging_speed(model: Path, files: Files) -> int:
-    """Words of the test set that the model tags in a second; median of five, its word forms known."""
+    """Measure the words a second on the test set, with a warm word table; the median of five."""
     tagger = tagsmith.load(model)
     sentences = [sentence.words for sentence in tagsmith.read_sentences(files.test, **files.options)]
     tagger.tag(sentences)
@@ -79,21 +79,21 @@ def tagging_speed(model: Path, files: Files) -> int:
 
 
 def main() -> None:
-    """Run the corpora and seeds asked for."""
+    """Run the chosen corpora and seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--corpora", nargs="*")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--changes", type=json.loads, default={}, help="recipe fields as a JSON object")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--models", type=Path, help="folder in which the models stay (default: they are thrown away)")
+    parser.add_argument("--models", type=Path, help="folder to keep the models in (default: they are deleted)")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        found = corpora(Path(temporary))
+        available = corpora(Path(temporary))
         models = arguments.models or Path(temporary)
-        for name in arguments.corpora or found:
+        for name in arguments.corpora or available:
             for seed in arguments.seeds:
-                result = run(name, found[name], arguments.preset, arguments.changes, seed, models)
+                result = run(name, available[name], arguments.preset, arguments.changes, seed, models)
                 arguments.results.parent.mkdir(exist_ok=True)
                 with arguments.results.open("a", encoding="utf-8") as stream:
                     stream.write(json.dumps(result) + "\n")

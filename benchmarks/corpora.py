@@ -1,7 +1,7 @@
-"""The corpora that the benchmarks use, found through ``TAGSMITH_DATA`` and ``TAGSMITH_VECTORS``.
+"""The corpora of the benchmarks, found through ``TAGSMITH_DATA`` and ``TAGSMITH_VECTORS``.
 
-Some come in layouts that tagsmith does not read (parallel files, one line per sentence) or without a split; they are
-rewritten as CoNLL files in a temporary folder.
+Some have layouts that tagsmith does not read (parallel files, one line per sentence), or no split. These are rewritten
+as CoNLL files in a temporary folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Files:
-    """The files of a corpus, the reading options, and whether pretrained vectors fit its language."""
+    """The files of a corpus, its reading options, and whether the pretrained vectors fit its language."""
 
     train: Path
     dev: Path
@@ -26,13 +26,13 @@ class Files:
 
 
 def corpora(folder: Path) -> dict[str, Files]:
-    """Return the corpora by name; ``folder`` takes the rewritten files."""
+    """Return the corpora by name; ``folder`` is for the rewritten files."""
     data = from_environment("TAGSMITH_DATA")
     wnut, ewt, bc5cdr = data / "wnut17", data / "ud_english_ewt", data / "bc5cdr"
     chinese, swedish = data / "uner_chinese_gsdsimp", data / "uner_swedish_talbanken"
     wnut_files = ("wnut17train.conll", "emerging.dev.conll", "emerging.test.annotated")
     parts = ("train", "dev", "test")
-    found = {
+    files = {
         "wnut17": _files(wnut / name for name in wnut_files),
         "ud_english_ewt": _files((ewt / f"en_ewt-ud-{part}.conllu" for part in parts), options={"layer": "upos"}),
         "snips": _files(_snips(data / "snips" / part, folder) for part in ("train", "valid", "test")),
@@ -40,10 +40,10 @@ def corpora(folder: Path) -> dict[str, Files]:
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
     }
-    found["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
+    files["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
     for name in ("laptop14", "rest14"):
-        found[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)
-    return found
+        files[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)
+    return files
 
 
 def _files(paths: Iterable[Path], **more: Any) -> Files:
@@ -83,13 +83,15 @@ def _absa(part: Path, folder: Path) -> Path:
 
 
 def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
-    """Split the one file: of ten sentences, the ninth goes to dev and the tenth to test."""
+    """Split the file: of every ten sentences, the ninth goes to dev and the tenth to test."""
     blocks = (block.split("\n") for block in path.read_text("utf-8").strip().split("\n\n"))
-    found = [[(line.split()[0], line.split()[-1]) for line in block if "-DOCSTART-" not in line] for block in blocks]
-    sentences = [sentence for sentence in found if sentence]
+    sentences = [
+        [(line.split()[0], line.split()[-1]) for line in block if "-DOCSTART-" not in line] for block in blocks
+    ]
+    sentences = [sentence for sentence in sentences if sentence]
     for part, places in (("train", range(8)), ("dev", (8,)), ("test", (9,))):
-        own = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
-        yield _write(folder / f"wikigold-{part}.conll", own)
+        chosen = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
+        yield _write(folder / f"wikigold-{part}.conll", chosen)
 
 
 def _write(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> Path:

@@ -1,14 +1,15 @@
-"""A few new sentences: trained on from scratch, or going on from a model; and what becomes of the model's own labels.
+"""Going on from a model with a few new sentences, compared with training on them from scratch.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/fine_tuning.py [--tasks disease wnut17] [--seeds 1 2 3]
 
-``disease``: the model knows bc5cdr's chemicals, from one half of its training file; the new data are 300 sentences of
-the other half, of which only diseases are labeled. ``wnut17``: the model has seen one half of the training file, the
-new data are 300 sentences of the other, with the same labels. A tenth of the 300 decides when to stop. Ways: "before",
-the model as it was; "scratch", the new data alone; "from", going on at each of several learning rates, the model
-labeling what the new data do not; and at the default rate "unknown" (``partial=True``) and "absent"
-(``partial=False``). Fast preset, the small runs with at most 40 epochs and a patience of 10; GloVe 6B 100d. The default
-rate was chosen on the dev files, which are scored as the test files are. Writes
+Task ``disease``: the model knows the chemicals of one half of bc5cdr's training set. The new data are 300 sentences of
+the other half, with only their diseases labeled. Task ``wnut17``: the model has seen one half of the training set, and
+the new data are 300 sentences of the other half, with the same labels. A tenth of the 300 decides when to stop.
+
+The ways: "before" is the model as it was. "scratch" trains on the new data alone. "from" goes on at each of several
+learning rates, and the model pseudo-labels the new data. At the default rate there are also "unknown"
+(``partial=True``) and "absent" (``partial=False``). Fast preset; runs on new data have at most 40 epochs and a patience
+of 10; GloVe 6B 100d. The default rate was chosen on the dev sets, which are scored like the test sets. Writes
 ``benchmarks/results/fine_tuning.json``.
 """
 
@@ -37,7 +38,7 @@ LONGER = {"epochs": 40, "patience": 10}
 
 @dataclass(frozen=True)
 class Setting:
-    """What the model learns first, what it learns then, and where it is scored."""
+    """The first training data, the new data, and the data to score on."""
 
     first: Path
     first_dev: Path
@@ -46,13 +47,13 @@ class Setting:
     test: Path
 
 
-def _settings(found: Mapping[str, Files], folder: Path) -> dict[str, Setting]:
+def _settings(available: Mapping[str, Files], folder: Path) -> dict[str, Setting]:
     settings = {}
     for task, name, known, unknown in (
         ("disease", "bc5cdr", ["Chemical"], ["Disease"]),
         ("wnut17", "wnut17", None, None),
     ):
-        files = found[name]
+        files = available[name]
         sentences = read_sentences(files.train)
         middle = len(sentences) // 2
         dev = read_sentences(files.dev)
@@ -67,7 +68,7 @@ def _settings(found: Mapping[str, Files], folder: Path) -> dict[str, Setting]:
 
 
 def run(setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
-    """Train every way and score it."""
+    """Train in every way and score each."""
     options: dict[str, Any] = {"preset": "fast", "seed": seed}
     before = tagsmith.train(setting.first, dev=setting.first_dev, out=folder / "before", vectors=vectors(), **options)
     ways = {"before": before}
@@ -77,7 +78,9 @@ def run(setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
         changes = {**LONGER, "learning_rate": rate}
         ways[f"from {rate}"] = tagsmith.train(setting.new, out=folder / "new", recipe=changes, **options)
     for way, partial in (("unknown", True), ("absent", False)):
-        if set(before.labels) - labels_of(read_sentences(setting.new), "tags", Scheme.IOB2):  # else nothing is missing
+        if set(before.labels) - labels_of(
+            read_sentences(setting.new), "tags", Scheme.IOB2
+        ):  # otherwise no label is missing
             ways[way] = tagsmith.train(setting.new, out=folder / "new", recipe=LONGER, partial=partial, **options)
     return {
         way: {part: scored(tagger, getattr(setting, part)) for part in ("dev", "test")} for way, tagger in ways.items()
@@ -85,7 +88,7 @@ def run(setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run the tasks and seeds asked for; runs already in the result file are replaced one by one."""
+    """Run the chosen tasks and seeds; each run replaces the same run in the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tasks", nargs="*", default=["disease", "wnut17"])
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
@@ -95,11 +98,11 @@ def main() -> None:
         settings = _settings(corpora(Path(temporary)), Path(temporary))
         for seed in arguments.seeds:
             for task in arguments.tasks:
-                own = {"task": task, "seed": seed, "default_rate": LEARNING_RATE}
+                identity = {"task": task, "seed": seed, "default_rate": LEARNING_RATE}
                 ways = run(settings[task], seed, Path(temporary))
                 before = json.loads(arguments.results.read_text("utf-8")) if arguments.results.exists() else []
                 kept = [entry for entry in before if (entry["task"], entry["seed"]) != (task, seed)]
-                arguments.results.write_text(json.dumps([*kept, {**own, "ways": ways}], indent=1) + "\n", "utf-8")
+                arguments.results.write_text(json.dumps([*kept, {**identity, "ways": ways}], indent=1) + "\n", "utf-8")
                 for way, parts in ways.items():
                     labels = {label: values["f1"] for label, values in parts["test"]["labels"].items()}
                     print(task, seed, way, parts["dev"]["f1"], parts["test"]["f1"], labels, flush=True)

@@ -1,10 +1,10 @@
-"""Long input: a sentence of 100,000 tokens, and a text of 10 MB without any sentence end.
+"""Long inputs: a sentence of 100,000 tokens, and a text of 10 MB without any sentence end.
 
     TAGSMITH_DATA=… python benchmarks/long_input.py MODEL
 
-The words are those of UD English EWT, one after the other, without punctuation. Each input is tagged in a fresh
-process, which says how long it took and how much memory it had at most. The sentence is also run as one piece, without
-windows, and the two are compared. Writes ``benchmarks/results/long_input.json``.
+The words are those of UD English EWT in their order, without punctuation. A fresh process tags each input and measures
+its time and its peak memory. It also tags the sentence in one piece, without windows, and compares the two. Writes
+``benchmarks/results/long_input.json``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INPUTS = ("sentence, int8", "sentence, float32", "text")
 
 
 def measured(what: str, model: str, words: list[str]) -> dict[str, Any]:
-    """Tag one input in this process."""
+    """Tag one input in this process and measure it."""
     before = _most_megabytes()
     if what == "text":
         tagger = tagsmith.load(model)
@@ -48,10 +48,10 @@ def measured(what: str, model: str, words: list[str]) -> dict[str, Any]:
     sentence = words[:TOKENS]
     start = time.perf_counter()
     (tags,) = tagger.tag([sentence])
-    found = _result(len(tags), time.perf_counter() - start, before)
+    measurement = _result(len(tags), time.perf_counter() - start, before)
     batching.LONGEST_WHOLE = TOKENS  # now in one piece
     (whole,) = tagger.tag([sentence])
-    return found | {"tags_unlike_the_whole": int(np.sum(np.array(tags) != np.array(whole)))}
+    return measurement | {"tags_unlike_the_whole": int(np.sum(np.array(tags) != np.array(whole)))}
 
 
 def _result(tokens: int, seconds: float, before: float) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def _most_megabytes() -> float:
 
 
 def main() -> None:
-    """Measure each input in a process of its own and write down."""
+    """Measure each input in its own process and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model")
     parser.add_argument("--only", choices=INPUTS)
@@ -78,7 +78,7 @@ def main() -> None:
         print(json.dumps(measured(arguments.only, arguments.model, json.load(sys.stdin))))
         return
     corpus = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
-    words = [word for own in read_sentences(corpus, layer="upos") for word in own.words if word.isalpha()]
+    words = [word for sentence in read_sentences(corpus, layer="upos") for word in sentence.words if word.isalpha()]
     result: dict[str, Any] = {"machine": describe_machine()}
     for what in INPUTS:
         command = [sys.executable, __file__, arguments.model, "--only", what]

@@ -1,12 +1,12 @@
-"""Two corpora whose label sets differ: trained apart, merged as they are, and merged with what is unknown summed over.
+"""Two corpora with different label sets: trained apart, merged as they are, and merged with ``partial=True``.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/partial_labels.py [--pairs bc5cdr news] [--seeds 1 2 3]
 
-``bc5cdr``: its training and dev files each cut in halves, of which one keeps only chemicals and the other only
-diseases; the test file is whole. ``news``: wikigold (PER, LOC, ORG, MISC) and wnut17 (``person`` and ``location``
-renamed to PER and LOC; corporation, creative-work, group, product), each with its own test file. Every model is scored
-on every test file, on the labels that both have; "apart" takes from each of the two models the labels that its
-corpus has. Fast preset, GloVe 6B 100d. Writes ``benchmarks/results/partial_labels.json``: a list of runs.
+Pair ``bc5cdr``: the training and dev sets are each cut in halves; one half keeps only chemicals, the other only
+diseases. The test set is whole. Pair ``news``: wikigold (PER, LOC, ORG, MISC) and wnut17 (``person`` and ``location``
+renamed to PER and LOC; corporation, creative-work, group, product), each with its own test set. Every model is scored
+on every test set, on the labels that both have. "apart" takes each label from the model whose corpus has it. Fast
+preset, GloVe 6B 100d. Writes ``benchmarks/results/partial_labels.json``, a list of runs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Pair:
 
 
 def write_labels(path: Path, sentences: Sequence[Sentence], labels: Collection[str] | None = None) -> Path:
-    """Write sentences in IOB2 with some of their labels, renamed."""
+    """Write sentences in IOB2, with only some of their labels; some labels are renamed."""
     scheme = detect_scheme(sentence.layers["tags"] for sentence in sentences)
     blocks = []
     for sentence in sentences:
@@ -59,18 +59,18 @@ def write_labels(path: Path, sentences: Sequence[Sentence], labels: Collection[s
 
 def _halves(files: Files, folder: Path) -> Pair:
     paths: dict[str, list[Path]] = {"train": [], "dev": []}
-    for part, own in paths.items():
+    for part, halves in paths.items():
         sentences = read_sentences(getattr(files, part))
         middle = len(sentences) // 2
         for label, half in (("Chemical", sentences[:middle]), ("Disease", sentences[middle:])):
-            own.append(write_labels(folder / f"{label}-{part}.conll", half, [label]))
+            halves.append(write_labels(folder / f"{label}-{part}.conll", half, [label]))
     (a, b), (c, d) = paths.values()
     return Pair((a, b), (c, d), {"bc5cdr": files.test})
 
 
-def _news(found: Mapping[str, Files], folder: Path) -> Pair:
+def _news(available: Mapping[str, Files], folder: Path) -> Pair:
     def path(name: str, part: str) -> Path:
-        return write_labels(folder / f"{name}-{part}-iob2.conll", read_sentences(getattr(found[name], part)))
+        return write_labels(folder / f"{name}-{part}-iob2.conll", read_sentences(getattr(available[name], part)))
 
     first, second = "wikigold", "wnut17"
     return Pair(
@@ -81,7 +81,7 @@ def _news(found: Mapping[str, Files], folder: Path) -> Pair:
 
 
 def scored(tagger: tagsmith.Tagger, test: Path) -> dict[str, Any]:
-    """F1 of each label that both the model and the test file have, in per cent, and the counts behind it."""
+    """Score the labels that both the model and the test file have: F1 in percent, and the counts behind it."""
     sentences = read_sentences(test)
     gold = [sentence.layers["tags"] for sentence in sentences]
     shared = {span.label for tags in gold for span in tags_to_spans(tags, Scheme.IOB2)} & set(tagger.labels)
@@ -89,8 +89,8 @@ def scored(tagger: tagsmith.Tagger, test: Path) -> dict[str, Any]:
     kept = [[only_known(tags, shared, Scheme.IOB2) for tags in part] for part in (gold, predicted)]
     scores = score_tags(*kept)
     types = {
-        label: {"f1": _percent(own.f1), "support": own.support, "found": own.found, "correct": own.correct}
-        for label, own in scores.types.items()
+        label: {"f1": _percent(each.f1), "support": each.support, "found": each.found, "correct": each.correct}
+        for label, each in scores.types.items()
     }
     return {"f1": _percent(scores.f1), "labels": types}
 
@@ -100,9 +100,11 @@ def _percent(share: float) -> float:
 
 
 def _apart(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the labels of two models together; of a label that both have, the first's counts."""
+    """Join the scores of two models; the first model counts for labels that both have."""
     labels = {**second["labels"], **first["labels"]}
-    support, found, correct = (sum(own[key] for own in labels.values()) for key in ("support", "found", "correct"))
+    support, found, correct = (
+        sum(scores[key] for scores in labels.values()) for key in ("support", "found", "correct")
+    )
     return {"f1": _percent(2 * correct / (support + found)), "labels": labels}
 
 
@@ -117,21 +119,21 @@ def run(pair: Pair, preset: str, seed: int, folder: Path) -> dict[str, Any]:
         "merged": {"train": list(pair.train), "dev": list(pair.dev)},
         "partial": {"train": list(pair.train), "dev": list(pair.dev), "partial": True},
     }
-    for name, own in runs.items():
+    for name, files in runs.items():
         start = time.perf_counter()
-        taggers[name] = tagsmith.train(own.pop("train"), out=folder / name, **own, **options)
+        taggers[name] = tagsmith.train(files.pop("train"), out=folder / name, **files, **options)
         seconds[name] = round(time.perf_counter() - start, 1)
     tests: dict[str, dict[str, Any]] = {}
     for number, (test, path) in enumerate(pair.tests.items()):
-        found = {name: scored(tagger, path) for name, tagger in taggers.items()}
+        scores = {name: scored(tagger, path) for name, tagger in taggers.items()}
         order = ("second", "first") if number else ("first", "second")
-        found["apart"] = _apart(*(found[name] for name in order)) if len(pair.tests) == 1 else found[order[0]]
-        tests[test] = found
+        scores["apart"] = _apart(*(scores[name] for name in order)) if len(pair.tests) == 1 else scores[order[0]]
+        tests[test] = scores
     return {"tests": tests, "seconds": seconds}
 
 
 def main() -> None:
-    """Run the pairs and seeds asked for; runs already in the result file are replaced one by one."""
+    """Run the chosen pairs and seeds; each run replaces the same run in the result file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", nargs="*", default=["bc5cdr", "news"])
     parser.add_argument("--seeds", nargs="*", type=int, default=[1, 2, 3])
@@ -140,14 +142,14 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        found = corpora(folder)
-        pairs = {"bc5cdr": _halves(found["bc5cdr"], folder), "news": _news(found, folder)}
+        available = corpora(folder)
+        pairs = {"bc5cdr": _halves(available["bc5cdr"], folder), "news": _news(available, folder)}
         for seed in arguments.seeds:
             for name in arguments.pairs:
-                own = {"pair": name, "preset": arguments.preset, "seed": seed}
-                result = {**own, **run(pairs[name], arguments.preset, seed, folder)}
+                identity = {"pair": name, "preset": arguments.preset, "seed": seed}
+                result = {**identity, **run(pairs[name], arguments.preset, seed, folder)}
                 before = json.loads(arguments.results.read_text("utf-8")) if arguments.results.exists() else []
-                kept = [entry for entry in before if {key: entry[key] for key in own} != own]
+                kept = [entry for entry in before if {key: entry[key] for key in identity} != identity]
                 arguments.results.write_text(json.dumps([*kept, result], indent=1) + "\n", "utf-8")
                 for test, scores in result["tests"].items():
                     print(name, seed, test, {method: values["f1"] for method, values in scores.items()}, flush=True)

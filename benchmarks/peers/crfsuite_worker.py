@@ -1,7 +1,7 @@
 """CRFsuite, by python-crfsuite: a linear-chain CRF over words, affixes, shapes and neighbors.
 
-Its features are computed for every token, as in python-crfsuite's own tutorial; with the option ``cached`` those of a
-word form are remembered, which few users do.
+It computes its features for every token, as in python-crfsuite's tutorial. With the option ``cached``, it caches the
+features of each word form, which few users do.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ SETTINGS = {"c1": 0.1, "c2": 0.1, "max_iterations": 100, "feature.possible_trans
 
 
 def start(arguments: Arguments) -> System:
-    """Train or load."""
+    """Train or load the model."""
     model = arguments.folder / "model.crfsuite"
     training = train_once(arguments.folder, lambda: _train(arguments.corpus, model))
     tagger = pycrfsuite.Tagger()
     tagger.open(str(model))
 
-    own, neighbor = _own, _neighbor
+    of_word, neighbor = _word_features, _neighbor
     if "cached" in arguments.options:
-        own, neighbor = lru_cache(maxsize=2**17)(_own), lru_cache(maxsize=2**19)(_neighbor)
+        of_word, neighbor = lru_cache(maxsize=2**17)(_word_features), lru_cache(maxsize=2**19)(_neighbor)
 
     def tag(sentences: Sentences) -> Sentences:
-        return [tagger.tag(_features(words, own, neighbor)) for words in sentences]
+        return [tagger.tag(_features(words, of_word, neighbor)) for words in sentences]
 
     return System(tag, ("python-crfsuite",), training)
 
@@ -38,33 +38,33 @@ def start(arguments: Arguments) -> System:
 def _train(corpus: Path, model: Path) -> dict[str, Any]:
     trainer = pycrfsuite.Trainer(algorithm="lbfgs", params=SETTINGS, verbose=False)
     for words, tags in zip(*read_corpus(corpus / "train.conll"), strict=True):
-        trainer.append(_features(words, _own, _neighbor), tags)
+        trainer.append(_features(words, _word_features, _neighbor), tags)
     trainer.train(str(model))
     return {"algorithm": "lbfgs", **SETTINGS}
 
 
 def _features(
-    words: list[str], own: Callable[[str], list[str]], neighbor: Callable[[str, str], list[str]]
+    words: list[str], of_word: Callable[[str], list[str]], neighbor: Callable[[str, str], list[str]]
 ) -> list[list[str]]:
-    """Return the features of each word in its sentence, given functions of a word and of a neighbor and its place."""
+    """Return the features of each word in its sentence, given one function for a word and one for a neighbor."""
     padded = ["", "", *words, "", ""]
-    found = []
+    features = []
     for i, word in enumerate(words):
         before2, before, _, after, after2 = padded[i : i + 5]
-        found.append(
+        features.append(
             [
                 "bias",
-                *own(word),
+                *of_word(word),
                 *(neighbor(before, "-1") if before else ["BOS"]),
                 *(neighbor(before2, "-2") if before2 else []),
                 *(neighbor(after, "+1") if after else ["EOS"]),
                 *(neighbor(after2, "+2") if after2 else []),
             ]
         )
-    return found
+    return features
 
 
-def _own(word: str) -> list[str]:
+def _word_features(word: str) -> list[str]:
     lower = word.lower()
     return [
         f"word={word}",
@@ -88,7 +88,7 @@ def _neighbor(word: str, place: str) -> list[str]:
 
 
 def _shape(word: str) -> str:
-    """Return the word's shape, runs shortened: ``McDonald-42`` gives ``XxXx-d``."""
+    """Return the word's shape with runs shortened: ``McDonald-42`` gives ``XxXx-d``."""
     classes = "".join("X" if c.isupper() else "x" if c.islower() else "d" if c.isdigit() else c for c in word)
     return re.sub(r"(.)\1+", r"\1", classes)
 

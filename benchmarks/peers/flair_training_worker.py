@@ -1,8 +1,8 @@
-"""Flair in training: parts of speech, a BiLSTM-CRF over GloVe and character embeddings, an epoch at a time.
+"""Flair's training, one epoch at a time: parts of speech, a BiLSTM-CRF over GloVe and character embeddings.
 
-Prints a line when it is ready; answers each line of stdin by one epoch over the file's sentences and a line of JSON
-with its tokens and seconds. The loop is that of Flair's trainer: loss, gradient, clipping, one step of SGD for each
-batch of 32.
+Prints a line when it is ready. For each line of stdin, trains an epoch over the sentences of the file and prints a line
+of JSON with its tokens and seconds. The loop is that of the trainer in Flair: loss, gradient, clipping, one step of SGD
+for each batch of 32.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ BATCH = 32
 
 
 def main() -> None:
-    """Train, epoch by epoch, as stdin asks: ``flair_training_worker.py SENTENCES.jsonl VECTORS.gz THREADS``."""
+    """Train an epoch for each line of stdin: ``flair_training_worker.py SENTENCES.jsonl VECTORS.gz THREADS``."""
     path, vectors, threads = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
     answers = take_stdout()
     flair.set_seed(0)
@@ -38,7 +38,7 @@ def main() -> None:
     sentences = [_sentence(*line) for line in lines]
     corpus = Corpus(FlairDatapointDataset(sentences), sample_missing_splits=False)
     characters = Dictionary()
-    for character in sorted({own for words, _ in lines for word in words for own in word}):
+    for character in sorted({letter for words, _ in lines for word in words for letter in word}):
         characters.add_item(character)
     with tempfile.TemporaryDirectory() as folder:
         unpacked = Path(folder) / "glove.txt"

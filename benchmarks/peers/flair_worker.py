@@ -22,16 +22,16 @@ BATCH = 32
 
 
 def start(arguments: Arguments) -> System:
-    """Train or load."""
-    torch.set_num_threads(1)  # two that wait for each other crawl when training shares the machine
+    """Train or load the model."""
+    torch.set_num_threads(1)  # two threads that wait for each other crawl if other work shares the machine
     training = train_once(arguments.folder, lambda: _train(arguments))
     torch.set_num_threads(arguments.threads)
     tagger = SequenceTagger.load(arguments.folder / "best-model.pt")
 
     def tag(sentences: Sentences) -> Sentences:
-        own = [Sentence(words) for words in sentences]
-        tagger.predict(own, mini_batch_size=BATCH, force_token_predictions=True)
-        return [[token.get_label("ner").value for token in sentence] for sentence in own]
+        flair_sentences = [Sentence(words) for words in sentences]
+        tagger.predict(flair_sentences, mini_batch_size=BATCH, force_token_predictions=True)
+        return [[token.get_label("ner").value for token in sentence] for sentence in flair_sentences]
 
     return System(tag, ("flair", "torch", "gensim", "transformers", "numpy"), training)
 
@@ -50,7 +50,7 @@ def _train(arguments: Arguments) -> dict[str, Any]:
     ModelTrainer(tagger, corpus).train(
         arguments.folder,
         optimizer=torch.optim.SGD,
-        embeddings_storage_mode="none",  # else dev is scored with the character embeddings of the first epoch
+        embeddings_storage_mode="none",  # otherwise dev is scored with the character embeddings of the first epoch
         save_final_model=False,
         **SETTINGS,
     )
@@ -72,7 +72,7 @@ def _read(path: Path) -> list[Sentence]:
 
 
 def _unpacked(arguments: Arguments) -> Path:
-    """Unpack the vectors; Flair knows such a file by its ending."""
+    """Unpack the vectors; Flair recognizes such a file by its suffix."""
     path = arguments.folder / "glove.txt"
     with gzip.open(arguments.vectors) as packed, path.open("wb") as unpacked:
         shutil.copyfileobj(packed, unpacked)

@@ -1,4 +1,4 @@
-"""Keras: the tutorial's model (embedding, bidirectional LSTM, softmax) with Keras's own ``fit`` and ``predict``."""
+"""Keras: the tutorial's model (embedding, bidirectional LSTM, softmax) with ``fit`` and ``predict``."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from worker import Arguments, Sentences, System, read_corpus, serve, train_once
 
-from tagsmith.network.rnn import create_rnn_model  # registers what its saved models need
+from tagsmith.network.rnn import create_rnn_model  # registers the loss and the metric of saved models
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +25,7 @@ NETWORK: dict[str, Any] = {
     "dropout": 0.5,
 }
 EPOCHS, PATIENCE = 40, 4
-# Measured fastest of 64, 128, 256 and of 4, 8, 16.
+# The fastest of 64, 128, 256 and of 4, 8, 16.
 BATCH = 256
 STEP = 8  # sentences are padded to a multiple of it
 TRAINING_BATCH, TRAINING_STEP = 16, 32
@@ -33,7 +33,7 @@ UNKNOWN = 1  # row 0 is padding
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of sentences of about one length."""
+    """Batches of sentences of about the same length."""
 
     def __init__(self, batches: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]) -> None:
         super().__init__()
@@ -47,20 +47,20 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
 
 def start(arguments: Arguments) -> System:
-    """Train or load."""
+    """Train or load the model."""
     training = train_once(arguments.folder, lambda: _train(arguments))
     rows = json.loads((arguments.folder / "rows.json").read_text("utf-8"))
     tags = json.loads((arguments.folder / "tags.json").read_text("utf-8"))
     model = keras.saving.load_model(arguments.folder / "model.keras", compile=False)
 
     def tag(sentences: Sentences) -> Sentences:
-        found: Sentences = [[] for _ in sentences]
+        tagged: Sentences = [[] for _ in sentences]
         for width, places in _by_width(sentences, STEP).items():
             x = _padded([[rows.get(word, UNKNOWN) for word in sentences[i]] for i in places], width, 0)
             best = model.predict(x, batch_size=BATCH, verbose=0).argmax(axis=-1).tolist()
             for i, numbers in zip(places, best, strict=True):
-                found[i] = [tags[number] for number in numbers[: len(sentences[i])]]
-        return found
+                tagged[i] = [tags[number] for number in numbers[: len(sentences[i])]]
+        return tagged
 
     return System(tag, ("keras", keras.backend.backend(), "tagsmith", "numpy"), training)
 
@@ -90,17 +90,17 @@ def _batches(
     words: Sentences, gold: Sentences, rows: dict[str, int], tags: list[str]
 ) -> list[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
     """Return inputs (sentence, time) and targets, -1 at padded steps."""
-    found = []
+    batches = []
     for width, places in _by_width(words, TRAINING_STEP).items():
         for first in range(0, len(places), TRAINING_BATCH):
-            own = places[first : first + TRAINING_BATCH]
-            x = _padded([[rows.get(word, UNKNOWN) for word in words[i]] for i in own], width, 0)
-            found.append((x, _padded([[tags.index(tag) for tag in gold[i]] for i in own], width, -1)))
-    return found
+            chosen = places[first : first + TRAINING_BATCH]
+            x = _padded([[rows.get(word, UNKNOWN) for word in words[i]] for i in chosen], width, 0)
+            batches.append((x, _padded([[tags.index(tag) for tag in gold[i]] for i in chosen], width, -1)))
+    return batches
 
 
 def _by_width(sentences: Sentences, step: int) -> dict[int, list[int]]:
-    """Group the sentences' places, in order of length, by the length to which they are padded."""
+    """Group the indices of the sentences, in order of length, by padded length."""
     groups = defaultdict(list)
     for i in sorted(range(len(sentences)), key=lambda i: len(sentences[i])):
         groups[-(-len(sentences[i]) // step) * step].append(i)
@@ -109,8 +109,8 @@ def _by_width(sentences: Sentences, step: int) -> dict[int, list[int]]:
 
 def _padded(numbers: list[list[int]], width: int, value: int) -> npt.NDArray[np.int32]:
     padded = np.full((len(numbers), width), value, np.int32)
-    for row, own in zip(padded, numbers, strict=True):
-        row[: len(own)] = own
+    for row, values in zip(padded, numbers, strict=True):
+        row[: len(values)] = values
     return padded
 
 

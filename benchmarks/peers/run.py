@@ -1,9 +1,9 @@
-"""How fast tagsmith and other taggers tag the same sentences, in turn, on the same two threads.
+"""The tagging speed of tagsmith and other taggers, on the same sentences and the same two threads, in turn.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/peers/run.py --work FOLDER
 
-Environments and models are made in the work folder and kept there. Writes ``benchmarks/peers/results.json`` and prints
-it as a table; ``README.md`` here says what is compared.
+The work folder keeps environments and models. Writes ``benchmarks/peers/results.json`` and prints it as a table.
+``README.md`` in this folder says what is compared.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from corpora import corpora, from_environment, vectors  # type: ignore[import-no
 RESULTS = HERE / "results.json"
 THREADS = 2
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-PAUSE = 0.5  # seconds between measurements, in which threads that wait by spinning go to sleep
+PAUSE = 0.5  # seconds between measurements, in which spinning threads go to sleep
 FIRST = 2000  # sentences of the smaller of the two calls
 BASE = "tagsmith-int8"
 
@@ -46,8 +46,8 @@ class System:
     """How a system is started and measured."""
 
     worker: str
-    folder: str  # of its model, in the work folder
-    environment: str | None = None  # whose requirements file it is; None: the interpreter that runs this script
+    folder: str  # the folder of its model, in the work folder
+    environment: str | None = None  # name of its requirements file; None: the interpreter that runs this script
     options: tuple[str, ...] = ()
     threads: int = THREADS
     variables: dict[str, str] = field(default_factory=dict)
@@ -134,9 +134,9 @@ class Worker:
 
 
 def main() -> None:
-    """Prepare, measure, write down."""
+    """Prepare, measure and write the results."""
     arguments = _arguments()
-    # Some of the systems have no setting for the number of threads, but all obey this.
+    # Some systems have no setting for the number of threads; all obey this one.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     work = arguments.work.resolve()
     test_words, gold = _write_corpus(work / "corpus")
@@ -149,9 +149,9 @@ def main() -> None:
     seconds = _measure(workers, sets, arguments.rounds)
     for worker in workers.values():
         worker.close()
-    sizes = {key: {"sentences": len(own), "tokens": sum(map(len, own))} for key, own in sets.items()}
+    sizes = {key: {"sentences": len(words), "tokens": sum(map(len, words))} for key, words in sets.items()}
     speeds = {
-        name: {key: [sizes[key]["tokens"] / spent for spent in own] for key, own in by_set.items()}
+        name: {key: [sizes[key]["tokens"] / spent for spent in rounds] for key, rounds in by_set.items()}
         for name, by_set in seconds.items()
     }
     result = {
@@ -181,7 +181,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _write_corpus(folder: Path) -> tuple[Sentences, Sentences]:
-    """Write wikigold's train and dev parts in IOB2; return the words and tags of its test part."""
+    """Write wikigold's training and dev sets in IOB2; return the words and tags of its test set."""
     folder.mkdir(parents=True, exist_ok=True)
     files = corpora(folder)["wikigold"]
     words: Sentences = []
@@ -191,18 +191,18 @@ def _write_corpus(folder: Path) -> tuple[Sentences, Sentences]:
         words = [list(sentence.words) for sentence in sentences]
         tags = [next(iter(sentence.layers.values())) for sentence in sentences]
         scheme = detect_scheme(tags)
-        gold = [convert_tags(own, scheme, Scheme.IOB2) for own in tags]
-        pairs = (zip(*own, strict=True) for own in zip(words, gold, strict=True))
-        blocks = ("".join(f"{word}\t{tag}\n" for word, tag in own) for own in pairs)
+        gold = [convert_tags(sentence, scheme, Scheme.IOB2) for sentence in tags]
+        pairs = (zip(*sentence, strict=True) for sentence in zip(words, gold, strict=True))
+        blocks = ("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in pairs)
         (folder / f"{part}.conll").write_text("\n".join(blocks), "utf-8")
     return words, gold
 
 
 def _sentences() -> dict[str, Sentences]:
-    """Return the sentences to be tagged in one call: all, and the first ones."""
+    """Return the sentences to tag in one call: all, and the first ones."""
     path = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
-    found = [list(sentence.words) for sentence in read_sentences(path, layer="upos")]
-    return {"all": found, "first": found[:FIRST]}
+    sentences = [list(sentence.words) for sentence in read_sentences(path, layer="upos")]
+    return {"all": sentences, "first": sentences[:FIRST]}
 
 
 def _start(name: str, work: Path, tagsmith_model: Path | None) -> Worker:
@@ -218,10 +218,10 @@ def _start(name: str, work: Path, tagsmith_model: Path | None) -> Worker:
 
 
 def make_environment(name: str, folder: Path) -> Path:
-    """Make the virtual environment unless it is there; return its interpreter."""
+    """Make the virtual environment if it is missing; return its interpreter."""
     requirements = HERE / "requirements" / f"{name}.txt"
     python = folder / name / "bin" / "python"
-    made = folder / name / "made.txt"  # the requirements it was made of
+    made = folder / name / "made.txt"  # the requirements that it was made from
     if not made.exists() or made.read_text("utf-8") != requirements.read_text("utf-8"):
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder / name)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
@@ -262,10 +262,10 @@ def _described(
         "training": worker.description["training"],
         "test_f1": f1,
         **({"no_f1": system.no_f1} if system.no_f1 else {}),
-        "seconds": {key: [round(spent, 4) for spent in own] for key, own in seconds.items()},
+        "seconds": {key: [round(spent, 4) for spent in rounds] for key, rounds in seconds.items()},
         "tokens_per_second": {
-            key: {"median": round(statistics.median(own)), "min": round(min(own)), "max": round(max(own))}
-            for key, own in speeds.items()
+            key: {"median": round(statistics.median(rates)), "min": round(min(rates)), "max": round(max(rates))}
+            for key, rates in speeds.items()
         },
     }
 
@@ -274,10 +274,10 @@ def _ratios(base: dict[str, list[float]], peer: dict[str, list[float]]) -> dict[
     """Divide speeds, by medians and in each round; each ratio is of the same sentences."""
     return {
         key: {
-            "medians": round(statistics.median(base[key]) / statistics.median(own), 2),
-            "rounds": [round(a / b, 2) for a, b in zip(base[key], own, strict=True)],
+            "medians": round(statistics.median(base[key]) / statistics.median(rates), 2),
+            "rounds": [round(a / b, 2) for a, b in zip(base[key], rates, strict=True)],
         }
-        for key, own in peer.items()
+        for key, rates in peer.items()
     }
 
 
@@ -295,7 +295,7 @@ def _table(result: dict[str, Any]) -> str:
     for name, system in result["systems"].items():
         speeds, ratios = system["tokens_per_second"], result[f"{BASE}_is_faster_by"].get(name, {})
         cells = [name, "–" if system["test_f1"] is None else f"{system['test_f1']:.2f}"]
-        cells += [f"{own['median']:,} ({own['min']:,}–{own['max']:,})" for own in speeds.values()]
+        cells += [f"{speed['median']:,} ({speed['min']:,}–{speed['max']:,})" for speed in speeds.values()]
         cells += [f"{ratios[key]['medians']:.2f}" if ratios else "–" for key in sizes]
         lines.append(cells)
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

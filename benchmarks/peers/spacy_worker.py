@@ -1,7 +1,7 @@
 """spaCy: the entity recognizer of its small English pipeline.
 
-The recognizer has a token-to-vector layer of its own; that of the pipeline, which serves the other components, is left
-out with them. A spaCy process uses one thread; for more, ``nlp.pipe`` starts processes.
+The recognizer has its own token-to-vector layer. The pipeline's layer serves the other components and is left out with
+them. A spaCy process uses one thread; with more threads, ``nlp.pipe`` starts processes.
 """
 
 from __future__ import annotations

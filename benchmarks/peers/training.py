@@ -1,10 +1,10 @@
-"""How fast tagsmith and Flair train on the same corpus, in turn, on the same two threads.
+"""The training speed of tagsmith and Flair, on the same corpus and the same two threads, in turn.
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/peers/training.py --work FOLDER [--rounds 5]
 
-UD English EWT, parts of speech, GloVe 100d. tagsmith trains whole epochs of its balanced preset; Flair, which would
-take minutes for one, epochs over the first ``FLAIR_SENTENCES`` sentences. The first epoch of each, in which it compiles
-or warms up, does not count. ``FOLDER`` is the work folder of ``run.py``. Writes ``training.json`` beside this script.
+UD English EWT, parts of speech, GloVe 100d. tagsmith trains whole epochs of its balanced preset. Flair would take
+minutes for one, so it trains epochs over the first ``FLAIR_SENTENCES`` sentences. The first epoch of each compiles or
+warms up and does not count. ``FOLDER`` is the work folder of ``run.py``. Writes ``training.json`` beside this script.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ FLAIR_SENTENCES = 1500
 
 
 def main() -> None:
-    """Measure in turn and write down."""
+    """Measure in turn and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--work", type=Path, required=True, help="folder that keeps environments")
+    parser.add_argument("--work", type=Path, required=True, help="folder to keep environments in")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     python = make_environment("flair", arguments.work / "environments")
@@ -42,8 +42,8 @@ def main() -> None:
         folder = Path(temporary)
         files = corpora(folder)["ud_english_ewt"]
         corpus = load_corpus(files.train, files.dev, None, **files.options)
-        sentences = [[own.words, own.layers["upos"]] for own in list(corpus.train)[:FLAIR_SENTENCES]]
-        (folder / "sentences.jsonl").write_text("".join(json.dumps(own) + "\n" for own in sentences), "utf-8")
+        sentences = [[sentence.words, sentence.layers["upos"]] for sentence in list(corpus.train)[:FLAIR_SENTENCES]]
+        (folder / "sentences.jsonl").write_text("".join(json.dumps(sentence) + "\n" for sentence in sentences), "utf-8")
         recipe = make_recipe("balanced")
         run = Run(prepare(corpus, recipe, vectors(), 0), recipe, 0, folder / "model")
         command = [python, HERE / "flair_training_worker.py", folder / "sentences.jsonl", vectors(), THREADS]
@@ -66,17 +66,17 @@ def _measure(run: Run, flair: subprocess.Popen[str], rounds: int) -> dict[str, A
         rates["tagsmith"].append(entry["tokens_per_second"])
         flair.stdin.write("\n")
         flair.stdin.flush()
-        found = json.loads(flair.stdout.readline())
-        rates["flair"].append(round(found["tokens"] / found["seconds"]))
+        epoch = json.loads(flair.stdout.readline())
+        rates["flair"].append(round(epoch["tokens"] / epoch["seconds"]))
         print(number, rates["tagsmith"][-1], rates["flair"][-1], flush=True)
-    counted = {name: own[1:] for name, own in rates.items()}
+    counted = {name: by_round[1:] for name, by_round in rates.items()}
     ratios = [ours / theirs for ours, theirs in zip(counted["tagsmith"], counted["flair"], strict=True)]
     return {
         "machine": describe_machine(),
         "versions": versions,
         "threads": THREADS,
         "tokens_per_second": counted,
-        "medians": {name: statistics.median(own) for name, own in counted.items()},
+        "medians": {name: statistics.median(by_round) for name, by_round in counted.items()},
         "tagsmith_to_flair": round(statistics.median(ratios), 2),
     }
 

@@ -1,8 +1,8 @@
-"""What the workers share: their arguments, the training corpus, and answering requests.
+"""The parts that all workers share: arguments, the training corpus, and the loop that answers requests.
 
-A worker is started by ``run.py``, in its system's own environment. It trains its model or loads the one it kept,
-describes itself in one line of JSON on stdout, and then answers each line of stdin, a JSON list of sentences (lists of
-words), with a line ``{"seconds": …, "tags": …}``. Between requests it is blocked and costs the others nothing.
+``run.py`` starts a worker in the environment of its system. The worker trains its model or loads a saved one, and
+describes itself in one line of JSON on stdout. Then it answers each line of stdin, a JSON list of sentences (lists of
+words), with a line ``{"seconds": …, "tags": …}``. Between requests it blocks and costs the others nothing.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ Sentences = list[list[str]]
 
 @dataclass(frozen=True)
 class Arguments:
-    """What a worker is told."""
+    """The arguments of a worker."""
 
-    folder: Path  # keeps the system's model
+    folder: Path  # for the system's model
     corpus: Path  # holds train.conll and dev.conll: word TAB tag, in IOB2
     vectors: Path  # GloVe, gzipped text
     threads: int
@@ -38,7 +38,7 @@ class System:
     """A system that is ready to tag."""
 
     tag: Callable[[Sentences], Sentences]
-    packages: tuple[str, ...]  # whose versions are reported
+    packages: tuple[str, ...]  # to report versions of
     training: dict[str, Any]
 
 
@@ -50,7 +50,7 @@ def serve(start: Callable[[Arguments], System]) -> None:
     print(json.dumps({"versions": versions, "training": system.training}), file=answers, flush=True)
     for line in sys.stdin:
         sentences = json.loads(line)
-        gc.collect()  # what reading the request left behind is not the system's to clean up
+        gc.collect()  # so that the system does not pay for garbage of the request
         begin = time.perf_counter()
         tags = system.tag(sentences)
         seconds = time.perf_counter() - begin
@@ -58,14 +58,14 @@ def serve(start: Callable[[Arguments], System]) -> None:
 
 
 def train_once(folder: Path, train: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Call ``train`` unless it has been called before; return its notes, and the minutes it took."""
+    """Call ``train`` unless an earlier run did; return its notes and the minutes it took."""
     notes = folder / "training.json"
     if not notes.exists():
         folder.mkdir(parents=True, exist_ok=True)
         begin = time.perf_counter()
-        found = train()
+        training = train()
         minutes = round((time.perf_counter() - begin) / 60, 2)
-        notes.write_text(json.dumps({**found, "minutes": minutes}) + "\n", "utf-8")
+        notes.write_text(json.dumps({**training, "minutes": minutes}) + "\n", "utf-8")
     kept: dict[str, Any] = json.loads(notes.read_text("utf-8"))
     return kept
 
@@ -74,7 +74,7 @@ def read_corpus(path: Path) -> tuple[Sentences, Sentences]:
     """Return the words and the tags of each sentence."""
     blocks = [block.splitlines() for block in path.read_text("utf-8").strip().split("\n\n")]
     pairs = [[line.split("\t") for line in block] for block in blocks]
-    return [[word for word, _ in own] for own in pairs], [[tag for _, tag in own] for own in pairs]
+    return [[word for word, _ in sentence] for sentence in pairs], [[tag for _, tag in sentence] for sentence in pairs]
 
 
 def _arguments() -> Arguments:
@@ -87,7 +87,7 @@ def _arguments() -> Arguments:
 
 
 def take_stdout() -> TextIO:
-    """Return a stream to the present stdout, and send what libraries print there to stderr instead."""
+    """Return a stream to stdout, and redirect what libraries print there to stderr."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
