@@ -1,9 +1,9 @@
-"""Take the pictures of the page in docs/images, with Debian's chromium.
+"""Screenshots of the page for docs/images, taken with Debian's chromium.
 
 python docs/take_screenshots.py MODEL
 
-MODEL is what ``tagsmith demo`` makes. Serves it, tags a text, labels sentences of the sample's test corpus as a
-person would who knows the right answers, and trains on them.
+MODEL is the model of ``tagsmith demo``. The script serves it, tags a text, labels sentences of the sample's test set
+with their gold labels, and trains on them.
 """
 
 from __future__ import annotations
@@ -81,18 +81,18 @@ def label_the_sample(client: httpx.Client) -> None:
     """Accept sentences with the labels that the sample gives them."""
     sentences = read_sentences(Path(sample.__file__).with_name("test.conll"))
     layer = next(iter(sentences[0].layers))
-    scheme = detect_scheme(own.layers[layer] for own in sentences)
+    scheme = detect_scheme(sentence.layers[layer] for sentence in sentences)
     accepted = 0
     for sentence in sentences:
-        found = client.post("/v1/labeling/sentences", json={"text": " ".join(sentence.words)}).json()["ids"]
-        shown = client.get(f"/v1/labeling/sentences/{found[0]}").json()
-        if len(found) > 1 or [own["text"] for own in shown["tokens"]] != list(sentence.words):
-            continue  # cut otherwise than in the sample
+        ids = client.post("/v1/labeling/sentences", json={"text": " ".join(sentence.words)}).json()["ids"]
+        shown = client.get(f"/v1/labeling/sentences/{ids[0]}").json()
+        if len(ids) > 1 or [token["text"] for token in shown["tokens"]] != list(sentence.words):
+            continue  # tokenized differently from the sample
         spans = [
-            {"first": own.start, "last": own.end - 1, "label": own.label}
-            for own in tags_to_spans(sentence.layers[layer], scheme)
+            {"first": span.start, "last": span.end - 1, "label": span.label}
+            for span in tags_to_spans(sentence.layers[layer], scheme)
         ]
-        saved = client.put(f"/v1/labeling/sentences/{found[0]}", json={"status": "accepted", "spans": spans})
+        saved = client.put(f"/v1/labeling/sentences/{ids[0]}", json={"status": "accepted", "spans": spans})
         saved.raise_for_status()
         accepted += 1
         if accepted == LABELED:
@@ -102,7 +102,7 @@ def label_the_sample(client: httpx.Client) -> None:
 
 def take(page: Page, name: str, *, full_page: bool = False) -> None:
     """Take a picture."""
-    page.wait_for_timeout(500)  # until nothing moves any more
+    page.wait_for_timeout(500)  # until nothing moves
     picture = Image.open(BytesIO(page.screenshot(full_page=full_page)))
     picture.quantize(128).save(IMAGES / f"{name}.png", optimize=True)  # a third of the size
 
