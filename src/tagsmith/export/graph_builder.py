@@ -1,8 +1,8 @@
-"""Nodes and constants of an ONNX graph in the making.
+"""Builder for ONNX graphs.
 
-ONNX graphs are written node by node from named weight arrays, not traced from Keras: the result is small, readable,
-and the same whatever the backend. Weights may stay in ``weights.safetensors`` (:meth:`Graph.weight`): the graph
-declares them as external data, and whoever opens it hands them over by name. Needs the ``onnx`` package.
+Graphs are written node by node from named weight arrays, not traced from Keras: the result is small, readable and the
+same on every backend. Weights may stay in ``weights.safetensors`` (:meth:`Graph.weight`): the graph declares them as
+external data, and whoever opens it passes them in by name. Needs the ``onnx`` package.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ except ImportError as error:
 Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
 Shape = Sequence[int | str]
+Kind = tuple[str, Shape]  # of a value: its type, a key of TYPES, and its shape; names stand for free sizes
 OPSET = 17
 RUNTIME_DOMAIN = "com.microsoft"  # ONNX Runtime's own operators
 STORE = "weights.safetensors"
@@ -38,14 +39,14 @@ TYPES = {
 
 
 def typed(name: str, kind: str, shape: Shape | None = None) -> Any:
-    """Declare a value: its name, its type (a key of ``TYPES``) and its shape, names standing for free sizes."""
+    """Declare the type (a key of ``TYPES``) and the shape of a value."""
     return helper.make_tensor_value_info(name, TYPES[kind], shape)
 
 
 class Graph:
-    """A graph in the making, or a subgraph of one: the constants of all lie in the outermost.
+    """A graph, or a subgraph of ``outer``; the constants of all subgraphs belong to the outermost graph.
 
-    Every method that adds nodes returns the names of the values that they give.
+    Methods that add nodes return the names of the nodes' outputs.
     """
 
     def __init__(self, outer: Graph | None = None) -> None:
@@ -59,7 +60,7 @@ class Graph:
         return self._names[-1]
 
     def constant(self, array: npt.ArrayLike, kind: Any = None) -> str:
-        """Add an array, of NumPy type ``kind`` if given."""
+        """Add an array, converted to the NumPy type ``kind`` if given."""
         name = self._new_name("constant")
         self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(np.asarray(array, kind)), name)
         return name
@@ -71,7 +72,7 @@ class Graph:
         return name
 
     def weight(self, name: str, weights: Weights) -> str:
-        """Refer to an array of ``weights.safetensors``, which need not be stored twice."""
+        """Refer to an array of ``weights.safetensors`` without storing it again."""
         self.constants[name] = numpy_helper.from_array(weights[name], name)
         self._stored.add(name)
         return name
@@ -91,70 +92,66 @@ class Graph:
         """Convert a value to another type."""
         return self.node("Cast", value, to=TYPES[kind])
 
-    def side_by_side(self, values: Sequence[str], axis: int) -> str:
-        """Join values along an axis."""
+    def concatenate(self, values: Sequence[str], axis: int) -> str:
+        """Concatenate values along an axis."""
         return values[0] if len(values) == 1 else self.node("Concat", *values, axis=axis)
 
-    def parts(self, value: str, sizes: Sequence[int], axis: int) -> list[str]:
-        """Cut a value along an axis into parts of the given sizes."""
+    def split(self, value: str, sizes: Sequence[int], axis: int) -> list[str]:
+        """Split a value along an axis into parts of the given sizes."""
         if len(sizes) == 1:
             return [value]
         return self.nodes_of("Split", value, self.constant(sizes, np.int64), outputs=len(sizes), axis=axis)
 
-    def choose(
-        self, condition: str, results: Sequence[Callable[[str], Any]], *branches: Callable[[Graph], Sequence[str]]
-    ) -> list[str]:
-        """Add an ``If`` node: where ``condition`` holds the first branch, else the second.
+    def choose(self, condition: str, results: Sequence[Kind], *branches: Callable[[Graph], Sequence[str]]) -> list[str]:
+        """Add an ``If`` node: the first branch runs if ``condition`` holds, else the second.
 
-        Each branch adds nodes to a subgraph and returns its results; ``results`` declares these, given a name.
+        Each branch adds nodes to a subgraph and returns its ``results``.
         """
         graphs = []
         for branch in branches:
             inner = Graph(self)
-            graphs.append(inner._finish("branch", [], list(zip(branch(inner), results, strict=True))))
+            graphs.append(inner._subgraph("branch", [], branch(inner), results))
         then_branch, else_branch = graphs
-        outputs = len(results)
-        return self.nodes_of("If", condition, outputs=outputs, then_branch=then_branch, else_branch=else_branch)
+        return self.nodes_of("If", condition, outputs=len(results), then_branch=then_branch, else_branch=else_branch)
 
     def scan(
         self,
         body: Callable[[Graph, Sequence[str]], Sequence[str]],
-        states: Sequence[tuple[str, Any]],
-        steps: tuple[str, Any],
-        results: Sequence[Any],
+        states: Sequence[tuple[str, Kind]],
+        steps: tuple[str, Kind],
+        results: Sequence[Kind],
     ) -> list[str]:
         """Add a ``Scan`` node: run ``body`` once for each entry of the first axis of ``steps``.
 
         Parameters
         ----------
         body
-            Takes a subgraph and the names of states and step; returns the new states and what the step gives.
+            Takes a subgraph and the names of the states and the step; returns the new states and the step's results.
         states, steps
-            The initial states and the sequence, each with a function from a name to its declaration inside the body.
+            The initial states and the sequence, each with its kind inside the body.
         results
-            The same for what each step gives.
+            The kinds of the step's results.
 
         Returns
         -------
         list of str
-            The last states, then the steps' results, each along a new first axis.
+            The last states, then the results of all steps, stacked along a new first axis.
         """
         inner = Graph(self)
         sources = [*states, steps]
         names = [self._new_name("inside") for _ in sources]
-        inputs = [declare(name) for name, (_, declare) in zip(names, sources, strict=True)]
-        declarations = [*(declare for _, declare in states), *results]
-        outputs = list(zip(body(inner, names), declarations, strict=True))
-        graph = inner._finish("step", inputs, outputs)
+        inputs = [typed(name, *kind) for name, (_, kind) in zip(names, sources, strict=True)]
+        kinds = [*(kind for _, kind in states), *results]
+        graph = inner._subgraph("step", inputs, body(inner, names), kinds)
         values = [value for value, _ in sources]
-        return self.nodes_of("Scan", *values, outputs=len(outputs), body=graph, num_scan_inputs=1)
+        return self.nodes_of("Scan", *values, outputs=len(kinds), body=graph, num_scan_inputs=1)
 
-    def _finish(self, name: str, inputs: Sequence[Any], outputs: Sequence[tuple[str, Any]]) -> Any:
-        """Make the subgraph; each output goes with a function from a name to its declaration."""
-        return helper.make_graph(self.nodes, name, inputs, [declare(value) for value, declare in outputs])
+    def _subgraph(self, name: str, inputs: Sequence[Any], outputs: Sequence[str], kinds: Sequence[Kind]) -> Any:
+        declared = [typed(value, *kind) for value, kind in zip(outputs, kinds, strict=True)]
+        return helper.make_graph(self.nodes, name, inputs, declared)
 
     def model(self, inputs: Sequence[Any], outputs: Sequence[tuple[str, str, str, Shape]]) -> bytes:
-        """Finish the whole: outputs are (value, its public name, type, shape). Return the serialized, checked model."""
+        """Return the checked and serialized model; outputs are (value, public name, type, shape)."""
         for value, name, _, _ in outputs:
             self.nodes.append(helper.make_node("Identity", [value], [name]))
         declared = [typed(name, kind, shape) for _, name, kind, shape in outputs]
