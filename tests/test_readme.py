@@ -1,4 +1,4 @@
-"""The README's commands and code run, in order, and print what it shows."""
+"""The README's commands and code run in order and print what it shows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ PLAIN = re.compile(r"^(tagsmith (?:train|evaluate|tag|convert) .*)$", re.MULTILI
 
 
 def commands(block: str) -> list[tuple[str, str]]:
-    """Split a console block into commands and what they print."""
+    """Split a console block into commands and their outputs."""
     parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)[1:]
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def environment() -> dict[str, str]:
-    """Put the interpreter's own programs first on the path."""
+    """Put the interpreter's programs first on the path."""
     return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
 
@@ -75,11 +75,11 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
 @pytest.mark.slow
 def test_the_servers_that_the_page_starts_start(tmp_path):
     write_model(random_model(), tmp_path / "model")
-    found = re.findall(r"^tagsmith (serve [^#\n]*)", README.read_text("utf-8"), re.MULTILINE)
-    assert len(found) >= 2
-    for arguments in found:
+    started = re.findall(r"^tagsmith (serve [^#\n]*)", README.read_text("utf-8"), re.MULTILINE)
+    assert len(started) >= 2
+    for arguments in started:
         command = [sys.executable, "-m", "tagsmith", *shlex.split(arguments), "--port", "0"]
         with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-            said = process.stderr.readline()
+            line = process.stderr.readline()
             process.kill()
-        assert said.startswith("serving on "), said
+        assert line.startswith("serving on "), line
