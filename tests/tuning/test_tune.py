@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from test_training import QUIET, write_corpus
+from rich.console import Console
 
 from tagsmith.errors import InputError, MissingExtraError, RecipeError, TrainingError
 from tagsmith.training.recipe import Recipe, make_recipe, read_recipe
@@ -18,18 +18,25 @@ from optuna.trial import TrialState
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from tagsmith.training import search_results, search_worker
-from tagsmith.tuning.study import finished_trials, next_trial, only_one, open_study
+from tagsmith.files import only_one
+from tagsmith.tuning import search as search_module
+from tagsmith.tuning import worker
+from tagsmith.tuning.study import finished_trials, next_trial, open_study
 from tagsmith.tuning.tune import tune
 
 EPOCHS = 8
 SPACE = {"learning_rate": {"low": 1e-4, "high": 1e-1, "log": True}, "units": [8, 16, 200], "residual": [False, True]}
 RECIPE = {"epochs": EPOCHS}
+QUIET = Console(file=io.StringIO())
 
 
 @pytest.fixture
 def corpus(tmp_path):
-    train, dev = write_corpus(tmp_path / "train.conll", 30, 1), write_corpus(tmp_path / "dev.conll", 10, 2)
+    for name, sentences in (("train", 30), ("dev", 10)):
+        (tmp_path / f"{name}.conll").write_text(
+            "Ada B-PER\nlives O\nin O\nNew B-LOC\nYork I-LOC\n\n" * sentences, "utf-8"
+        )
+    train, dev = tmp_path / "train.conll", tmp_path / "dev.conll"
     return {"train": train, "dev": dev, "out": tmp_path / "search", "console": QUIET}
 
 
@@ -42,7 +49,7 @@ def quick(monkeypatch, request):
 
     event.listen(Engine, "connect", no_waiting)
     if request.function is not test_the_folder_holds_what_people_want_to_see:
-        monkeypatch.setattr(search_results, "importance_plot", lambda *_: b"")
+        monkeypatch.setattr(search_module, "importance_plot", lambda *_: b"")
     yield
     event.remove(Engine, "connect", no_waiting)
 
@@ -63,7 +70,7 @@ def trained(monkeypatch):
             after_epoch({"epoch": epoch, "dev": max(quality(recipe), 0.0) * epoch / recipe.epochs})
         return max(quality(recipe), 0.0)
 
-    monkeypatch.setattr(search_worker, "_train", train)
+    monkeypatch.setattr(worker, "_train", train)
     return recipes
 
 
@@ -102,19 +109,19 @@ def test_what_is_drawn_depends_on_the_seed_alone(corpus, trained, tmp_path):
 
 def test_an_interrupted_search_keeps_its_trials_and_resumes_to_the_same_end(corpus, trained, tmp_path, monkeypatch):
     whole = search({**corpus, "out": tmp_path / "whole"}, trials=12)
-    train = search_worker._train
+    train = worker._train
 
     def interrupted(own, recipe, after_epoch):
         if len(trained) == 12 + 7:
             raise KeyboardInterrupt
         return train(own, recipe, after_epoch)
 
-    monkeypatch.setattr(search_worker, "_train", interrupted)
+    monkeypatch.setattr(worker, "_train", interrupted)
     with pytest.raises(KeyboardInterrupt):
         search(corpus, trials=12)
     assert len((corpus["out"] / "trials.csv").read_text("utf-8").splitlines()) == 1 + 7
     assert (corpus["out"] / "best.toml").is_file()
-    monkeypatch.setattr(search_worker, "_train", train)
+    monkeypatch.setattr(worker, "_train", train)
     resumed = search(corpus, trials=12, resume=True)
     assert [trial.changes for trial in resumed.trials] == [trial.changes for trial in whole.trials]
     assert resumed.recipe == whole.recipe
@@ -151,14 +158,14 @@ def test_a_recipe_outside_the_space_is_tried_as_it_is(corpus, trained):
 
 
 def test_a_training_that_fails_counts_as_a_poor_one(corpus, trained, monkeypatch):
-    train = search_worker._train
+    train = worker._train
 
     def sometimes(own, recipe, after_epoch):
         if recipe.units == 8:
             raise TrainingError("The loss became nan.")
         return train(own, recipe, after_epoch)
 
-    monkeypatch.setattr(search_worker, "_train", sometimes)
+    monkeypatch.setattr(worker, "_train", sometimes)
     found = search(corpus, trials=12)
     failed = [trial for trial in found.trials if trial.changes["units"] == 8]
     assert failed
@@ -172,7 +179,7 @@ def test_a_search_without_a_complete_trial_is_an_error(corpus, monkeypatch):
     def never(own, recipe, after_epoch):
         raise TrainingError("The loss became nan.")
 
-    monkeypatch.setattr(search_worker, "_train", never)
+    monkeypatch.setattr(worker, "_train", never)
     with pytest.raises(TrainingError, match="No trial ran to its end"):
         search(corpus, trials=2)
     assert not (corpus["out"] / "best.toml").exists()
@@ -233,7 +240,7 @@ def test_a_folder_that_is_in_the_way_is_refused_untouched(corpus, trained, tmp_p
         search({**corpus, "out": tmp_path})
     with pytest.raises(InputError, match="this is a file"):
         search({**corpus, "out": corpus["train"]})
-    with only_one(corpus["out"] / ".search") as alone:
+    with only_one(corpus["out"] / ".search", 0) as alone:
         assert alone
         with pytest.raises(InputError, match="a search is running in this folder"):
             search(corpus, trials=2, resume=True)
@@ -262,11 +269,9 @@ def test_impossible_options_are_refused_before_anything_is_written(corpus, train
     assert not trained
 
 
-@pytest.mark.parametrize(("package", "extra"), [("optuna", "tune"), ("keras", "train")])
+@pytest.mark.parametrize(("package", "extra"), [("optuna", "tune"), ("filelock", "tune"), ("keras", "train")])
 def test_a_missing_extra_is_named(corpus, monkeypatch, package, extra):
-    from tagsmith.training import tune as module
-
-    monkeypatch.setattr(sys.modules[tune.__module__], "find_spec", lambda name: None if name == package else module)
+    monkeypatch.setattr(sys.modules[tune.__module__], "find_spec", lambda name: None if name == package else sys)
     with pytest.raises(MissingExtraError, match=rf"Tuning needs the '{extra}' extra"):
         search(corpus)
 

@@ -64,10 +64,11 @@ def tune_command(
     base = chosen_recipe(preset, recipe, changes or [])
     check_files([*train, *([dev] if dev else [])])
 
-    from tagsmith.tuning.tune import BEST, tune
+    from tagsmith.tuning.results import BEST, trials_table
+    from tagsmith.tuning.tune import tune
 
     try:
-        found = tune(
+        tuning = tune(
             list(train),
             out=out,
             dev=dev,
@@ -86,9 +87,7 @@ def tune_command(
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
         typer.echo(f"interrupted; {best}--resume goes on", err=True)
         raise typer.Exit(130) from None
-    from tagsmith.tuning.results import trials_table
-
     console = stdout_console()
-    console.print(f"the best of {len(found.trials)} trials, by dev {found.measure}:", highlight=False)
-    console.print(trials_table(found.base, found.trials, found.measure, list(found.importances)))
+    console.print(f"the best of {len(tuning.trials)} trials, by dev {tuning.measure}:", highlight=False)
+    console.print(trials_table(tuning))
     typer.echo(f"best recipe: {out / BEST}")

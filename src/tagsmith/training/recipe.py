@@ -181,21 +181,18 @@ def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
         raise RecipeError(error.problem, path=path, remedy=error.remedy) from error
 
 
-def read_changes(path: Path) -> dict[str, Any]:
-    """Read a TOML file of recipe fields as it is.
+def read_changes(path: Path, what: str = "the recipe", example: str = "units = 200") -> dict[str, Any]:
+    """Read a TOML file of recipe fields, or of what is searched in them, as it is.
 
     Raises
     ------
     RecipeError
-        The file is missing or no TOML.
+        The file is missing or not TOML.
     """
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise RecipeError(
-            f"the recipe cannot be read: {error.strerror}.", path=path, remedy="Check the path."
-        ) from error
+        raise RecipeError(f"{what} cannot be read: {error.strerror}.", path=path, remedy="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = 200"
-        ) from error
+        problem = f"this is not TOML: {error}."
+        raise RecipeError(problem, path=path, remedy=f"Write lines such as: {example}") from error

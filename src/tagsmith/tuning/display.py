@@ -1,9 +1,6 @@
-"""What a search shows while it runs: a line for each finished trial, on a terminal also where the running ones are."""
+"""Progress of a search: a line for each finished trial, and on a terminal a bar with the running ones."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -13,16 +10,15 @@ from tagsmith.tuning.worker import Epoch
 
 
 class SearchDisplay:
-    """Plain lines; with a :class:`rich.progress.Progress` also a bar over the trials."""
+    """Lines on a console, and ``bar``, which shows nothing until it is started."""
 
-    def __init__(
-        self, console: Console, trials: int, done: list[Trial], measure: str, progress: Progress | None
-    ) -> None:
-        self.console, self.measure, self.progress = console, measure, progress
+    def __init__(self, console: Console, trials: int, done: list[Trial], measure: str) -> None:
+        self.console, self.measure = console, measure
         self.best = max((trial.score or 0.0 for trial in done if trial.complete), default=-1.0)
         self.running: dict[int, str] = {}
-        if progress is not None:
-            self.task = progress.add_task("search", total=trials, completed=len(done), status="starting")
+        columns = (TextColumn("{task.fields[status]}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
+        self.bar = Progress(*columns, console=console, transient=True)
+        self.task = self.bar.add_task("search", total=trials, completed=len(done), status="starting")
 
     def message(self, text: str) -> None:
         """Print something the user should know once."""
@@ -36,17 +32,14 @@ class SearchDisplay:
         else:
             entry = news.entry
             self.running[news.number] = f"trial {news.number} epoch {entry['epoch']} {100 * entry['dev']:.2f}"
-        if self.progress is not None:
-            best = f"best dev {self.measure} {100 * self.best:.2f}" if self.best >= 0 else "running"
-            status = "  ".join([best, *self.running.values()])
-            self.progress.update(self.task, advance=isinstance(news, Trial), status=status)
+        best = f"best dev {self.measure} {100 * self.best:.2f}" if self.best >= 0 else "running"
+        status = "  ".join([best, *self.running.values()])
+        self.bar.update(self.task, advance=isinstance(news, Trial), status=status)
 
     def _line(self, trial: Trial) -> str:
         score = "–" if trial.score is None else f"{100 * trial.score:.2f}"
-        line = (
-            f"trial {trial.number:>3}  dev {self.measure} {score:>5}  epoch {trial.best_epoch:>2} of {trial.epochs:>2}"
-        )
-        line += f"  {trial.seconds:>5.0f} s"
+        epochs = f"epoch {trial.best_epoch:>2} of {trial.epochs:>2}"
+        line = f"trial {trial.number:>3}  dev {self.measure} {score:>5}  {epochs}  {trial.seconds:>5.0f} s"
         if trial.problem:
             return f"{line}  failed: {trial.problem}"
         if not trial.complete:
@@ -55,14 +48,3 @@ class SearchDisplay:
             self.best = trial.score or 0.0
             line += "  best"
         return f"{line}  (base recipe)" if trial.base else line
-
-
-@contextmanager
-def open_search_display(console: Console, trials: int, done: list[Trial], measure: str) -> Iterator[SearchDisplay]:
-    """Choose the display that fits the console."""
-    if not console.is_terminal:
-        yield SearchDisplay(console, trials, done, measure, None)
-        return
-    columns = (TextColumn("{task.fields[status]}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield SearchDisplay(console, trials, done, measure, progress)

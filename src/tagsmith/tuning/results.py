@@ -1,12 +1,12 @@
-"""What a search leaves for people: the best recipe, a table of the trials, a plot of what mattered."""
+"""Search results: the best recipe as TOML, the trials as a table, the importance plot."""
 
 from __future__ import annotations
 
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagsmith import __version__
@@ -17,9 +17,47 @@ from tagsmith.tuning.study import Trial
 if TYPE_CHECKING:
     from rich.table import Table
 
+BEST, TRIALS, PLOT = "best.toml", "trials.csv", "importance.png"  # the files in a search's folder
 SHOWN = 5  # trials in the printed table, the base recipe besides
 PANELS = 4  # side by side in the plot
 HOLLOW = {"facecolors": "none", "edgecolors": "tab:gray"}
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The result of a search.
+
+    Parameters
+    ----------
+    base
+        The recipe that the search began with.
+    measure
+        What the dev score is: ``"F1"``, ``"accuracy"`` or, of several layers, ``"mean"``.
+    trials
+        Every finished trial, in the order of their numbers; at least one is complete.
+    importances
+        How much each field mattered, the most important first; empty where there are too few trials.
+    """
+
+    base: Recipe
+    measure: str
+    trials: tuple[Trial, ...]
+    importances: dict[str, float]
+
+    @property
+    def best(self) -> Trial:
+        """The complete trial with the best dev score."""
+        return ranked(self.trials)[0]
+
+    @property
+    def recipe(self) -> Recipe:
+        """Its recipe."""
+        return make_recipe(changes={**self.base.as_dict(), **self.best.changes})
+
+    @property
+    def score(self) -> float:
+        """Its dev score, as a fraction of 1."""
+        return self.best.score or 0.0
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
@@ -27,25 +65,23 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
     return sorted((trial for trial in trials if trial.complete), key=lambda trial: (-(trial.score or 0), trial.number))
 
 
-def best_recipe(base: Recipe, trials: Sequence[Trial]) -> Recipe:
-    """Return the recipe of the best complete trial."""
-    return make_recipe(changes={**base.as_dict(), **ranked(trials)[0].changes})
-
-
-def recipe_file(base: Recipe, trials: Sequence[Trial], measure: str) -> str:
+def recipe_file(tuning: Tuning) -> str:
     """Return the best recipe as TOML, every field, with what it changes in the base recipe."""
-    best = ranked(trials)[0]
-    recipe, own = best_recipe(base, trials).as_dict(), base.as_dict()
-    first = next((trial for trial in trials if trial.base and trial.complete), None)
+    best, base = tuning.best, tuning.base.as_dict()
+    count, measure = len(tuning.trials), tuning.measure
     lines = [
-        f"# tagsmith {__version__}, {datetime.now(UTC):%Y-%m-%d}: the best of {len(trials)} trials by dev {measure}.",
+        f"# tagsmith {__version__}, {datetime.now(UTC):%Y-%m-%d}: the best of {count} trials by dev {measure}.",
         f"# Trial {best.number}: dev {measure} {_percent(best)} in epoch {best.best_epoch} of {best.epochs}.",
+        *(
+            f"# The recipe that the search began with: dev {measure} {_percent(trial)}."
+            for trial in tuning.trials
+            if trial.base and trial.complete
+        ),
+        "# Use it with: tagsmith train TRAIN --out MODEL --recipe THIS_FILE",
+        "",
     ]
-    if first is not None:
-        lines.append(f"# The recipe that the search began with: dev {measure} {_percent(first)}.")
-    lines += ["# Use it with: tagsmith train TRAIN --out MODEL --recipe THIS_FILE", ""]
-    for name, value in recipe.items():
-        was = f"  # was {toml_value(own[name])}" if own[name] != value else ""
+    for name, value in tuning.recipe.as_dict().items():
+        was = f"  # was {toml_value(base[name])}" if base[name] != value else ""
         lines.append(f"{name} = {toml_value(value)}{was}")
     return "\n".join([*lines, ""])
 
@@ -59,44 +95,46 @@ def trials_file(trials: Sequence[Trial], measure: str) -> str:
     for trial in trials:
         state = "complete" if trial.complete else "pruned"
         numbers = [_percent(trial), trial.best_epoch, trial.epochs, f"{trial.seconds:.1f}"]
-        values = [toml_value(trial.changes[name]).strip('"') if name in trial.changes else "" for name in names]
+        values = [_value(trial.changes.get(name)) for name in names]
         table.writerow([trial.number, state, *numbers, *values, trial.problem])
     return stream.getvalue()
+
+
+def trials_table(tuning: Tuning) -> Table:
+    """Return the best trials as a table for the terminal: a column each, a row for each searched field.
+
+    The fields stand in the order of their importance; what differs from the base recipe is bold.
+    """
+    from rich.table import Table
+
+    shown = ranked(tuning.trials)[:SHOWN]
+    shown += [trial for trial in tuning.trials if trial.base and trial.complete and trial not in shown]
+    table = Table()
+    table.add_column("trial")
+    for trial in shown:
+        table.add_column(f"{trial.number}{' (base)' if trial.base else ''}", justify="right")
+    table.add_row(f"dev {tuning.measure}", *map(_percent, shown))
+    table.add_row("best epoch", *(f"{trial.best_epoch} of {trial.epochs}" for trial in shown))
+    table.add_row("seconds", *(f"{trial.seconds:.0f}" for trial in shown), end_section=True)
+    for name in dict.fromkeys((*tuning.importances, *(name for trial in shown for name in trial.changes))):
+        values = [trial.changes.get(name) for trial in shown]
+        unchanged = tuning.base.as_dict()[name]
+        table.add_row(name, *(_value(v) if v == unchanged else f"[bold]{_value(v)}[/bold]" for v in values))
+    return table
 
 
 def _percent(trial: Trial) -> str:
     return "" if trial.score is None else f"{100 * trial.score:.2f}"
 
 
-def trials_table(base: Recipe, trials: Sequence[Trial], measure: str, order: Sequence[str] = ()) -> Table:
-    """Return the best trials as a table: a column each, a row for each searched field.
-
-    ``order`` names fields that come first; what differs from the base recipe is bold.
-    """
-    from rich.table import Table
-
-    shown = ranked(trials)[:SHOWN]
-    shown += [trial for trial in trials if trial.base and trial.complete and trial not in shown]
-    names = dict.fromkeys((*order, *(name for trial in shown for name in trial.changes)))
-    table = Table()
-    table.add_column("trial")
-    for trial in shown:
-        table.add_column(f"{trial.number}{' (base)' if trial.base else ''}", justify="right")
-    table.add_row(f"dev {measure}", *map(_percent, shown))
-    table.add_row("best epoch", *(f"{trial.best_epoch} of {trial.epochs}" for trial in shown))
-    table.add_row("seconds", *(f"{trial.seconds:.0f}" for trial in shown), end_section=True)
-    own = base.as_dict()
-    for name in names:
-        table.add_row(name, *(_cell(trial.changes.get(name), own[name]) for trial in shown))
-    return table
+def _value(value: Any) -> str:
+    return "" if value is None else toml_value(value).strip('"')
 
 
-def _cell(value: Any, own: Any) -> str:
-    text = "" if value is None else toml_value(value).strip('"')
-    return text if value == own else f"[bold]{text}[/bold]"
+# -------------------------------------------------------------------------------------------------- the plot
 
 
-def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], space: Space, measure: str) -> bytes:
+def importance_plot(tuning: Tuning, space: Space) -> bytes:
     """Draw each field's importance and, below, the dev score over its values; return a PNG file's bytes.
 
     Without importances there is only the lower part.
@@ -104,6 +142,7 @@ def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], s
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    importances = tuning.importances
     names = [*importances, *(name for name in space if name not in importances)]
     rows = -(-len(names) // PANELS)
     heights = [0.8 + 0.28 * len(importances)] * bool(importances) + [2.1 * rows + 0.3]
@@ -111,13 +150,13 @@ def importance_plot(importances: Mapping[str, float], trials: Sequence[Trial], s
     FigureCanvasAgg(figure)
     parts = list(figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0])
     if importances:
-        _draw_importances(parts[0].add_subplot(), importances, len(trials))
+        _draw_importances(parts[0].add_subplot(), importances, len(tuning.trials))
     panels = list(parts[-1].subplots(rows, PANELS, sharey=True, squeeze=False).flat)
     for panel, name in zip(panels, names, strict=False):
-        _draw_field(panel, name, space[name], trials)
+        _draw_field(panel, name, space[name], tuning.trials)
     for panel in panels[len(names) :]:
         panel.set_visible(False)
-    parts[-1].supylabel(f"dev {measure} (%)", fontsize="medium")
+    parts[-1].supylabel(f"dev {tuning.measure} (%)", fontsize="medium")
     parts[-1].legend(*panels[0].get_legend_handles_labels(), loc="outside upper right", ncols=3, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110)
@@ -140,7 +179,7 @@ def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Se
     if isinstance(dimension, Choices):  # evenly spaced, also where the base recipe is none of them
         places = [*dimension.values, *{trial.changes[name] for trial in with_it} - set(dimension.values)]
         places = sorted(places) if all(isinstance(place, int | float) for place in places) else places
-        panel.set_xticks(range(len(places)), [toml_value(value).strip('"') for value in places])
+        panel.set_xticks(range(len(places)), [_value(value) for value in places])
         panel.set_xlim(-0.5, len(places) - 0.5)
     elif dimension.log:
         panel.set_xscale("log")
@@ -158,10 +197,3 @@ def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Se
     draw([trial for trial in with_it if trial.base], color="tab:orange", marker="D", label="base recipe")
     panel.set_title(name, fontsize="medium")
     panel.tick_params(labelsize="small")
-
-
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(content if isinstance(content, bytes) else content.encode())
-    temporary.replace(path)

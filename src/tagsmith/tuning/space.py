@@ -1,22 +1,22 @@
-"""What a search may change in a recipe, and between which bounds."""
+"""The search space: the recipe fields that a search varies, each with its values or its range."""
 
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagsmith.errors import RecipeError
-from tagsmith.training.recipe import Recipe, make_recipe, toml_value
+from tagsmith.training.recipe import Recipe, make_recipe, read_changes, toml_value
 
 if TYPE_CHECKING:
     import optuna
 
-DIGITS = 4  # significant digits of a drawn number: nobody can tell 0.0031416 from 0.003142 by its results
-EXAMPLE = "{low = 0.001, high = 0.01, log = true}"
+DIGITS = 4  # significant digits of a drawn number: more make no difference to the results
+RANGE = "{low = 0.001, high = 0.01, log = true}"
+LIST = "units = [100, 200]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,22 +29,22 @@ class Choices:
         return value in self.values
 
     def draw(self, trial: optuna.Trial, name: str) -> Any:
-        """Let the trial choose."""
+        """Draw a value for a trial."""
         return trial.suggest_categorical(name, self.values)
 
     def as_toml(self) -> str:
-        """Write it as a space's file has it."""
+        """Return it as the TOML of a space file."""
         return f"[{', '.join(map(toml_value, self.values))}]"
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number between two bounds, both included.
+    """A range of numbers.
 
     Parameters
     ----------
     low, high
-        The bounds, of the field's type.
+        The bounds, both included, of the field's type.
     log
         Draw evenly over the logarithm.
     step
@@ -63,14 +63,14 @@ class Interval:
         return self.step is None or math.isclose(steps, round(steps), abs_tol=1e-9)
 
     def draw(self, trial: optuna.Trial, name: str) -> int | float:
-        """Let the trial choose."""
+        """Draw a value for a trial."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
         value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
         return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
 
     def as_toml(self) -> str:
-        """Write it as a space's file has it."""
+        """Return it as the TOML of a space file."""
         more = (", log = true" if self.log else "") + ("" if self.step is None else f", step = {self.step}")
         return f"{{low = {self.low}, high = {self.high}{more}}}"
 
@@ -79,17 +79,18 @@ Space = Mapping[str, Choices | Interval]
 
 
 def default_space(base: Recipe) -> dict[str, Choices | Interval]:
-    """Return the space around a recipe: the recipe is in it, so a small recipe gives a space of small ones.
+    """Return the space around a recipe, which is in it: a small recipe gives a space of small ones.
 
-    The number of epochs stays: more of them are seldom worse, and the search's time depends on it.
+    The number of epochs stays the same: more are seldom worse, and decide how long the search takes.
     """
+    value = base.as_dict()
     rate = base.learning_rate
     return {
         "learning_rate": Interval(float(f"{rate / 4:.2g}"), float(f"{rate * 4:.2g}"), log=True),
         "batch_tokens": _around(base.batch_tokens, (base.batch_tokens // 2, base.batch_tokens * 2)),
-        "units": _around(base.units, (base.units // 2, base.units * 3 // 2)),
-        "layers": _around(base.layers, (1, 2)),
-        "characters": _around(base.characters, ("cnn", "lstm")),
+        "units": _around(value["units"], (value["units"] // 2, value["units"] * 3 // 2)),
+        "layers": _around(value["layers"], (1, 2)),
+        "characters": _around(value["characters"], ("cnn", "lstm")),
         "word_dropout": Interval(min(0.1, base.word_dropout), max(0.7, base.word_dropout)),
         "hidden_dropout": Interval(min(0.1, base.hidden_dropout), max(0.7, base.hidden_dropout)),
         "variational_dropout": Choices((False, True)),
@@ -98,8 +99,8 @@ def default_space(base: Recipe) -> dict[str, Choices | Interval]:
     }
 
 
-def _around(own: Any, others: Iterable[Any]) -> Choices:
-    return Choices(tuple(sorted({own, *(other for other in others if other or isinstance(own, float))})))
+def _around(value: Any, others: Iterable[Any]) -> Choices:
+    return Choices(tuple(sorted({value, *(other for other in others if other or isinstance(value, float))})))
 
 
 def read_space(path: Path, base: Recipe) -> dict[str, Choices | Interval]:
@@ -108,18 +109,9 @@ def read_space(path: Path, base: Recipe) -> dict[str, Choices | Interval]:
     Raises
     ------
     RecipeError
-        The file is missing, no TOML, or holds an unknown field or an impossible range.
+        The file is missing, not TOML, or holds an unknown field or an impossible range.
     """
-    try:
-        table = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise RecipeError(
-            f"the search space cannot be read: {error.strerror}.", path=path, remedy="Check the path."
-        ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"this is not TOML: {error}.", path=path, remedy="Write lines such as: units = [100, 200]"
-        ) from error
+    table = read_changes(path, "the search space", LIST)
     try:
         return make_space(table, base)
     except RecipeError as error:
@@ -135,8 +127,8 @@ def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | In
         The space is empty, a field is unknown, or a recipe could not have one of the values.
     """
     if not table:
-        raise RecipeError("the search space is empty.", remedy="Name a field, such as: units = [100, 200]")
-    known = [field.name for field in fields(Recipe)]
+        raise RecipeError("the search space is empty.", remedy=f"Name a field, such as: {LIST}")
+    known = base.as_dict()
     space: dict[str, Choices | Interval] = {}
     for name, given in table.items():
         if name not in known:
@@ -148,7 +140,7 @@ def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | In
         else:
             raise RecipeError(
                 f"{name} is {given!r}, which leaves nothing to search.",
-                remedy=f"Give a list of values or a range such as {EXAMPLE}, or put the value into the recipe.",
+                remedy=f"Give a list of values or a range such as {RANGE}, or put the value into the recipe.",
             )
     return space
 
@@ -164,34 +156,35 @@ def _choices(name: str, given: list[Any] | tuple[Any, ...], base: Recipe) -> Cho
 
 
 def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> Interval:
-    kind = type(getattr(base, name))
+    kind = type(base.as_dict()[name])
     if kind not in (int, float):
         raise RecipeError(f"{name} is no number and has no range.", remedy="List its values in brackets.")
     unknown = set(given) - {"low", "high", "log", "step"}
     if unknown or not {"low", "high"} <= set(given):
         problem = f"has the unknown key {min(unknown)!r}" if unknown else "lacks low or high"
-        raise RecipeError(f"the range of {name} {problem}.", remedy=f"Write, for example, {name} = {EXAMPLE}.")
+        raise RecipeError(f"the range of {name} {problem}.", remedy=f"Write, for example, {name} = {RANGE}.")
     low, high = (_possible(name, given[key], base) for key in ("low", "high"))
     log, step = given.get("log", False), given.get("step")
-    if low >= high:
-        raise RecipeError(f"the range of {name} goes from {low} to {high}.", remedy="low must be below high.")
-    if type(log) is not bool:
-        raise RecipeError(f"log is {log!r} in the range of {name}.", remedy="It must be true or false.")
-    if log and low <= 0:
-        raise RecipeError(f"{name} has a logarithmic range from {low}.", remedy="low must be above 0 there.")
+    problems = (
+        (low >= high, f"the range of {name} goes from {low} to {high}.", "low must be below high."),
+        (type(log) is not bool, f"log is {log!r} in the range of {name}.", "It must be true or false."),
+        (log and low <= 0, f"{name} has a logarithmic range from {low}.", "low must be above 0 there."),
+        (log and step is not None, f"the range of {name} has both log and step.", "Leave one of them out."),
+        (
+            step is not None and (type(step) not in {kind, int} or not 0 < step <= high - low),
+            f"step is {step!r} in the range of {name}.",
+            f"It must be of type {kind.__name__}, above 0 and at most high - low.",
+        ),
+    )
+    for wrong, problem, remedy in problems:
+        if wrong:
+            raise RecipeError(problem, remedy=remedy)
     if step is None:
         return Interval(low, high, log)
-    if log:
-        raise RecipeError(f"the range of {name} has both log and step.", remedy="Leave one of them out.")
-    if type(step) not in {kind, int} or not 0 < step <= high - low:
-        raise RecipeError(
-            f"step is {step!r} in the range of {name}.",
-            remedy=f"It must be of type {kind.__name__}, above 0 and at most high - low.",
-        )
     reached = low + math.floor((high - low) / step + 1e-9) * step  # the last value that whole steps lead to
     return Interval(low, kind(min(reached, high)), step=kind(step))
 
 
 def _possible(name: str, value: Any, base: Recipe) -> Any:
     """Return the value as the recipe would hold it; raise if it could not."""
-    return getattr(make_recipe(changes={**base.as_dict(), name: value}), name)
+    return make_recipe(changes={**base.as_dict(), name: value}).as_dict()[name]

@@ -1,18 +1,24 @@
-"""Running trials, alone or beside other processes: take the next, train, report each epoch, stop the poor ones."""
+"""Running trials: draw a recipe, train with it, report each epoch, stop the poor ones; in one process or several."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from tagsmith.corpus.corpus import Corpus
-from tagsmith.errors import RecipeError, TrainingError
+from tagsmith.errors import RecipeError, TagsmithError, TrainingError
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.training.display import Silent
 from tagsmith.training.recipe import Recipe, make_recipe
@@ -25,7 +31,7 @@ from tagsmith.tuning.study import Trial, finished_trial, next_trial, open_study
 class Search:
     """What every process of a search must know.
 
-    ``trials`` is how many there are to be in the end; after ``deadline`` (:func:`time.time`) none begins.
+    ``trials`` counts those of an earlier run too; after ``deadline`` (:func:`time.time`) none begins.
     """
 
     folder: Path
@@ -40,7 +46,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """A running trial's news: an entry of its history."""
+    """A finished epoch of a running trial: an entry of its history."""
 
     number: int
     entry: dict[str, Any]
@@ -59,18 +65,19 @@ def work(search: Search, tell: Tell) -> None:
         trial = next_trial(study, search.folder, search.trials, search.seed, warmup)
         if trial is None:
             return
-        _run(search, study, trial, tell)
-        tell(finished_trial(study, trial.number))
+        tell(finished_trial(_run(search, study, trial, tell)))
 
 
-def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -> None:
+def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -> FrozenTrial:
     """Run one trial and write its end into the study."""
-    is_base = trial.user_attrs.get("base", False)
-    base = search.base.as_dict()
-    # The base recipe may lie outside the user's space in some fields; it is tried as it is.
-    fields = [name for name in search.space if not is_base or base[name] in search.space[name]]
-    drawn = {name: search.space[name].draw(trial, name) for name in fields}
-    changes = {name: base[name] for name in search.space} if is_base else drawn
+    base, is_base = search.base.as_dict(), trial.user_attrs.get("base", False)
+    if is_base:  # it may lie outside the user's space in some fields; it is tried as it is
+        changes = {name: base[name] for name in search.space}
+        for name in search.space:
+            if base[name] in search.space[name]:
+                search.space[name].draw(trial, name)
+    else:
+        changes = {name: dimension.draw(trial, name) for name, dimension in search.space.items()}
     trial.set_user_attr("changes", changes)
 
     def after_epoch(entry: dict[str, Any]) -> None:
@@ -80,14 +87,12 @@ def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -
             raise optuna.TrialPruned
 
     try:
-        score = _train(search, make_recipe(changes={**base, **changes}), after_epoch)
+        return study.tell(trial, _train(search, make_recipe(changes={**base, **changes}), after_epoch))
     except optuna.TrialPruned:
-        study.tell(trial, state=TrialState.PRUNED)
+        pass
     except (TrainingError, RecipeError) as error:  # pruned, not failed: the sampler is to keep away from there
         trial.set_user_attr("problem", str(error))
-        study.tell(trial, state=TrialState.PRUNED)
-    else:
-        study.tell(trial, score)
+    return study.tell(trial, state=TrialState.PRUNED)
 
 
 def _train(search: Search, recipe: Recipe, after_epoch: Callable[[dict[str, Any]], None]) -> float:
@@ -104,3 +109,70 @@ def _train(search: Search, recipe: Recipe, after_epoch: Callable[[dict[str, Any]
     run.warm_up(Silent())
     run.train(Silent(), after_epoch)
     return run.progress.best_score
+
+
+# ----------------------------------------------------------------------------------------- several processes
+
+
+def work_in_processes(search: Search, tell: Tell, processes: int) -> None:
+    """Run trials in spawned processes, since a backend with threads does not survive a fork.
+
+    Raises
+    ------
+    TrainingError
+        One of them died or could not go on; the others have been ended.
+    """
+    context = multiprocessing.get_context("spawn")
+    running: dict[Connection, BaseProcess] = {}
+    try:
+        for place in range(processes):
+            ours, theirs = context.Pipe(duplex=False)
+            arguments = (search, place, processes, theirs)
+            process: BaseProcess = context.Process(target=_work_for_parent, args=arguments, daemon=True)
+            process.start()
+            theirs.close()  # so that the end of the process is the end of the pipe
+            running[ours] = process
+        while running:
+            for connection in wait(list(running)):
+                assert isinstance(connection, Connection)
+                try:
+                    news = connection.recv()
+                except EOFError:
+                    _check_end(running.pop(connection))
+                    continue
+                if isinstance(news, str):
+                    raise TrainingError(news)
+                tell(news)
+    finally:
+        for process in running.values():
+            process.kill()
+            process.join()
+
+
+def _check_end(process: BaseProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise TrainingError(
+            f"A process of the search ended with status {process.exitcode} (-9 often means too little memory). "
+            "The finished trials are kept; go on with --resume, and with fewer --processes if memory is short."
+        )
+
+
+def _work_for_parent(search: Search, place: int, processes: int, connection: Connection) -> None:
+    """Run trials on this process's share of the processors; send epochs, trials, or the text of an error."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent ends this one
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if hasattr(os, "sched_setaffinity"):  # before Keras counts the processors
+        processors = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, processors[place::processes] or [processors[place % len(processors)]])
+    try:
+        work(search, connection.send)
+    except TagsmithError as error:
+        connection.send(str(error))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
