@@ -79,22 +79,22 @@ def search(corpus, **options):
 
 
 def test_the_first_trial_is_the_recipe_itself_and_the_best_is_no_worse(corpus, trained):
-    found = search(corpus, trials=16)
-    assert trained[0] == found.base == make_recipe(changes=RECIPE)
-    assert [trial.number for trial in found.trials] == list(range(16))
-    assert [trial.base for trial in found.trials] == [True] + [False] * 15
-    assert found.score == max(trial.score for trial in found.trials if trial.complete) > quality(found.base)
-    assert found.score == quality(found.recipe)
-    assert found.measure == "F1"
+    tuning = search(corpus, trials=16)
+    assert trained[0] == tuning.base == make_recipe(changes=RECIPE)
+    assert [trial.number for trial in tuning.trials] == list(range(16))
+    assert [trial.base for trial in tuning.trials] == [True] + [False] * 15
+    assert tuning.score == max(trial.score for trial in tuning.trials if trial.complete) > quality(tuning.base)
+    assert tuning.score == quality(tuning.recipe)
+    assert tuning.measure == "F1"
 
 
 def test_trials_that_look_poor_are_stopped_and_the_base_recipe_never_is(corpus, trained):
-    found = search(corpus, trials=16, recipe={**RECIPE, "learning_rate": 0.2})  # as poor as can be
-    stopped = [trial for trial in found.trials if not trial.complete]
+    tuning = search(corpus, trials=16, recipe={**RECIPE, "learning_rate": 0.2})  # as poor as can be
+    stopped = [trial for trial in tuning.trials if not trial.complete]
     assert stopped
     assert all(EPOCHS // 3 <= trial.epochs < EPOCHS for trial in stopped)
-    assert found.trials[0].complete
-    assert max(trial.score for trial in stopped) < found.score
+    assert tuning.trials[0].complete
+    assert max(trial.score for trial in stopped) < tuning.score
 
 
 def test_what_is_drawn_depends_on_the_seed_alone(corpus, trained, tmp_path):
@@ -111,10 +111,10 @@ def test_an_interrupted_search_keeps_its_trials_and_resumes_to_the_same_end(corp
     whole = search({**corpus, "out": tmp_path / "whole"}, trials=12)
     train = worker._train
 
-    def interrupted(own, recipe, after_epoch):
+    def interrupted(arguments, recipe, after_epoch):
         if len(trained) == 12 + 7:
             raise KeyboardInterrupt
-        return train(own, recipe, after_epoch)
+        return train(arguments, recipe, after_epoch)
 
     monkeypatch.setattr(worker, "_train", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -151,23 +151,23 @@ def test_a_trial_whose_process_died_is_begun_anew_but_only_once(corpus, trained)
 
 
 def test_a_recipe_outside_the_space_is_tried_as_it_is(corpus, trained):
-    found = search(corpus, trials=6, space={"units": [8, 16], "learning_rate": [0.01, 0.02]})
+    tuning = search(corpus, trials=6, space={"units": [8, 16], "learning_rate": [0.01, 0.02]})
     assert trained[0].units == 200
-    assert found.trials[0].changes == {"units": 200, "learning_rate": 0.002}
+    assert tuning.trials[0].changes == {"units": 200, "learning_rate": 0.002}
     assert {recipe.units for recipe in trained[1:]} <= {8, 16}
 
 
 def test_a_training_that_fails_counts_as_a_poor_one(corpus, trained, monkeypatch):
     train = worker._train
 
-    def sometimes(own, recipe, after_epoch):
+    def sometimes(arguments, recipe, after_epoch):
         if recipe.units == 8:
             raise TrainingError("The loss became nan.")
-        return train(own, recipe, after_epoch)
+        return train(arguments, recipe, after_epoch)
 
     monkeypatch.setattr(worker, "_train", sometimes)
-    found = search(corpus, trials=12)
-    failed = [trial for trial in found.trials if trial.changes["units"] == 8]
+    tuning = search(corpus, trials=12)
+    failed = [trial for trial in tuning.trials if trial.changes["units"] == 8]
     assert failed
     assert all(
         (trial.problem, trial.score, trial.complete) == ("The loss became nan.", None, False) for trial in failed
@@ -176,7 +176,7 @@ def test_a_training_that_fails_counts_as_a_poor_one(corpus, trained, monkeypatch
 
 
 def test_a_search_without_a_complete_trial_is_an_error(corpus, monkeypatch):
-    def never(own, recipe, after_epoch):
+    def never(arguments, recipe, after_epoch):
         raise TrainingError("The loss became nan.")
 
     monkeypatch.setattr(worker, "_train", never)
@@ -194,12 +194,12 @@ def test_no_trial_begins_after_the_time(corpus, trained, monkeypatch):
 
 
 def test_the_folder_holds_what_people_want_to_see(corpus, trained):
-    found = search(corpus, trials=10)
+    tuning = search(corpus, trials=10)
     out = corpus["out"]
-    assert read_recipe(out / "best.toml") == read_recipe(out / "best.toml", "fast") == found.recipe
+    assert read_recipe(out / "best.toml") == read_recipe(out / "best.toml", "fast") == tuning.recipe
     text = (out / "best.toml").read_text("utf-8")
-    best = next(trial for trial in found.trials if trial.complete and trial.score == found.score)
-    assert f"# Trial {best.number}: dev F1 {100 * found.score:.2f} in epoch {EPOCHS} of {EPOCHS}." in text
+    best = next(trial for trial in tuning.trials if trial.complete and trial.score == tuning.score)
+    assert f"# Trial {best.number}: dev F1 {100 * tuning.score:.2f} in epoch {EPOCHS} of {EPOCHS}." in text
     assert "units = 16  # was 200\n" in text
     rows = list(csv.DictReader(io.StringIO((out / "trials.csv").read_text("utf-8"))))
     assert [row["trial"] for row in rows] == [str(number) for number in range(10)]
@@ -207,8 +207,8 @@ def test_the_folder_holds_what_people_want_to_see(corpus, trained):
     assert rows[0]["units"] == "200"
     assert (out / "importance.png").read_bytes().startswith(b"\x89PNG")
     assert "units = [8, 16, 200]\n" in (out / "space.toml").read_text("utf-8")
-    assert set(found.importances) == set(SPACE)
-    assert sum(found.importances.values()) == pytest.approx(1.0)
+    assert set(tuning.importances) == set(SPACE)
+    assert sum(tuning.importances.values()) == pytest.approx(1.0)
     visible = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     assert visible == {"best.toml", "trials.csv", "importance.png", "space.toml", "study.db"}
 
@@ -286,18 +286,18 @@ def test_a_path_may_hold_anything(corpus, trained, tmp_path):
 def test_several_layers_are_judged_by_the_mean_of_their_scores(tmp_path, trained):
     train = tmp_path / "train.conll"
     train.write_text("Ada NOUN B-PER\nleft VERB O\n\n" * 20, "utf-8")
-    found = search(
+    tuning = search(
         {"train": train, "out": tmp_path / "search", "console": QUIET},
         trials=2,
         column=("2", "3"),
         layer=("upos", "names"),
     )
-    assert found.measure == "mean"
-    assert len(found.trials) == 2
+    assert tuning.measure == "mean"
+    assert len(tuning.trials) == 2
 
 
 def test_trials_stopped_early_count_in_what_mattered(corpus, trained):
-    found = search(corpus, trials=20)
-    assert not all(trial.complete for trial in found.trials)
-    assert max(found.importances, key=found.importances.get) == "learning_rate"
-    assert found.importances["residual"] < 0.2  # it does nothing
+    tuning = search(corpus, trials=20)
+    assert not all(trial.complete for trial in tuning.trials)
+    assert max(tuning.importances, key=tuning.importances.get) == "learning_rate"
+    assert tuning.importances["residual"] < 0.2  # it does nothing

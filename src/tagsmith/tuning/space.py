@@ -39,22 +39,12 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A range of numbers.
-
-    Parameters
-    ----------
-    low, high
-        The bounds, both included, of the field's type.
-    log
-        Draw evenly over the logarithm.
-    step
-        Distance between possible values, counted from ``low``.
-    """
+    """A range of numbers, both bounds included; they have the type of the field."""
 
     low: float
     high: float
-    log: bool = False
-    step: float | None = None
+    log: bool = False  # drawn evenly over the logarithm
+    step: float | None = None  # between possible values, counted from low
 
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, int | float) or not self.low <= value <= self.high:

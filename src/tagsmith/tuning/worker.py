@@ -71,13 +71,10 @@ def work(search: Search, tell: Tell) -> None:
 def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -> FrozenTrial:
     """Run one trial and write its end into the study."""
     base, is_base = search.base.as_dict(), trial.user_attrs.get("base", False)
-    if is_base:  # it may lie outside the user's space in some fields; it is tried as it is
-        changes = {name: base[name] for name in search.space}
-        for name in search.space:
-            if base[name] in search.space[name]:
-                search.space[name].draw(trial, name)
-    else:
-        changes = {name: dimension.draw(trial, name) for name, dimension in search.space.items()}
+    # The base recipe is tried as it is, though some of its values may lie outside the user's space.
+    possible = {name: values for name, values in search.space.items() if not is_base or base[name] in values}
+    drawn = {name: values.draw(trial, name) for name, values in possible.items()}
+    changes = {name: base[name] for name in search.space} if is_base else drawn
     trial.set_user_attr("changes", changes)
 
     def after_epoch(entry: dict[str, Any]) -> None:
