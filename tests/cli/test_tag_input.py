@@ -22,7 +22,7 @@ PIECES = [
 
 def _read(text: str) -> list[Document]:
     # newline="\n": as files are opened, so that nothing is translated
-    return list(text_documents(io.StringIO(text, newline="\n"), "a text", {}))
+    return list(text_documents(io.StringIO(text, newline="\n")))
 
 
 def _in_place(documents: list[Document]) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:

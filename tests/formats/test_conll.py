@@ -144,7 +144,7 @@ def test_lines_of_tokens_are_known():
         ("a\tO\n# c\nb\t\n", {}, "The tag is empty", 3),
         ("a O\n", {"column": 3}, "There is no column 3", 1),
         ("a O\n", {"column": 0}, "There is no column 0", 1),
-        ("a O\n", {"column": "NER"}, "'NER' is no column", None),
+        ("a O\n", {"column": "NER"}, "There is no column 'NER'", 1),
         ("a O\n", {"word_column": -3}, "There is no column -3", 1),
     ],
 )

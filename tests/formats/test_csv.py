@@ -76,9 +76,9 @@ def test_odd_white_space_inside_a_word_splits_nothing(file, char):
 @pytest.mark.parametrize(
     ("text", "options", "message", "line"),
     [
-        ("", {}, "is empty", None),
+        ("", {}, "no tokens", None),
         ("Sentence #,Word,Tag\n", {}, "no tokens", None),
-        ("Word,Tag\na,O\n", {}, "No column numbers the sentences: the headers are 'Word', 'Tag'", 1),
+        ("Word,Tag\na,O\n", {}, "No column numbers the sentences: the headings are 'Word', 'Tag'", 1),
         ("Sentence #,Tag\n1,O\n", {}, "No column holds the words", 1),
         ("Sentence #,Word\n1,a\n", {}, "no labels", 1),
         ("Sentence #,Word,Tag\n1,a,O\n1,b\n", {}, "too few columns: 2", 3),
@@ -87,8 +87,8 @@ def test_odd_white_space_inside_a_word_splits_nothing(file, char):
         ("Sentence #,Word,Tag\n1,a,O\n,b,\n", {}, "The tag is empty", 3),
         ("Sentence #,Word,Tag\n,a,O\n", {}, "does not number its sentence", 2),
         ('Sentence #,Word,Tag\n1,"a\nb,O\n', {}, "unexpected end of data", 2),
-        ("Sentence #,Word,Tag\n1,a,O\n", {"column": "NER"}, "no column 'NER'", None),
-        ("Sentence #,Word,Tag\n1,a,O\n", {"column": 4}, "no column 4", None),
+        ("Sentence #,Word,Tag\n1,a,O\n", {"column": "NER"}, "no column 'NER'", 1),
+        ("Sentence #,Word,Tag\n1,a,O\n", {"column": 4}, "no column 4: the header has 3", 1),
     ],
 )
 def test_faults_name_file_line_and_remedy(file, text, options, message, line):

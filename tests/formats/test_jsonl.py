@@ -218,7 +218,7 @@ def test_offsets_in_utf_16_units_are_recognized_by_the_quoted_text():
     assert problems == []
     wrong = {"text": "a John", "label": [{"start": 0, "end": 1, "text": "John", "labels": ["PER"]}]}
     read(wrong, problems=problems)
-    assert "holds 'a', not 'John'" in str(problems[0])
+    assert "is 'a', not 'John'" in str(problems[0])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,43 +11,13 @@ import typer
 from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, reading_options
 
 if TYPE_CHECKING:
+    from tagsmith.formats.format import Format
     from tagsmith.tagging.heads import Threshold
     from tagsmith.tagging.tagger import Tagger
     from tagsmith.text.document import Document
 
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
-
-
-class InputFormat(StrEnum):
-    """What is to be tagged."""
-
-    AUTO = "auto"
-    TEXT = "text"
-    TOKENS = "tokens"
-    CONLL = "conll"
-    JSONL = "jsonl"
-
-
-class OutputFormat(StrEnum):
-    """What comes out."""
-
-    AUTO = "auto"
-    CONLL = "conll"
-    JSONL = "jsonl"
-
-
-_INPUT_BY_SUFFIX = {
-    ".tokens": InputFormat.TOKENS,
-    ".tok": InputFormat.TOKENS,
-    ".conll": InputFormat.CONLL,
-    ".iob": InputFormat.CONLL,
-    ".iob2": InputFormat.CONLL,
-    ".bio": InputFormat.CONLL,
-    ".json": InputFormat.JSONL,
-    ".jsonl": InputFormat.JSONL,
-    ".ndjson": InputFormat.JSONL,
-}
-_CONVERT_FIRST = (".conllu", ".csv")
+_TOKENS_SUFFIXES = (".tokens", ".tok")
 
 
 def tag_command(
@@ -58,18 +27,19 @@ def tag_command(
         typer.Argument(metavar="INPUT...", help="Files to tag. '-' or nothing: standard input.", show_default=False),
     ] = None,
     input_format: Annotated[
-        InputFormat,
+        str,
         typer.Option(
-            help="text; tokens: a sentence a line, tokens between spaces; conll: a token a line; jsonl: objects "
-            'with "text". auto goes by the ending; what it does not know is text.'
+            help="text; tokens: a sentence a line, tokens between spaces; or a file format, such as conll or jsonl. "
+            "auto goes by the suffix; an unknown one is text."
         ),
-    ] = InputFormat.AUTO,
+    ] = "auto",
     output_format: Annotated[
-        OutputFormat,
+        str,
         typer.Option(
-            help="conll: a token and its tag a line; jsonl: texts with spans. auto: jsonl for jsonl and for OUT.jsonl."
+            help="A file format, such as conll (a token and its tag a line) or jsonl (texts with spans). auto goes by "
+            "OUT's suffix, then by the format of the inputs; otherwise it is conll."
         ),
-    ] = OutputFormat.AUTO,
+    ] = "auto",
     output: Annotated[
         Path,
         typer.Option(
@@ -96,64 +66,56 @@ def tag_command(
     """Tag text from files or standard input, in constant memory."""
     from tagsmith.cli.tag_input import read_input
     from tagsmith.corpus.convert import open_target
-    from tagsmith.formats import WRITERS
-    from tagsmith.formats.options import WriteOptions
+    from tagsmith.formats.options import ReadOptions, WriteOptions
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
-    sources = [(source, _input_format(source, input_format)) for source in inputs or [Path("-")]]
-    written = _output_format(output_format, output, [kind for _, kind in sources])
-    options = reading_options(None, column, word_column, separator, encoding)
-    gold = "gold"
-    while gold in tagger.layers:  # not the name of a layer that is added
-        gold += "_"
-    documents = read_input([(str(source), kind.value) for source, kind in sources], {**options, "layer": gold})
+    sources = [(str(source), _input_format(source, input_format)) for source in inputs or [Path("-")]]
+    written = _output_format(output_format, output, {name for _, name in sources})
+    options = ReadOptions(**reading_options(None, column, word_column, separator, encoding))
     layers = [tagger.layer(name) for name in tagger.layers]
-    labels = [label for own in layers if own.gives_spans for label in own.labels] or tagger.labels
+    labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
     least = _thresholds(threshold or [], labels)
     tagger.tag_layers([], threshold=least)  # says at once if that is impossible
-    tagged = _tagged(tagger, documents, spans=written is OutputFormat.JSONL, threshold=least)
-    further = tuple((own.name, own.scheme) for own in layers[1:])
+    tagged = _tagged(tagger, read_input(sources, options, tagger.layers), spans=written.holds_spans, threshold=least)
+    further = tuple((layer.name, layer.scheme) for layer in layers[1:])
     writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme, further=further)
     with open_target(str(output)) as stream:
-        WRITERS[written.value](tagged, stream, writing)
+        written.write(tagged, stream, writing)
 
 
-def _input_format(source: Path, wanted: InputFormat) -> InputFormat:
-    if wanted is not InputFormat.AUTO:
-        return wanted
-    suffix = source.suffix.lower()
-    if suffix in _CONVERT_FIRST:
-        from tagsmith.errors import DataError
+def _input_format(source: Path, wanted: str) -> str:
+    from tagsmith.cli.tag_input import TEXT_READERS
+    from tagsmith.errors import DataError
+    from tagsmith.formats import AUTO, FORMATS, format_by_suffix
 
-        raise DataError(
-            f"A {suffix} file cannot be tagged as it is.",
-            remedy=f"Convert it first: tagsmith convert {source} {source.stem}.conll",
-            path=source,
-        )
-    return _INPUT_BY_SUFFIX.get(suffix, InputFormat.TEXT)
+    if wanted == AUTO:
+        return "tokens" if source.suffix.lower() in _TOKENS_SUFFIXES else format_by_suffix(source) or "text"
+    if wanted not in (known := [*TEXT_READERS, *FORMATS]):
+        raise DataError(f"There is no input format {wanted!r}.", remedy=f"Choose one of {', '.join(known)}.")
+    return wanted
 
 
-def _output_format(wanted: OutputFormat, output: Path, inputs: Iterable[InputFormat]) -> OutputFormat:
-    if wanted is not OutputFormat.AUTO:
-        return wanted
-    suffix = _INPUT_BY_SUFFIX.get(output.suffix.lower())
-    if suffix is InputFormat.JSONL or (suffix is None and all(kind is InputFormat.JSONL for kind in inputs)):
-        return OutputFormat.JSONL
-    return OutputFormat.CONLL
+def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
+    from tagsmith.formats import AUTO, FORMATS, format_by_suffix, format_named
+
+    if wanted == AUTO:
+        same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
+        wanted = format_by_suffix(output) or next(iter(same), "conll")
+    return format_named(wanted)
 
 
 def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float] | None:
-    """Read ``0.5`` and ``LABEL=0.5``; what is said of one label goes before what is said of all."""
+    """Read ``0.5`` and ``LABEL=0.5``; the threshold of one label has priority over that of all."""
     from tagsmith.errors import DataError
 
     every, single = {}, {}
-    for one in given:
-        label, _, number = one.rpartition("=")
+    for text in given:
+        label, _, number = text.rpartition("=")
         try:
             value = float(number)
         except ValueError:
-            raise DataError(f"the threshold {one!r} is no number.", remedy="Write 0.5 or LABEL=0.5.") from None
+            raise DataError(f"the threshold {text!r} is no number.", remedy="Write 0.5 or LABEL=0.5.") from None
         if label:
             single[label] = value
         else:

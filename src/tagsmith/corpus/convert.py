@@ -1,4 +1,4 @@
-"""From any format and scheme to any other, with nothing lost in silence and nothing half-written."""
+"""Conversion of a labeled file to another format, another scheme, or both."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO, Unpack
+from typing import Any, TextIO
 
-from tagsmith.corpus.corpus import TagRepair, read_documents, repaired, select_layer
+from tagsmith.corpus.corpus import TagRepair, repaired, select_layer
 from tagsmith.errors import DataError
 from tagsmith.files import open_text_atomically
-from tagsmith.formats import AUTO, WRITERS, check_format, format_by_suffix
-from tagsmith.formats.options import Problem, ReadKeywords, WriteOptions
+from tagsmith.formats import AUTO, detect_format, format_by_suffix, format_named
+from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.formats.source import STDIN, Source, source_name
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
@@ -21,7 +21,7 @@ from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was converted: counts, the scheme before and after, and what had to be changed or reported."""
+    """What was converted: counts, the scheme before and after, what was repaired, and what the reader reported."""
 
     documents: int
     sentences: int
@@ -34,11 +34,44 @@ class Conversion:
 
 
 @dataclass(slots=True)
-class _Counts:
+class _Change:
+    """What happens to every document, and the counts so far."""
+
+    path: str
+    layer: str | None
+    source: Scheme
+    target: Scheme
+    repair: bool
     documents: int = 0
     sentences: int = 0
     tokens: int = 0
     repairs: list[TagRepair] = field(default_factory=list)
+
+    def applied(self, documents: Iterable[Document]) -> Iterator[Document]:
+        for document in documents:
+            self.documents += 1
+            self.sentences += len(document.sentences)
+            self.tokens += sum(map(len, document.sentences))
+            if self.layer is None:
+                yield document
+            else:
+                changed = tuple(self._change(sentence, self.layer) for sentence in document.sentences)
+                yield replace(document, sentences=changed)
+
+    def _change(self, sentence: Sentence, layer: str) -> Sentence:
+        before = len(self.repairs)
+        legal = repaired(sentence, layer, self.source, self.path, self.repairs)
+        if len(self.repairs) > before and not self.repair:
+            fault = self.repairs[before]
+            raise DataError(
+                f"The tag {fault.was!r} on {fault.word!r} is not legal in {self.source}: it {fault.reason}.",
+                remedy="Correct it, or repair such tags with --repair.",
+                path=fault.path,
+                line=fault.line or None,
+            )
+        if self.source is self.target:
+            return legal
+        return legal.with_layer(layer, convert_tags(legal.layers[layer], self.source, self.target))
 
 
 def convert(
@@ -49,13 +82,12 @@ def convert(
     target_format: str = AUTO,
     scheme: Scheme | None = None,
     repair: bool = False,
-    write: WriteOptions | None = None,
-    **options: Unpack[ReadKeywords],
+    **options: Any,
 ) -> Conversion:
     """Read a labeled file and write it in another format, another scheme, or both.
 
-    A file is read twice, first to find its scheme and check its tags, so its size does not matter; a stream
-    is held in memory. The target appears whole or not at all.
+    A file is read twice, first to find its scheme and check its tags, so memory does not grow with its size; a stream
+    is held in memory. The target is written whole or not at all.
 
     Parameters
     ----------
@@ -64,120 +96,75 @@ def convert(
     target
         A path, ``"-"`` for standard output, or an open text stream.
     source_format, target_format
-        ``"auto"`` goes by the name of the file, the source also by what it holds; a target whose name says
-        nothing is ``"conll"``.
+        ``"auto"`` goes by the file's suffix, and for the source also by its content; a target without a known suffix
+        is ``"conll"``.
     scheme
         The scheme to write; by default the one the file has.
     repair
         Whether illegal tags are made legal; otherwise the first is an error.
-    write
-        What the writer may be told; its ``scheme`` and ``layer`` are set here.
     options
-        As for :func:`tagsmith.corpus.corpus.read_documents`.
+        The fields of :class:`~tagsmith.formats.options.ReadOptions`.
 
     Raises
     ------
     DataError
-        As the readers and writers; for illegal tags if ``repair`` is False; where the tags cannot be
-        written in the scheme.
+        As the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written in the scheme.
     """
-    writer = WRITERS[check_format(_target_format(target, target_format))]
-    problems: list[Problem] = options.setdefault("problems", [])
-    reported = len(problems)
-    options.setdefault("labels_required", scheme is not None or repair)
-    first: Iterable[Document] = read_documents(source, format=source_format, **options)
-    seekable = isinstance(source, str | Path) and str(source) != STDIN
-    if not seekable:
-        first = list(first)
+    chosen = ReadOptions(**{"labels_required": scheme is not None or repair, **options})
+    if target_format == AUTO:
+        target_format = format_by_suffix(target) or "conll"
+    if source_format == AUTO:
+        source_format = detect_format(source, chosen.encoding)
+    write, read = format_named(target_format).write, format_named(source_format).read
+    reported = len(chosen.problems)
+    documents: Iterable[Document] = read(source, chosen)
+    rereadable = isinstance(source, str | Path) and str(source) != STDIN
+    if not rereadable:
+        documents = list(documents)
     path = source_name(source)
-    layer, found = _scheme_of(first, options, path)
-    if seekable:
-        del problems[reported:]  # or the second reading would report everything twice
-        first = read_documents(source, format=source_format, **options)
-    goal = scheme or found
-    counts = _Counts()
-    changed = _changed(first, counts, (layer, found, goal), repair, path)
+    layer, source_scheme = _find_scheme(documents, chosen, path)
+    if rereadable:
+        del chosen.problems[reported:]  # the second reading reports them again
+        documents = read(source, chosen)
+    change = _Change(path, layer, source_scheme, scheme or source_scheme, repair)
     with open_target(target) as stream:
-        writer(changed, stream, replace(write or WriteOptions(), scheme=goal, layer=layer))
+        write(change.applied(documents), stream, WriteOptions(layer=layer, scheme=change.target))
     return Conversion(
-        counts.documents,
-        counts.sentences,
-        counts.tokens,
+        change.documents,
+        change.sentences,
+        change.tokens,
         layer,
-        found,
-        goal,
-        tuple(counts.repairs),
-        tuple(problems),
+        source_scheme,
+        change.target,
+        tuple(change.repairs),
+        tuple(chosen.problems),
     )
 
 
-def _target_format(target: str | Path | TextIO, wanted: str) -> str:
-    return format_by_suffix(target) or "conll" if wanted == AUTO else wanted
-
-
-def _scheme_of(documents: Iterable[Document], options: ReadKeywords, path: str) -> tuple[str | None, Scheme]:
-    """Find the layer and its scheme; no layer where there are no labels and none are required."""
-    layers: set[str] = set()
+def _find_scheme(documents: Iterable[Document], options: ReadOptions, path: str) -> tuple[str | None, Scheme]:
+    """Find the layer and its scheme; no layer if there are no labels and none are required."""
+    names: set[str] = set()
 
     def tags() -> Iterator[tuple[str, ...]]:
         for document in documents:
             for sentence in document.sentences:
-                for layer, own in select_layer(sentence, options, path).layers.items():
-                    layers.add(layer)
-                    yield own
+                chosen = {"layer": options.layer, "labels_required": options.labels_required}
+                for name, layer in select_layer(sentence, chosen, path).layers.items():  # type: ignore[arg-type]
+                    names.add(name)
+                    yield layer
 
     scheme = detect_scheme(tags())
-    return next(iter(layers), None), scheme
-
-
-def _changed(
-    documents: Iterable[Document],
-    counts: _Counts,
-    change: tuple[str | None, Scheme, Scheme],
-    repair: bool,
-    path: str,
-) -> Iterator[Document]:
-    layer, source, target = change
-    for document in documents:
-        counts.documents += 1
-        counts.sentences += len(document.sentences)
-        counts.tokens += sum(map(len, document.sentences))
-        if layer is None:
-            yield document
-            continue
-        sentences = []
-        for sentence in document.sentences:
-            legal = _legal(sentence, layer, source, path, counts.repairs, repair=repair)
-            if source is not target:
-                legal = legal.with_layer(layer, convert_tags(legal.layers[layer], source, target))
-            sentences.append(legal)
-        yield replace(document, sentences=tuple(sentences))
-
-
-def _legal(
-    sentence: Sentence, layer: str, scheme: Scheme, path: str, repairs: list[TagRepair], *, repair: bool
-) -> Sentence:
-    before = len(repairs)
-    legal = repaired(sentence, layer, scheme, path, repairs)
-    if len(repairs) > before and not repair:
-        fault = repairs[before]
-        raise DataError(
-            f"The tag {fault.was!r} on {fault.word!r} is not legal in {scheme}: it {fault.reason}.",
-            remedy="Correct it, or repair such tags with --repair.",
-            path=fault.path,
-            line=fault.line or None,
-        )
-    return legal
+    return next(iter(names), None), scheme
 
 
 @contextmanager
 def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
-    """Open a target for writing UTF-8; a file appears under its name only when all has been written.
+    """Open a path, ``"-"`` (standard output) or a stream for writing; a file appears when all is written.
 
     Raises
     ------
     DataError
-        Where the file cannot be written, or is a directory.
+        The file cannot be written, or is a directory.
     """
     if not isinstance(target, str | Path):
         yield target

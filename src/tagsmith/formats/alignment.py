@@ -1,4 +1,4 @@
-"""Character spans → token spans; whatever is not exact is reported, never dropped in silence."""
+"""Alignment of character spans with tokens; every span that does not fit exactly is reported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tagsmith.text.schemes import TokenSpan
 
 
 class Place(NamedTuple):
-    """Where a record stands and how it is to be read."""
+    """Where a record is, and how it is read."""
 
     path: str
     line: int
@@ -24,74 +24,65 @@ class Place(NamedTuple):
         return DataError(problem, remedy=remedy, path=self.path, line=self.line)
 
     def report(self, message: str) -> None:
-        """Add to the problems of the reading."""
+        """Add a problem to those of the reading."""
         self.options.problems.append(Problem(self.path, self.line, message))
 
 
 def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place: Place) -> list[TokenSpan]:
-    """Turn character spans into token spans that do not overlap, longest first."""
+    """Turn character spans into token spans; of spans that overlap the longest is used, or else the first."""
     starts, ends = [token.start for token in tokens], [token.end for token in tokens]
-    used: list[TokenSpan] = []
+    aligned: list[TokenSpan] = []
     for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
         first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
         if not 0 <= span.start < span.end <= len(text):
-            _misfit(span, f"lies outside its text of {len(text)} characters", None, tokens, place)
+            _report(span, f"lies outside its text of {len(text)} characters", None, tokens, place)
             continue
         if first >= last:
-            _misfit(span, "holds no token", None, tokens, place)
+            _report(span, "contains no token", None, tokens, place)
             continue
-        if (starts[first], ends[last - 1]) != (span.start, span.end):
+        touched = starts[first], ends[last - 1]
+        if touched != (span.start, span.end):
             snap = place.options.alignment == "snap"
-            characters = (starts[first], ends[last - 1]) if snap else None
-            _misfit(span, "does not align with tokens", characters, tokens, place)
+            _report(span, "does not align with tokens", touched if snap else None, tokens, place)
             if not snap:
                 continue
-        rival = next((other for other in used if first < other.end and other.start < last), None)
+        rival = next((other for other in aligned if first < other.end and other.start < last), None)
         if rival is not None:
             kept = text[starts[rival.start] : ends[rival.end - 1]]
-            _misfit(span, f"overlaps {kept!r} [{rival.label}], which is longer or first", None, tokens, place)
+            _report(span, f"overlaps {kept!r} [{rival.label}], which is longer or first", None, tokens, place)
             continue
-        used.append(TokenSpan(first, last, span.label))
-    return sorted(used)
+        aligned.append(TokenSpan(first, last, span.label))
+    return sorted(aligned)
 
 
-def _misfit(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequence[Token], place: Place) -> None:
-    """Report, or raise for, a span that cannot be used as it is."""
+def _report(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequence[Token], place: Place) -> None:
+    """Report a span that cannot be used as it is, or raise an error."""
+    problem = f"The span {span.start}–{span.end} {span.text!r} [{span.label}] {what}"
     nearest = None
     if tokens:
-        nearest = (
-            min((token.start for token in tokens), key=lambda start: abs(start - span.start)),
-            min((token.end for token in tokens), key=lambda end: abs(end - span.end)),
-        )
-    near = f"; the nearest token boundaries are {nearest[0]} and {nearest[1]}" if nearest else ""
-    problem = f"The span {span.start}–{span.end} {span.text!r} [{span.label}] {what}{near}"
+        start = min((token.start for token in tokens), key=lambda start: abs(start - span.start))
+        end = min((token.end for token in tokens), key=lambda end: abs(end - span.end))
+        nearest = start, end
+        problem += f"; the nearest token boundaries are {start} and {end}"
     if place.options.alignment == "error":
         raise place.error(f"{problem}.", "Correct the span, or read with the alignment 'snap' or 'skip'.")
-    done = f"labeled {used[0]}–{used[1]} instead" if used else "left out"
+    message = f"{problem}; {f'labeled {used[0]}–{used[1]} instead' if used else 'left out'}"
+    characters = span.start, span.end
     place.options.problems.append(
-        AlignmentProblem(
-            place.path,
-            place.line,
-            f"{problem}; {done}",
-            span.text,
-            span.label,
-            (span.start, span.end),
-            nearest,
-            used,
-        )
+        AlignmentProblem(place.path, place.line, message, span.text, span.label, characters, nearest, used)
     )
 
 
 def merge_cut_sentences(sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]) -> Iterator[list[Token]]:
-    """Join sentences whose border lies inside a span."""
-    inside = {border for span in spans for border in range(span.start + 1, span.end)}
+    """Join sentences whose boundary lies inside a span."""
+    inside = {boundary for span in spans for boundary in range(span.start + 1, span.end)}
     pending: list[Token] = []
-    border = 0
+    boundary = 0
     for sentence in sentences:
-        if pending and border not in inside:
+        if pending and boundary not in inside:
             yield pending
             pending = []
         pending.extend(sentence)
-        border += len(sentence)
+        boundary += len(sentence)
     if pending:
         yield pending

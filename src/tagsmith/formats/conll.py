@@ -1,32 +1,44 @@
-"""CoNLL-style columns: one token a line, blank lines between sentences.
+"""The CoNLL format: columns, one token a line, a blank line after each sentence.
 
-Columns are separated by tabs or, if the first row has none, by runs of spaces and tabs; with tabs a word
-may hold spaces. A line ``-DOCSTART- …`` begins a document; before the first of them every sentence is a
-document of its own, so that huge files are read in constant memory. A line that begins with ``#`` is a
-comment where it cannot be a token: it has fewer columns than the rows have or, in files without tabs, is
-like ``# key = value``. So the tokens ``#`` and ``#hashtag`` stay tokens.
+Columns are separated by tabs or, if the first row has none, by runs of spaces and tabs; with tabs a word may contain
+spaces. A line ``-DOCSTART- …`` begins a document. Before the first of them every sentence is a document by itself, so
+that huge files are read in constant memory. A line that begins with ``#`` is a comment where it cannot be a token: it
+has fewer columns than the rows or, in files without tabs, looks like ``# key = value``. So the tokens ``#`` and
+``#hashtag`` stay tokens.
 
-What a sentence needs to be written back as it was is in its ``meta``: ``extra``, pairs of the number of
-tokens before it and the comment; ``rows``, all cells of each token, where there are more than a word and a
-tag; ``columns``, the places of word and tag in a row; ``separator``, where it is not a tab.
+A sentence's ``meta`` holds what is needed to write it back unchanged: ``extra``, pairs of a comment and the number of
+tokens before it; ``rows``, all cells of each token, if there are more than a word and a tag; ``columns``, the places
+of word and tag in a row; ``separator``, if it is not a tab.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import NoTokensError, Source, joined, open_source, pick_layer, source_name, token_line
+from tagsmith.formats.source import (
+    NoTokensError,
+    Source,
+    column_place,
+    empty_cell,
+    group_documents,
+    numbered_lines,
+    open_source,
+    source_name,
+    token_line,
+    written_layers,
+    wrong_columns,
+)
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
 DOCSTART = "-DOCSTART-"
 _KEY_VALUE = re.compile(r"#\s*[\w.:-]+\s*=")
-_SENTENCES_TO_JUDGE = 8  # how many are looked at to find out whether the first column counts tokens
+_SENTENCES_TO_JUDGE = 8  # the first sentences show whether the first column counts tokens
 
 
 class _Layout(NamedTuple):
@@ -54,13 +66,12 @@ class _Layout(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """The rows of one sentence, or a ``-DOCSTART-`` line (no rows)."""
+    """The rows of one sentence, and the ``-DOCSTART-`` line if a document begins with it."""
 
     line: int  # of the first row
     rows: list[list[str]]
     extra: list[tuple[int, str]]
-    separator: str | None
-    docstart: str | None = None
+    docstart: str | None
 
 
 # --------------------------------------------------------------------------------------------------- reading
@@ -72,134 +83,105 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     Raises
     ------
     DataError
-        With file and line: for a row with more or fewer columns than the first, an empty word or tag, a
-        column that is not there, a file without tokens, or without labels where they are required; and as
-        :func:`open_source`.
+        With file and line: a row with more or fewer columns than the first, an empty word or tag, a missing column, a
+        file without tokens, or without labels where they are required; and as
+        :func:`~tagsmith.formats.source.open_source`.
     """
     name = source_name(source)
     with open_source(source, options.encoding) as stream:
-        blocks = _blocks(stream, options.separator, name)
-        first = _first_sentences(blocks)
-        word, tag = _columns(first, options, name)
-        pending: list[tuple[str, Sentence]] = []
-        docstart: str | None = None
-        cache: dict[str, str] = {}
-        for block in chain(first, blocks):
-            if block.docstart is not None:
-                if pending:
-                    yield joined(pending, {"docstart": docstart})
-                pending, docstart = [], block.docstart
-                continue
-            sentence = _sentence(block, (word, tag), options, name, cache)
-            if docstart is None:
-                yield Document(" ".join(sentence.words), (sentence,))
-            else:
-                pending.append((" ".join(sentence.words), sentence))
-        if pending:
-            yield joined(pending, {"docstart": docstart})
+        lines, layout = _find_layout(stream, options.separator, name)
+        blocks = _blocks(lines, layout, name)
+        first = list(islice(blocks, _SENTENCES_TO_JUDGE))
+        if not first:
+            raise _no_tokens(name)
+        columns = _find_columns(first, options, name)
+        tags: dict[str, str] = {}  # one object a tag saves memory
+        yield from group_documents(
+            (
+                *_sentence(block, columns, layout.separator, options, name, tags),
+                None if block.docstart is None else {"docstart": block.docstart},
+            )
+            for block in chain(first, blocks)
+        )
 
 
-def _first_sentences(blocks: Iterator[_Block]) -> list[_Block]:
-    first, sentences = [], 0
-    for block in blocks:
-        first.append(block)
-        sentences += bool(block.rows)
-        if sentences == _SENTENCES_TO_JUDGE:
+def _no_tokens(name: str) -> NoTokensError:
+    return NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
+
+
+def _find_layout(stream: Iterable[str], separator: str | None, name: str) -> tuple[Iterator[tuple[int, str]], _Layout]:
+    """Take separator and number of columns from the first line that is surely a token; give the lines back too."""
+    lines = numbered_lines(stream)
+    seen: list[tuple[int, str]] = []
+    row: tuple[int, str] | None = None
+    for number, line in lines:
+        seen.append((number, line))
+        if not line or line.startswith(DOCSTART):
+            continue
+        if not line.startswith("#"):
+            row = number, line
             break
-    return first
+        if (separator or "\t") in line or not (row or line.startswith("# ")):  # perhaps a token
+            row = number, line
+    if row is None:
+        raise _no_tokens(name)
+    number, line = row
+    if separator is None and "\t" in line:
+        separator = "\t"
+    elif separator == " ":
+        separator = None  # a run of spaces is one separator
+    columns = len(_Layout(separator, 0, 0).split(line))
+    return chain(seen, lines), _Layout(separator, columns, number)
 
 
-def _blocks(stream: Iterable[str], separator: str | None, name: str) -> Iterator[_Block]:
+def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, name: str) -> Iterator[_Block]:
     """Cut the lines into sentences, checking the number of columns."""
-    lines, layout = _layout(stream, separator, name)
     rows: list[list[str]] = []
     extra: list[tuple[int, str]] = []
     start = 0
-    for number, raw in enumerate(lines, 1):
-        line = _chomp(raw)
-        if not line or line.isspace():
+    docstart: str | None = None
+    separator, columns, _ = layout
+    for number, line in lines:
+        cells = line.split(separator) if separator else layout.split(line)
+        begins = line.startswith(DOCSTART) and (cells[0] == DOCSTART or line[len(DOCSTART)] == " ")
+        if not line or begins:
             if rows:
-                yield _Block(start, rows, extra, layout.separator)
-                rows, extra = [], []
-            continue
-        cells = layout.split(line)
-        if line[0] == "#" and layout.is_comment(line, cells):
+                yield _Block(start, rows, extra, docstart)
+                rows, extra, docstart = [], [], None
+            if begins:
+                docstart, extra = line, []
+        elif line[0] == "#" and layout.is_comment(line, cells):
             extra.append((len(rows), line))
-        elif cells[0] == DOCSTART or line.startswith(DOCSTART + " "):
-            if rows:
-                yield _Block(start, rows, extra, layout.separator)
-            yield _Block(number, [], extra, layout.separator, line)
-            rows, extra = [], []
-        elif len(cells) != layout.columns:
-            raise _miscounted(cells, layout, name, number)
+        elif len(cells) != columns:
+            raise wrong_columns(
+                cells,
+                columns,
+                f"line {layout.line}",
+                remedy="Give every token a line with the same columns and a blank line between sentences, "
+                "or name the separator.",
+                path=name,
+                line=number,
+                separator="white space" if separator is None else repr(separator),
+            )
         else:
             if not rows:
                 start = number
             rows.append(cells)
-    if rows:
-        yield _Block(start, rows, extra, layout.separator)
 
 
-def _chomp(line: str) -> str:
-    return line.removesuffix("\n").removesuffix("\r")
-
-
-def _layout(stream: Iterable[str], separator: str | None, name: str) -> tuple[Iterator[str], _Layout]:
-    """Find separator and number of columns from the first row that is surely a token; give the lines back."""
-    lines = iter(stream)
-    seen: list[str] = []
-    candidate: tuple[int, str] | None = None  # a line that begins with # and may be a token
-    for line in lines:
-        seen.append(line)
-        text = _chomp(line)
-        if not text or text.isspace() or text.startswith(DOCSTART):
-            continue
-        if not text.startswith("#"):
-            candidate = (len(seen), text)
-            break
-        if (separator or "\t") in text or not (candidate or text.startswith("# ")):
-            candidate = (len(seen), text)
-    if candidate is None:
-        raise NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
-    number, text = candidate
-    if separator is None and "\t" in text:
-        separator = "\t"
-    elif separator == " ":
-        separator = None  # a run of spaces is one separator
-    columns = len(_Layout(separator, 0, 0).split(text))
-    return chain(seen, lines), _Layout(separator, columns, number)
-
-
-def _miscounted(cells: Sequence[str], layout: _Layout, name: str, number: int) -> DataError:
-    few = "too few" if len(cells) < layout.columns else "too many"
-    between = "white space" if layout.separator is None else f"{layout.separator!r}"
-    return DataError(
-        f"This line has {few} columns: {len(cells)}, separated by {between}, "
-        f"where line {layout.line} has {layout.columns}.",
-        remedy="Give every token a line with the same columns and a blank line between sentences, "
-        "or name the separator.",
-        path=name,
-        line=number,
-    )
-
-
-def _columns(blocks: Sequence[_Block], options: ReadOptions, name: str) -> tuple[int, int | None]:
-    """Find the places (from 0) of the word and of the tag in a row; no tag where there are no labels."""
-    sentences = [block for block in blocks if block.rows]
-    if not sentences:
-        raise NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
-    count, line = len(sentences[0].rows[0]), sentences[0].line
-    counted = count > 1 and _first_column_counts(sentences) and (count > 2 or not options.labels_required)
+def _find_columns(blocks: Sequence[_Block], options: ReadOptions, name: str) -> tuple[int, int | None]:
+    """Find the places (from 0) of the word and of the tag in a row; no tag if there are no labels."""
+    count, line = len(blocks[0].rows[0]), blocks[0].line
+    counted = count > 1 and _first_column_counts(blocks) and (count > 2 or not options.labels_required)
     word = 1 if counted else 0
     if options.word_column is not None:
-        word = _place(options.word_column, count, name, line)
+        word = column_place(options.word_column, count, name, line)
     if options.column is not None:
-        return word, _place(options.column, count, name, line)
+        return word, column_place(options.column, count, name, line)
     if counted and count == 5 and name.endswith(".iob2"):
         return word, 2  # Universal NER: number, word, tag, -, annotator
-    tag = count - 1
-    if tag != word:
-        return word, tag
+    if word != count - 1:
+        return word, count - 1
     if options.labels_required:
         raise DataError(
             "The file has no labels: its lines hold one column, the word.",
@@ -210,36 +192,21 @@ def _columns(blocks: Sequence[_Block], options: ReadOptions, name: str) -> tuple
     return word, None
 
 
-def _first_column_counts(sentences: Sequence[_Block]) -> bool:
-    longest = max(len(sentence.rows) for sentence in sentences)
-    return longest > 1 and all(
-        [row[0] for row in sentence.rows] == [str(number + 1) for number in range(len(sentence.rows))]
-        for sentence in sentences
+def _first_column_counts(blocks: Sequence[_Block]) -> bool:
+    return max(len(block.rows) for block in blocks) > 1 and all(
+        row[0] == str(number) for block in blocks for number, row in enumerate(block.rows, 1)
     )
 
 
-def _place(column: int | str, count: int, name: str, line: int) -> int:
-    try:
-        number = int(column)
-    except ValueError:
-        raise DataError(
-            f"{column!r} is no column: this format has no headers.",
-            remedy="Give the number of a column, from 1, or from -1 at the end.",
-            path=name,
-        ) from None
-    if number == 0 or abs(number) > count:
-        raise DataError(
-            f"There is no column {number}: this line has too few columns, {count}.",
-            remedy=f"Give a number from 1 to {count}, or from -{count} to -1.",
-            path=name,
-            line=line,
-        )
-    return number - 1 if number > 0 else count + number
-
-
 def _sentence(
-    block: _Block, columns: tuple[int, int | None], options: ReadOptions, name: str, cache: dict[str, str]
-) -> Sentence:
+    block: _Block,
+    columns: tuple[int, int | None],
+    separator: str | None,
+    options: ReadOptions,
+    name: str,
+    known_tags: dict[str, str],
+) -> tuple[str, Sentence]:
+    """Make the sentence of a block, and its text."""
     rows = block.rows
     word, tag = columns
     words = [row[word] for row in rows]
@@ -248,45 +215,32 @@ def _sentence(
         meta["extra"] = tuple(block.extra)
     layers: dict[str, Sequence[str]] = {}
     if tag is not None:
-        tags = [cache.setdefault(row[tag], row[tag]) for row in rows]  # one object a tag saves memory
+        tags = [known_tags.setdefault(row[tag], row[tag]) for row in rows]
         layers[options.layer or DEFAULT_LAYER] = tags
     if len(rows[0]) > 2 or word != 0:
         meta["rows"] = tuple(map(tuple, rows))
         meta["columns"] = columns
-    if block.separator != "\t":
-        meta["separator"] = block.separator or " "
+    if separator != "\t":
+        meta["separator"] = separator or " "
     sentence = sentence_from_words(words, layers, line=block.line, meta=meta)
-    if "" in words or (tag is not None and "" in tags):
-        raise _empty_cell(sentence, words, name)
-    return sentence
-
-
-def _empty_cell(sentence: Sentence, words: Sequence[str], name: str) -> DataError:
-    what, index = ("word", words.index("")) if "" in words else ("tag", -1)
-    if index < 0:
-        (tags,) = sentence.layers.values()
-        index = tags.index("")
-    return DataError(
-        f"The {what} is empty.",
-        remedy="Two separators may stand side by side, or one at the end of the line.",
-        path=name,
-        line=token_line(sentence, index),
-    )
+    for what, cells in (("word", words), *(("tag", tags) for tags in layers.values())):
+        if "" in cells:
+            raise empty_cell(what, name, token_line(sentence, cells.index("")))
+    return " ".join(words), sentence
 
 
 # --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
-    """Write documents: kept columns and comments as they were read, the layer in its column or as a new one.
+    """Write documents: the columns and comments that were read, with the layer in its column or in a new one.
 
-    A sentence that was not read from columns is written as word and tag, or the word alone if it has no such
-    layer.
+    A sentence that was not read from columns gets a column of words and one of tags, if it has the layer.
 
     Raises
     ------
     DataError
-        Where a word cannot be written: it holds the separator or a line break.
+        A word cannot be written: it contains the separator or a line break.
     """
     for document in documents:
         if "docstart" in document.meta:
@@ -313,31 +267,18 @@ def _render(sentence: Sentence, options: WriteOptions) -> str:
     return "\n".join(lines) + "\n\n"
 
 
-def _rows(sentence: Sentence, options: WriteOptions) -> list[tuple[str, ...]]:
-    rows = _rows_of_one(sentence, options)
-    for layer, _ in options.further:
-        if layer in sentence.layers:
-            rows = [(*row, tag) for row, tag in zip(rows, sentence.layers[layer], strict=True)]
-    return rows
-
-
-def _rows_of_one(sentence: Sentence, options: WriteOptions) -> list[tuple[str, ...]]:
-    layer = pick_layer(sentence.layers, options.layer)
-    tags = sentence.layers.get(layer) if layer is not None else None
+def _rows(sentence: Sentence, options: WriteOptions) -> Iterable[tuple[str, ...]]:
+    layers = written_layers(sentence, options)
     kept = sentence.meta.get("rows")
-    if kept is None:
-        original = next(iter(sentence.layers.values()), None)
-        if tags is None:
-            return [(word,) for word in sentence.words]
-        if options.place == "append" and original is not None and original is not tags:
-            return list(zip(sentence.words, original, tags, strict=True))
-        return list(zip(sentence.words, tags, strict=True))
-    if tags is None:
-        return list(kept)
-    _, place = sentence.meta["columns"]
-    if options.place == "append" or place is None:
-        return [(*row, tag) for row, tag in zip(kept, tags, strict=True)]
-    return [(*row[:place], tag, *row[place + 1 :]) for row, tag in zip(kept, tags, strict=True)]
+    columns = list(zip(*kept, strict=True)) if kept else [sentence.words]
+    if options.place == "append" and not kept:
+        columns += [tags for layer, tags in sentence.layers.items() if layer not in layers]
+    if options.place == "replace" and kept and layers:
+        place = sentence.meta["columns"][1]
+        if place is not None:
+            columns[place] = sentence.layers[layers.pop(0)]
+    columns += [sentence.layers[layer] for layer in layers]
+    return zip(*columns, strict=True)
 
 
 FORMAT = Format("conll", read, write, suffixes=(".conll", ".iob", ".iob2", ".bio"))

@@ -1,27 +1,37 @@
 """CoNLL-U, the format of Universal Dependencies: ten columns separated by tabs, one token a line.
 
-The layers are ``upos``, ``xpos`` and ``feats``; ``lemma`` and ``deprel`` are there on request, and any
-other name asked for is looked up as a key of the last column (``MISC``), where tokens without it have
-``O``. Multiword ranges (``1-2``) and empty nodes (``1.1``) are no tokens, but are kept and written back
-where they were. A comment ``# newdoc`` begins a document; before the first of them every sentence is a
-document of its own.
+The layers are ``upos``, ``xpos`` and ``feats``. ``lemma`` and ``deprel`` are read on request, and any other name is
+looked up as a key of the last column (``MISC``), where tokens without it have ``O``. Multiword ranges (``1-2``) and
+empty nodes (``1.1``) are not tokens, but they are kept and written back in their places. A comment ``# newdoc`` begins
+a document; before the first of them every sentence is a document by itself.
 
-Offsets follow ``# text = …`` where the words can be found in it one after the other, else ``SpaceAfter=No``.
+Offsets follow ``# text = …`` if the words can be found in it one after the other, else ``SpaceAfter=No``.
 
-A sentence keeps in its ``meta`` what it needs to be written back to the byte: ``lines``, the raw line of each
-token, and ``extra``, pairs of the number of tokens before it and the line of a comment, range or empty node.
+A sentence's ``meta`` holds what is needed to write it back to the byte: ``lines``, the raw line of each token, and
+``extra``, pairs of a comment, range or empty node and the number of tokens before it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Source, joined, open_source, source_name
+from tagsmith.formats.source import (
+    NoTokensError,
+    Source,
+    at_least_one,
+    empty_cell,
+    group_documents,
+    numbered_lines,
+    open_source,
+    source_name,
+    written_layers,
+    wrong_columns,
+)
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.schemes import OUTSIDE
 
@@ -34,7 +44,7 @@ _ROW = re.compile(r"\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+\r?")
 
 
 class _Block(NamedTuple):
-    """The lines of one sentence: raw token lines, and what stands between them."""
+    """The lines of one sentence: the tokens, raw and as cells, and the lines between them."""
 
     line: int  # of the first token
     tokens: list[str]
@@ -51,41 +61,23 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     Raises
     ------
     DataError
-        With file and line: for a line without ten columns or without a number before its word, an empty
-        word, a sentence without tokens; for a file without tokens; and as
-        :func:`tagsmith.formats.source.open_source`.
+        With file and line: a line without ten columns or without a number before its word, an empty word, a sentence
+        without tokens; a file without tokens; and as :func:`~tagsmith.formats.source.open_source`.
     """
     name = source_name(source)
-    pending: list[tuple[str, Sentence]] = []
-    grouped = False
-    cache: dict[str, str] = {}
-    empty = True
+    nothing = NoTokensError("The file holds no tokens.", remedy="Give one token a line, in ten columns.", path=name)
+    tags: dict[str, str] = {}  # one object a tag saves memory
     with open_source(source, options.encoding) as stream:
-        for block in _blocks(stream, name):
-            empty = False
-            text, sentence = _sentence(block, options, cache)
-            if any(line.startswith("# newdoc") for _, line in block.extra):
-                if pending:
-                    yield joined(pending, {})
-                pending, grouped = [], True
-            if grouped:
-                pending.append((text, sentence))
-            else:
-                yield Document(text, (sentence,))
-    if pending:
-        yield joined(pending, {})
-    if empty:
-        raise DataError("The file holds no tokens.", remedy="Give one token a line, in ten columns.", path=name)
+        blocks = at_least_one(_blocks(stream, name), nothing)
+        yield from group_documents(_sentence(block, options, tags) for block in blocks)
 
 
 def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
     block = _Block(0, [], [], [])
-    number = 0
-    for number, raw in enumerate(stream, 1):
-        line = raw.removesuffix("\n").removesuffix("\r")
+    for number, line in numbered_lines(stream):
         if line.startswith("#"):
             block.extra.append((len(block.tokens), line))
-        elif line and not line.isspace():
+        elif line:
             cells = line.split("\t")
             if not cells[0].isdecimal() or len(cells) != 10 or not cells[1]:
                 _check_other_line(cells, name, number)
@@ -95,56 +87,50 @@ def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
                 block = block._replace(line=number)
             block.tokens.append(line)
             block.cells.append(cells)
-        elif block.tokens or block.extra:
-            yield _checked(block, name, number)
+        elif block.tokens:
+            yield block
             block = _Block(0, [], [], [])
-    if block.tokens or block.extra:
-        yield _checked(block, name, number)
-
-
-def _checked(block: _Block, name: str, number: int) -> _Block:
-    if not block.tokens:
-        raise DataError(
-            "A sentence ends here that has comments but no tokens.",
-            remedy="Remove the blank line, or the comments.",
-            path=name,
-            line=number,
-        )
-    return block
+        elif block.extra:
+            raise DataError(
+                "This sentence has comments but no tokens.",
+                remedy="Remove the blank line, or the comments.",
+                path=name,
+                line=number,
+            )
 
 
 def _check_other_line(cells: Sequence[str], name: str, number: int) -> None:
-    """Let pass a multiword range or an empty node; raise for anything else."""
+    """Accept a multiword range or an empty node; raise for anything else."""
+    remedy = "Correct the line, or read the file as conll."
     if len(cells) != 10:
-        few = "few" if len(cells) < 10 else "many"
-        problem = f"This line has too {few} columns: {len(cells)}, separated by tabs, where CoNLL-U has 10."
-    elif cells[0].replace("-", ".", 1).replace(".", "", 1).isdecimal():
-        if cells[1] or "." in cells[0]:
-            return
-        problem = "The word is empty."
-    else:
+        raise wrong_columns(cells, 10, "CoNLL-U", remedy=remedy, path=name, line=number, separator="tabs")
+    if not cells[0].replace("-", ".", 1).replace(".", "", 1).isdecimal():
         problem = f"The first column is {cells[0]!r}, not the number of a token."
-    raise DataError(problem, remedy="Correct the line, or read the file as conll.", path=name, line=number)
+        raise DataError(problem, remedy=remedy, path=name, line=number)
+    if not cells[1] and "." not in cells[0]:
+        raise empty_cell("word", name, number)
 
 
-def _sentence(block: _Block, options: ReadOptions, cache: dict[str, str]) -> tuple[str, Sentence]:
+def _sentence(
+    block: _Block, options: ReadOptions, known_tags: dict[str, str]
+) -> tuple[str, Sentence, Mapping[str, Any] | None]:
+    """Make the sentence of a block, with its text, and the ``meta`` of the document that it begins."""
     words = [cells[1] for cells in block.cells]
     layers = {
-        layer: tuple([cache.setdefault(cells[COLUMNS[layer]], cells[COLUMNS[layer]]) for cells in block.cells])
-        for layer in _ALWAYS
+        layer: tuple([known_tags.setdefault(cells[place], cells[place]) for cells in block.cells])
+        for layer, place in COLUMNS.items()
+        if layer in _ALWAYS or layer == options.layer
     }
-    wanted = options.layer
-    if wanted is not None and wanted not in layers:
-        place = COLUMNS.get(wanted, _MISC)
-        layers[wanted] = tuple(
-            _misc(cells[_MISC]).get(wanted, OUTSIDE) if place == _MISC else cells[place] for cells in block.cells
-        )
-    text = next((line[len(_TEXT) :].strip() for _, line in block.extra if line.startswith(_TEXT)), "")
-    starts = _find(words, text)
+    if options.layer is not None and options.layer not in COLUMNS:
+        layers[options.layer] = tuple(_misc(cells[_MISC]).get(options.layer, OUTSIDE) for cells in block.cells)
+    comments = [line for _, line in block.extra]
+    text = next((line[len(_TEXT) :].strip() for line in comments if line.startswith(_TEXT)), "")
+    starts = _find_words(words, text)
     if starts is None:
-        text, starts = _space(block)
+        text, starts = _space_words(words, block)
     meta = {"lines": tuple(block.tokens), "extra": tuple(block.extra)}
-    return text, Sentence(tuple(words), tuple(starts), layers, block.line, meta)
+    begins = any(line.startswith("# newdoc") for line in comments)
+    return text, Sentence(tuple(words), tuple(starts), layers, block.line, meta), {} if begins else None
 
 
 def _misc(cell: str) -> Mapping[str, str]:
@@ -152,7 +138,7 @@ def _misc(cell: str) -> Mapping[str, str]:
     return {key: value for key, sign, value in pairs if sign}
 
 
-def _find(words: Sequence[str], text: str) -> list[int] | None:
+def _find_words(words: Sequence[str], text: str) -> list[int] | None:
     """Find the words in the text one after the other with only white space between; None if that fails."""
     starts, position = [], 0
     for word in words:
@@ -166,51 +152,44 @@ def _find(words: Sequence[str], text: str) -> list[int] | None:
     return starts
 
 
-def _space(block: _Block) -> tuple[str, list[int]]:
-    """Make a text by ``SpaceAfter=No``; the parts of a multiword token touch if they make up its form."""
-    glued = [_NO_SPACE in cells[_MISC] for cells in block.cells]
-    words = [cells[1] for cells in block.cells]
+def _space_words(words: Sequence[str], block: _Block) -> tuple[str, list[int]]:
+    """Make a text by ``SpaceAfter=No``; the parts of a multiword token touch if together they are its form."""
+    touching = [_NO_SPACE in cells[_MISC] for cells in block.cells]
     for position, line in block.extra:
         number, form, *_, misc = line.split("\t") if line[0] != "#" else ("", "", "")
         first, _, last = number.partition("-")
         if last:
             end = position + int(last) - int(first)
             if "".join(words[position : end + 1]) == form:
-                glued[position:end] = [True] * (end - position)
-                glued[end] = _NO_SPACE in misc
-    parts, starts, length = [], [], 0
-    for word, touches in zip(words, glued, strict=True):
-        starts.append(length)
-        part = word if touches else f"{word} "
-        parts.append(part)
-        length += len(part)
-    return "".join(parts).rstrip(" "), starts
+                touching[position:end] = [True] * (end - position)
+                touching[end] = _NO_SPACE in misc
+    text, starts = "", []
+    for word, touches in zip(words, touching, strict=True):
+        starts.append(len(text))
+        text += word if touches else f"{word} "
+    return text.rstrip(" "), starts
 
 
 # --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
-    """Write documents; what was read from CoNLL-U is written as it was, with the layer in its column.
+    """Write documents; what was read from CoNLL-U is written unchanged, except for the layers to write.
 
-    A layer that has no column of its own goes into the last one (``MISC``) as ``layer=tag``, ``O`` left out.
+    A layer that has no column of its own goes into the last one (``MISC``) as ``layer=tag``, without the ``O``.
     """
     for document in documents:
         for index, sentence in enumerate(document.sentences):
-            rows = _kept_rows(sentence) or _new_rows(document, index)
+            kept, extra = sentence.meta.get("lines"), sentence.meta.get("extra", ())
+            if kept is None:
+                rows, extra = _new_rows(document, index), _comments(document, sentence, extra)
+            else:
+                rows = [line.split("\t") for line in kept]
             _fill(rows, sentence, options)
             lines = ["\t".join(row) for row in rows]
-            kept = "lines" in sentence.meta
-            extra = sentence.meta.get("extra", ())
-            if not kept:
-                extra = _comments(document, sentence, extra)
             for position, line in reversed(extra):
                 lines.insert(position, line)
             stream.write("\n".join(lines) + "\n\n")
-
-
-def _kept_rows(sentence: Sentence) -> list[list[str]]:
-    return [line.split("\t") for line in sentence.meta.get("lines", ())]
 
 
 def _new_rows(document: Document, index: int) -> list[list[str]]:
@@ -221,8 +200,7 @@ def _new_rows(document: Document, index: int) -> list[list[str]]:
         if number == len(sentence) and index + 1 < len(document.sentences):
             following = document.sentences[index + 1].start
         touches = following == token.end and token.end < len(document.text)
-        misc = _NO_SPACE if touches else "_"
-        rows.append([str(number), token.text, "_", "_", "_", "_", "_", "_", "_", misc])
+        rows.append([str(number), token.text, *["_"] * 7, _NO_SPACE if touches else "_"])
     return rows
 
 
@@ -235,13 +213,13 @@ def _comments(document: Document, sentence: Sentence, extra: Sequence[tuple[int,
 
 
 def _fill(rows: Sequence[list[str]], sentence: Sentence, options: WriteOptions) -> None:
-    """Put the sentence's layers into the cells of its rows."""
+    """Put layers into the cells of the rows: those that have a column, and those to write (by default all)."""
+    written = written_layers(sentence, options) if options.layer is not None else sentence.layers
     for layer, tags in sentence.layers.items():
-        if layer not in COLUMNS and options.layer not in (None, layer):
-            continue
-        place = COLUMNS.get(layer, _MISC)
-        for row, tag in zip(rows, tags, strict=True):
-            row[place] = tag if place != _MISC else _with_misc(row[_MISC], layer, tag)
+        if layer in COLUMNS or layer in written:
+            place = COLUMNS.get(layer, _MISC)
+            for row, tag in zip(rows, tags, strict=True):
+                row[place] = tag if place != _MISC else _with_misc(row[_MISC], layer, tag)
 
 
 def _with_misc(cell: str, key: str, value: str) -> str:

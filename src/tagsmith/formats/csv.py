@@ -1,9 +1,8 @@
-"""Comma-separated values, one token a row with a column that numbers the sentences: the Kaggle NER layout.
+"""Comma-separated values with a header, one token a row and a column that numbers the sentences (Kaggle's layout).
 
-The first row names the columns. A sentence begins where its column has a new value; a blank value continues
-the sentence, so both usual layouts are read: ``Sentence: 1`` on the first row only, or a number on each.
-The tag's column is the layer ``"tags"`` (or the name asked for); every other named column, such as ``POS``,
-is a layer of its own under its name in lower case.
+A sentence begins where its column has a new value; a blank value continues the sentence. So both usual layouts are
+read: ``Sentence: 1`` on the first row only, or a number on each row. The tag's column is the layer ``"tags"`` (or the
+name asked for). Every other column with a heading, such as ``POS``, is a layer called by the heading in lower case.
 """
 
 from __future__ import annotations
@@ -17,20 +16,22 @@ from typing import NamedTuple, TextIO
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Source, open_source, pick_layer, source_name
+from tagsmith.formats.source import (
+    NoTokensError,
+    Source,
+    at_least_one,
+    column_place,
+    empty_cell,
+    open_source,
+    pick_layer,
+    source_name,
+    wrong_columns,
+)
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
-_SENTENCE_HEADERS = (
-    "sentence #",
-    "sentence",
-    "sentence_id",
-    "sentence id",
-    "sent_id",
-    "sentence_number",
-    "sent",
-)
-_WORD_HEADERS = ("word", "token", "words", "tokens", "text", "form")
-_TAG_HEADERS = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "ner tag")
+_SENTENCE_HEADINGS = ("sentence #", "sentence", "sentence_id", "sentence id", "sent_id", "sentence_number", "sent")
+_WORD_HEADINGS = ("word", "token", "words", "tokens", "text", "form")
+_TAG_HEADINGS = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "ner tag")
 _SEPARATORS = ",;\t|"
 _HEADER = re.compile(r"(?!\s*[\[{])[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
 
@@ -40,7 +41,7 @@ class _Columns(NamedTuple):
 
     sentence: int
     word: int
-    layers: dict[str, int]
+    layers: dict[str, int]  # the tag's comes last
     width: int
 
 
@@ -58,145 +59,102 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     Raises
     ------
     DataError
-        With file and line: for a missing header, a row with more or fewer cells than the header, an empty
-        word or tag, a quotation mark that is never closed, a file without tokens; and as
-        :func:`tagsmith.formats.source.open_source`.
+        With file and line: a missing heading, a row with more or fewer cells than the header, an empty word or tag, a
+        quotation mark that is never closed; a file without tokens; and as
+        :func:`~tagsmith.formats.source.open_source`.
     """
     name = source_name(source)
+    nothing = NoTokensError("The file holds no tokens.", remedy="Give a header and one token a row.", path=name)
     with open_source(source, options.encoding, newline="") as stream:
-        header, rows = _rows(stream, options, name)
-        columns = _find_columns(header, options, name)
-        found = False
-        for sentence in _sentences(rows, columns, name):
-            found = True
+        rows = at_least_one(_rows(stream, options.separator, name), nothing)
+        columns = _find_columns(next(rows), options, name)
+        for sentence in at_least_one(_sentences(rows, columns, name), nothing):
             yield Document(" ".join(sentence.words), (sentence,))
-    if not found:
-        raise DataError("The file holds no tokens.", remedy="Give one token a row below the header.", path=name)
 
 
-def _rows(stream: Iterable[str], options: ReadOptions, name: str) -> tuple[_Row, Iterator[_Row]]:
-    """Split the header and the rows, leaving out blank ones."""
+def _rows(stream: Iterable[str], separator: str | None, name: str) -> Iterator[_Row]:
+    """Split the rows, the header first, leaving out blank ones."""
     lines = iter(stream)
     first = next((line for line in lines if line.strip()), "")
-    if not first:
-        raise DataError("The file is empty.", remedy="Give a header and one token a row.", path=name)
-    separator = options.separator or max(_SEPARATORS, key=first.count)
-    rows = _parse(csv.reader(chain([first], lines), delimiter=separator, strict=True), name)
-    return next(rows), rows
-
-
-def _parse(reader: Iterator[list[str]], name: str) -> Iterator[_Row]:
-    number = 1  # where the next row begins: a quoted cell may span lines
-    while True:
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise DataError(
-                f"The row cannot be read: {error}.",
-                remedy='A cell that holds a quotation mark is written "like ""this""".',
-                path=name,
-                line=number,
-            ) from error
-        if cells is None:
-            return
-        if any(cells):
-            yield _Row(number, cells)
-        number = reader.line_num + 1  # type: ignore[attr-defined]
+    delimiter = separator or max(_SEPARATORS, key=first.count)
+    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    number = 1  # of the line where the next row begins: a quoted cell may span lines
+    try:
+        for cells in reader:
+            if any(cells):
+                yield _Row(number, cells)
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(
+            f"The row cannot be read: {error}.",
+            remedy='A cell that holds a quotation mark is written "like ""this""".',
+            path=name,
+            line=number,
+        ) from error
 
 
 def _find_columns(header: _Row, options: ReadOptions, name: str) -> _Columns:
-    names = [cell.strip().lower() for cell in header.cells]
-    sentence = _find(names, options.sentence_column, _SENTENCE_HEADERS, name)
-    word = _find(names, options.word_column, _WORD_HEADERS, name)
-    if sentence is None or word is None:
-        what = "numbers the sentences" if sentence is None else "holds the words"
-        raise DataError(
-            f"No column {what}: the headers are {', '.join(map(repr, header.cells))}.",
-            remedy="Call it 'Sentence #'." if sentence is None else "Call it 'Word'.",
-            path=name,
-            line=header.line,
-        )
-    tag = _find(names, options.column, _TAG_HEADERS, name)
-    if options.column is None and options.layer in names:
-        tag = names.index(options.layer)
+    headings = [cell.strip().lower() for cell in header.cells]
+
+    def find(wanted: int | str | None, usual: Sequence[str]) -> int | None:
+        if wanted is not None:
+            return column_place(wanted, len(headings), name, header.line, headings)
+        return next((headings.index(heading) for heading in usual if heading in headings), None)
+
+    def missing(problem: str, remedy: str) -> DataError:
+        have = ", ".join(map(repr, header.cells))
+        return DataError(f"{problem}: the headings are {have}.", remedy=remedy, path=name, line=header.line)
+
+    sentence = find(options.sentence_column, _SENTENCE_HEADINGS)
+    if sentence is None:
+        raise missing("No column numbers the sentences", "Call it 'Sentence #'.")
+    word = find(options.word_column, _WORD_HEADINGS)
+    if word is None:
+        raise missing("No column holds the words", "Call it 'Word'.")
+    layer = options.layer if options.column is not None or options.layer in headings else None
+    tag = find(options.layer if options.column is None and layer else options.column, _TAG_HEADINGS)
     layers = {
-        header_name: place
-        for place, header_name in enumerate(names)
-        if place not in (sentence, word, tag) and header_name and not header_name.startswith("unnamed")
+        heading: place
+        for place, heading in enumerate(headings)
+        if place not in (sentence, word, tag) and heading and not heading.startswith("unnamed")
     }
     if tag is not None:
-        named = options.column is not None or options.layer in names
-        layers[options.layer if named and options.layer else DEFAULT_LAYER] = tag
+        layers[layer or DEFAULT_LAYER] = tag
     if not layers and options.labels_required:
-        raise DataError(
-            f"The file has no labels: the headers are {', '.join(map(repr, header.cells))}.",
-            remedy="Name the column of the tags with --column.",
-            path=name,
-            line=header.line,
-        )
-    return _Columns(sentence, word, layers, len(names))
-
-
-def _find(names: Sequence[str], wanted: int | str | None, usual: Sequence[str], path: str) -> int | None:
-    if wanted is None:
-        return next((names.index(header) for header in usual if header in names), None)
-    text = str(wanted).strip().lower()
-    if text in names:
-        return names.index(text)
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number == 0 or abs(number) > len(names):
-        raise DataError(
-            f"There is no column {wanted!r}.",
-            remedy=f"Choose one of {', '.join(map(repr, names))}, or a number from 1 to {len(names)}.",
-            path=path,
-        )
-    return number - 1 if number > 0 else len(names) + number
+        raise missing("The file has no labels", "Name the column of the tags with --column.")
+    return _Columns(sentence, word, layers, len(headings))
 
 
 def _sentences(rows: Iterable[_Row], columns: _Columns, name: str) -> Iterator[Sentence]:
-    current: str | None = None
-    pending: list[_Row] = []
+    current = ""
+    members: list[_Row] = []
     for row in rows:
         if len(row.cells) != columns.width:
-            few = "few" if len(row.cells) < columns.width else "many"
-            raise DataError(
-                f"This row has too {few} columns: {len(row.cells)}, where the header has {columns.width}.",
-                remedy="Put cells that hold the separator in quotation marks.",
-                path=name,
-                line=row.line,
-            )
+            remedy = "Put cells that contain the separator in quotation marks."
+            raise wrong_columns(row.cells, columns.width, "the header", remedy=remedy, path=name, line=row.line)
         value = row.cells[columns.sentence].strip()
-        if value and value != current:
-            if pending:
-                yield _sentence(pending, columns, name)
-            pending, current = [], value
-        elif current is None:
+        if not value and not current:
             raise DataError(
                 "The first row does not number its sentence.",
                 remedy="Give the first row of each sentence, or every row, the number of its sentence.",
                 path=name,
                 line=row.line,
             )
-        pending.append(row)
-    if pending:
-        yield _sentence(pending, columns, name)
+        if value and value != current:
+            if members:
+                yield _sentence(members, columns, name)
+            members, current = [], value
+        members.append(row)
+    if members:
+        yield _sentence(members, columns, name)
 
 
 def _sentence(rows: Sequence[_Row], columns: _Columns, name: str) -> Sentence:
     words = [row.cells[columns.word].strip() for row in rows]
     layers = {layer: [row.cells[place].strip() for row in rows] for layer, place in columns.layers.items()}
-    chosen = list(layers)[-1:]  # the tag's column comes last
-    for what, cells in (("word", words), *(("tag", layers[layer]) for layer in chosen)):
+    for what, cells in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):
         if "" in cells:
-            raise DataError(
-                f"The {what} is empty.",
-                remedy="Fill the cell, or remove the row.",
-                path=name,
-                line=rows[cells.index("")].line,
-            )
+            raise empty_cell(what, name, rows[cells.index("")].line)
     return sentence_from_words(words, layers, line=rows[0].line)
 
 
@@ -206,26 +164,31 @@ def _sentence(rows: Sequence[_Row], columns: _Columns, name: str) -> Sentence:
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
     """Write one row a token: sentence number (on every row), word, the other layers, and the layer last.
 
-    Every sentence must have the layers of the first.
+    Raises
+    ------
+    DataError
+        A sentence does not have the layers of the first one.
     """
     writer = csv.writer(stream, delimiter=options.separator or ",", lineterminator="\n")
-    number = 0
-    names: list[str] = []
-    for document in documents:
-        for sentence in document.sentences:
-            if not number:
-                names = _ordered(sentence, options)
-                headers = [("Tag" if layer == names[-1] else layer) for layer in names]
-                writer.writerow(["Sentence #", "Word", *headers])
-            number += 1
-            columns = [sentence.layers[layer] for layer in names]
-            writer.writerows([f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True))
+    layers: list[str] = []
+    sentences = (sentence for document in documents for sentence in document.sentences)
+    for number, sentence in enumerate(sentences, 1):
+        if number == 1:
+            chosen = pick_layer(sentence.layers, options.layer)
+            layers = sorted(sentence.layers, key=lambda layer: layer == chosen)  # stable: only the chosen one moves
+            writer.writerow(["Sentence #", "Word", *layers[:-1], *(["Tag"] if layers else [])])
+        if sentence.layers.keys() != set(layers):
+            raise DataError(
+                f"This sentence has the layers {_listed(sentence.layers)}, but the first one has {_listed(layers)}.",
+                remedy="Write a format without a header, or a file for each kind of sentence.",
+                line=sentence.line or None,
+            )
+        columns = [sentence.layers[layer] for layer in layers]
+        writer.writerows([f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True))
 
 
-def _ordered(sentence: Sentence, options: WriteOptions) -> list[str]:
-    chosen = pick_layer(sentence.layers, options.layer)
-    names = [layer for layer in sentence.layers if layer != chosen]
-    return [*names, chosen] if chosen in sentence.layers else names  # type: ignore[list-item]
+def _listed(layers: Iterable[str]) -> str:
+    return ", ".join(sorted(layers)) or "none"
 
 
 FORMAT = Format(

@@ -33,6 +33,8 @@ class Format:
         No two formats may claim the same file.
     media_type
         The content type of its files on the web.
+    holds_spans
+        Whether its files hold spans with their probabilities, which tagging then has to find, or tags alone.
     read_unlabeled
         Reads documents that are to be tagged; by default ``read`` with ``labels_required=False``.
     """
@@ -43,6 +45,7 @@ class Format:
     suffixes: tuple[str, ...]
     begins: Callable[[str], bool] | None = None
     media_type: str = "text/plain; charset=utf-8"
+    holds_spans: bool = False
     read_unlabeled: Reader | None = None
 
     def read_for_tagging(self, source: Source, options: ReadOptions) -> Iterator[Document]:

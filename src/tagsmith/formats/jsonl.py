@@ -1,23 +1,23 @@
-"""Texts with labeled character spans, in JSON: a record a line, or one array of records.
+"""JSON lines: texts with labeled character spans, a record a line or one array of records.
 
-Read are the exports of the usual annotation tools, told apart record by record:
+The reader knows the exports of the usual annotation tools, and tells them apart record by record:
 
 ============  ========================================================================================
 doccano       ``{"text", "label": [[start, end, label], …]}``, also ``labels``, also ``entities`` with
               ``start_offset``, ``end_offset``, ``label``
 Prodigy       ``{"text", "spans": [{"start", "end", "label"}, …]}`` with or without ``tokens``, which
-              are used where given; a record that was not accepted is left out, and reported
+              are used if given; a record that was not accepted is left out, and reported
 Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, and the small export
               ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
-              first that was not cancelled is used, and the others are reported
+              first that was not canceled is used, and the others are reported
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
 layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
               asked for: lists of spans, or of one tag for each token
 ============  ========================================================================================
 
-Text is tokenized; spans become IOB2 tags of the layer ``"tags"`` (or the name asked for). Nothing is
-dropped in silence: a span that does not align with tokens, overlaps a longer one or lies outside its text
-is reported in ``ReadOptions.problems``. A sentence boundary inside a span is removed.
+Text is tokenized; spans become IOB2 tags of the layer ``"tags"`` (or the name asked for). Every span that does not
+align with tokens, overlaps a longer one or lies outside its text is reported in ``ReadOptions.problems``. A sentence
+boundary inside a span is removed.
 """
 
 from __future__ import annotations
@@ -27,23 +27,22 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, chain, pairwise
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeGuard
 
 from tagsmith.errors import DataError
 from tagsmith.formats.alignment import Place, align_spans, merge_cut_sentences
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Source, open_source, pick_layer, source_name
+from tagsmith.formats.source import NoTokensError, Source, at_least_one, open_source, pick_layer, source_name
 from tagsmith.text.document import (
     DEFAULT_LAYER,
     Document,
     Sentence,
     Span,
     Token,
-    document_from_sentences,
     sentence_from_words,
 )
-from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags, tags_to_spans
+from tagsmith.text.schemes import Scheme, spans_to_tags, tags_to_spans
 
 _TEXT_KEYS = ("text", "full_text", "data")
 _SPAN_KEYS = ("spans", "label", "labels", "entities")
@@ -52,8 +51,9 @@ _END_KEYS = ("end", "end_offset", "end_position")
 _LABEL_KEYS = ("label", "labels", "entity_type", "type")
 _QUOTE_KEYS = ("text", "entity_value")
 _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
+_READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
 _BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
-_OWN_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
+_SPACE = re.compile(r"[ \t\r\n]*")
 
 
 # --------------------------------------------------------------------------------------------------- reading
@@ -65,27 +65,44 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     Raises
     ------
     DataError
-        With file and line: for what is not JSON, a record without text or labels, a span without start, end
-        and label; for a file without records; and as :func:`tagsmith.formats.source.open_source`. With
-        ``alignment="error"`` also for every span that would be reported.
+        With file and line: what is not JSON, a record without text or labels, a span without start, end and label; a
+        file without records; and as :func:`~tagsmith.formats.source.open_source`. With ``alignment="error"`` also
+        every span that would be reported.
     """
     name = source_name(source)
-    found = False
+    nothing = NoTokensError("The file holds no records.", remedy="Give one JSON object a line.", path=name)
     with open_source(source, options.encoding) as stream:
-        for line, record in read_records(stream, name):
-            found = True
+        for line, record in at_least_one(_records(stream, name), nothing):
             document = _document(record, Place(name, line, options))
             if document is not None:
                 yield document
-    if not found:
-        raise DataError("The file holds no records.", remedy="Give one JSON object a line.", path=name)
 
 
-def read_records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
+def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
+    """Read documents that are to be tagged: each keeps all keys of its record, labels included."""
+    from tagsmith.text.tokenizer import words_and_starts  # loads the regex library
+
+    name = source_name(source)
+    with open_source(source, options.encoding) as stream:
+        for line, record in _records(stream, name):
+            place = Place(name, line, options)
+            if not isinstance(record, dict):
+                raise place.error("This is not a JSON object.", 'Give {"text": "…"}.')
+            text, words = record.get("text"), record.get("tokens")
+            if isinstance(text, str):
+                cut = words_and_starts(text)
+                sentences = tuple(Sentence(tuple(words), tuple(starts), {}, line) for words, starts in cut)
+                yield Document(text, sentences, (), {"record": record})
+            elif words == [] or (_are_strings(words) and all(words)):
+                sentences = (sentence_from_words(words, line=line),) if words else ()
+                yield Document(" ".join(words), sentences, (), {"record": record})
+            else:
+                raise place.error("This object has no text.", 'Give it a "text", or "tokens": a list of words.')
+
+
+def _records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
     """Parse the records of a file of JSON lines, or of one array, with the line that each begins on."""
-    number = 0
-    for line in stream:
-        number += 1
+    for number, line in enumerate(stream, 1):
         text = line.strip()
         if not text:
             continue
@@ -99,18 +116,18 @@ def read_records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
 
 
 def _array(text: str, number: int, name: str) -> Iterator[tuple[int, Any]]:
-    """Parse an array piece by piece, so as to know the line of each record."""
+    """Parse an array record by record, so as to know the line of each."""
     decoder = json.JSONDecoder()
     position = text.index("[") + 1
     line, counted = number, 0
     while True:
-        position = _skip(text, position)
+        position = _skip_space(text, position)
         line, counted = line + text.count("\n", counted, position), position
         if text[position : position + 1] == "]":
             return
         try:
             record, end = decoder.raw_decode(text, position)
-            following = _skip(text, end)
+            following = _skip_space(text, end)
             if text[following : following + 1] not in (",", "]"):
                 raise json.JSONDecodeError("Expecting ',' delimiter", text, following)
         except json.JSONDecodeError as error:
@@ -119,19 +136,14 @@ def _array(text: str, number: int, name: str) -> Iterator[tuple[int, Any]]:
         position = following + (text[following] == ",")
 
 
-def _skip(text: str, position: int) -> int:
-    while position < len(text) and text[position] in " \t\r\n":
-        position += 1
-    return position
+def _skip_space(text: str, position: int) -> int:
+    space = _SPACE.match(text, position)
+    return space.end() if space else position
 
 
 def _not_json(error: json.JSONDecodeError, name: str, line: int) -> DataError:
-    return DataError(
-        f"This is not JSON: {error.msg} at character {error.colno}.",
-        remedy="Give one JSON object a line, or one array of objects.",
-        path=name,
-        line=line,
-    )
+    problem = f"This is not JSON: {error.msg} at character {error.colno}."
+    return DataError(problem, remedy="Give one JSON object a line, or one array of objects.", path=name, line=line)
 
 
 def _document(record: Any, place: Place) -> Document | None:
@@ -163,7 +175,7 @@ def _document(record: Any, place: Place) -> Document | None:
 def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
     """Return the record with the layer asked for as its only labels, if it has a key of that name."""
     layer = place.options.layer
-    if layer is None or (layer in _OWN_KEYS and not place.options.by_name):
+    if layer is None or (layer in _READ_KEYS and not place.options.by_name):
         return record
     nested = record.get("layers")
     given = nested.get(layer) if isinstance(nested, Mapping) and layer in nested else record.get(layer)
@@ -175,12 +187,12 @@ def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, A
     return {**others, "tags" if _are_strings(given) else "spans": given}
 
 
-def _are_strings(value: Any) -> bool:
+def _are_strings(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {key: value for key, value in record.items() if key not in _OWN_KEYS}
+    rest = {key: value for key, value in record.items() if key not in _READ_KEYS}
     return {"record": rest} if rest else {}
 
 
@@ -190,13 +202,10 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     text = data.get("text", texts[0] if len(texts) == 1 else None)
     if not isinstance(text, str):
         raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
-    annotations = [
-        annotation
-        for annotation in task.get("annotations", task.get("completions", []))
-        if not annotation.get("was_cancelled")
-    ]
+    given = task.get("annotations", task.get("completions", []))
+    annotations = [annotation for annotation in given if not annotation.get("was_cancelled")]
     if not annotations and place.options.labels_required:
-        place.report("left out: the task has no annotation that was not cancelled")
+        place.report("left out: the task has no annotation that was not canceled")
         return None
     if len(annotations) > 1:
         place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
@@ -211,34 +220,24 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
 def _token_document(record: Mapping[str, Any], words: Any, tags: Any, place: Place) -> Document:
     if isinstance(words, list) and words and all(isinstance(word, Mapping) for word in words):
         text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), "")
-        given = _given_sentences(record, text, place)
-        sizes = [len(tokens) for tokens in given or ()]
-        document = Document(text, tuple(_plain_sentence(tokens, place) for tokens in given or ()))
+        sentences: Sequence[Sequence[Token]] = _given_sentences(record, text, place) or []
     elif _are_strings(words) and all(words):
-        sizes = [len(words)]
-        document = document_from_sentences([sentence_from_words(words, line=place.line, meta={"record": True})])
+        text, sentences = " ".join(words), [sentence_from_words(words).tokens]
     else:
         raise place.error("The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.')
-    if not _are_strings(tags):
-        if not place.options.labels_required and tags is None:
-            return document
+    count = sum(map(len, sentences))
+    if _are_strings(tags) and len(tags) != count:
+        raise place.error(f"There are {count} tokens but {len(tags)} tags.", "Give one tag for each token.")
+    if not _are_strings(tags) and (place.options.labels_required or tags is not None):
         raise place.error(
             "The tags are missing, or are numbers and not names.",
             'Give "tags": a list of names, one for each token.',
         )
-    if len(tags) != sum(sizes):
-        raise place.error(f"There are {sum(sizes)} tokens but {len(tags)} tags.", "Give one tag for each token.")
-    ends = list(accumulate(sizes))
-    layer = place.options.layer or DEFAULT_LAYER
-    sentences = tuple(
-        sentence.with_layer(layer, tags[end - size : end])
-        for sentence, size, end in zip(document.sentences, sizes, ends, strict=True)
-    )
-    return Document(document.text, sentences, (), _rest(record))
+    return _build(text, sentences, tags, (), _rest(record), place)
 
 
 def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]] | None:
-    """Use the record's own tokens (Prodigy's), cut into its own sentences or else by the splitter."""
+    """Read the record's tokens (Prodigy's), cut into its sentences or else by the sentence splitter."""
     given = record.get("tokens")
     if not isinstance(given, list) or not given:
         return None
@@ -262,7 +261,7 @@ def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list
 
 
 def _spans(items: Any, text: str, place: Place) -> list[Span]:
-    """Read the spans in whichever way they are written; report those that lie outside the text."""
+    """Read spans, however they are written, in the order of the text."""
     if not isinstance(items, list):
         raise place.error("The labels are no list of spans.", "Give [[start, end, label], …].")
     spans = []
@@ -297,101 +296,101 @@ def _span_fields(item: Any) -> tuple[int, int, str, str]:
 
 
 def _requoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[int, int]:
-    """Find what a span says it holds: tools written in JavaScript count UTF-16 units, not characters."""
+    """Find the text that a span quotes: tools written in JavaScript count UTF-16 units, not characters."""
     units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
     first, last = bisect_left(units, start), bisect_left(units, end)
     if text[first:last] == quote:
         return first, last
-    place.report(f"the span {start}–{end} holds {text[start:end]!r}, not {quote!r} as it says; its numbers are used")
+    place.report(f"the span {start}–{end} is {text[start:end]!r}, not {quote!r} as it says; its numbers are used")
     return start, end
 
 
 def _text_document(
     text: str,
-    spans: list[Span] | None,
-    sentences: list[list[Token]] | None,
+    spans: Sequence[Span] | None,
+    sentences: Sequence[Sequence[Token]] | None,
     meta: Mapping[str, Any],
     place: Place,
 ) -> Document:
     from tagsmith.text.tokenizer import tokenize_text  # loads the regex library
 
-    tokens = sentences if sentences is not None else tokenize_text(text)
+    sentences = tokenize_text(text) if sentences is None else sentences
     if spans is None:
-        return Document(text, tuple(_plain_sentence(part, place) for part in tokens), (), meta)
-    used = align_spans(spans, text, [token for part in tokens for token in part], place)
-    layer = place.options.layer or DEFAULT_LAYER
-    built, offset = [], 0
-    for part in merge_cut_sentences(tokens, used):
-        own = [
-            TokenSpan(start - offset, end - offset, label)
-            for start, end, label in used
-            if offset <= start < offset + len(part)
-        ]
-        tags = spans_to_tags(own, len(part), Scheme.IOB2)
-        built.append(_plain_sentence(part, place).with_layer(layer, tags))
-        offset += len(part)
+        return _build(text, sentences, None, (), meta, place)
+    tokens = list(chain.from_iterable(sentences))
+    aligned = align_spans(spans, text, tokens, place)
+    tags = spans_to_tags(aligned, len(tokens), Scheme.IOB2)
+    return _build(text, merge_cut_sentences(sentences, aligned), tags, spans, meta, place)
+
+
+def _build(
+    text: str,
+    sentences: Iterable[Sequence[Token]],
+    tags: Sequence[str] | None,
+    spans: Sequence[Span],
+    meta: Mapping[str, Any],
+    place: Place,
+) -> Document:
+    """Make a document of the tokens of its sentences and, if there are tags, one tag for each token."""
+    built: list[Sentence] = []
+    position = 0
+    for tokens in sentences:
+        words, starts = tuple(token.text for token in tokens), tuple(token.start for token in tokens)
+        end = position + len(tokens)
+        layers = {} if tags is None else {place.options.layer or DEFAULT_LAYER: tuple(tags[position:end])}
+        built.append(Sentence(words, starts, layers, place.line, {"record": True}))
+        position = end
     return Document(text, tuple(built), tuple(spans), meta)
-
-
-def _plain_sentence(tokens: Sequence[Token], place: Place) -> Sentence:
-    words, starts = tuple(token.text for token in tokens), tuple(token.start for token in tokens)
-    return Sentence(words, starts, {}, place.line, {"record": True})
 
 
 # --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
-    """Write one record a document: text, spans, tokens, bounds of sentences, and what else its record held.
+    """Write one record a document: text, spans, tokens, sentence boundaries, and the other keys of its record.
 
-    The spans are the document's or, where it has none, those that the tags of the layer stand for. Tags
-    of a plain scheme are no spans; they are written as they are, as ``tags``. Where there are several layers, each is
-    written in the same way under ``layers`` too.
+    The spans are the document's or, if it has none, those that the tags of the layer stand for. Tags of a plain scheme
+    are written as they are, as ``tags``. If several layers are written, each is under ``layers`` too.
     """
     for document in documents:
         stream.write(json.dumps(_record(document, options), ensure_ascii=False) + "\n")
 
 
 def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
-    record: dict[str, Any] = {"text": document.text}
+    plain = options.scheme is Scheme.PLAIN
     layer = next((pick_layer(sentence.layers, options.layer) for sentence in document.sentences), None)
-    if options.scheme is not Scheme.PLAIN:
-        spans = document.spans or tuple(_layer_spans(document, layer, options.scheme))
-        record["spans"] = [_written_span(span, document.text) for span in spans]
+    labels = _labels(document, layer or "", options.scheme, document.spans)
+    record: dict[str, Any] = {"text": document.text} | ({} if plain else {"spans": labels})
     record["tokens"] = [
         {"text": token.text, "start": token.start, "end": token.end, "id": number}
         for number, token in enumerate(chain.from_iterable(sentence.tokens for sentence in document.sentences))
     ]
-    if options.scheme is Scheme.PLAIN and layer is not None:
-        record["tags"] = [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
+    if plain and layer is not None:
+        record["tags"] = labels
     if options.further and layer is not None:
-        pairs = ((layer, options.scheme), *options.further)
-        record["layers"] = {name: _written_layer(document, name, scheme) for name, scheme in pairs}
+        record["layers"] = {
+            name: _labels(document, name, scheme, document.layer_spans.get(name, ()))
+            for name, scheme in ((layer, options.scheme), *options.further)
+        }
     record["sentences"] = [[sentence.start, sentence.end] for sentence in document.sentences]
     return record | {key: value for key, value in document.meta.get("record", {}).items() if key not in record}
 
 
-def _written_layer(document: Document, layer: str, scheme: Scheme) -> list[Any]:
+def _labels(document: Document, layer: str, scheme: Scheme, spans: Sequence[Span]) -> list[Any]:
+    """Return the tags of a plain layer; otherwise the spans or, if there are none, those that the tags stand for."""
     if scheme is Scheme.PLAIN:
         return [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
-    spans = document.layer_spans[layer] if layer in document.layer_spans else _layer_spans(document, layer, scheme)
-    return [_written_span(span, document.text) for span in spans]
+    return [_written_span(span, document.text) for span in spans or _tagged_spans(document, layer, scheme)]
 
 
-def _layer_spans(document: Document, layer: str | None, scheme: Scheme) -> Iterator[Span]:
+def _tagged_spans(document: Document, layer: str, scheme: Scheme) -> Iterator[Span]:
     for sentence in document.sentences:
-        for start, end, label in tags_to_spans(sentence.layers.get(layer or "", ()), scheme):
-            first, last = sentence.starts[start], sentence.starts[end - 1] + len(sentence.words[end - 1])
-            yield Span(first, last, label, document.text[first:last])
+        for start, end, label in tags_to_spans(sentence.layers.get(layer, ()), scheme):
+            yield Span(sentence.starts[start], sentence.starts[end - 1] + len(sentence.words[end - 1]), label)
 
 
 def _written_span(span: Span, text: str) -> dict[str, Any]:
-    written: dict[str, Any] = {
-        "start": span.start,
-        "end": span.end,
-        "label": span.label,
-        "text": text[span.start : span.end],
-    }
+    written = {"start": span.start, "end": span.end, "label": span.label, "text": text[span.start : span.end]}
     return written if span.score is None else written | {"score": round(span.score, 6)}
 
 
@@ -402,4 +401,6 @@ FORMAT = Format(
     suffixes=(".json", ".jsonl", ".ndjson"),
     begins=lambda text: _BEGINNING.match(text) is not None,
     media_type="application/x-ndjson",
+    holds_spans=True,
+    read_unlabeled=read_unlabeled,
 )

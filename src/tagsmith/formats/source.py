@@ -1,31 +1,36 @@
-"""Opening what is to be read, and what all row-based formats share: lines, documents, lines of tokens."""
+"""What file formats share: opening a file, its lines and columns, documents of sentences, the choice of layers."""
 
 from __future__ import annotations
 
 import codecs
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from tagsmith.errors import DataError
+from tagsmith.formats.options import WriteOptions
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 
 Source = str | Path | TextIO
 """A path, ``"-"`` for standard input, or an open text stream."""
 
 STDIN = "-"
+T = TypeVar("T")
 
 
 class NoTokensError(DataError):
-    """The file is read well, but holds no token; where a file is to be tagged that is no error."""
+    """A readable file without a single token: an error in training, but not where a file is to be tagged."""
+
+
+# --------------------------------------------------------------------------------------------------- opening
 
 
 def source_name(source: Source) -> str:
-    """How errors call a source: its path, or the name of the stream."""
+    """Return the path of a source, or the name of a stream, for messages."""
     if isinstance(source, str | Path):
         return "<stdin>" if str(source) == STDIN else str(source)
     return str(getattr(source, "name", "<stream>"))
@@ -38,11 +43,10 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
     Raises
     ------
     DataError
-        Where the file is missing, a directory or unreadable, its bytes are not text in the encoding, or
-        there is no such encoding.
+        The file is missing, a directory or unreadable; its bytes are not text in the encoding; or there is no
+        such encoding.
     """
     name = source_name(source)
-    stream: TextIO
     try:
         codec = codecs.lookup(encoding).name
     except LookupError:
@@ -59,10 +63,10 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
             try:
                 yield stream
             finally:
-                stream.detach()  # or its end would close standard input
+                stream.detach()  # or closing it would close standard input
         else:
-            with _open_file(Path(source), codec, newline) as stream:
-                yield stream
+            with _open_file(Path(source), codec, newline) as file:
+                yield file
     except UnicodeDecodeError as error:
         raise _undecodable(source, encoding, error) from error
 
@@ -75,25 +79,23 @@ def _open_file(path: Path, codec: str, newline: str) -> TextIO:
     except FileNotFoundError:
         raise DataError("There is no such file.", remedy="Check the path.", path=path) from None
     except OSError as error:
-        raise DataError(
-            f"The file cannot be opened: {error.strerror}.", remedy="Check its permissions.", path=path
-        ) from error
+        problem = f"The file cannot be opened: {error.strerror}."
+        raise DataError(problem, remedy="Check its permissions.", path=path) from error
 
 
 def _undecodable(source: Source, encoding: str, error: UnicodeDecodeError) -> DataError:
-    remedy = "Name the encoding it has with --encoding, such as latin-1, cp1252 or utf-16."
     offset, line = _first_bad_byte(source, encoding)
     where = "" if offset is None else f" (byte offset {offset})"
     return DataError(
         f"The byte 0x{error.object[error.start]:02x}{where} is not {encoding} text.",
-        remedy=remedy,
+        remedy="Name the file's encoding with --encoding, such as latin-1, cp1252 or utf-16.",
         path=source_name(source),
         line=line,
     )
 
 
 def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | None]:
-    """Find the offset and line of the first undecodable byte of a file, reading it again in small pieces."""
+    """Find the offset and line of a file's first undecodable byte, reading the file again in small pieces."""
     if not isinstance(source, str | Path) or str(source) == STDIN:
         return None, None
     decoder = codecs.getincrementaldecoder(encoding)()
@@ -103,7 +105,7 @@ def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | No
             try:
                 text = decoder.decode(piece)
             except UnicodeDecodeError as error:
-                # The decoder counts from what it had kept of the piece before.
+                # The decoder counts from the bytes that it kept of the previous piece.
                 good = error.object[: error.start].decode(encoding, "replace")
                 return offset - pending + error.start, line + good.count("\n")
             line += text.count("\n")
@@ -112,11 +114,102 @@ def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | No
     return offset - pending, line  # the last character is cut off
 
 
-def pick_layer(layers: Iterable[str], wanted: str | None) -> str | None:
-    """Choose among layers: the one wanted; else the only one, or the one with the default name; else None.
+# --------------------------------------------------------------------------------------------- lines and columns
 
-    The wanted one is chosen even if it is not there.
+
+def numbered_lines(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Yield each line without its end, and its number; a blank line is ``""``.
+
+    A last ``""`` with the number of the last line ends the last sentence.
     """
+    number = 0
+    for number, raw in enumerate(stream, 1):
+        line = raw.removesuffix("\n").removesuffix("\r")
+        yield number, "" if line.isspace() else line
+    yield number, ""
+
+
+def column_place(
+    wanted: int | str, count: int, path: str, line: int | None = None, headings: Sequence[str] = ()
+) -> int:
+    """Return the place, from 0, of a column given by heading or by number (from 1, or from -1 at the end)."""
+    text = str(wanted).strip().lower()
+    if text in headings:
+        return headings.index(text)
+    number = int(text) if text.removeprefix("-").isdecimal() else 0
+    if 0 < abs(number) <= count:
+        return number - 1 if number > 0 else count + number
+    names = "".join(f"{heading!r}, " for heading in headings)
+    raise DataError(
+        f"There is no column {number or repr(wanted)}: {'the header' if headings else 'this line'} has {count}.",
+        remedy=f"Give {names}a number from 1 to {count}, or from -{count} to -1.",
+        path=path,
+        line=line,
+    )
+
+
+def wrong_columns(
+    cells: Sequence[str], expected: int, what: str, *, remedy: str, path: str, line: int, separator: str = ""
+) -> DataError:
+    """Make the error for a line that does not have as many columns as ``what`` has."""
+    few = "few" if len(cells) < expected else "many"
+    between = f", separated by {separator}" if separator else ""
+    problem = f"This line has too {few} columns: {len(cells)}{between}, where {what} has {expected}."
+    return DataError(problem, remedy=remedy, path=path, line=line)
+
+
+def empty_cell(what: str, path: str, line: int) -> DataError:
+    """Make the error for an empty word or tag."""
+    remedy = "Fill the cell, or remove the line. Two separators may be side by side, or one at the end."
+    return DataError(f"The {what} is empty.", remedy=remedy, path=path, line=line)
+
+
+# ---------------------------------------------------------------------------------------- sentences and documents
+
+
+def at_least_one(items: Iterable[T], error: DataError) -> Iterator[T]:
+    """Yield the items; raise the error if there are none."""
+    iterator = iter(items)
+    for first in iterator:
+        yield first
+        yield from iterator
+        return
+    raise error
+
+
+def group_documents(
+    sentences: Iterable[tuple[str, Sentence, Mapping[str, Any] | None]],
+) -> Iterator[Document]:
+    """Join sentences into documents, one newline between the texts of neighbors.
+
+    Parameters
+    ----------
+    sentences
+        Each with its text, in which its tokens have their offsets, and with the ``meta`` of the document that
+        begins with it. None: it belongs to the document before or, if none has begun, is a document by itself.
+    """
+    meta: Mapping[str, Any] | None = None
+    texts: list[str] = []
+    members: list[Sentence] = []
+    position = 0
+    for text, sentence, begins in sentences:
+        if begins is not None:
+            if members:
+                yield Document("\n".join(texts), tuple(members), (), meta or {})
+            meta, texts, members, position = begins, [], [], 0
+        if meta is None:
+            yield Document(text, (sentence,))
+            continue
+        starts = tuple([position + start for start in sentence.starts])
+        texts.append(text)
+        members.append(replace(sentence, starts=starts))
+        position += len(text) + 1
+    if members:
+        yield Document("\n".join(texts), tuple(members), (), meta or {})
+
+
+def pick_layer(layers: Iterable[str], wanted: str | None) -> str | None:
+    """Return the layer asked for, missing or not; else the only one; else ``"tags"`` or, if it is missing, None."""
     if wanted is not None:
         return wanted
     names = list(layers)
@@ -126,11 +219,10 @@ def pick_layer(layers: Iterable[str], wanted: str | None) -> str | None:
 
 
 def token_line(sentence: Sentence, index: int) -> int:
-    """Return the 1-based line of the source file on which token ``index`` stands; 0 if it came from no file.
+    """Return the 1-based line of the source file on which token ``index`` is; 0 if it came from no file.
 
-    Row-based formats keep the lines between tokens (comments, multiword ranges) in ``meta["extra"]`` as
-    pairs of the number of tokens before it and the line; formats with a record a line set
-    ``meta["record"]``.
+    Row-based formats keep the lines between tokens (comments, multiword ranges) in ``meta["extra"]``: pairs of the
+    number of tokens before the line, and the line. Formats with a record a line set ``meta["record"]``.
     """
     if not sentence.line or "record" in sentence.meta:
         return sentence.line
@@ -138,16 +230,8 @@ def token_line(sentence: Sentence, index: int) -> int:
     return sentence.line + index + between
 
 
-def shifted(sentence: Sentence, offset: int) -> Sentence:
-    """Return the sentence with its tokens ``offset`` characters further on."""
-    return replace(sentence, starts=tuple([start + offset for start in sentence.starts])) if offset else sentence
-
-
-def joined(texts_and_sentences: Iterable[tuple[str, Sentence]], meta: Mapping[str, Any]) -> Document:
-    """Make one document of sentences that each have a text of their own: one newline between neighbors."""
-    texts, sentences, position = [], [], 0
-    for text, sentence in texts_and_sentences:
-        texts.append(text)
-        sentences.append(shifted(sentence, position))
-        position += len(text) + 1
-    return Document("\n".join(texts), tuple(sentences), (), meta)
+def written_layers(sentence: Sentence, options: WriteOptions) -> list[str]:
+    """Return those of the layers to write that the sentence has, the chosen one first."""
+    chosen = pick_layer(sentence.layers, options.layer)
+    names = [chosen, *(name for name, _ in options.further)]
+    return [name for name in names if name is not None and name in sentence.layers]
