@@ -1,4 +1,4 @@
-"""The shape of a tagger: every choice that the exported graphs and the Keras network must agree on."""
+"""Architecture of a tagger: the choices that the Keras network and the exported graphs share."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from tagsmith.errors import ModelError, RecipeError
 CELLS = ("lstm", "gru", "rnn")
 CHARACTER_ENCODERS = ("cnn", "lstm", "gru", "none")
 HEADS = ("crf", "softmax")
-WORD_SHAPES = 10  # number of classes that encoding.vocabulary.word_shape tells apart
+WORD_SHAPES = 10  # classes of tagsmith.model.vocabulary.word_shape
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What the network is made of; nothing about how it is trained.
+    """The parts of the network and their sizes; nothing about training.
 
     Parameters
     ----------
     word_dim
-        Length of a word's vector: of the pretrained vectors, of the trained ones, and of their sum.
+        Length of a word vector: of the pretrained and the trained vector, which are added.
     characters
-        How a word's spelling is read: ``"cnn"``, ``"lstm"``, ``"gru"`` or ``"none"``.
+        Encoder of a word's characters: ``"cnn"``, ``"lstm"``, ``"gru"`` or ``"none"``.
     character_dim, character_units
-        Length of a character's vector; number of filters (CNN) or of units per direction (recurrent).
+        Length of a character vector; number of filters (CNN) or of units per direction (recurrent).
     character_width
-        Characters a filter sees at once (CNN only).
+        Width of a filter in characters (CNN only).
     shape_dim
-        Length of the vector of a word's shape (capitals, digits, …); 0 leaves shapes out.
+        Length of the vector of a word's shape (capitals, digits, …); 0 for none.
     context_size
-        Length of the sentence's own vector, which joins the input of each of its tokens: the mean over its tokens of
-        what a dense layer with tanh makes of their words; 0 leaves it out.
+        Length of the sentence vector, which joins the input of each token: the mean over the sentence's tokens of a
+        dense layer with tanh; 0 for none.
     cell, units, layers, bidirectional
         The recurrent layers over the words; ``units`` is per direction.
     residual
-        Add each recurrent layer's input to its output, from the second layer on.
+        Add the input of each recurrent layer to its output, from the second layer on.
     head
-        ``"crf"``: a linear-chain CRF; ``"softmax"``: each token by itself.
+        ``"crf"``: a linear-chain CRF; ``"softmax"``: each token is classified by itself.
     """
 
     word_dim: int = 100
@@ -62,31 +62,30 @@ class Architecture:
         ):
             if value not in known:
                 raise RecipeError(f"{name} is {value!r}.", remedy=f"Choose one of {', '.join(known)}.")
-        for name in ("word_dim", "character_dim", "character_units", "character_width", "units", "layers"):
-            if getattr(self, name) < 1:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be at least 1.")
-        for name in ("shape_dim", "context_size"):
-            if getattr(self, name) < 0:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy="It must be 0 or more.")
+        sizes = ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")
+        for name in (*sizes, "shape_dim", "context_size"):
+            least = int(name in sizes)
+            if getattr(self, name) < least:
+                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be at least {least}.")
 
     @property
     def directions(self) -> tuple[str, ...]:
-        """The directions in which the sentence is read."""
+        """The directions of the recurrent layers."""
         return ("forward", "backward") if self.bidirectional else ("forward",)
 
     @property
     def character_size(self) -> int:
-        """Length of what the character encoder says of a word."""
+        """Length of the character encoder's output."""
         return {"none": 0, "cnn": self.character_units}.get(self.characters, 2 * self.character_units)
 
     @property
     def encoding_size(self) -> int:
-        """Length of a word form's encoding: vector, characters and shape side by side."""
+        """Length of a word form's encoding: vector, characters and shape concatenated."""
         return self.word_dim + self.character_size + self.shape_dim
 
     @property
     def state_size(self) -> int:
-        """Length of what the recurrent layers say of a token."""
+        """Length of the recurrent layers' output."""
         return self.units * len(self.directions)
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Pretrained vectors as training uses them: 8-bit rows that stay as they are; and a cache of them.
+"""Frozen 8-bit table of pretrained vectors, and its cache.
 
-Reading a text file of vectors takes seconds. So what was made of it is kept in the user's cache folder, under a name
-that depends on the file's path, size and time of change: a changed file is read anew.
+Reading a text file of vectors takes seconds, so the table is cached in the user's cache folder. Its file name depends
+on the path, size and modification time of the vectors file: a changed file is read again.
 """
 
 from __future__ import annotations
@@ -18,22 +18,15 @@ from numpy.typing import NDArray
 from tagsmith.files import cache_folder, digest, open_atomically
 from tagsmith.model.vectors import FloatMatrix, Vectors, load_vectors, quantize_rows
 
-FORMAT = 1  # of a kept file; part of its name
-MOST_KEPT = 3  # files; the one that was used longest ago goes first
+FORMAT = 1  # of a cached file; part of its name
+MOST_KEPT = 3  # cached files; the least recently used is deleted first
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrozenVectors:
-    """The frozen table: row i + 1, its numbers times its scale, belongs to ``words[i]``.
+    """The frozen table of n words: row i + 1 times its scale is the vector of ``words[i]``.
 
-    Parameters
-    ----------
-    words
-        The n words.
-    rows
-        int8 (n + 1, d); row 0, for words without a vector, is all zeros.
-    scales
-        float32 (n + 1, 1).
+    ``rows`` are int8 (n + 1, d), ``scales`` float32 (n + 1, 1). Row 0, for words without a vector, is all zeros.
     """
 
     words: tuple[str, ...]
@@ -42,26 +35,26 @@ class FrozenVectors:
 
 
 def frozen_vectors(source: str | Path | Vectors) -> FrozenVectors:
-    """Make the frozen table of vectors, or of what :func:`tagsmith.model.vectors.load_vectors` can load.
+    """Make the frozen table of vectors, or of a source for :func:`tagsmith.model.vectors.load_vectors`.
 
     Raises
     ------
     VectorsError, MissingExtraError
-        As :func:`tagsmith.model.vectors.load_vectors`.
+        As in :func:`tagsmith.model.vectors.load_vectors`.
     """
     if isinstance(source, Vectors):
         return _freeze(source)
     if not Path(source).is_file():
         return _freeze(load_vectors(source))
-    kept = _kept_file(Path(source))
-    if (found := _read(kept)) is None:
-        found = _freeze(load_vectors(source))
-        _keep(kept, found)
-    return found
+    cached = _cached_file(Path(source))
+    if (table := _read(cached)) is None:
+        table = _freeze(load_vectors(source))
+        _keep(cached, table)
+    return table
 
 
 def unit_variance(matrix: FloatMatrix) -> FloatMatrix:
-    """Scale vectors so that their numbers have a standard deviation of 1 over all words, as the trained ones have."""
+    """Scale vectors to a standard deviation of 1 over all their numbers, like the trained vectors."""
     return np.asarray(matrix / max(float(matrix.std()), 1e-6), np.float32)
 
 
@@ -70,24 +63,24 @@ def _freeze(vectors: Vectors) -> FrozenVectors:
     return FrozenVectors(vectors.words, *quantize_rows(table))
 
 
-def _kept_file(path: Path) -> Path:
+def _cached_file(path: Path) -> Path:
     state = path.stat()
     name = f"{FORMAT}\n{path.resolve()}\n{state.st_size}\n{state.st_mtime_ns}"
     return cache_folder("vectors") / f"{digest(name.encode('utf-8', 'surrogateescape'))}.npz"
 
 
-def _read(kept: Path) -> FrozenVectors | None:
-    """Read a kept file; None if there is none, or only what an accident left of it."""
+def _read(cached: Path) -> FrozenVectors | None:
+    """Read a cached file; None if it is missing or damaged."""
     try:
-        # Opened here: NumPy does not close a file that it cannot read.
-        with kept.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+        # NumPy does not close a file that it cannot read, so it is opened here.
+        with cached.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
             words = tuple(arrays["words"].tobytes().decode("utf-8").split("\n"))
-            found = FrozenVectors(words, arrays["rows"], arrays["scales"])
+            table = FrozenVectors(words, arrays["rows"], arrays["scales"])
         with suppress(OSError):
-            os.utime(kept)
+            os.utime(cached)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
-    return found if len(found.rows) == len(found.scales) == len(words) + 1 else None
+    return table if len(table.rows) == len(table.scales) == len(words) + 1 else None
 
 
 def _keep(kept: Path, vectors: FrozenVectors) -> None:

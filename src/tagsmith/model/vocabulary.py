@@ -1,8 +1,8 @@
-"""Words, characters and tags ↔ rows.
+"""Vocabulary: words and characters as rows of the network's tables.
 
-A word *form* (the exact spelling) becomes four things, see :class:`Forms`: the row of its pretrained vector, the
-row of its trained vector, the rows of its characters and its shape. Nothing else about a word enters the
-network, which is why a form's encoding can be computed once and kept.
+A word *form* (an exact spelling) is encoded as the row of its pretrained vector, the row of its trained vector, the
+rows of its characters, and its shape, see :class:`Forms`. The network sees nothing else of a word, so a form's encoding
+can be computed once and cached.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.int32]
 
-NO_VECTOR = 0  # row of the pretrained table that is all zeros
-# Rows of the trained table for words that training did not see: with a pretrained vector, and without.
+NO_VECTOR = 0  # the row of zeros in the pretrained table
+# Rows of the trained table for words outside the training set: with a pretrained vector, and without.
 UNSEEN_WORD, UNKNOWN_WORD = 0, 1
 CHARACTER_PADDING, UNKNOWN_CHARACTER = 0, 1
-LONGEST_SPELLING = 24  # characters read per word; of longer words the first and the last half of that
+LONGEST_SPELLING = 24  # characters read per word; of longer words the first 12 and the last 12
 
 
 class Forms(NamedTuple):
     """n word forms as rows of the network's tables."""
 
-    pretrained: Rows  # (n,) 0: the word has no pretrained vector
-    trained: Rows  # (n,) 0 or 1: the word was not in the training set
-    characters: Rows  # (n, LONGEST_SPELLING) 0: past the word's end
+    pretrained: Rows  # (n,) 0: no pretrained vector
+    trained: Rows  # (n,) 0 or 1: not in the training set
+    characters: Rows  # (n, LONGEST_SPELLING) 0: past the end of the word
     shapes: Rows  # (n,)
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The rows of every table.
+    """The words and characters of every table.
 
     Parameters
     ----------
     words
-        Lower-cased words of the training set; word i has trained row i + 2.
+        Lowercased words of the training set; word i has row i + 2.
     pretrained
-        Words that have a pretrained vector, as the vectors' file spells them; word i has row i + 1.
+        Words with a pretrained vector, spelled as in the vectors file; word i has row i + 1.
     characters
         Characters of the training set; character i has row i + 2.
     """
@@ -62,20 +62,20 @@ class Vocabulary:
 
     @cached_property
     def _character_rows(self) -> tuple[npt.NDArray[np.uint32], Rows]:
-        """The known code points, sorted, and the row of each."""
+        """The known code points, sorted, and their rows."""
         codes = np.array([ord(character) for character in self.characters], np.uint32)
         order = np.argsort(codes)
         return codes[order], (order + 2).astype(np.int32)
 
     def has_vector(self, form: str) -> bool:
-        """Whether the form, or else its lower-cased form, has a pretrained vector."""
+        """Whether the form or its lowercased form has a pretrained vector."""
         return form in self._pretrained_rows or form.lower() in self._pretrained_rows
 
     def encode(self, forms: Sequence[str]) -> Forms:
-        """Look the forms up in every table.
+        """Look up forms in every table.
 
-        A form's pretrained row is that of the form as it is, else of its lower-cased form; its trained row is
-        that of its lower-cased form.
+        The pretrained row is that of the exact form, or else of its lowercased form; the trained row is that of the
+        lowercased form.
         """
         lowered = [form.lower() for form in forms]
         find, trained = self._pretrained_rows.get, self._word_rows.get
@@ -97,19 +97,19 @@ class Vocabulary:
             return rows
         lengths = np.fromiter(map(len, forms), np.int64, len(forms))
         known, known_rows = self._character_rows
-        found = np.full(len(codes), UNKNOWN_CHARACTER, np.int32)
+        characters = np.full(len(codes), UNKNOWN_CHARACTER, np.int32)
         if len(known):
-            place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
-            found = np.where(known[place] == codes, known_rows[place], found)
+            nearest = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+            characters = np.where(known[nearest] == codes, known_rows[nearest], characters)
         form = np.repeat(np.arange(len(forms)), lengths)
         position = np.arange(len(codes)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        # Of a long word keep the first half and, moved left, the last half.
+        # A long word keeps its first half and, shifted left, its last half.
         surplus = np.repeat(np.maximum(lengths - LONGEST_SPELLING, 0), lengths)
         half = LONGEST_SPELLING // 2
         late = position >= half + surplus
         kept = (position < half) | late
         column = np.where(late, position - surplus, position)
-        rows[form[kept], column[kept]] = found[kept]
+        rows[form[kept], column[kept]] = characters[kept]
         return rows
 
     def as_dict(self) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def vocabulary_from_dict(values: dict[str, Any]) -> Vocabulary:
 def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vocabulary:
     """Collect the vocabulary of a training set.
 
-    Words are sorted by falling frequency, then by spelling, so that the same data give the same rows. A character
-    seen only once stays unknown: the unknown row then has something to learn from.
+    Words are sorted by falling frequency, then by spelling, so that the same data give the same rows. A character that
+    occurs only once stays unknown, so that the unknown row can be trained.
     """
     counts = Counter(words)
     lowered: Counter[str] = Counter()
@@ -143,10 +143,10 @@ def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vo
 
 
 def word_shape(word: str) -> int:
-    """Class of a word's spelling, 0 to 9.
+    """Return the class of a word's spelling, 0 to 9.
 
-    0 lower case, 1 Capitalized, 2 one capital letter, 3 ALL CAPITALS, 4 miXed, 5 letters without case (Chinese,
-    Arabic, …), 6 digits only, 7 digits with other signs but no letter, 8 digits and letters, 9 neither.
+    0 lowercase, 1 Capitalized, 2 one capital letter, 3 ALL CAPITALS, 4 miXed, 5 letters without case (Chinese,
+    Arabic, …), 6 digits only, 7 digits with other signs but no letter, 8 digits and letters, 9 other signs only.
     """
     if word.isalpha():
         return _letters_shape(word)
