@@ -1,4 +1,4 @@
-"""Sentences → batches → whatever is made of their emissions, with several batches under way at once."""
+"""Batches of sentences, and the threads that run the network over them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.word_table import CAPACITY, FormColumns
 
 Result = TypeVar("Result")
-# Large enough to keep the recurrent products busy, small enough that a step's arrays stay in the processor's cache.
+# Large enough for efficient recurrent products, small enough that a step's arrays stay in the processor's cache.
 BATCH_SENTENCES, BATCH_TOKENS = 96, 2560
-BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table can hold them even if every word is new
-LONGEST_WHOLE = 8192  # tokens; a longer sentence is read in windows, by itself
+BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table holds them even if every word is new
+LONGEST_WHOLE = 8192  # tokens; a longer sentence is read by itself, in windows
 
 
 class TaggingBatch(NamedTuple):
-    """Sentences that are run together, the longest first.
+    """Sentences that run together, longest first.
 
-    ``indices`` (B,) are their places in the call, ``lengths`` (B,) their tokens; ``forms`` and ``tokens`` (T, B) are
-    what the network reads. A sentence too long for that has a batch of its own, without forms.
+    ``indices`` (B,) refer to the sentences of the call, ``lengths`` (B,) are in tokens, ``forms`` and ``tokens`` (T, B)
+    are the network's inputs. A sentence longer than ``LONGEST_WHOLE`` is a batch by itself, without inputs.
     """
 
     indices: Integers
@@ -41,10 +41,10 @@ def run_batches(
     decode: Callable[[Floats, Integers], Result],
     decode_long: Callable[[Iterator[Floats], int], Result],
 ) -> Iterator[tuple[Integers, Result]]:
-    """Yield the indices of the sentences of each batch, and what ``decode`` makes of its emissions.
+    """Yield for each batch the indices of its sentences and the result of ``decode``.
 
-    Empty sentences are in no batch. ``threads`` batches are worked on at the same time while the caller's thread looks
-    up the words of the next ones: ONNX Runtime and NumPy let other threads run while they compute.
+    Empty sentences are in no batch. ``threads`` batches run at the same time while the caller's thread looks up the
+    words of the next batches: ONNX Runtime and NumPy release the interpreter lock while they compute.
 
     Parameters
     ----------
@@ -74,13 +74,13 @@ def run_batches(
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
-    finally:  # after an error or Ctrl-C, what waits is not begun
+    finally:  # after an error or Ctrl-C, waiting batches do not start
         pool.shutdown(cancel_futures=True)
 
 
 def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[TaggingBatch]:
-    """Cut the sentences, sorted by length, into batches, and look up the words of several batches at a time."""
-    if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # nothing to sort: one sentence is soon done
+    """Cut the sentences into batches of similar lengths, and look up the words of several batches at a time."""
+    if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # the fast way for one sentence
         forms = network.look_up(sentences)
         yield TaggingBatch(np.zeros(1, np.int64), lengths, forms, forms.tokens[:, None])
         return
@@ -90,12 +90,12 @@ def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengt
     short = np.flatnonzero((lengths > 0) & ~is_long)
     block: list[Integers] = []
     size = 0
-    for members in length_batches(lengths[short], BATCH_TOKENS, BATCH_SENTENCES):
-        tokens = int(lengths[short[members]].sum())
+    for rows in length_batches(lengths[short], BATCH_TOKENS, BATCH_SENTENCES):
+        tokens = int(lengths[short[rows]].sum())
         if block and size + tokens > BLOCK_TOKENS:
             yield from _looked_up(network, sentences, block, lengths)
             block, size = [], 0
-        block.append(short[members])
+        block.append(short[rows])
         size += tokens
     if block:
         yield from _looked_up(network, sentences, block, lengths)
@@ -104,7 +104,7 @@ def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengt
 def _looked_up(
     network: ExportedNetwork, sentences: Sequence[Sequence[str]], block: list[Integers], lengths: Integers
 ) -> Iterator[TaggingBatch]:
-    """Look up the words of batches, given as indices of sentences."""
+    """Look up the words of a block of batches, given as indices of sentences."""
     together = np.concatenate(block)
     forms = network.look_up([sentences[index] for index in together.tolist()])
     starts = np.cumsum(lengths[together]) - lengths[together]
@@ -112,17 +112,17 @@ def _looked_up(
     for indices in block:
         counts = lengths[indices]
         steps = np.arange(counts[0])[:, None]  # (T, 1)
-        # A padded step repeats the sentence's last word.
+        # Padding repeats the last word of the sentence.
         tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
         yield TaggingBatch(indices, counts, forms, tokens)
         first += len(indices)
 
 
 def length_batches(lengths: Integers, token_budget: int, most_sentences: int) -> Iterator[Integers]:
-    """Yield the sentences' indices in batches of near-equal length, each batch's longest sentence first.
+    """Yield indices of sentences in batches of similar lengths, longest first.
 
-    A batch holds at most ``most_sentences`` sentences and at most ``token_budget`` tokens with padding, but always at
-    least one sentence.
+    A batch has at most ``most_sentences`` sentences and ``token_budget`` tokens including padding, but at least one
+    sentence.
     """
     order = np.argsort(-lengths, kind="stable")
     first = 0

@@ -1,8 +1,8 @@
-"""The linear chain of a tagger: transition scores, and what the algorithms over it derive from them once.
+"""Linear chain of a tagger: its transition scores, and what the decoding algorithms derive from them.
 
-All of them take emissions (T, B, L), time first, whose sentences stand in order of falling length, so that at each time
-step the sentences that still run are the first rows: no masks, and no work on padding. What stands past a sentence's
-end must be finite and has no influence. At least one sequence of each sentence's length must be legal.
+The algorithms take emissions (T, B, L), time first, with the sentences sorted by falling length. So at each time step
+the sentences that still run are the first rows, and padding needs neither masks nor work. Emissions past the end of a
+sentence must be finite and have no influence. At least one sequence of each sentence's length must be legal.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 BARRED = np.float32(-1e9)
-MIXING_STEPS = 16  # the most that is looked for; scores would have to be tiny for more to be of use
+MIXING_STEPS = 16  # the most that are tried; more help only if all scores are tiny
 
 
 class Candidates(NamedTuple):
-    """Transitions to look at, C in all: those into tags with equally many predecessors form a block.
+    """The C transitions that can be legal; those into tags with equally many predecessors form a block.
 
-    ``sources`` (C,) are the tags they come from, ``scores`` (C, 1) their scores. ``blocks`` are shapes (predecessors,
-    tags), one after the other in C; ``order`` (L,) says where among the blocks' tags each tag is.
+    ``sources`` (C,) are the tags they start from, ``scores`` (C, 1) their scores. ``blocks`` are the shapes
+    (predecessors, tags) of consecutive blocks; ``order`` (L,) is the position of each tag among the tags of all blocks.
     """
 
     sources: Integers
@@ -53,24 +53,24 @@ class Chain:
 
     @cached_property
     def first(self) -> Floats:
-        """``start``, barred as -inf: what is added to a barred score, however large, never makes it win."""
+        """``start`` with -inf where barred, so that no emission can outweigh it."""
         return _never(self.start)
 
     @cached_property
     def last(self) -> Floats:
-        """``end``, barred as -inf."""
+        """``end`` with -inf where barred."""
         return _never(self.end)
 
     @cached_property
     def into(self) -> Floats:
-        """``between`` [to, from], barred as -inf."""
+        """``between`` as [to, from], with -inf where barred."""
         return np.ascontiguousarray(_never(self.between).T)
 
     @cached_property
     def candidates(self) -> Candidates:
-        """The legal transitions: in BIOES a third of all with 4 labels, a quarter with many."""
+        """The legal transitions: in BIOES a third of all transitions with 4 labels, a quarter with many."""
         legal = self.into > BARRED  # (to, from)
-        legal[:, 0] |= ~legal.any(axis=1)  # a tag without predecessor gets one, barred
+        legal[:, 0] |= ~legal.any(axis=1)  # a tag without a legal predecessor gets a barred one
         counts = legal.sum(axis=1)
         sources, scores, blocks = [], [], []
         for count in np.unique(counts):
@@ -84,7 +84,7 @@ class Chain:
 
     @cached_property
     def factors(self) -> Doubles:
-        """exp(``between``) as (2, L, L), from the tag before and from the tag after; 0 where barred."""
+        """exp(``between``) as (2, L, L), from the previous and from the next tag; 0 where barred."""
         forward = np.exp(self.between.astype(np.float64))
         return np.stack([forward, forward.T])
 
@@ -95,13 +95,13 @@ class Chain:
 
     @cached_property
     def largest(self) -> float:
-        """Largest absolute score of all that is legal."""
+        """Largest absolute value of a legal score."""
         scores = np.concatenate([self.start, self.between.ravel(), self.end])
         return float(np.abs(scores[scores > BARRED]).max(initial=0.0))
 
     @cached_property
     def mixing_steps(self) -> int:
-        """After how many steps every tag can have followed every tag (BIOES: 3); if never, a very large number."""
+        """Number of steps after which any tag can follow any tag (BIOES: 3); if there is none, a huge number."""
         legal = (self.between > BARRED).astype(np.float32)
         reached = legal
         for count in range(1, MIXING_STEPS + 1):
@@ -112,7 +112,7 @@ class Chain:
 
 
 def constrained_chain(allowed: Transitions, weights: dict[str, npt.NDArray[Any]] | None = None) -> Chain:
-    """Return the chain of learned CRF ``weights`` (none: zeros) with what is not ``allowed`` barred."""
+    """Return the chain of learned CRF ``weights`` (by default zeros), barred where not ``allowed``."""
     parts = []
     for name, legal in (("start", allowed.start), ("between", allowed.between), ("end", allowed.end)):
         scores = np.zeros(legal.shape, np.float32) if weights is None else weights[f"crf/{name}"]
@@ -121,18 +121,18 @@ def constrained_chain(allowed: Transitions, weights: dict[str, npt.NDArray[Any]]
 
 
 def running_sentences(lengths: npt.NDArray[Any], steps: int) -> list[int]:
-    """How many of the sentences, ordered by falling length, still run at each time step."""
+    """How many sentences, sorted by falling length, still run at each time step."""
     return [int(count) for count in np.searchsorted(-lengths, -np.arange(1, steps + 1), side="right")]
 
 
 def runs(lengths: npt.NDArray[Any]) -> list[tuple[int, int, int]]:
-    """Cut the steps from 1 on where sentences end: (first step, end step, sentences that run)."""
-    found, first = [], 1
+    """Cut the steps from 1 on where sentences end, into (first step, end step, sentences that run)."""
+    pieces, first = [], 1
     for n, end in zip(range(len(lengths), 0, -1), reversed(lengths.tolist()), strict=True):
         if end > first:
-            found.append((first, end, n))
+            pieces.append((first, end, n))
             first = end
-    return found
+    return pieces
 
 
 def _never(scores: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The exported network: word forms and sentences in, emissions out, by ONNX Runtime."""
+"""Exported network: runs the ONNX graphs of a model, from sentences to emissions."""
 
 from __future__ import annotations
 
@@ -19,20 +19,14 @@ from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
 GRAPHS = {"int8": "sentences.int8.onnx", "float32": "sentences.onnx"}
-STATES = ("hidden", "memory")  # what a recurrent layer carries; memory only in an LSTM
-# A longer sentence is read in windows of this many tokens, which bounds the memory.
-WINDOW = 4096
+STATES = ("hidden", "memory")  # of a recurrent layer; only an LSTM has a memory
+WINDOW = 4096  # tokens of a window of a long sentence
 
 
 class ExportedNetwork:
-    """The graphs of a model, opened, with a word table in front. Safe to use from several threads at once.
+    """The graphs of a model, with a word table in front. Safe to use from several threads.
 
-    Parameters
-    ----------
-    model
-        What :func:`tagsmith.model.folder.read_model` returns.
-    precision
-        Which of the two sentence graphs to run.
+    ``precision`` selects one of the two sentence graphs.
     """
 
     def __init__(self, model: Model, precision: Precision) -> None:
@@ -42,38 +36,26 @@ class ExportedNetwork:
         )
         a = model.architecture
         self._ways = len(a.directions)
-        gates, int8 = self._ways * 4, "scales" in self._sentences.inputs  # in 8 bits
-        known = {
+        gates, int8 = self._ways * 4, "scales" in self._sentences.inputs
+        kinds = {
             "encodings": Column(a.encoding_size, np.float16 if int8 else np.float32),
             "projections": Column(gates * a.units, np.int8 if int8 else np.float32),
             "scales": Column(gates, np.float32),
         }
-        columns = {name: column for name, column in known.items() if name in self._sentences.inputs}
+        columns = {name: column for name, column in kinds.items() if name in self._sentences.inputs}
         if a.context_size:
             columns["contexts"] = Column(a.context_size, np.float16 if int8 else np.float32)
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
 
     def look_up(self, sentences: Sequence[Sequence[str]]) -> FormColumns:
-        """Find the word forms of sentences, see :meth:`WordTable.look_up`."""
+        """Look up the word forms of sentences, see :meth:`WordTable.look_up`."""
         return self._table.look_up(sentences)
 
     def emissions(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
-        """Run over a batch.
+        """Run over a batch: tokens (T, B), which are rows of ``forms``, and lengths (B,) → (T, B, tags).
 
-        Parameters
-        ----------
-        forms
-            The word forms that the tokens refer to.
-        tokens
-            Each token's row in the forms' columns, (T, B); past a sentence's end any row.
-        lengths
-            Tokens of each sentence, (B,).
-
-        Returns
-        -------
-        Floats
-            (T, B, tags); past a sentence's end of no meaning.
+        Past the end of a sentence, tokens may be any rows, and emissions are undefined.
         """
         inputs = self._feed(forms, tokens, lengths)
         if "contexts" in self._columns:
@@ -82,28 +64,28 @@ class ExportedNetwork:
         return self._sentences.run(inputs)["emissions"]
 
     def _context_sums(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
-        """Sum up what the tokens, sentence after sentence, add to their sentence's vector: (B, context_size)."""
+        """Sum the contributions of the tokens, sentence after sentence, to the sentence vectors (B, context_size)."""
         parts = forms.columns[self._columns.index("contexts")][tokens].astype(np.float32, copy=False)
         sums: Floats = np.add.reduceat(parts, np.cumsum(lengths) - lengths, axis=0)
         return sums
 
     def windows(self, sentence: Sequence[str]) -> Iterator[Floats]:
-        """Run over one long sentence window by window; the emissions, (WINDOW, 1, tags), are those of the whole.
+        """Run over one long sentence window by window; the emissions (WINDOW, 1, tags) are those of the whole sentence.
 
-        The recurrent state is carried from window to window, forwards in the forward direction. The backward direction
-        needs the state that comes out of everything behind a window: a first sweep over the windows, from the last to
-        the first, finds these states and keeps them alone (two vectors per window and layer). Deeper layers read what
-        the layer below makes of the whole sentence in both directions, so each layer costs one sweep in each.
+        The forward direction carries its state from window to window. The backward direction needs the state from all
+        later windows, so a sweep from the last window to the first computes these states and keeps nothing else (two
+        vectors per window and layer). A layer reads the output of the layer below in both directions, so each layer
+        takes one sweep in each direction.
         """
         starts = range(0, len(sentence), WINDOW)
         architecture = self._model.architecture
         ways, layers = self._ways, architecture.layers
-        # What enters each window: (windows, hidden or memory, layers·directions, 1, H)
+        # The states at the start of each window: (windows, hidden or memory, layers·directions, 1, H)
         states = np.zeros((len(starts) + 1, 2, layers * ways, 1, architecture.units), np.float32)
         context = self._long_context(sentence) if "contexts" in self._columns else None
 
         def run(window: int) -> tuple[Floats, Floats]:
-            """The window's emissions, and what leaves it in the shape of what entered."""
+            """Return the window's emissions, and its last states in the shape of its initial states."""
             words = sentence[starts[window] : starts[window] + WINDOW]
             forms = self.look_up([words])
             inputs = self._feed(forms, forms.tokens[:, None], np.array([len(words)]))
@@ -111,10 +93,10 @@ class ExportedNetwork:
             inputs |= dict(zip(carried, states[window], strict=False))
             if context is not None:
                 inputs["context"] = context
-            found = self._sentences.run(inputs)
-            return found["emissions"], np.stack([found[f"last_{name}"] for name in carried])
+            outputs = self._sentences.run(inputs)
+            return outputs["emissions"], np.stack([outputs[f"last_{name}"] for name in carried])
 
-        # Forwards only, one sweep carries the states of all layers.
+        # If there is only a forward direction, one sweep carries the states of all layers.
         for layer in range(layers) if ways == 2 else (layers - 1,):
             if ways == 2:
                 backward = layer * ways + 1
@@ -128,7 +110,7 @@ class ExportedNetwork:
                     yield emissions
 
     def _long_context(self, sentence: Sequence[str]) -> Floats:
-        """The vector of a sentence that is read in windows, (1, context_size)."""
+        """Compute the vector of a sentence that is read in windows, (1, context_size)."""
         total = np.zeros((1, self._model.architecture.context_size), np.float32)
         for first in range(0, len(sentence), WINDOW):
             words = sentence[first : first + WINDOW]
@@ -148,13 +130,13 @@ class ExportedNetwork:
             "memory": state,
             **dict(zip(self._columns, forms.columns, strict=True)),
         }
-        for name in ("projections", "scales"):  # one row for each direction
+        for name in ("projections", "scales"):  # one row per direction
             if name in inputs:
                 inputs[name] = inputs[name].reshape(len(inputs[name]) * self._ways, -1)
         return {name: array for name, array in inputs.items() if name in self._sentences.inputs}
 
     def _encode(self, forms: Sequence[str]) -> list[npt.NDArray[Any]]:
-        """Run the word graph over new forms, and return the columns of the word table for them."""
+        """Compute the columns of new forms."""
         weights, architecture = self._model.weights, self._model.architecture
         rows = self._model.vocabulary.encode(forms)
         vectors = weights["word/trained"][rows.trained].astype(np.float32, copy=False)
@@ -166,25 +148,18 @@ class ExportedNetwork:
             inputs["characters"] = rows.characters[:, :longest]
         if architecture.shape_dim:
             inputs["shapes"] = rows.shapes
-        found = self._words.run(inputs)
+        outputs = self._words.run(inputs)
         if "scales" in self._columns:
-            gates = found["projections"].reshape(-1, architecture.units)  # (n·directions·4, H)
+            gates = outputs["projections"].reshape(-1, architecture.units)  # (n·directions·4, H)
             values, scales = quantize_rows(gates)
-            found |= {"projections": values.reshape(len(forms), -1), "scales": scales.reshape(len(forms), -1)}
-        return [found[name] for name in self._columns]
+            outputs |= {"projections": values.reshape(len(forms), -1), "scales": scales.reshape(len(forms), -1)}
+        return [outputs[name] for name in self._columns]
 
 
 class OpenGraph:
-    """A graph opened by ONNX Runtime, with the weights that it leaves to ``weights.safetensors``.
+    """A graph opened by ONNX Runtime, with the ``weights`` that it refers to by name.
 
-    Each run takes one thread: several run side by side instead.
-
-    Parameters
-    ----------
-    graph, weights
-        The serialized graph, and weights by name; those that the graph names are handed over.
-    name
-        Of the graph's file, for messages.
+    A run takes one thread; several runs can be made at the same time. ``name`` is used in error messages.
 
     Raises
     ------
@@ -198,29 +173,30 @@ class OpenGraph:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         if _products_may_overflow():
-            options.add_session_config_entry("session.x64quantprecision", "1")  # slower products that cannot
-        # Weights that the graph leaves outside stand in it by their names alone.
-        stored = {own: np.ascontiguousarray(array) for own, array in weights.items() if own.encode() in graph}
+            options.add_session_config_entry("session.x64quantprecision", "1")  # slower products that cannot overflow
+        external = {
+            weight: np.ascontiguousarray(array) for weight, array in weights.items() if weight.encode() in graph
+        }
         try:
-            # The session borrows their memory.
-            self._lent = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in stored.values()]
-            options.add_external_initializers(list(stored), self._lent)
+            # The session borrows this memory.
+            self._initializers = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in external.values()]
+            options.add_external_initializers(list(external), self._initializers)
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        except Exception as error:  # ONNX Runtime's exceptions have no base class in common
             raise ModelError(f"ONNX Runtime cannot open {name}: {error}", remedy=REMEDY) from error
-        self.inputs = frozenset(one.name for one in self._session.get_inputs())
-        self._outputs = [one.name for one in self._session.get_outputs()]
+        self.inputs = frozenset(value.name for value in self._session.get_inputs())
+        self._outputs = [value.name for value in self._session.get_outputs()]
 
     def run(self, inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Run the graph; return its outputs by name."""
+        """Run the graph and return its outputs by name."""
         return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
 
 
 @cache
 def _products_may_overflow() -> bool:
-    """Whether the usual products of 8-bit integers can overflow: on x86-64 processors without VNNI instructions.
+    """Whether products of 8-bit integers can overflow: on x86-64 processors without VNNI, or if that is unknown.
 
-    https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html. True where the system does not say.
+    See https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):
         return False

@@ -1,4 +1,4 @@
-"""A bounded cache: word form → what the word graph makes of it, computed once."""
+"""Word table: a bounded cache of the word graph's output for each word form."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ Array = npt.NDArray[Any]
 Encode = Callable[[Sequence[str]], Sequence[Array]]  # n forms → arrays (n, …), one for each column
 CAPACITY = 28_672  # forms; at the balanced preset's size 56 MB in 8 bits, 184 MB in float32
 BLOCK_FORMS = 512  # new forms encoded at a time
-FEW_TOKENS = 256  # so few that finding out which forms recur would cost more than it saves
-
+FEW_TOKENS = 256  # up to here, looking for repeated forms costs more than it saves
 
 _tables: WeakSet[WordTable] = WeakSet()
 
 
 class Column(NamedTuple):
-    """One of the arrays that the table keeps: numbers per form, and the type they are kept in."""
+    """One array of the table: its numbers per form, and their type."""
 
     size: int
     kind: npt.DTypeLike
 
 
 class FormColumns(NamedTuple):
-    """The forms of some sentences: each token's row in the ``columns``, (tokens,), and the columns, (forms, size).
+    """The forms of some sentences: the row of each token, (tokens,), in the ``columns``, (forms, size).
 
-    The arrays are the caller's own: later look-ups never change them.
+    The arrays are copies, so later look-ups never change them.
     """
 
     tokens: npt.NDArray[np.int32]
@@ -40,30 +39,29 @@ class FormColumns(NamedTuple):
 
 
 class WordTable:
-    """What is known of the word forms seen so far.
+    """The columns of the word forms seen so far.
 
-    The memory is taken once and never grows: when ``capacity`` forms are known the table is emptied and starts anew,
-    and the frequent words are back after a few batches. Safe to use from several threads at once, and in forked
-    children.
+    The memory is allocated once. When it holds ``capacity`` forms, the table is cleared; the frequent words are back
+    after a few batches. Safe to use from several threads and in forked children.
 
     Parameters
     ----------
     encode
         Computes the columns of new forms.
     columns
-        What is kept of each form.
+        The columns to keep.
     capacity
-        Most forms kept.
+        The largest number of forms.
     """
 
     def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = CAPACITY) -> None:
         self._encode, self._capacity = encode, capacity
-        # Pages of memory are the process's own only once they are written to.
+        # The system provides the memory only as it is written to.
         self._columns = tuple(np.empty((capacity, column.size), column.kind) for column in columns)
-        self._start_anew()
+        self._reset()
         _tables.add(self)
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         self._rows: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -71,10 +69,7 @@ class WordTable:
         return len(self._rows)
 
     def look_up(self, sentences: Iterable[Sequence[str]]) -> FormColumns:
-        """Find the forms of all tokens, encoding those that are new.
-
-        The sentences' tokens follow one another in ``tokens``. They may have no more than ``capacity`` forms.
-        """
+        """Look up the forms of all tokens, encoding new ones; there may be at most ``capacity`` distinct forms."""
         words = list(chain.from_iterable(sentences))
         with self._lock:
             rows = list(map(self._rows.get, words))
@@ -101,7 +96,7 @@ class WordTable:
 
     def _add(self, new: list[str]) -> None:
         first = len(self._rows)
-        new.sort(key=len)  # similar lengths together: the character encoder pads each block to its longest form
+        new.sort(key=len)  # the character encoder pads each block to its longest form
         for start in range(0, len(new), BLOCK_FORMS):
             block = new[start : start + BLOCK_FORMS]
             for column, values in zip(self._columns, self._encode(block), strict=True):
@@ -110,9 +105,9 @@ class WordTable:
 
 
 def _after_fork() -> None:
-    """In a forked child the thread that held a lock, and may have been writing rows, does not exist."""
+    """Reset the tables of a forked child: a thread that held a lock or was writing rows does not exist there."""
     for table in _tables:
-        table._start_anew()
+        table._reset()
 
 
 if hasattr(os, "register_at_fork"):
