@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 
 import tagsmith as package
+from tagsmith.formats import FORMATS
+from tagsmith.formats.format import Format
+from tagsmith.formats.source import open_source
+from tagsmith.text.document import Document, sentence_from_words
 
 TEXT = "John lives in New York. He moved\r\nthere last May.\r\n\r\n\tMary 🙂 didn't, said the U.N.\n"
 TOKENS = [["John", "lives", "in", "New", "York", "."], ["Mary", "left"]]
@@ -73,6 +77,127 @@ def test_columns_stay_and_the_prediction_is_one_more(tagsmith, model: Path, tagg
     assert done.stdout.decode() == (
         f"# id = 1\nJohn NNP B-PERSON {john}\nleft VBD O {left}\n\nRome NNP B-LOCATION {rome}\n\n"
     )
+
+
+TREE = (
+    "# newdoc\n# sent_id = 1\n# text = John didn't leave.\n"
+    "1\tJohn\tJohn\tPROPN\tNNP\t_\t4\tnsubj\t_\t_\n"
+    "2-3\tdidn't\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "2\tdid\tdo\tAUX\tVBD\t_\t4\taux\t_\t_\n"
+    "3\tn't\tnot\tPART\tRB\t_\t4\tadvmod\t_\t_\n"
+    "4\tleave\tleave\tVERB\tVB\t_\t0\troot\t_\tSpaceAfter=No\n"
+    "5\t.\t.\tPUNCT\t.\t_\t4\tpunct\t_\t_\n\n"
+    "# text = Rome\n1\tRome\tRome\tPROPN\tNNP\t_\t0\troot\t_\tGloss=R\n\n"
+)
+
+
+def test_conllu_comes_back_with_the_tags_in_its_last_column(tagsmith, model: Path, tagger, tmp_path: Path):
+    source = tmp_path / "data.conllu"
+    source.write_text(TREE)
+    done = tagsmith("tag", model, source)
+    assert (done.returncode, done.stderr) == (0, b"")
+    lines, expected = done.stdout.decode().split("\n"), TREE.split("\n")
+    words = [["John", "did", "n't", "leave", "."], ["Rome"]]
+    tags = iter([tag for sentence in tagger.tag(words) for tag in sentence])
+    for number, line in enumerate(expected):
+        cells = line.split("\t")
+        if cells[0].isdecimal() and (tag := next(tags)) != "O":
+            cells[-1] = f"tags={tag}" if cells[-1] == "_" else f"{cells[-1]}|tags={tag}"
+            expected[number] = "\t".join(cells)
+    assert lines == expected
+    assert any("tags=B-" in line for line in lines)
+    (record,) = _records(tagsmith("tag", model, source, "--output-format", "jsonl").stdout)
+    assert record["text"] == "John didn't leave.\nRome"
+
+
+CSV = "Sentence #;Word;POS;Tag\n1;John;NNP;B-PERSON\n;left;VBD;O\n2;Rome;NNP;B-LOCATION\n"
+
+
+def test_csv_keeps_its_sentences_and_columns(tagsmith, model: Path, tagger, tmp_path: Path):
+    source = tmp_path / "data.csv"
+    source.write_text(CSV)
+    (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])
+    assert tagsmith("tag", model, source).stdout.decode() == (
+        "Sentence #,Word,pos,gold_tags,Tag\n"
+        f"Sentence: 1,John,NNP,B-PERSON,{john}\nSentence: 1,left,VBD,O,{left}\nSentence: 2,Rome,NNP,B-LOCATION,{rome}\n"
+    )
+    assert tagsmith("tag", model, source, "--output-format", "conll").stdout.decode() == (
+        f"John\tNNP\tB-PERSON\t{john}\nleft\tVBD\tO\t{left}\n\nRome\tNNP\tB-LOCATION\t{rome}\n\n"
+    )
+
+
+def test_a_tagged_csv_can_be_tagged_again(run_here, model: Path, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(CSV)
+    assert run_here("tag", model, tmp_path / "a.csv", "-o", tmp_path / "b.csv")[0] == 0
+    status, out, _ = run_here("tag", model, tmp_path / "b.csv")
+    assert status == 0
+    assert out.split("\n")[0] == "Sentence #,Word,pos,gold_tags,gold_gold_tags,Tag"
+
+
+def test_sentences_of_different_columns_are_not_written_below_one_header(run_here, model: Path, tmp_path: Path):
+    (tmp_path / "a.csv").write_text(CSV)
+    (tmp_path / "b.txt").write_text("Ann left.")
+    status, out, err = run_here("tag", model, tmp_path / "a.csv", tmp_path / "b.txt", "-o", tmp_path / "out.csv")
+    assert (status, out) == (2, "")
+    assert "has the layers tags, but the first one has gold_tags, pos, tags" in err
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "output", "begins"),
+    [
+        (["a.csv"], "-", "Sentence #,"),
+        (["a.csv"], "out.conllu", "# text = "),
+        (["a.csv"], "out.txt", "Sentence #,"),
+        (["a.csv", "a.csv"], "-", "Sentence #,"),
+        (["a.csv", "b.jsonl"], "-", "John\t"),
+        (["b.jsonl"], "-", "{"),
+        (["b.jsonl"], "out.conll", "Ann\t"),
+        (["c.tokens"], "-", "Ann\t"),
+    ],
+)
+def test_the_output_format_goes_by_suffix_and_then_by_the_inputs(
+    run_here, model: Path, tmp_path: Path, monkeypatch, inputs: list[str], output: str, begins: str
+):
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("a.csv", CSV), ("b.jsonl", '{"text": "Ann left."}'), ("c.tokens", "Ann left")):
+        Path(name).write_text(text)
+    status, out, _ = run_here("tag", model, *inputs, "-o", output)
+    assert status == 0
+    assert (out if output == "-" else Path(output).read_text()).startswith(begins)
+
+
+@pytest.mark.parametrize(
+    ("option", "known"),
+    [("--input-format", "text, tokens, conll, conllu, csv, jsonl."), ("--output-format", "conll, conllu, csv, jsonl.")],
+)
+def test_an_unknown_format_lists_those_there_are(run_here, model: Path, tmp_path: Path, option: str, known: str):
+    (tmp_path / "a.txt").write_text(TEXT)
+    status, out, err = run_here("tag", model, tmp_path / "a.txt", option, "xml")
+    assert (status, out) == (2, "")
+    assert "format 'xml'" in err
+    assert err.rstrip().endswith(f"Choose one of {known}")
+
+
+def test_a_new_format_is_read_and_written(run_here, model: Path, tagger, tmp_path: Path, monkeypatch):
+    def read(source, options):
+        with open_source(source, options.encoding) as stream:
+            for line in stream:
+                yield Document(line.strip(), (sentence_from_words(line.strip().split("_")),))
+
+    def write(documents, stream, options):
+        for document in documents:
+            for sentence in document.sentences:
+                stream.write("_".join(sentence.layers[options.layer]) + "\n")
+
+    monkeypatch.setitem(FORMATS, "snake", Format("snake", read, write, suffixes=(".snake",)))
+    source = tmp_path / "a.snake"
+    source.write_text("John_left\nRome\n")
+    expected = "".join("_".join(tags) + "\n" for tags in tagger.tag([["John", "left"], ["Rome"]]))
+    assert run_here("tag", model, source) == (0, expected, "")
+    source.rename(tmp_path / "a")
+    status, out, _ = run_here("tag", model, tmp_path / "a", "--input-format", "snake", "--output-format", "snake")
+    assert (status, out) == (0, expected)
 
 
 def test_tagging_a_labeled_file_and_scoring_it_gives_what_evaluate_gives(tagsmith, model: Path, corpus: Path):
@@ -158,7 +283,7 @@ def test_several_inputs_become_one_output_in_their_order(tagsmith, model: Path, 
     assert [(record["source"], record["offset"]) for record in records] == [("a.txt", 0)] * 2
 
 
-@pytest.mark.parametrize("form", ["text", "tokens", "conll", "jsonl"])
+@pytest.mark.parametrize("form", ["text", "tokens", "conll", "conllu", "csv", "jsonl"])
 @pytest.mark.parametrize("content", [b"", b"\n \n"])
 def test_nothing_in_is_nothing_out(run_here, model: Path, tmp_path: Path, form: str, content: bytes):
     source = tmp_path / "empty"
