@@ -26,8 +26,8 @@ from typing import Any
 import tagsmith
 from corpora import Files, corpora, vectors
 from partial_labels import scored, write_labels
-from tagsmith.corpus.corpus import labels_of, read_sentences
-from tagsmith.text.schemes import Scheme
+from tagsmith.corpus.sources import read_sentences
+from tagsmith.text.schemes import Scheme, split_label
 from tagsmith.training.fine_tuning import LEARNING_RATE
 
 RESULTS = Path(__file__).parent / "results" / "fine_tuning.json"
@@ -78,9 +78,8 @@ def run(setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
         changes = {**LONGER, "learning_rate": rate}
         ways[f"from {rate}"] = tagsmith.train(setting.new, out=folder / "new", recipe=changes, **options)
     for way, partial in (("unknown", True), ("absent", False)):
-        if set(before.labels) - labels_of(
-            read_sentences(setting.new), "tags", Scheme.IOB2
-        ):  # otherwise no label is missing
+        tags = {tag for sentence in read_sentences(setting.new) for tag in sentence.layers["tags"]}
+        if set(before.labels) - {split_label(tag, Scheme.IOB2) for tag in tags}:  # otherwise no label is missing
             ways[way] = tagsmith.train(setting.new, out=folder / "new", recipe=LONGER, partial=partial, **options)
     return {
         way: {part: scored(tagger, getattr(setting, part)) for part in ("dev", "test")} for way, tagger in ways.items()

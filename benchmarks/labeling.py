@@ -26,7 +26,7 @@ import httpx
 
 from corpora import corpora
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import labels_of, read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.labeling.desk import Workplace
 from tagsmith.labeling.store import NewSentence, Store
 from tagsmith.serving.app import create_app
@@ -34,7 +34,7 @@ from tagsmith.serving.limits import Limits
 from tagsmith.serving.server import Server, configure
 from tagsmith.tagging.tagger import load
 from tagsmith.text.document import Sentence
-from tagsmith.text.schemes import detect_scheme, tags_to_spans
+from tagsmith.text.schemes import OUTSIDE, detect_scheme, split_label, tags_to_spans
 
 RESULTS = Path(__file__).parent / "results" / "labeling.json"
 POOL, SCORED, A_ROUND = 2000, 1500, 20
@@ -63,7 +63,8 @@ def learned(
     """F1 on dev and seconds of training, after each round."""
     layer = next(iter(pool[0].layers))
     scheme = detect_scheme(sentence.layers[layer] for sentence in pool)
-    labels = sorted(labels_of(pool, layer, scheme))
+    tags = {tag for sentence in pool for tag in sentence.layers[layer]} - {OUTSIDE}
+    labels = sorted({split_label(tag, scheme) for tag in tags})
     drawn = random.Random(seed).sample(range(len(pool)), len(pool))
     found: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), labels) as client:
@@ -89,7 +90,7 @@ def learned(
             client.post(f"/v1/versions/{run['number']}").raise_for_status()
             while client.get("/v1/labeling").json()["scored"] < len(waiting):
                 pass
-            found.append({"f1": 100 * version.evaluate_sentences(dev).f1, "seconds": run["seconds"]})
+            found.append({"f1": 100 * version.evaluate(dev).f1, "seconds": run["seconds"]})
     return found
 
 

@@ -23,7 +23,7 @@ import numpy as np
 import tagsmith
 from corpora import from_environment
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.tagging import batching
 
 RESULTS = Path(__file__).parent / "results" / "long_input.json"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import tagsmith
 from corpora import Files, corpora
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.model.folder import Precision
 
 RESULTS = Path(__file__).parent / "results" / "precision.json"

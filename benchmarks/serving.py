@@ -28,7 +28,7 @@ import uvloop
 
 from corpora import from_environment
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
 CLIENTS, SECONDS, ROUNDS = 64, 10.0, 5

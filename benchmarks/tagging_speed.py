@@ -15,7 +15,7 @@ from pathlib import Path
 
 from corpora import from_environment
 from tagsmith.cli.speed import measure_speed
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.tagging.tagger import available_processors
 
 RESULTS = Path(__file__).parent / "results" / "tagging_speed.json"

@@ -22,7 +22,7 @@ import numpy as np
 
 from corpora import corpora
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 
 RESULTS = Path(__file__).parent / "results" / "training_memory.json"
 STEPS = 100
@@ -30,16 +30,18 @@ STEPS = 100
 
 def measure(train: Path, dev: Path) -> dict[str, float]:
     """Train a hundred steps; return the peak in megabytes, and the seconds until the first step."""
-    from tagsmith.training.loop import Run
+    from tagsmith.tagging.tagger import Tagger
+    from tagsmith.training.loop import TrainingRun
+    from tagsmith.training.measure import score_part
     from tagsmith.training.recipe import make_recipe
     from tagsmith.training.task import prepare
 
     start = time.perf_counter()
     recipe = make_recipe("balanced")
-    corpus = load_corpus(train, dev, None, layer="upos")
+    corpus = read_corpus(train, dev, None, layer="upos")
     loaded = _megabytes()
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(prepare(corpus, recipe, "glove-6b-50d", 0), recipe, 0, Path(folder) / "model")
+        run = TrainingRun(prepare(corpus, recipe, "glove-6b-50d", 0), recipe, 0, Path(folder) / "model")
         rng = np.random.default_rng(0)
         for number, batch in enumerate(run._batches(rng)):
             if number == 0:
@@ -48,7 +50,7 @@ def measure(train: Path, dev: Path) -> dict[str, float]:
                 break
             run.step(batch, run.network.dropout.draw(rng, batch, run.task.architecture))
         run.step.synchronize()
-        run._score_dev(run.network.arrays())
+        score_part(Tagger(run.model(run.network.arrays()), precision="float32"), corpus, "dev")
     return {
         "tokens": run.task.encoded.tokens,
         "word_forms": len(run.task.encoded.forms.shapes),

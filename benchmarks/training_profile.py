@@ -23,11 +23,13 @@ import numpy as np
 
 from corpora import corpora, vectors
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import split_batch
 from tagsmith.network.tagger_network import split_noise
-from tagsmith.training.loop import Run
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.loop import TrainingRun
+from tagsmith.training.measure import score_part
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 
@@ -71,15 +73,15 @@ def main() -> None:
     recipe = make_recipe("balanced")
     with tempfile.TemporaryDirectory() as folder:
         files = corpora(Path(folder))["ud_english_ewt"]
-        corpus = load_corpus(files.train, files.dev, None, **files.options)
+        corpus = read_corpus(files.train, files.dev, None, **files.options)
         task = prepare(corpus, recipe, vectors(), 0)
-        run = Run(task, recipe, 0, Path(folder) / "model")
+        run = TrainingRun(task, recipe, 0, Path(folder) / "model")
         parts = profile(run)
     RESULTS.write_text(json.dumps({"machine": describe_machine(), **parts}, indent=2) + "\n", "utf-8")
     print(json.dumps(parts, indent=2))
 
 
-def profile(run: Run) -> dict[str, Any]:
+def profile(run: TrainingRun) -> dict[str, Any]:
     """Measure the parts of a step."""
     network, a = run.network, run.task.architecture
     batches = list(run._batches(np.random.default_rng(0)))
@@ -87,13 +89,13 @@ def profile(run: Run) -> dict[str, Any]:
     batch = next(batch for batch in batches if batch.words.shape[1] == steps)
     noise = network.dropout.draw(np.random.default_rng(0), batch, a)
     half, _ = split_batch(batch, 2)
-    rows, tags = len(half.words), len(run.task.tags)
+    rows, tags = len(half.words), len(run.task.corpus.layers[0].tags)
     tokens, forms = 2 * rows * steps, 2 * len(half.forms.shapes)
     spelt = forms * half.forms.characters.shape[1] + sum(2 * places.size for places in half.long)
     rng = np.random.default_rng(0)
     encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
     emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
-    layer, crf = network.recurrent[0], network.crf
+    layer, crf = network.recurrent[0], network.crfs[0]
     assert crf is not None
     recurrent_variables = [v for weights in layer.weights.values() for v in weights.values()]
     table = network.word_encoder.tables["trained"]
@@ -149,7 +151,7 @@ def profile(run: Run) -> dict[str, Any]:
     whole = milliseconds(lambda: step(batch, noise))
     times["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
     start = time.perf_counter()
-    run._score_dev(run.network.arrays())
+    score_part(Tagger(run.model(run.network.arrays()), precision="float32"), run.task.corpus, "dev")
     evaluation = time.perf_counter() - start
     return {
         "batch": {

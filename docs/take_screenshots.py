@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from tagsmith import sample
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.text.schemes import detect_scheme, tags_to_spans
 
 IMAGES = Path(__file__).with_name("images")

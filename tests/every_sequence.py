@@ -16,13 +16,14 @@ def every_score(model, sentence) -> dict[tuple[int, ...], float]:
     forms = model.vocabulary.encode(sentence)
     encodings = [encode_form(forms, n, model.weights, model.architecture) for n in range(len(sentence))]
     emissions = sentence_emissions(np.stack(encodings), model.weights, model.architecture)
-    chain = constrained_chain(allowed_transitions(model.tags, Scheme.BIOES), dict(model.weights))
+    weights = {f"crf/{part}": model.weights[f"crf/0/{part}"] for part in ("start", "between", "end")}
+    chain = constrained_chain(allowed_transitions(model.layers[0].tags, Scheme.BIOES), weights)
     return {
         tags: chain.start[tags[0]]
         + chain.end[tags[-1]]
         + sum(emissions[t, tag] for t, tag in enumerate(tags))
         + sum(np.float64(chain.between[a, b]) for a, b in pairwise(tags))
-        for tags in product(range(len(model.tags)), repeat=len(sentence))
+        for tags in product(range(len(model.layers[0].tags)), repeat=len(sentence))
     }
 
 
@@ -31,4 +32,6 @@ def probabilities(model, sentence) -> dict[tuple[str, ...], float]:
     scores = {tags: score for tags, score in every_score(model, sentence).items() if score > -1e8}
     top = max(scores.values())
     total = sum(np.exp(score - top) for score in scores.values())
-    return {tuple(model.tags[row] for row in tags): np.exp(score - top) / total for tags, score in scores.items()}
+    return {
+        tuple(model.layers[0].tags[row] for row in tags): np.exp(score - top) / total for tags, score in scores.items()
+    }

@@ -9,10 +9,11 @@ import numpy as np
 
 from tagsmith.export.graphs import sentence_graph, word_graph
 from tagsmith.model.architecture import WORD_SHAPES, Architecture
-from tagsmith.model.folder import LayerTags, Model
+from tagsmith.model.folder import Model, ModelFile
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
-from tagsmith.text.schemes import Scheme, tag_inventory
+from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import Scheme
 
 SMALL = Architecture(word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1)
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
@@ -83,7 +84,7 @@ def weight_shapes(a: Architecture, vocabulary: Vocabulary, tags: int, pretrained
         entering = a.state_size
     shapes |= {"output/kernel": (a.state_size, tags), "output/bias": (tags,)}
     if a.head == "crf":
-        shapes |= {"crf/start": (tags,), "crf/between": (tags, tags), "crf/end": (tags,)}
+        shapes |= {"crf/0/start": (tags,), "crf/0/between": (tags, tags), "crf/0/end": (tags,)}
     return shapes
 
 
@@ -124,10 +125,9 @@ def random_model(
     seed: int = 0,
 ) -> Model:
     """A tagger that gives nonsense, but the same nonsense each time."""
-    tags = tuple(tag_inventory(labels, Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES))
-    weights = random_weights(architecture, len(tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
-    model = Model(architecture, vocabulary, tags, scheme, "ner", weights, {}, {"seed": seed}, {}, {})
-    return _with_graphs(model)
+    layer = Layer("ner", scheme, labels)
+    weights = random_weights(architecture, len(layer.tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
+    return _with_graphs(Model(architecture, vocabulary, (layer,), weights, {}, {"seed": seed}))
 
 
 def random_layers_model(
@@ -136,40 +136,35 @@ def random_layers_model(
     seed: int = 0,
 ) -> Model:
     """A tagger of several layers, each given as name, scheme and labels."""
-    inner = {name: Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES for name, scheme, _ in layers}
-    main, *further = (LayerTags(name, scheme, tuple(tag_inventory(own, inner[name]))) for name, scheme, own in layers)
-    weights = random_weights(architecture, len(main.tags) + sum(len(own.tags) for own in further), seed=seed)
+    made = tuple(Layer(name, scheme, tuple(sorted(labels))) for name, scheme, labels in layers)
+    weights = random_weights(architecture, sum(len(layer.tags) for layer in made), seed=seed)
     if architecture.head == "crf":
         rng = np.random.default_rng(seed)
-        for number, own in enumerate((main, *further)):
-            size = len(own.tags)
+        for number, layer in enumerate(made):
+            size = len(layer.tags)
             for part, shape in (("start", (size,)), ("between", (size, size)), ("end", (size,))):
-                name = f"crf/{number}/{part}" if number else f"crf/{part}"
-                weights[name] = rng.normal(0.0, 0.6, shape).astype(np.float32)
-    model = Model(architecture, VOCABULARY, main.tags, main.scheme, main.name, weights, {}, {"seed": seed}, {}, {})
-    return _with_graphs(replace(model, further=tuple(further)))
+                weights[f"crf/{number}/{part}"] = rng.normal(0.0, 0.6, shape).astype(np.float32)
+    return _with_graphs(Model(architecture, VOCABULARY, made, weights, {}, {"seed": seed}))
 
 
 def single_layer(model: Model, number: int) -> Model:
     """One layer of a model as a model of its own."""
-    own = model.layers[number]
-    first = sum(len(layer.tags) for layer in model.layers[:number])
-    columns = slice(first, first + len(own.tags))
+    layer = model.layers[number]
+    first = sum(len(before.tags) for before in model.layers[:number])
+    columns = slice(first, first + len(layer.tags))
     weights = {name: array for name, array in model.weights.items() if not name.startswith("crf/")}
     weights |= {f"output/{part}": weights[f"output/{part}"][..., columns] for part in ("kernel", "bias")}
     if model.architecture.head == "crf":
-        prefix = f"crf/{number}" if number else "crf"
-        weights |= {f"crf/{part}": model.weights[f"{prefix}/{part}"] for part in ("start", "between", "end")}
-    fields = {"tags": own.tags, "scheme": own.scheme, "layer": own.name, "weights": weights, "further": ()}
-    return _with_graphs(replace(model, **fields))
+        weights |= {f"crf/0/{part}": model.weights[f"crf/{number}/{part}"] for part in ("start", "between", "end")}
+    return _with_graphs(replace(model, layers=(layer,), weights=weights))
 
 
 def _with_graphs(model: Model) -> Model:
     weights, architecture = model.weights, model.architecture
     graphs = {
-        "words.onnx": word_graph(weights, architecture),
-        "sentences.onnx": sentence_graph(weights, architecture),
-        "sentences.int8.onnx": sentence_graph(weights, architecture, int8=True),
+        ModelFile.WORDS: word_graph(weights, architecture),
+        ModelFile.SENTENCES: sentence_graph(weights, architecture),
+        ModelFile.SENTENCES_INT8: sentence_graph(weights, architecture, int8=True),
     }
     return replace(model, graphs=graphs)
 

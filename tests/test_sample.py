@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tagsmith
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.sample import SPLITS, sample_path
 from tagsmith.text.document import Sentence

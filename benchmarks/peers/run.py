@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import tagsmith
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 
 HERE = Path(__file__).resolve().parent

@@ -21,9 +21,9 @@ from run import HERE, THREADS, make_environment
 
 from corpora import corpora, vectors  # type: ignore[import-not-found, unused-ignore]
 from tagsmith.cli.speed import describe_machine
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.training.display import Silent
-from tagsmith.training.loop import Run
+from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 
@@ -41,11 +41,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         files = corpora(folder)["ud_english_ewt"]
-        corpus = load_corpus(files.train, files.dev, None, **files.options)
+        corpus = read_corpus(files.train, files.dev, None, **files.options)
         sentences = [[sentence.words, sentence.layers["upos"]] for sentence in list(corpus.train)[:FLAIR_SENTENCES]]
         (folder / "sentences.jsonl").write_text("".join(json.dumps(sentence) + "\n" for sentence in sentences), "utf-8")
         recipe = make_recipe("balanced")
-        run = Run(prepare(corpus, recipe, vectors(), 0), recipe, 0, folder / "model")
+        run = TrainingRun(prepare(corpus, recipe, vectors(), 0), recipe, 0, folder / "model")
         command = [python, HERE / "flair_training_worker.py", folder / "sentences.jsonl", vectors(), THREADS]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with subprocess.Popen(list(map(str, command)), **pipes) as flair:
@@ -56,7 +56,7 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def _measure(run: Run, flair: subprocess.Popen[str], rounds: int) -> dict[str, Any]:
+def _measure(run: TrainingRun, flair: subprocess.Popen[str], rounds: int) -> dict[str, Any]:
     assert flair.stdin is not None
     assert flair.stdout is not None
     versions = json.loads(flair.stdout.readline())["versions"]

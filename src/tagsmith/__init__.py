@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tagsmith.corpus.corpus import read_documents, read_sentences
+    from tagsmith.corpus.sources import read_documents, read_sentences
     from tagsmith.errors import (
         DataError,
         InputError,
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from tagsmith.text.document import Document, Sentence, Span, Token
     from tagsmith.text.schemes import Scheme
     from tagsmith.text.tokenizer import tokenize
-    from tagsmith.training.loop import train
     from tagsmith.training.recipe import Recipe
+    from tagsmith.training.train import train
     from tagsmith.tuning.tune import tune
 
 __version__ = "0.1.0"
@@ -62,7 +62,7 @@ __all__ = [
 
 # Module → the public names it defines.
 _HOMES = {
-    "tagsmith.corpus.corpus": ("read_documents", "read_sentences"),
+    "tagsmith.corpus.sources": ("read_documents", "read_sentences"),
     "tagsmith.text.document": ("Document", "Sentence", "Span", "Token"),
     "tagsmith.text.schemes": ("Scheme",),
     "tagsmith.text.tokenizer": ("tokenize",),
@@ -80,7 +80,7 @@ _HOMES = {
     "tagsmith.network.rnn": ("create_rnn_model",),
     "tagsmith.tagging.tagger": ("Tagger", "load"),
     "tagsmith.training.recipe": ("Recipe",),
-    "tagsmith.training.loop": ("train",),
+    "tagsmith.training.train": ("train",),
     "tagsmith.tuning.tune": ("tune",),
 }
 _MODULE_OF = {name: module for module, names in _HOMES.items() for name in names}

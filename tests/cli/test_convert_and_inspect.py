@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 
 ILLEGAL = "Ann I-PER\nleft O\nRome B-LOC\n\nBob B-PER\nCy I-PER\nran O\n\nDi B-PER\nEd B-PER\n"
 

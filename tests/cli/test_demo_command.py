@@ -7,7 +7,7 @@ import pytest
 
 import tagsmith as package
 from tagsmith.cli import demo
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.sample import SPLITS, sample_path
 
 

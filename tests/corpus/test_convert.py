@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tagsmith.corpus.convert import convert, open_target
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.text.schemes import Scheme
 

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tagsmith.corpus.corpus import label_of, load_corpus, read_documents, read_sentences
+from tagsmith.corpus.corpus import label_of, read_corpus, read_documents, read_sentences
 from tagsmith.corpus.statistics import shared_sentences, statistics
 from tagsmith.errors import DataError
 from tagsmith.formats import READERS, WRITERS, detect_format
@@ -76,7 +76,7 @@ TRAIN = "John B-PER\nSmith I-PER\nlives O\n\nParis B-LOC\n\nHi O\n\n"
 
 def test_a_corpus_of_three_files(file):
     train, dev, test = (file(text, name) for text, name in [(TRAIN, "a"), ("Ann B-PER\n", "b"), (TRAIN, "c")])
-    corpus = load_corpus(train, dev, test)
+    corpus = read_corpus(train, dev, test)
     assert [len(part) for part in (corpus.train, corpus.dev, corpus.test)] == [3, 1, 3]
     assert (corpus.layer, corpus.scheme, corpus.labels) == ("tags", Scheme.IOB2, ("LOC", "PER"))
     assert corpus.repairs == corpus.problems == ()
@@ -84,21 +84,21 @@ def test_a_corpus_of_three_files(file):
 
 def test_a_tenth_is_held_out_by_the_seed(file):
     path = file("".join(f"w{number} B-X\n\n" for number in range(50)))
-    corpus = load_corpus(path, seed=3)
+    corpus = read_corpus(path, seed=3)
     assert (len(corpus.train), len(corpus.dev)) == (45, 5)
     everything = {sentence.words for sentence in (*corpus.train, *corpus.dev)}
     assert len(everything) == 50
-    assert load_corpus(path, seed=3) == corpus
-    assert load_corpus(path, seed=4).dev != corpus.dev
+    assert read_corpus(path, seed=3) == corpus
+    assert read_corpus(path, seed=4).dev != corpus.dev
     lines = [sentence.line for sentence in corpus.train]
     assert lines == sorted(lines)
     with pytest.raises(DataError, match="One sentence cannot be split"):
-        load_corpus(file("a B-X\n", "one"))
+        read_corpus(file("a B-X\n", "one"))
 
 
 def test_illegal_tags_are_repaired_and_collected(file):
     train = file("a B-X\n\n" * 30 + "# id = 31\nb O\nc I-X\n\n")
-    corpus = load_corpus(train, file("d I-X\n\nd B-X\n", "dev"))
+    corpus = read_corpus(train, file("d I-X\n\nd B-X\n", "dev"))
     assert corpus.scheme is Scheme.IOB2
     assert all(is_legal(s.layers["tags"], Scheme.IOB2) for s in (*corpus.train, *corpus.dev))
     assert [(repair.line, repair.word, repair.was, repair.becomes) for repair in corpus.repairs] == [
@@ -111,14 +111,14 @@ def test_illegal_tags_are_repaired_and_collected(file):
 def test_a_label_that_train_lacks_is_an_error_that_names_its_line(file):
     train, other = file(TRAIN), file("Hi O\n\nACME B-ORG\nInc I-ORG\nx B-MISC\n", "dev")
     with pytest.raises(DataError, match="label 'ORG' does not occur in the training file") as caught:
-        load_corpus(train, dev=other)
+        read_corpus(train, dev=other)
     assert (caught.value.path, caught.value.line) == (str(other), 3)
     assert caught.value.remedy
 
 
 def test_the_test_file_may_hold_a_label_that_train_lacks(file):
     train, other = file(TRAIN), file("Hi O\n\nACME B-ORG\nInc I-ORG\nx B-MISC\n", "test")
-    corpus = load_corpus(train, dev=train, test=other)
+    corpus = read_corpus(train, dev=train, test=other)
     assert corpus.test[1].layers["tags"] == ("B-ORG", "I-ORG", "B-MISC")
     assert not {"ORG", "MISC"} & set(corpus.labels)
 
@@ -126,17 +126,17 @@ def test_the_test_file_may_hold_a_label_that_train_lacks(file):
 def test_a_file_without_labels_is_an_error(file):
     empty = file("a O\n\nb O\n", "o")
     with pytest.raises(DataError, match="no labels: every tag of the layer 'tags' is 'O'"):
-        load_corpus(empty)
+        read_corpus(empty)
     with pytest.raises(DataError, match="no labels"):
-        load_corpus(file(TRAIN), empty)
+        read_corpus(file(TRAIN), empty)
     blank = file(CONLLU.replace("NOUN", "_") * 2, "a.conllu")
     with pytest.raises(DataError, match="no labels: every tag of the layer 'upos' is '_'"):
-        load_corpus(blank)
+        read_corpus(blank)
 
 
 def test_spans_that_do_not_align_are_collected(file):
     text = '{"text": "Johnny left", "label": [[0, 4, "X"]]}\n{"text": "b", "label": [[0, 1, "X"]]}\n'
-    corpus = load_corpus(file(text, "a.jsonl"))
+    corpus = read_corpus(file(text, "a.jsonl"))
     assert [problem.line for problem in corpus.problems] == [1]
 
 
@@ -182,7 +182,7 @@ def test_real_corpora_have_the_sizes_and_schemes_their_readme_states(corpora, fo
     if "{}" in names:
         names = " ".join(names.format(split) for split in ("train", "dev", "test"))
     train, dev, test = (corpora / folder / name for name in names.split())
-    corpus = load_corpus(train, dev, test, column=2 if folder == "stackoverflow_ner" else None)
+    corpus = read_corpus(train, dev, test, column=2 if folder == "stackoverflow_ner" else None)
     assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == sizes
     assert corpus.scheme == scheme
 

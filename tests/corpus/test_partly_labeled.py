@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tagsmith.corpus.partly_labeled import Before, load_partly_labeled
+
 from tagsmith.errors import DataError
 from tagsmith.text.schemes import Scheme
 

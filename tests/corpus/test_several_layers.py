@@ -8,12 +8,12 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-from tagsmith.corpus.corpus import Layer, load_corpus, read_sentences
 from tagsmith.corpus.several_layers import read_side_by_side
+
+from format_options import write_options
+from tagsmith.corpus.corpus import Layer, read_corpus, read_sentences
 from tagsmith.errors import DataError
 from tagsmith.formats import jsonl
-from tagsmith.formats.options import WriteOptions
 from tagsmith.text.document import document_from_sentences, sentence_from_words
 from tagsmith.text.schemes import Scheme
 
@@ -121,7 +121,7 @@ def test_what_is_written_with_several_layers_is_read_back(tagged):
         )
         for own in tagged
     ]
-    options = WriteOptions(layer="pos", scheme=Scheme.PLAIN, further=(("ner", Scheme.IOB2),))
+    options = write_options(layer="pos", scheme=Scheme.PLAIN, further=(("ner", Scheme.IOB2),))
     stream = io.StringIO()
     jsonl.write([document_from_sentences([sentence]) for sentence in sentences], stream, options)
     found = read_sentences(io.StringIO(stream.getvalue()), format="jsonl", layer=("pos", "ner"))
@@ -134,7 +134,7 @@ def test_what_is_written_with_several_layers_is_read_back(tagged):
 
 def test_each_layer_of_a_corpus_has_its_scheme_and_labels(write):
     path = write("a.conll", CONLL)
-    corpus = load_corpus(path, path, column=(3, 4), layer=("pos", "ner"), word_column=2)
+    corpus = read_corpus(path, path, column=(3, 4), layer=("pos", "ner"), word_column=2)
     assert corpus.layers == (
         Layer("pos", Scheme.PLAIN, ("DT", "NN", "RB", "VB")),
         Layer("ner", Scheme.IOB2, ("X",)),
@@ -145,7 +145,7 @@ def test_each_layer_of_a_corpus_has_its_scheme_and_labels(write):
 
 def test_repairs_are_made_in_every_layer():
     text = "a N I-X O\nb N O I-Y\n\nc N B-X B-Y\nd N I-X I-Y\n\ne N B-X B-Y\n\nf N B-X B-Y\ng N B-X B-Y\n"
-    corpus = load_corpus(io.StringIO(text), io.StringIO(text), format="conll", column=(2, 3, 4))
+    corpus = read_corpus(io.StringIO(text), io.StringIO(text), format="conll", column=(2, 3, 4))
     repairs = [(repair.line, repair.was, repair.becomes) for repair in corpus.repairs]
     assert sorted(repairs) == [(1, "I-X", "B-X")] * 2 + [(2, "I-Y", "B-Y")] * 2  # in train and dev
     assert [own.scheme for own in corpus.layers] == [Scheme.PLAIN, Scheme.IOB2, Scheme.IOB2]
@@ -162,7 +162,7 @@ def test_a_file_that_lacks_a_layer_is_named_with_the_layer(write):
     lacking = write("dev.jsonl", '{"tokens": ["a"], "pos": ["N"]}\n')
     for train, dev in ((lacking, full), (full, lacking)):
         with pytest.raises(DataError, match=r"dev\.jsonl:1: This record has no layer 'ner'"):
-            load_corpus(train, dev, layer=("pos", "ner"))
+            read_corpus(train, dev, layer=("pos", "ner"))
 
 
 def test_a_conllu_file_that_lacks_a_layer_is_named_with_the_layer(write):
@@ -170,7 +170,7 @@ def test_a_conllu_file_that_lacks_a_layer_is_named_with_the_layer(write):
     lacking = write("dev.conllu", CONLLU.replace("NE=B-X", "_") + "\n\n")
     for train, dev in ((lacking, full), (full, lacking)):
         with pytest.raises(DataError, match=r"dev\.conllu: The file has no labels: every tag of the layer 'NE'"):
-            load_corpus(train, dev, layer=("upos", "NE"))
+            read_corpus(train, dev, layer=("upos", "NE"))
 
 
 @pytest.mark.parametrize(

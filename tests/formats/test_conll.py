@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from format_options import write_options
 from tagsmith.errors import DataError
 from tagsmith.formats import conll
-from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.options import ReadOptions, read_options
 from tagsmith.formats.source import token_line
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
 
@@ -17,7 +18,7 @@ from tagsmith.text.document import Document, document_from_sentences, sentence_f
 def read(source, **options) -> list[Document]:
     if isinstance(source, str):
         source = io.StringIO(source)
-    return list(conll.read(source, ReadOptions(**options)))
+    return list(conll.read(source, read_options(**options)))
 
 
 def sentences(source, **options) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -30,7 +31,7 @@ def sentences(source, **options) -> list[tuple[tuple[str, ...], tuple[str, ...]]
 
 def written(documents, **options) -> str:
     stream = io.StringIO()
-    conll.write(documents, stream, WriteOptions(**options))
+    conll.write(documents, stream, write_options(**options))
     return stream.getvalue()
 
 
@@ -239,5 +240,5 @@ def test_real_files_come_back_as_they_were(corpora):
     ]
     for name, options in same:
         text = (corpora / name).read_bytes().decode()
-        back = written(conll.read(corpora / name, ReadOptions(**options)))
+        back = written(conll.read(corpora / name, read_options(**options)))
         assert back.rstrip("\n") == text.rstrip("\n"), name

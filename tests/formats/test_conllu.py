@@ -4,9 +4,10 @@ import io
 
 import pytest
 
+from format_options import write_options
 from tagsmith.errors import DataError
 from tagsmith.formats import conllu
-from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.options import read_options
 from tagsmith.formats.source import token_line
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
 
@@ -34,12 +35,12 @@ SAMPLE = (
 
 
 def read(source, **options) -> list[Document]:
-    return list(conllu.read(io.StringIO(source) if isinstance(source, str) else source, ReadOptions(**options)))
+    return list(conllu.read(io.StringIO(source) if isinstance(source, str) else source, read_options(**options)))
 
 
 def written(documents, **options) -> str:
     stream = io.StringIO()
-    conllu.write(documents, stream, WriteOptions(**options))
+    conllu.write(documents, stream, write_options(**options))
     return stream.getvalue()
 
 

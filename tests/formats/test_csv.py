@@ -4,20 +4,21 @@ import io
 
 import pytest
 
+from format_options import write_options
 from tagsmith.errors import DataError
 from tagsmith.formats import csv
-from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.options import read_options
 from tagsmith.text.document import Document
 
 
 def read(source, **options) -> list[Document]:
     stream = io.StringIO(source, newline="") if isinstance(source, str) else source
-    return list(csv.read(stream, ReadOptions(**options)))
+    return list(csv.read(stream, read_options(**options)))
 
 
 def written(documents, **options) -> str:
     stream = io.StringIO()
-    csv.write(documents, stream, WriteOptions(**options))
+    csv.write(documents, stream, write_options(**options))
     return stream.getvalue()
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from format_options import write_options
 from tagsmith.errors import DataError
 from tagsmith.formats import jsonl
-from tagsmith.formats.options import AlignmentProblem, ReadOptions, WriteOptions
+from tagsmith.formats.options import AlignmentProblem, ReadOptions, read_options
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -18,12 +19,12 @@ TEXT = "John lives in New York."
 
 def read(*records, **options) -> list[Document]:
     text = "\n".join(record if isinstance(record, str) else json.dumps(record) for record in records)
-    return list(jsonl.read(io.StringIO(text), ReadOptions(**options)))
+    return list(jsonl.read(io.StringIO(text), read_options(**options)))
 
 
 def written(documents, **options) -> str:
     stream = io.StringIO()
-    jsonl.write(documents, stream, WriteOptions(**options))
+    jsonl.write(documents, stream, write_options(**options))
     return stream.getvalue()
 
 
@@ -270,7 +271,7 @@ def test_what_is_written_is_read_back():
 
 def test_scores_are_written_and_plain_tags_are_no_spans():
     (document,) = read({"tokens": ["a", "b"], "tags": ["NOUN", "VERB"]})
-    record = json.loads(written([document], scheme=Scheme.PLAIN))
+    record = json.loads(written([document], layer="tags", scheme=Scheme.PLAIN))
     assert "spans" not in record
     assert record["tags"] == ["NOUN", "VERB"]
     assert pairs(read(record)[0].sentences[0]) == [("a", "NOUN"), ("b", "VERB")]
@@ -278,7 +279,7 @@ def test_scores_are_written_and_plain_tags_are_no_spans():
 
 def test_spans_are_made_of_tags_where_there_are_no_others():
     (document,) = read({"tokens": ["New", "York", "x"], "tags": ["B-LOC", "E-LOC", "S-X"]})
-    assert json.loads(written([document], scheme=Scheme.BIOES))["spans"] == [
+    assert json.loads(written([document], layer="tags", scheme=Scheme.BIOES))["spans"] == [
         {"start": 0, "end": 8, "label": "LOC", "text": "New York"},
         {"start": 9, "end": 10, "label": "X", "text": "x"},
     ]

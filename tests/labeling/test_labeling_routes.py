@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.labeling.desk import Workplace
 from tagsmith.tagging.tagger import load
 

@@ -13,14 +13,14 @@ import pytest
 
 from random_model import random_model
 from tagsmith.errors import ModelError
-from tagsmith.model.folder import CONFIG, FORMAT_VERSION, REQUIRED, Model, read_model, write_model
+from tagsmith.model.folder import FORMAT_VERSION, REQUIRED, Model, ModelFile, read_model, write_model
 from tagsmith.text.schemes import Scheme
 
 MODEL = replace(
     random_model(seed=1), scores={"dev": {"f1": 0.5}}, extras={"README.md": "# é\n".encode(), "history.jsonl": b"{}\n"}
 )
 OTHER = random_model(seed=2)
-FILES = (*REQUIRED, CONFIG, "README.md", "history.jsonl")
+FILES = (*REQUIRED, ModelFile.CONFIG, "README.md", "history.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +54,11 @@ def test_the_folder_holds_the_files_of_the_design_and_no_more(written):
 
 
 def test_the_configuration_can_be_read_by_people(written):
-    config = json.loads((written / CONFIG).read_text("utf-8"))
+    config = json.loads((written / ModelFile.CONFIG).read_text("utf-8"))
     assert config["format_version"] == FORMAT_VERSION
     assert config["scheme"] == "IOB2"
     assert config["tags"][0] == "O"
-    assert set(config["sha256"]) >= set(FILES) - {CONFIG}
+    assert set(config["sha256"]) >= set(FILES) - {ModelFile.CONFIG}
 
 
 def test_nothing_in_the_folder_is_pickled(written):
@@ -85,7 +85,7 @@ def test_a_truncated_file_is_named(folder, name, keep):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {CONFIG}))
+@pytest.mark.parametrize("name", sorted(set(FILES) - {ModelFile.CONFIG}))
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
 def test_one_altered_byte_is_found(folder, name, place):
     content = bytearray((folder / name).read_bytes())
@@ -104,15 +104,15 @@ def test_a_file_that_is_a_folder_is_named(folder, name):
 
 
 def alter(folder: Path, **changes) -> None:
-    config = json.loads((folder / CONFIG).read_text("utf-8"))
-    (folder / CONFIG).write_text(json.dumps({**config, **changes}, ensure_ascii=False), "utf-8")
+    config = json.loads((folder / ModelFile.CONFIG).read_text("utf-8"))
+    (folder / ModelFile.CONFIG).write_text(json.dumps({**config, **changes}, ensure_ascii=False), "utf-8")
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {"tags": ["O", "S-LOC"]},
-        {"tags": list(reversed(MODEL.tags))},
+        {"tags": list(reversed(MODEL.layers[0].tags))},
         {"scheme": "IOB1"},
         {"scheme": "none"},
         {"layer": "other"},
@@ -128,14 +128,14 @@ def alter(folder: Path, **changes) -> None:
 )
 def test_an_altered_configuration_is_found(folder, changes):
     alter(folder, **changes)
-    with pytest.raises(ModelError, match=CONFIG):
+    with pytest.raises(ModelError, match=ModelFile.CONFIG):
         read_model(folder)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "3", "null", "{", '{"format_version": 1}', "\xff"])
 def test_a_damaged_configuration_is_named(folder, content):
-    (folder / CONFIG).write_bytes(content.encode("latin-1"))
-    with pytest.raises(ModelError, match=CONFIG):
+    (folder / ModelFile.CONFIG).write_bytes(content.encode("latin-1"))
+    with pytest.raises(ModelError, match=ModelFile.CONFIG):
         read_model(folder)
 
 
@@ -185,7 +185,7 @@ def test_a_model_takes_the_place_of_an_empty_folder_and_of_another_model(tmp_pat
     (folder / "left over").write_text("from the old model")
     write_model(OTHER, folder)
     assert_same(read_model(folder), OTHER)
-    assert sorted(path.name for path in folder.iterdir()) == sorted({*REQUIRED, CONFIG})
+    assert sorted(path.name for path in folder.iterdir()) == sorted({*REQUIRED, ModelFile.CONFIG})
     assert list(folder.parent.iterdir()) == [folder]
 
 

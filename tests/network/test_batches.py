@@ -226,7 +226,7 @@ def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
         # Rows with sentences first, empty ones after them.
         assert (np.diff((batch.sentences[:, 0] > 0).astype(int)) <= 0).all()
         assert batch.words.max() < len(batch.forms.shapes)
-        assert all(part.dtype == np.int32 for part in (*batch.forms, batch.trained, *batch[2:5], *batch.further))
+        assert all(part.dtype == np.int32 for part in (*batch.forms, batch.trained, *batch[2:4], *batch.tags))
     assert set(shapes) <= set(lengths)
     assert all(len(found) <= 2 for found in shapes.values())
 
@@ -280,7 +280,7 @@ def test_two_epochs_differ_and_the_same_generator_gives_the_same_epoch():
 
     def epoch(*seed):
         batches = training_batches(encoded, [4], 8, np.random.default_rng(seed), 0.5)
-        arrays = ((*batch.forms, batch.trained, *batch[2:5], *batch.further) for batch in batches)
+        arrays = ((*batch.forms, batch.trained, *batch[2:4], *batch.tags) for batch in batches)
         return [np.concatenate([part.ravel() for part in parts]).tolist() for parts in arrays]
 
     assert epoch(0, 1) == epoch(0, 1)

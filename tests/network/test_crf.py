@@ -168,9 +168,9 @@ def test_the_gradient_is_finite_and_agrees_with_finite_differences():
     # Padding and rows without sentences pull at nothing.
     assert not found["emissions"][sentences == 0].any()
     # What is illegal has no probability to take away: its scores are left alone.
-    assert not found["crf/between"][~ALLOWED.between].any()
-    assert not found["crf/start"][~ALLOWED.start].any()
-    assert not found["crf/end"][~ALLOWED.end].any()
+    assert not found["crf/0/between"][~ALLOWED.between].any()
+    assert not found["crf/0/start"][~ALLOWED.start].any()
+    assert not found["crf/0/end"][~ALLOWED.end].any()
 
 
 def test_a_long_row_stays_finite():

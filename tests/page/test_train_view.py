@@ -11,7 +11,7 @@ from accessibility import assert_accessible
 from fake_training import FakeTraining, epoch, version
 from playwright.sync_api import Page, expect
 
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.labeling.desk import Workplace
 
 APPEARANCES = {

@@ -196,7 +196,7 @@ def test_the_tags_are_the_best_of_all_legal_sequences():
     for sentence in random_sentences(30, longest=4, seed=9):
         scores = every_score(model, sentence)
         best = max(scores, key=scores.__getitem__)
-        inner = [model.tags[row] for row in best]
+        inner = [model.layers[0].tags[row] for row in best]
         assert tagger.tag([sentence])[0] == convert_tags(inner, Scheme.BIOES, Scheme.IOB2)
 
 
@@ -310,9 +310,9 @@ def test_a_spans_score_is_its_share_of_all_tag_sequences():
         scores = every_score(model, words)
         top = max(scores.values())
         total = sum(np.exp(score - top) for score in scores.values())
-        inner = [model.tags[row] for row in max(scores, key=scores.__getitem__)]
+        inner = [model.layers[0].tags[row] for row in max(scores, key=scores.__getitem__)]
         for span, found in zip(tags_to_spans(inner, Scheme.BIOES), document.spans, strict=True):
-            rows = tuple(model.tags.index(tag) for tag in inner[span.start : span.end])
+            rows = tuple(model.layers[0].tags.index(tag) for tag in inner[span.start : span.end])
             share = sum(np.exp(score - top) for tags, score in scores.items() if tags[span.start : span.end] == rows)
             assert found.score == pytest.approx(share / total, rel=1e-3)
             seen += 1
@@ -401,9 +401,9 @@ def test_a_graph_that_is_none_is_refused_by_name():
 @pytest.mark.parametrize("change", ["tags", "weights"])
 def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path, change):
     if change == "tags":
-        broken = replace(MODEL, tags=MODEL.tags[:-1])
+        broken = replace(MODEL, tags=MODEL.layers[0].tags[:-1])
     else:
-        broken = replace(MODEL, weights={name: array for name, array in MODEL.weights.items() if name != "crf/end"})
+        broken = replace(MODEL, weights={name: array for name, array in MODEL.weights.items() if name != "crf/0/end"})
     write_model(broken, tmp_path / "model")
     with pytest.raises(ModelError, match="model"):
         load(tmp_path / "model")

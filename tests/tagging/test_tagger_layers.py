@@ -61,7 +61,7 @@ def test_the_network_runs_once_for_all_layers(monkeypatch):
     monkeypatch.setattr(tagger._network, "emissions", lambda *batch: calls.append(1) or run(*batch))
     tagger.tag(SENTENCES[:20])
     tagger.tag_layers(SENTENCES[:20])
-    tagger.evaluate_sentences([sentence_from_words(["a"], {name: ["O"] for name in tagger.layers})])
+    tagger.evaluate([sentence_from_words(["a"], {name: ["O"] for name in tagger.layers})])
     assert len(calls) == 3
 
 
@@ -192,14 +192,14 @@ def test_every_layer_is_scored():
         )
         for own in sentences
     ]
-    scores = TAGGER.evaluate_sentences(sentences)
+    scores = TAGGER.evaluate(sentences)
     assert list(scores.layers) == ["pos", "ner", "chunk"]
     assert scores.layers["chunk"].f1 == 1.0
     assert scores.layers["ner"].support == 0
     for name, single in SINGLES.items():
         alone = [replace(own, layers={name: own.layers[name]}) for own in sentences]
-        assert scores.layers[name] == single.evaluate_sentences(alone)
-        assert TAGGER.evaluate_sentences(sentences, layer=name) == scores.layers[name]
+        assert scores.layers[name] == single.evaluate(alone)
+        assert TAGGER.evaluate(sentences, layer=name) == scores.layers[name]
     assert replace(scores, layers={}) == scores.layers["pos"]
     assert scores.as_dict()["layers"]["chunk"] == scores.layers["chunk"].as_dict()
     assert "layers" not in scores.layers["pos"].as_dict()
@@ -228,7 +228,7 @@ def test_a_file_is_scored_by_the_names_of_the_layers_or_by_columns_in_their_orde
 
 def test_sentences_that_lack_a_layer_are_an_error():
     with pytest.raises(DataError, match="no layer 'ner'"):
-        TAGGER.evaluate_sentences([sentence_from_words(["a"], {"pos": ["DET"]})])
+        TAGGER.evaluate([sentence_from_words(["a"], {"pos": ["DET"]})])
 
 
 # ------------------------------------------------------------------------------------------------------- folder

@@ -54,13 +54,13 @@ def test_tag_marginals_are_the_sums_over_all_legal_sequences(scheme):
     model = random_model(labels=("X", "Y") if scheme is Scheme.PLAIN else ("X",), scheme=scheme)
     tagger = Tagger(model, precision="float32")
     found = tagger.tag_marginals(FEW)
-    assert [own.shape for own in found] == [(len(sentence), len(model.tags)) for sentence in FEW]
+    assert [own.shape for own in found] == [(len(sentence), len(model.layers[0].tags)) for sentence in FEW]
     for sentence, own in zip(FEW, found, strict=True):
         np.testing.assert_allclose(own.sum(axis=1), 1.0, atol=1e-6)
         if sentence and scheme is not Scheme.PLAIN:
             expected = np.zeros(own.shape)
             for tags, share in probabilities(model, sentence).items():
-                expected[range(len(tags)), [model.tags.index(tag) for tag in tags]] += share
+                expected[range(len(tags)), [model.layers[0].tags.index(tag) for tag in tags]] += share
             np.testing.assert_allclose(own, expected, atol=1e-4)
 
 

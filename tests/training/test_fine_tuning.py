@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tagsmith.training.partial import load, open_tags
 from test_training import NAMES, PLACES, QUIET, TINY, interrupt_after, weights, write_corpus
 
 import tagsmith
@@ -18,8 +19,7 @@ from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, tags_to_spans
 from tagsmith.training.fine_tuning import LEARNING_RATE, as_before, fine_tuning_recipe, read_start, with_own_spans
-from tagsmith.training.loop import Run
-from tagsmith.training.partial import load, open_tags
+from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import prepare
 
@@ -37,11 +37,11 @@ def new_data(labels: tuple[str, ...], prefix: str = "B-") -> io.StringIO:
     return io.StringIO("".join(lines))
 
 
-def started(model, labels, tmp_path, prefix="B-", **options) -> Run:
+def started(model, labels, tmp_path, prefix="B-", **options) -> TrainingRun:
     """A run on new data that has done no step."""
     recipe = fine_tuning_recipe(model, "fast")
     corpus = load(new_data(labels, prefix), None, None, before=as_before(model), format="conll", seed=0, **options)
-    return Run(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
+    return TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,8 @@ def test_without_new_labels_the_first_outputs_are_the_models_own(model, labels, 
     run = started(model, labels, tmp_path, prefix)
     assert run.task.vocabulary.words[: len(model.vocabulary.words)] == model.vocabulary.words
     assert "reykjavík" in run.task.vocabulary.words
-    assert run.task.tags == model.tags
-    assert run.task.corpus.scheme is model.scheme
+    assert run.task.tags == model.layers[0].tags
+    assert run.task.corpus.scheme is model.layers[0].scheme
     assert run.model({**run.network.arrays()}).layer == "ner"
     sentences = random_sentences(20)
     found = Tagger(run.model(run.network.arrays()), precision="float32").tag_marginals(sentences)
@@ -75,7 +75,7 @@ def test_old_tags_keep_their_weights_beside_a_new_label(tmp_path):
     model = random_model(SMALL)
     run = started(model, ("CITY", "PER"), tmp_path)
     assert {tag[2:] for tag in run.task.tags if tag != "O"} == {"CITY", "LOC", "PER"}
-    places = [run.task.tags.index(tag) for tag in model.tags]
+    places = [run.task.tags.index(tag) for tag in model.layers[0].tags]
     found = run.network.arrays()
     np.testing.assert_array_equal(found["output/kernel"][:, places], model.weights["output/kernel"])
     np.testing.assert_array_equal(found["crf/between"][np.ix_(places, places)], model.weights["crf/between"])
@@ -91,7 +91,7 @@ def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans()
     joined = with_own_spans(corpus, model)
     assert joined.dev == corpus.dev
     assert {joined.knowledge.sets[own] for own in joined.knowledge.train} == {frozenset(["CITY", "LOC", "PER"])}
-    assert open_tags([], joined.knowledge, [*model.tags, "S-CITY"])[2] is None  # an ordinary likelihood
+    assert open_tags([], joined.knowledge, [*model.layers[0].tags, "S-CITY"])[2] is None  # an ordinary likelihood
     added = 0
     predicted = Tagger(model, precision="float32").tag([sentence.words for sentence in corpus.train])
     for old, new, own in zip(corpus.train, joined.train, predicted, strict=True):

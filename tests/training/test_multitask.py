@@ -13,7 +13,7 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, RecipeError
 from tagsmith.network.batches import row_lengths, training_batches
 from tagsmith.text.schemes import Scheme
@@ -80,7 +80,7 @@ def trained(files, tmp_path_factory):
 
 
 def test_the_batches_carry_the_tags_of_every_layer_in_step(files):
-    corpus = load_corpus(*files, layer=LAYERS)
+    corpus = read_corpus(*files, layer=LAYERS)
     task = prepare(corpus, Recipe(longest=4), None, 0)
     (further,) = task.further
     assert (task.corpus.layer, further.name, further.scheme) == ("pos", "ner", Scheme.IOB2)
@@ -99,13 +99,13 @@ def test_the_batches_carry_the_tags_of_every_layer_in_step(files):
 
 
 def test_the_identity_of_a_run_holds_every_layer(files, tmp_path):
-    corpus = load_corpus(*files, layer=LAYERS)
+    corpus = read_corpus(*files, layer=LAYERS)
     other = files[0].read_text("utf-8").replace('"ner": ["B-PER"', '"ner": ["O"', 1)
     (tmp_path / "train.jsonl").write_text(other, "utf-8")
-    changed = load_corpus(tmp_path / "train.jsonl", files[1], layer=LAYERS)
-    found = [prepare(own, Recipe(), None, 0).identity for own in (corpus, changed, load_corpus(*files, layer="pos"))]
+    changed = read_corpus(tmp_path / "train.jsonl", files[1], layer=LAYERS)
+    found = [prepare(own, Recipe(), None, 0).identity for own in (corpus, changed, read_corpus(*files, layer="pos"))]
     assert len(set(found)) == 3
-    assert prepare(load_corpus(*files, layer=LAYERS), Recipe(), None, 0).identity == found[0]
+    assert prepare(read_corpus(*files, layer=LAYERS), Recipe(), None, 0).identity == found[0]
 
 
 def test_a_corpus_that_lacks_a_layer_is_an_error_before_anything_is_trained(files, tmp_path):

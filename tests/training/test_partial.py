@@ -8,16 +8,17 @@ import json
 import numpy as np
 import pytest
 from rich.console import Console
+from tagsmith.corpus.corpus import read_corpus
+from tagsmith.training.partial import evaluate, load, only_known, open_tags
 from test_training import NAMES, PLACES, QUIET, TINY, write_corpus
 
 import tagsmith
 from keras_calls import array
-from tagsmith.corpus.corpus import Knowledge, load_corpus
+from tagsmith.corpus.corpus import Knowledge
 from tagsmith.errors import DataError
 from tagsmith.network.batches import training_batches
 from tagsmith.network.tagger_network import TaggerNetwork
 from tagsmith.text.schemes import Scheme
-from tagsmith.training.partial import evaluate, load, only_known, open_tags
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 
@@ -74,7 +75,7 @@ class Fixed:
 
 
 def test_each_sentence_is_scored_on_the_labels_it_knows():
-    sentences = load_corpus(io.StringIO("a B-PER\nb O\n\na O\nb B-LOC\n\na O\nb B-LOC\n"), io.StringIO("a B-PER")).train
+    sentences = read_corpus(io.StringIO("a B-PER\nb O\n\na O\nb B-LOC\n\na O\nb B-LOC\n"), io.StringIO("a B-PER")).train
     scores = evaluate(Fixed(), sentences, Knowledge((PER, LOC, PER | LOC), (), ()), [0, 1, 2])
     assert (scores.support, scores.found, scores.correct) == (3, 4, 3)  # only the last one's PER is wrong
 

@@ -14,13 +14,13 @@ from test_training import CONFIGURATIONS, QUIET, TINY, run, weights, write_corpu
 import tagsmith
 from keras_calls import array, compiled
 from packed_rows import make_batch, numbered
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
 from tagsmith.network.backend import keras
 from tagsmith.training import loop
 from tagsmith.training.checkpoint import FILE
 from tagsmith.training.display import Silent
-from tagsmith.training.loop import Run
+from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 
@@ -196,7 +196,7 @@ def test_a_learning_rate_far_too_high_is_a_clear_error(corpus, tmp_path):
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_kept(corpus, tmp_path, monkeypatch, epoch):
     """The loss of a step says nothing of the weights after it."""
-    train_epoch = Run._train_epoch
+    train_epoch = TrainingRun._train_epoch
 
     def spoilt(self, number, display):
         entry = train_epoch(self, number, display)
@@ -208,7 +208,7 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_kept(corpus, tm
             self.step.reload()
         return entry
 
-    monkeypatch.setattr(Run, "_train_epoch", spoilt)
+    monkeypatch.setattr(TrainingRun, "_train_epoch", spoilt)
     out = tmp_path / "model"
     with pytest.raises(TrainingError, match=f"epoch {epoch}"):
         run({**corpus, "out": out}, {"epochs": 4})
@@ -226,11 +226,11 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_kept(corpus, tm
 def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp_path, changes, vectors):
     """Train, save, load: the emissions of the runtime are those of the Keras network with the best weights."""
     recipe = make_recipe(changes={**TINY, **changes, "epochs": 1})
-    task = prepare(load_corpus(corpus["train"], corpus["dev"]), recipe, corpus["vectors"] if vectors else None, 0)
-    session = Run(task, recipe, 0, tmp_path / "model")
+    task = prepare(read_corpus(corpus["train"], corpus["dev"]), recipe, corpus["vectors"] if vectors else None, 0)
+    session = TrainingRun(task, recipe, 0, tmp_path / "model")
     session.train(Silent())
     session.network.assign(session.best)
-    loop._finish(session, Silent())
+    train._finish(session, Silent())
     sentences = [["Ada", "lives", "in", "Zürich", "."], ["Reykjavík", "!"], ["x"]]
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.model.frozen_vectors import unit_variance
 from tagsmith.model.vectors import dequantize, load_vectors, quantize_rows
 from tagsmith.text.schemes import Scheme, is_legal, tags_to_spans
@@ -32,7 +32,7 @@ TAGS_OF = {"IOB2": NER, "IOE1": NER.replace("B-", "I-").replace("Oslo I-LOC\nOsl
 
 
 def corpus_of(text: str, dev: str | None = None):
-    return load_corpus(io.StringIO(text), io.StringIO(dev or text), format="conll")
+    return read_corpus(io.StringIO(text), io.StringIO(dev or text), format="conll")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_bare_letters_as_in_word_segmentation():
 
 def test_a_label_that_only_the_held_out_part_has_is_known():
     text = "".join(f"w{n} B-L{n}\n\n" for n in range(20))
-    corpus = load_corpus(io.StringIO(text), format="conll")
+    corpus = read_corpus(io.StringIO(text), format="conll")
     task = prepare(corpus, Recipe(), None, 0)
     assert {tag[2:] for tag in task.tags if tag != "O"} == {f"L{n}" for n in range(20)}
 

@@ -13,7 +13,8 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
-from tagsmith.corpus.corpus import load_corpus
+from tagsmith.training.loop import TrainingRun
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.training import loop
 from tagsmith.training.averaging import EVERY
@@ -115,8 +116,8 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
 def test_an_epoch_counts_every_token_and_is_averaged_however_many_steps_it_was_thought_to_have(corpus, estimate):
     """Sentences are packed anew in each epoch, so that the number of steps is known only at its end."""
     recipe = make_recipe(changes=TINY)
-    task = prepare(load_corpus(corpus["train"], corpus["dev"]), recipe, None, 0)
-    session = Run(task, recipe, 0, corpus["out"])
+    task = prepare(read_corpus(corpus["train"], corpus["dev"]), recipe, None, 0)
+    session = TrainingRun(task, recipe, 0, corpus["out"])
     assert session.steps_per_epoch < EVERY
     session.steps_per_epoch = estimate
     entry = session._train_epoch(1, Silent())

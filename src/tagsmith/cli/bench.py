@@ -50,7 +50,7 @@ def bench_command(
     Takes about a minute for 200,000 tokens; close other programs first.
     """
     from tagsmith.cli.speed import measure_speed
-    from tagsmith.corpus.corpus import read_sentences
+    from tagsmith.corpus.sources import read_sentences
     from tagsmith.tagging.tagger import available_processors
 
     options = reading_options(layer, column, word_column, separator, encoding)

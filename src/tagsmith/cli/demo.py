@@ -58,7 +58,7 @@ def _run(out: Path) -> None:
 
     from tagsmith.cli.train import print_scores
     from tagsmith.sample import sample_path
-    from tagsmith.training.loop import train
+    from tagsmith.training.train import train
 
     vectors = VECTORS if find_spec(VECTORS_PACKAGE) else None
     tagger = train(

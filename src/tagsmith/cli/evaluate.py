@@ -16,14 +16,14 @@ from tagsmith.cli.options import (
     Layers,
     Separator,
     WordColumn,
-    layers_options,
+    reading_options,
     stdout_console,
 )
 
 if TYPE_CHECKING:
     from tagsmith.scores.scores import Scores
-    from tagsmith.tagging.heads import Head
     from tagsmith.tagging.tagger import Tagger
+    from tagsmith.text.layer import Layer
 
 
 class CountedAs(StrEnum):
@@ -65,7 +65,7 @@ def evaluate_command(
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
-    options = layers_options(layer, column, word_column, separator, encoding)
+    options = reading_options(layer, column, word_column, separator, encoding)
     scores = tagger.evaluate(data, mode=mode.value, format=format, **options)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]  # or all, see scores.layers
     for name, one in (scores.layers or {scored: scores}).items():
@@ -81,7 +81,7 @@ def evaluate_command(
             stdout_console().print(table)
 
 
-def _check_labels(scores: Scores, layer: Head, data: Path) -> None:
+def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
     """Raise if nothing is labeled; tell of labels that the model cannot give."""
     from tagsmith.errors import DataError
 

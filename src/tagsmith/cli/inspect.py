@@ -24,7 +24,6 @@ from tagsmith.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.formats.options import ReadKeywords
     from tagsmith.text.document import Sentence
 
 SHOWN = 5  # examples of each kind of problem
@@ -74,9 +73,9 @@ def inspect_command(
 
 
 def _corpus_report(
-    path: Path, format: str, options: ReadKeywords, first: Sequence[Sentence] | None
+    path: Path, format: str, options: dict[str, Any], first: Sequence[Sentence] | None
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
-    from tagsmith.corpus.corpus import read_sentences
+    from tagsmith.corpus.sources import read_sentences
     from tagsmith.corpus.statistics import shared_sentences, statistics
     from tagsmith.formats import AUTO, detect_format
 
@@ -125,8 +124,8 @@ def _model_report(folder: Path) -> dict[str, Any]:
         "path": str(folder),
         "kind": "model",
         "format_version": config["format_version"],
-        "layer": model.layer,
-        "scheme": model.scheme.value,
+        "layer": model.layers[0].name,
+        "scheme": model.layers[0].scheme.value,
         "labels": list(tagger.labels),
         **({"layers": every} if len(every) > 1 else {}),
         "words": len(model.vocabulary.words),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tagsmith.formats.options import LayersKeywords, ReadKeywords
 
 Format = Annotated[str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by ending and content.")]
 Layer = Annotated[
@@ -79,39 +78,17 @@ TABLE_WIDTH = 100  # columns of a table where no terminal says how wide it is
 
 
 def reading_options(
-    layer: str | None = None,
-    column: str | None = None,
+    layer: str | list[str] | None = None,
+    column: str | list[str] | None = None,
     word_column: str | None = None,
     separator: str | None = None,
     encoding: str = "utf-8",
-) -> ReadKeywords:
-    """Return the options that were given as keyword arguments for the readers of one layer."""
-    options: ReadKeywords = {"encoding": encoding}
-    if layer is not None:
-        options["layer"] = layer
-    if column is not None:
-        options["column"] = column
-    if word_column is not None:
-        options["word_column"] = word_column
+) -> dict[str, Any]:
+    """Return the options that were given as keyword arguments for reading labeled data."""
+    options = {"layer": layer, "column": column, "word_column": word_column, "encoding": encoding}
     if separator is not None:
         options["separator"] = separator.replace("\\t", "\t")
-    return options
-
-
-def layers_options(
-    layers: list[str] | None = None,
-    columns: list[str] | None = None,
-    word_column: str | None = None,
-    separator: str | None = None,
-    encoding: str = "utf-8",
-) -> LayersKeywords:
-    """Return the options that were given as keyword arguments for the readers of any number of layers."""
-    options: LayersKeywords = {**reading_options(None, None, word_column, separator, encoding)}
-    if layers:
-        options["layer"] = layers[0] if len(layers) == 1 else layers
-    if columns:
-        options["column"] = columns[0] if len(columns) == 1 else columns
-    return options
+    return {name: value for name, value in options.items() if value}
 
 
 def counted(number: int, noun: str) -> str:

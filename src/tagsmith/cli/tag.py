@@ -66,20 +66,19 @@ def tag_command(
     """Tag text from files or standard input, in constant memory."""
     from tagsmith.cli.tag_input import read_input
     from tagsmith.corpus.convert import open_target
-    from tagsmith.formats.options import ReadOptions, WriteOptions
+    from tagsmith.formats.options import WriteOptions, read_options
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
     sources = [(str(source), _input_format(source, input_format)) for source in inputs or [Path("-")]]
     written = _output_format(output_format, output, {name for _, name in sources})
-    options = ReadOptions(**reading_options(None, column, word_column, separator, encoding))
+    options = read_options(**reading_options(None, column, word_column, separator, encoding))
     layers = [tagger.layer(name) for name in tagger.layers]
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
     least = _thresholds(threshold or [], labels)
     tagger.tag_layers([], threshold=least)  # says at once if that is impossible
     tagged = _tagged(tagger, read_input(sources, options, tagger.layers), spans=written.holds_spans, threshold=least)
-    further = tuple((layer.name, layer.scheme) for layer in layers[1:])
-    writing = WriteOptions(layer=tagger.model.layer, place="append", scheme=tagger.scheme, further=further)
+    writing = WriteOptions(layers=tagger.model.layers, place="append")
     with open_target(str(output)) as stream:
         written.write(tagged, stream, writing)
 

@@ -19,7 +19,7 @@ from tagsmith.cli.options import (
     TrainFiles,
     VectorsFile,
     WordColumn,
-    layers_options,
+    reading_options,
     stdout_console,
 )
 
@@ -94,10 +94,10 @@ def train_command(
     check_target(out)
 
     from tagsmith.errors import TrainingError
-    from tagsmith.training.loop import train as run
+    from tagsmith.training.train import train as run
 
     before = _state(out)
-    options = layers_options(layer, column, word_column, separator, encoding)
+    options = reading_options(layer, column, word_column, separator, encoding)
     try:
         run(
             list(train),

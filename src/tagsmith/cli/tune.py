@@ -19,7 +19,7 @@ from tagsmith.cli.options import (
     TrainFiles,
     VectorsFile,
     WordColumn,
-    layers_options,
+    reading_options,
     stdout_console,
 )
 
@@ -81,7 +81,7 @@ def tune_command(
             seed=seed,
             format=format,
             resume=resume,
-            **layers_options(layer, column, word_column, separator, encoding),
+            **reading_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-from tagsmith.corpus.corpus import TagRepair, repaired, select_layer
+from tagsmith.corpus.repair import TagRepair, repaired
+from tagsmith.corpus.sources import select_layers
 from tagsmith.errors import DataError
 from tagsmith.files import open_text_atomically
 from tagsmith.formats import AUTO, detect_format, format_by_suffix, format_named
-from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
+from tagsmith.formats.options import Problem, ReadOptions, WriteOptions, read_options
 from tagsmith.formats.source import STDIN, Source, source_name
 from tagsmith.text.document import Document, Sentence
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 
 
@@ -103,14 +105,14 @@ def convert(
     repair
         Whether illegal tags are made legal; otherwise the first is an error.
     options
-        The fields of :class:`~tagsmith.formats.options.ReadOptions`.
+        As for :func:`~tagsmith.corpus.sources.read_documents`.
 
     Raises
     ------
     DataError
         As the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written in the scheme.
     """
-    chosen = ReadOptions(**{"labels_required": scheme is not None or repair, **options})
+    chosen = read_options(**{"labels_required": scheme is not None or repair, **options})
     if target_format == AUTO:
         target_format = format_by_suffix(target) or "conll"
     if source_format == AUTO:
@@ -128,7 +130,8 @@ def convert(
         documents = read(source, chosen)
     change = _Change(path, layer, source_scheme, scheme or source_scheme, repair)
     with open_target(target) as stream:
-        write(change.applied(documents), stream, WriteOptions(layer=layer, scheme=change.target))
+        layers = () if layer is None else (Layer(layer, change.target),)
+        write(change.applied(documents), stream, WriteOptions(layers=layers))
     return Conversion(
         change.documents,
         change.sentences,
@@ -148,8 +151,7 @@ def _find_scheme(documents: Iterable[Document], options: ReadOptions, path: str)
     def tags() -> Iterator[tuple[str, ...]]:
         for document in documents:
             for sentence in document.sentences:
-                chosen = {"layer": options.layer, "labels_required": options.labels_required}
-                for name, layer in select_layer(sentence, chosen, path).layers.items():  # type: ignore[arg-type]
+                for name, layer in select_layers(sentence, options, path).layers.items():
                     names.add(name)
                     yield layer
 

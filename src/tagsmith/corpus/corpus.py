@@ -1,68 +1,52 @@
-"""The one door to labeled files: it picks the format, the layer and the scheme, and checks what it reads."""
+"""Labeled corpora in memory: layers, parts, and which labels each sentence was annotated with."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Unpack
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from tagsmith.corpus.sentences import CompactSentences
-from tagsmith.corpus.several_layers import read_side_by_side, single_options
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.corpus.legal_tags import occurring_labels, scheme_of_layer, with_legal_tags
+from tagsmith.corpus.repair import TagRepair
+from tagsmith.corpus.sentences import Integers, SentenceCollector, Sentences, TokenStore
+from tagsmith.corpus.sources import Data, Item, Part, parts_of, sentences_of
 from tagsmith.errors import DataError
-from tagsmith.formats import AUTO, READERS, check_format, detect_format
-from tagsmith.formats.options import LayersKeywords, Problem, ReadKeywords, ReadOptions
-from tagsmith.formats.source import Source, pick_layer, source_name, token_line
+from tagsmith.formats.options import Problem, ReadOptions, read_options
 from tagsmith.text.document import Document, Sentence
-from tagsmith.text.schemes import OUTSIDE, Scheme, detect_scheme, is_legal, repair_tags, split_tag
+from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import OUTSIDE, Scheme, split_label
 
-Sources = Source | list[Source] | tuple[Source, ...]
-_NO_VALUE = "_"  # how CoNLL-U writes that a column says nothing
+NO_VALUE = "_"  # how CoNLL-U writes that a column says nothing
+PARTS = ("train", "dev", "test")
 
+Partial = bool | Mapping[str, Collection[str]]
+"""True: every corpus has labels of its own. A mapping states all labels that were looked for in a file."""
 
-@dataclass(frozen=True, slots=True)
-class TagRepair:
-    """A tag of a file that broke its scheme and what became of it."""
-
-    path: str
-    line: int
-    word: str
-    was: str
-    becomes: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.was} on {self.word!r} {self.reason}; became {self.becomes}"
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One layer of a corpus: its name, its scheme, and the sorted labels of ``train``.
-
-    Labels are types of spans or, where the scheme is plain, tags.
-    """
-
-    name: str
-    scheme: Scheme
-    labels: tuple[str, ...] = ()
+Labels = Mapping[str, frozenset[str]]
+"""Layer → labels that were looked for; a layer that is missing was not annotated at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Which labels were looked for where: an ``O`` says nothing of any other label.
+    """Which labels were looked for where: an ``O`` says nothing about any other label.
 
     Parameters
     ----------
     sets
-        Sets of labels.
+        Distinct sets of labels.
     train, dev, test
-        For each sentence of the part, the number of its set.
+        (sentences,) the number of each sentence's set.
     """
 
-    sets: tuple[frozenset[str], ...]
-    train: tuple[int, ...]
-    dev: tuple[int, ...]
-    test: tuple[int, ...] = ()
+    sets: tuple[Labels, ...]
+    train: npt.NDArray[np.integer]
+    dev: npt.NDArray[np.integer]
+    test: npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,303 +55,383 @@ class Corpus:
 
     Parameters
     ----------
+    layers
+        The layers in their order, with the labels that ``train`` has. Their scheme is that of the training data.
     train, dev, test
-        The sentences, each with exactly the layers of ``layers``; their tags are legal in the layers' schemes. They are
-        held as numbers and made when they are asked for (:class:`~tagsmith.corpus.sentences.CompactSentences`).
-    layer
-        The name of the layer, of several the first.
-    scheme
-        The scheme of that layer in the training file.
-    labels
-        The sorted labels of ``train``: span types or, where the scheme is plain, tags.
+        The sentences, with legal tags. All three are views of one :class:`~tagsmith.corpus.sentences.TokenStore`.
+    knowledge
+        What each sentence was annotated with; None: every layer with all its labels.
     repairs
         The tags that had to be changed to be legal.
     problems
         What the readers reported, such as character spans that do not align with tokens.
-    further
-        The other layers.
-    knowledge
-        Which sentences know of which labels; None where all know all.
     """
 
-    train: Sequence[Sentence]
-    dev: Sequence[Sentence]
-    test: Sequence[Sentence]
-    layer: str
-    scheme: Scheme
-    labels: tuple[str, ...] = ()
-    repairs: tuple[TagRepair, ...] = ()
-    problems: tuple[Problem, ...] = field(default=())
-    further: tuple[Layer, ...] = ()
+    layers: tuple[Layer, ...]
+    train: Sentences
+    dev: Sentences
+    test: Sentences
     knowledge: Knowledge | None = None
+    repairs: tuple[TagRepair, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """Every layer, the main one first."""
-        return Layer(self.layer, self.scheme, self.labels), *self.further
-
-
-def read_documents(source: Source, *, format: str = AUTO, **options: Unpack[ReadKeywords]) -> Iterator[Document]:
-    """Read documents from a file, one at a time.
-
-    Parameters
-    ----------
-    source
-        A path, ``"-"`` for standard input, or an open text stream.
-    format
-        ``"conll"``, ``"conllu"``, ``"csv"``, ``"jsonl"``, or ``"auto"`` to find out
-        (:func:`tagsmith.formats.detect_format`).
-    options
-        The fields of :class:`tagsmith.formats.options.ReadOptions`: ``layer``, ``column``,
-        ``labels_required``, ``problems``, ….
-
-    Raises
-    ------
-    DataError
-        Where the file cannot be read as what it is said to be; the message names file, line and remedy.
-    """
-    chosen = ReadOptions(**options)
-    if format == AUTO:
-        format = detect_format(source, chosen.encoding)
-    return READERS[check_format(format)](source, chosen)
-
-
-def read_sentences(sources: Sources, *, format: str = AUTO, **options: Unpack[LayersKeywords]) -> list[Sentence]:
-    r"""Collect the sentences of one or more files, each with exactly one layer: the one chosen.
-
-    Without ``layer`` it is the only one, else ``"tags"``, else ``"upos"``. Where ``labels_required`` is
-    False and there is no label, the sentences have no layer. The arguments are those of
-    :func:`read_documents`; ``layer`` or ``column`` may also name several, which the sentences then have in that order.
-
-    Raises
-    ------
-    DataError
-        As :func:`read_documents`, and where a file lacks a layer; the message lists the layers it has.
-
-    >>> import io
-    >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
-    {'tags': ('B-PER', 'O')}
-    """
-    return [sentence for source in _each(sources) for sentence in _stream(source, format, options)]
-
-
-def _stream(source: Source, format: str, options: LayersKeywords) -> Iterator[Sentence]:
-    each = single_options(options)
-    name = source_name(source)
-    if len(each) > 1 and format == AUTO:
-        format = detect_format(source, each[0].get("encoding", "utf-8"))
-    if len(each) > 1 and format == "conll" and each[0].get("column") is None:
-        raise DataError("Columns have no names here.", remedy="Give --column for each layer.", path=name)
-
-    def read(source: Source, options: ReadKeywords) -> Iterator[Document]:
-        for document in read_documents(source, format=format, **options):
-            chosen = (select_layer(sentence, options, name) for sentence in document.sentences)
-            yield replace(document, sentences=tuple(chosen))
-
-    if len(each) > 1:
-        yield from read_side_by_side(source, each, read)
-        return
-    for document in read_documents(source, format=format, **each[0]):
-        for sentence in document.sentences:
-            yield select_layer(sentence, each[0], name)
-
-
-def _each(sources: Sources) -> list[Source]:
-    return list(sources) if isinstance(sources, list | tuple) else [sources]
-
-
-def select_layer(sentence: Sentence, options: ReadKeywords, path: str) -> Sentence:
-    """Return the sentence with one layer only, chosen as :func:`read_sentences` says."""
-    layers = sentence.layers
-    wanted = options.get("layer")
-    name = pick_layer(layers, wanted) or ("upos" if "upos" in layers else None)
-    required = options.get("labels_required", True)
-    if name is not None and name in layers:
-        return sentence if len(layers) == 1 else replace(sentence, layers={name: layers[name]})
-    if not required and (wanted is None or not layers):
-        return replace(sentence, layers={}) if layers else sentence
-    have = ", ".join(sorted(layers)) or "none"
-    if name is None:
-        problem, remedy = f"There are several layers here: {have}.", "Name the one to use with --layer."
-    else:
-        problem, remedy = f"There is no layer {name!r} here.", f"The layers are: {have}."
-    raise DataError(problem, remedy=remedy, path=path, line=sentence.line or None)
-
-
-# -------------------------------------------------------------------------------------------------- corpora
-
-
-def load_corpus(
-    train: Sources,
-    dev: Sources | None = None,
-    test: Sources | None = None,
-    *,
-    format: str = AUTO,
-    seed: int = 0,
-    **options: Unpack[LayersKeywords],
-) -> Corpus:
-    """Read the files of a corpus, check them against each other and make their tags legal.
-
-    The scheme is that of the training file. Without ``dev``, a tenth of the training sentences, drawn by
-    ``seed``, is held out. The other arguments are those of :func:`read_sentences`; ``problems`` is filled
-    too if given.
-
-    Raises
-    ------
-    DataError
-        As :func:`read_sentences`; where a file has no labels at all, and where a label of the dev file does
-        not occur in the training file. The test file may hold labels that nothing could learn: they count as missed.
-    """
-    problems: list[Problem] = options.setdefault("problems", [])
-    options["labels_required"] = True
-    parts = {"train": read_part(train, format, options)}
-    names = tuple(parts["train"].sentences[0].layers)
-    options["layer"] = names
-    for name, source in (("dev", dev), ("test", test)):
-        if source is not None:
-            parts[name] = read_part(source, format, options)
-    repairs: list[TagRepair] = []
-    layers: list[Layer] = []
-    for layer in names:
-        scheme = detect_scheme(sentence.layers[layer] for sentence in parts["train"].sentences)
-        parts = {name: part.repaired(layer, scheme, repairs) for name, part in parts.items()}
-        layers.append(Layer(layer, scheme, tuple(sorted(_check_labels(parts, layer, scheme)))))
-    sentences = {name: part.sentences for name, part in parts.items()}
-    if dev is None:
-        sentences["train"], sentences["dev"] = hold_out(sentences["train"], seed, parts["train"].path_of(0))
-    main, *further = layers
-    return Corpus(
-        sentences["train"],
-        sentences["dev"],
-        sentences.get("test", ()),
-        main.name,
-        main.scheme,
-        main.labels,
-        tuple(repairs),
-        tuple(problems),
-        tuple(further),
-    )
+    def layer(self, name: str) -> Layer:
+        """Return a layer by its name."""
+        return next(layer for layer in self.layers if layer.name == name)
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """The sentences of some files, and for each file the number of sentences up to its end."""
+class _Group:
+    """One corpus of a part: its sentences, and per layer the labels that occur and those that were looked for."""
 
-    sentences: Sequence[Sentence]
-    files: list[tuple[int, str]]
+    sentences: Sentences
+    occurring: Labels
+    known: Labels
 
-    def path_of(self, place: int) -> str:
-        """The file of a sentence."""
-        return next(path for end, path in self.files if place < end)
-
-    def repaired(self, layer: str, scheme: Scheme, repairs: list[TagRepair]) -> Part:
-        """The part with legal tags, see :func:`repaired`."""
-        legal = (
-            repaired(sentence, layer, scheme, self.path_of(place), repairs)
-            for place, sentence in enumerate(self.sentences)
-        )
-        return Part(CompactSentences(legal), self.files)
+    @property
+    def path(self) -> str:
+        return self.sentences.path_of(0)
 
 
-def read_part(sources: Sources, format: str, options: LayersKeywords) -> Part:
-    """Read the sentences of some files, keeping none of the objects that the reader makes."""
-    files: list[tuple[int, str]] = []
+def read_corpus(
+    train: Data | Corpus,
+    dev: Data | None = None,
+    test: Data | None = None,
+    *,
+    partial: Partial | None = None,
+    has: Mapping[str, Collection[str]] | None = None,
+    start: Sequence[Layer] = (),
+    seed: int = 0,
+    **options: Any,
+) -> Corpus:
+    """Read labeled data, check the parts against each other and make their tags legal.
 
-    def every() -> Iterator[Sentence]:
-        count = 0
-        for source in _each(sources):
-            for sentence in _stream(source, format, options):
-                count += 1
-                yield sentence
-            files.append((count, source_name(source)))
+    Parameters
+    ----------
+    train, dev, test
+        Files, documents, sentences or pairs, see :data:`~tagsmith.corpus.sources.Data`. Without ``dev`` a tenth of
+        ``train``, drawn by ``seed``, is held out. A :class:`Corpus` is returned as it is.
+    partial
+        Where label sets differ: each item of ``train`` (a file, or a list) is a corpus that knows the labels that
+        occur in it, or all that the mapping states for its file; what it does not know is unknown, not absent. Of as
+        many ``dev`` (or ``test``) corpora as training ones, the n-th also knows what the n-th training corpus knows.
+    has
+        With ``partial`` and several layers, the layers that a file has; by default all.
+    start
+        The layers of a model that training goes on from: their schemes are kept, and their labels are unknown
+        to data without them, unless ``partial`` is False.
+    options
+        How to read files: ``layer`` and ``column`` (one or several), ``format``, and the other fields of
+        :class:`~tagsmith.formats.options.ReadOptions`.
 
-    return Part(CompactSentences(every()), files)
+    Raises
+    ------
+    DataError
+        Data cannot be read; a corpus has no labels; ``dev`` has a label that ``train`` lacks; what ``partial`` or
+        ``has`` states is not possible. ``test`` may have labels that nothing could learn: they count as missed.
+    """
+    if isinstance(train, Corpus):
+        if not start and partial is None:
+            return train
+        options.setdefault("layer", tuple(layer.name for layer in train.layers))
+        dev, test, train = dev or train.dev, test or (train.test if len(train.test) else None), train.train
+    chosen = replace(read_options(**options), labels_required=True)
+    reading = _Reading(chosen, bool(partial), has or {}, start)
+    for part, data in zip(PARTS, (train, dev, test), strict=True):
+        if data is not None:
+            reading.read(part, data)
+    store, layers, repairs = _legal_layers(reading, partial is not None or bool(start))
+    groups = {
+        part: [_group(Sentences(store, places), layers, partial) for places in reading.groups[part]] for part in PARTS
+    }
+    layers = _with_labels(layers, groups["train"], start)
+    _check_dev(groups["dev"], layers)
+    _check_statements(partial, groups, layers)
+    groups = _complete_groups(groups, layers, start, partial)
+    if partial and all(_knows_all(group, layers) for group in groups["train"]):
+        raise _nothing_unknown(layers, groups["train"][0].path)
+    parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
+    return Corpus(layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(chosen.problems))
 
 
-def repaired(sentence: Sentence, layer: str, scheme: Scheme, path: str, repairs: list[TagRepair]) -> Sentence:
-    """Return the sentence with legal tags, adding to ``repairs`` what had to change."""
-    tags = sentence.layers[layer]
-    if is_legal(tags, scheme):
-        return sentence
-    legal, changes = repair_tags(tags, scheme)
-    repairs.extend(
-        TagRepair(
-            path,
-            token_line(sentence, change.index),
-            sentence.words[change.index],
-            change.was,
-            change.becomes,
-            change.reason,
-        )
-        for change in changes
-    )
-    return sentence.with_layer(layer, legal)
+# -------------------------------------------------------------------------------------------------- reading
 
 
-def label_of(tag: str, scheme: Scheme) -> str:
-    """Return the label of a tag: its span type, or a plain or bare tag itself; ``""`` for ``O``."""
-    if scheme is Scheme.PLAIN:
-        return tag
-    if tag == OUTSIDE:
-        return ""
-    return tag if scheme is Scheme.BARE else split_tag(tag)[1] or tag
+class _Reading:
+    """Reads the parts into one store of tokens and remembers which sentences belong to which corpus."""
 
+    def __init__(
+        self, options: ReadOptions, separately: bool, has: Mapping[str, Collection[str]], start: Sequence[Layer]
+    ) -> None:
+        self.options, self.separately, self.start = options, separately, start
+        self.has = {Path(path): tuple(layers) for path, layers in has.items()}
+        self.collector = SentenceCollector()
+        self.groups: dict[str, list[Integers]] = {part: [] for part in PARTS}
+        self.layers: tuple[str, ...] = options.layers if len(options.layers) > 1 else ()
 
-def labels_of(sentences: Iterable[Sentence], layer: str, scheme: Scheme) -> set[str]:
-    """Collect the labels of sentences, without ``O`` and, in a plain scheme, without ``_``."""
-    tags = {tag for sentence in sentences for tag in sentence.layers[layer]}
-    return {label_of(tag, scheme) for tag in tags} - {"", _NO_VALUE if scheme is Scheme.PLAIN else ""}
+    def read(self, part: str, data: Data) -> None:
+        """Read the corpora of a part."""
+        for sources in self._corpora(data):
+            first = len(self.collector)
+            for source in sources:
+                self.collector.begin_source(source.path)
+                for sentence in self._sentences(source, part):
+                    self.collector.add(sentence)
+            if len(self.collector) == first:
+                raise DataError(f"There are no {part} sentences.", remedy="Give at least one labeled sentence.")
+            self.groups[part].append(np.arange(first, len(self.collector)))
 
-
-def _check_labels(parts: dict[str, Part], layer: str, scheme: Scheme) -> set[str]:
-    """Check that every part has labels and that train has all of dev's; return train's."""
-    known: set[str] = set()
-    for name, part in parts.items():
-        labels = labels_of(part.sentences, layer, scheme)
-        if not labels:
+    def _corpora(self, data: Data) -> list[list[Part]]:
+        if not self.separately:
+            return [list(parts_of(data))]
+        items: list[Any] = list(data) if isinstance(data, list | tuple) else [data]
+        if any(isinstance(item, Document | Sentence) for item in items):
             raise DataError(
-                f"The file has no labels: every tag of the layer {layer!r} is "
-                f"{_NO_VALUE if scheme is Scheme.PLAIN else OUTSIDE!r}.",
-                remedy="Choose the column or layer that holds the labels with --column or --layer.",
-                path=part.path_of(0),
+                "With partial labels each item is a corpus of its own, not a sentence.",
+                remedy="Put the sentences of each corpus into a list: [[sentence, …], 'b.conll'].",
             )
-        if name == "train":
-            known = labels
-        elif name == "dev" and labels - known:
-            raise unknown_label(part, layer, scheme, labels - known)
-    return known
+        return [list(parts_of(item)) for item in items]
+
+    def _sentences(self, source: Part, part: str) -> Any:
+        """The sentences of a source, with the corpus's names for their layers."""
+        if self.layers and len(self.options.layers) > 1:
+            yield from self._several(source)
+            return
+        options = self.options
+        if self.layers and part != "train":
+            options = replace(options, layers=options.layers or self.layers)
+        for sentence in sentences_of(source, options):
+            ((name, tags),) = sentence.layers.items()
+            if not self.layers:
+                self.layers = (self._name(name, source),)
+            yield sentence if name == self.layers[0] else replace(sentence, layers={self.layers[0]: tags})
+
+    def _several(self, source: Part) -> Any:
+        options = self.options
+        if self.separately:
+            in_memory = source.file is None
+            names = self._layers_in(source) if in_memory else self.has.get(Path(source.path), options.layers)
+            if unknown := [name for name in names if name not in options.layers]:
+                raise DataError(
+                    f"The layer {unknown[0]!r} is not one of those to learn.",
+                    remedy=f"The layers are: {', '.join(options.layers)}.",
+                    path=source.path,
+                )
+            columns = dict(zip(options.layers, options.columns, strict=False))
+            options = replace(options, layers=tuple(names), columns=tuple(columns[n] for n in names if n in columns))
+        yield from sentences_of(source, options)
+
+    def _layers_in(self, source: Part) -> tuple[str, ...]:
+        first: Item = source.items[0]
+        sentence = first.sentences[0] if isinstance(first, Document) and first.sentences else first
+        layers = sentence.layers if isinstance(sentence, Sentence) else {}
+        return tuple(name for name in self.options.layers if name in layers)
+
+    def _name(self, name: str, source: Part) -> str:
+        """The corpus's name for a layer that is alone: that of the model to go on from, if it has one layer."""
+        if len(self.start) == 1:
+            return self.start[0].name
+        if self.start and not self.options.layers and name not in {layer.name for layer in self.start}:
+            raise DataError(
+                f"The model has several layers, and none is called {name!r}.",
+                remedy=f"Name the layer of these labels with --layer: {', '.join(one.name for one in self.start)}.",
+                path=source.path,
+            )
+        return name
 
 
-def unknown_label(part: Part, layer: str, scheme: Scheme, unknown: set[str]) -> DataError:
-    """Name the first of a part's labels that training lacks."""
-    path, line, label = next(
-        (part.path_of(place), token_line(sentence, index), label_of(tag, scheme))
-        for place, sentence in enumerate(part.sentences)
-        for index, tag in enumerate(sentence.layers[layer])
-        if label_of(tag, scheme) in unknown
+def _legal_layers(reading: _Reading, mixed: bool) -> tuple[TokenStore, tuple[Layer, ...], list[TagRepair]]:
+    """Bring each layer into one scheme, with legal tags; ``mixed``: sources may be in different schemes."""
+    store, repairs = reading.collector.store(), list[TagRepair]()
+    known = {layer.name: layer for layer in reading.start}
+    names = [*known, *(name for name in reading.layers if name not in known)]
+    layers = []
+    for name in names:
+        if name not in store.columns:
+            layers.append(known[name])  # the data lack it
+            continue
+        scheme = known[name].scheme if name in known else scheme_of_layer(store, name, reading.groups["train"])
+        store = with_legal_tags(store, name, scheme, repairs, mixed)
+        layers.append(Layer(name, scheme))
+    return store, tuple(layers), repairs
+
+
+# --------------------------------------------------------------------------------------------------- labels
+
+
+def _group(sentences: Sentences, layers: Sequence[Layer], partial: Partial | None) -> _Group:
+    occurring = {}
+    path = sentences.path_of(0)
+    for layer in layers:
+        labels = occurring_labels(sentences, layer)
+        if labels is None:
+            continue
+        if not labels - {NO_VALUE}:
+            raise DataError(
+                f"The file has no labels: every tag of the layer {layer.name!r} is "
+                f"{OUTSIDE if layer.gives_spans else NO_VALUE!r}.",
+                remedy="Choose the column or layer that holds the labels with --column or --layer.",
+                path=path,
+            )
+        occurring[layer.name] = labels
+    return _Group(sentences, occurring, _stated(sentences, occurring, partial))
+
+
+def _stated(sentences: Sentences, occurring: Labels, partial: Partial | None) -> Labels:
+    """What a corpus knows: the labels stated for its files, or else those that occur in it."""
+    if not isinstance(partial, Mapping):
+        return occurring
+    files = {Path(sentences.store.paths[row]) for row in np.unique(sentences.store.sources[sentences.places])}
+    stated = frozenset[str]().union(*(labels for path, labels in partial.items() if Path(path) in files))
+    if not stated:
+        return occurring
+    every = frozenset[str]().union(*occurring.values())
+    if surplus := sorted(every - stated):
+        raise DataError(
+            f"The label {surplus[0]!r} occurs here but is not among those that the file is said to know.",
+            remedy=f"State all of them: {', '.join(sorted(every | stated))}.",
+            path=sentences.path_of(0),
+        )
+    return {layer: labels | stated for layer, labels in occurring.items()}
+
+
+def _with_labels(layers: Sequence[Layer], train: Sequence[_Group], start: Sequence[Layer]) -> tuple[Layer, ...]:
+    before = {layer.name: layer.labels for layer in start}
+    labels = {
+        layer.name: set(before.get(layer.name, ())).union(*(group.occurring.get(layer.name, ()) for group in train))
+        for layer in layers
+    }
+    return tuple(replace(layer, labels=tuple(sorted(labels[layer.name]))) for layer in layers)
+
+
+def _check_dev(groups: Sequence[_Group], layers: Sequence[Layer]) -> None:
+    """Check that dev has no label that training lacks."""
+    for layer in layers:
+        for group in groups:
+            if unknown := group.occurring.get(layer.name, frozenset()) - {*layer.labels, NO_VALUE}:
+                raise _unknown_label(group.sentences, layer, unknown)
+
+
+def _unknown_label(sentences: Sentences, layer: Layer, unknown: Collection[str]) -> DataError:
+    """Name the first label of a part that training lacks."""
+    index, token, label = next(
+        (index, token, label)
+        for index, tags in enumerate(sentences.tags(layer.name))
+        for token, tag in enumerate(tags)
+        if (label := label_of(tag, layer.scheme)) in unknown
     )
     others = len(unknown) - 1
     more = f" (nor {others} other label{'s' if others > 1 else ''} of this file)" if others else ""
     return DataError(
         f"The label {label!r} does not occur in the training file{more}.",
         remedy="Correct it if it is a slip, or add sentences with it to the training file.",
-        path=path,
-        line=line or None,
+        path=sentences.path_of(index),
+        line=sentences.line_of(index, token) or None,
     )
 
 
-def hold_out(sentences: Sequence[Sentence], seed: int, path: str) -> tuple[Sequence[Sentence], Sequence[Sentence]]:
-    """Split off a tenth, at least one sentence, drawn by the seed; both parts keep the order of the file."""
+def _check_statements(partial: Partial | None, groups: Mapping[str, list[_Group]], layers: Sequence[Layer]) -> None:
+    """Check that what is stated of files can be meant."""
+    if not isinstance(partial, Mapping):
+        return
+    files = {Path(path) for each in groups.values() for group in each for path in group.sentences.store.paths}
+    labels = {label for layer in layers for label in layer.labels}
+    for name, stated in partial.items():
+        if Path(name) not in files:
+            given = ", ".join(sorted(map(str, files)))
+            raise DataError(f"There is no file {name!r} among those given.", remedy=f"The files are: {given}.")
+        if surplus := sorted(set(stated) - labels):
+            raise DataError(
+                f"The label {surplus[0]!r}, said to be known here, occurs in no training file.",
+                remedy=f"The labels are: {', '.join(sorted(labels))}.",
+                path=name,
+            )
+
+
+def _complete_groups(
+    groups: dict[str, list[_Group]], layers: Sequence[Layer], start: Sequence[Layer], partial: Partial | None
+) -> dict[str, list[_Group]]:
+    """Say of every corpus what it knows of each layer that it has: of plain tags always all of them."""
+    train = groups["train"]
+    everything = partial is False or not (partial or start)
+
+    def complete(group: _Group, partner: _Group | None) -> _Group:
+        known = {}
+        for layer in layers:
+            if layer.name in group.occurring:
+                labels = group.known[layer.name] | (partner.known.get(layer.name, frozenset()) if partner else set())
+                all_of_them = everything or not layer.gives_spans
+                known[layer.name] = frozenset(layer.labels) if all_of_them else labels & set(layer.labels)
+        return replace(group, known=known)
+
+    def partners(part: str) -> Sequence[_Group | None]:
+        return train if part != "train" and len(groups[part]) == len(train) else [None] * len(groups[part])
+
+    return {
+        part: [complete(group, partner) for group, partner in zip(groups[part], partners(part), strict=True)]
+        for part in PARTS
+    }
+
+
+def _knows_all(group: _Group, layers: Sequence[Layer]) -> bool:
+    return all(frozenset(layer.labels) == group.known.get(layer.name) for layer in layers)
+
+
+def _nothing_unknown(layers: Sequence[Layer], path: str) -> DataError:
+    if not any(layer.gives_spans for layer in layers):
+        return DataError(
+            "These are plain tags, one for each token, such as parts of speech: none of them can be missing.",
+            remedy="Train without --partial and --knows.",
+            path=path,
+        )
+    labels = ", ".join(label for layer in layers for label in layer.labels)
+    return DataError(
+        f"All training files know the same labels: {labels}.",
+        remedy="Train without --partial, or state with --knows what each file knows.",
+    )
+
+
+def label_of(tag: str, scheme: Scheme) -> str | None:
+    """Return the label of a tag: its span type, or a plain or bare tag itself; None for ``O``."""
+    return None if tag == OUTSIDE and scheme is not Scheme.PLAIN else split_label(tag, scheme)
+
+
+# ---------------------------------------------------------------------------------------------------- parts
+
+
+def _parts(
+    groups: Mapping[str, list[_Group]], layers: Sequence[Layer], seed: int, *, hold_out_dev: bool
+) -> tuple[list[Sentences], Knowledge | None]:
+    """Join the corpora of each part; hold out a tenth of each training corpus if there is no dev part."""
+    sets = list(dict.fromkeys(tuple(sorted(group.known.items())) for each in groups.values() for group in each))
+    pieces: dict[str, list[tuple[Sentences, int]]] = {part: [] for part in PARTS}
+    for part, each in groups.items():
+        for group in each:
+            sentences, number = group.sentences, sets.index(tuple(sorted(group.known.items())))
+            if part == "train" and hold_out_dev:
+                sentences, held = hold_out(sentences, seed)
+                pieces["dev"].append((held, number))
+            pieces[part].append((sentences, number))
+    store = groups["train"][0].sentences.store
+    empty = [np.zeros(0, np.int64)]
+    parts = [Sentences(store, np.concatenate([s.places for s, _ in pieces[part]] or empty)) for part in PARTS]
+    members = [np.concatenate([np.full(len(s), n) for s, n in pieces[part]] or empty) for part in PARTS]
+    labels = {layer.name: frozenset(layer.labels) for layer in layers}
+    if all(dict(known) == labels for known in sets):
+        return parts, None
+    return parts, Knowledge(tuple(map(dict, sets)), *members)
+
+
+def hold_out(sentences: Sentences, seed: int) -> tuple[Sentences, Sentences]:
+    """Split off a tenth, at least one sentence, drawn by the seed; both views keep the order of the data."""
     if len(sentences) < 2:
         raise DataError(
             "One sentence cannot be split into training and development sentences.",
             remedy="Give more sentences, or a file with --dev.",
-            path=path,
+            path=sentences.path_of(0),
         )
     rows = list(range(len(sentences)))
     random.Random(seed).shuffle(rows)
-    held = set(rows[: max(1, len(rows) // 10)])
-    return (
-        CompactSentences(sentence for row, sentence in enumerate(sentences) if row not in held),
-        CompactSentences(sentence for row, sentence in enumerate(sentences) if row in held),
-    )
+    held = np.zeros(len(rows), bool)
+    held[rows[: max(1, len(rows) // 10)]] = True
+    return sentences.take(np.flatnonzero(~held)), sentences.take(np.flatnonzero(held))

@@ -1,109 +1,249 @@
-"""Sentences held as numbers, so that a corpus of millions of tokens fits in memory.
+"""Sentences as arrays: a corpus of millions of tokens in memory, and views of it.
 
 As Python objects a token takes some 170 bytes (its string, its offset, its tag, and the pointers to them); here it
-takes sixteen: four for its word, eight for its offset, four for its tag. A sentence is made when it is asked for.
+takes sixteen: four for its word, eight for its offset, four for the tag of each layer. A :class:`Sentence` is made
+when it is asked for.
 """
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from operator import eq
 from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith.formats.source import token_line
 from tagsmith.text.document import Sentence
 
 Rows = npt.NDArray[np.int32]
+Integers = npt.NDArray[np.int64]
+NO_TAG = -1  # the row of a token whose sentence lacks the layer
 
 
-class CompactSentences(Sequence[Sentence]):
-    """A read-only sequence of sentences that have the same layers.
+@dataclass(frozen=True)
+class TagColumn:
+    """The tags of one layer: its distinct tags, and for each token the row of its tag, (tokens,), or ``NO_TAG``."""
 
-    Equal words and tags are one string each. Of what a format keeps in ``Sentence.meta`` only that stays which
-    :func:`~tagsmith.formats.source.token_line` needs to tell on which line a token stands.
+    names: tuple[str, ...]
+    rows: Rows
+
+
+@dataclass(frozen=True)
+class TokenStore:
+    """All tokens of a corpus one after another, and where its sentences begin.
 
     Parameters
     ----------
-    sentences
-        Read once, one at a time.
+    words
+        The distinct words, in the order of their first appearance.
+    word_rows, starts
+        (tokens,) each token's row in ``words``, and where it starts in its document's text.
+    columns
+        Layer → its tags.
+    firsts, lengths, lines
+        (sentences,) the first token, the number of tokens, and the line of the file (0: none).
+    sources, paths
+        (sentences,) where each sentence came from, a row of ``paths``.
+    meta
+        What a few sentences need to tell on which line their tokens stand.
+    """
 
-    Raises
-    ------
-    ValueError
-        The sentences differ in their layers.
+    words: tuple[str, ...]
+    word_rows: Rows
+    starts: Integers
+    columns: Mapping[str, TagColumn]
+    firsts: Integers
+    lengths: Integers
+    lines: Integers
+    sources: Rows
+    paths: tuple[str, ...]
+    meta: Mapping[int, Mapping[str, Any]]
+
+
+class Sentences(Sequence[Sentence]):
+    """A read-only sequence of sentences: a view of a :class:`TokenStore`.
+
+    Parameters
+    ----------
+    store
+        The tokens.
+    places
+        (sentences,) which sentences of the store, in this order; by default all.
 
     Examples
     --------
     >>> from tagsmith.text.document import sentence_from_words
-    >>> held = CompactSentences([sentence_from_words(["John", "lives"], {"tags": ["B-PER", "O"]})])
-    >>> held[0].words, held[0].layers["tags"]
+    >>> sentences = hold_sentences([sentence_from_words(["John", "lives"], {"tags": ["B-PER", "O"]})])
+    >>> sentences[0].words, sentences[0].layers["tags"]
     (('John', 'lives'), ('B-PER', 'O'))
     """
 
-    def __init__(self, sentences: Iterable[Sentence]) -> None:
-        words, starts, ends, lines = array("i"), array("q"), array("q", [0]), array("q")
-        word_rows: dict[str, int] = {}
-        tag_rows: dict[str, int] = {}
-        layers: dict[str, array[int]] | None = None
-        self._meta: dict[int, Mapping[str, Any]] = {}  # of the few sentences that need it
-        for sentence in sentences:
-            if layers is None:
-                layers = {name: array("i") for name in sentence.layers}
-            if layers.keys() != sentence.layers.keys():
-                raise ValueError(f"layers {sorted(sentence.layers)} after sentences with {sorted(layers)}")
-            words.extend([word_rows.setdefault(word, len(word_rows)) for word in sentence.words])
-            starts.extend(sentence.starts)
-            ends.append(len(words))
-            if meta := _of_lines(sentence.meta):
-                self._meta[len(lines)] = meta
-            lines.append(sentence.line)
-            for name, rows in layers.items():
-                rows.extend([tag_rows.setdefault(tag, len(tag_rows)) for tag in sentence.layers[name]])
-        self._words, self._tags = list(word_rows), list(tag_rows)
-        self._word_rows = _numbers(words)
-        self._layers = {name: _numbers(rows) for name, rows in (layers or {}).items()}
-        self._starts, self._ends, self._lines = (np.frombuffer(part, np.int64) for part in (starts, ends, lines))
+    def __init__(self, store: TokenStore, places: Integers | None = None) -> None:
+        self.store = store
+        self.places = np.arange(len(store.firsts)) if places is None else places
 
     def __len__(self) -> int:
-        return len(self._lines)
+        return len(self.places)
 
     @overload
     def __getitem__(self, index: int) -> Sentence: ...
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Sentence]: ...
-    def __getitem__(self, index: int | slice) -> Sentence | Sequence[Sentence]:
-        """Make the sentence, or a list of sentences."""
+    def __getitem__(self, index: slice) -> Sentences: ...
+    def __getitem__(self, index: int | slice) -> Sentence | Sentences:
+        """Make a sentence, or a view of some of them."""
         if isinstance(index, slice):
-            return [self._sentence(place) for place in range(len(self))[index]]
-        return self._sentence(range(len(self))[index])
+            return self.take(np.arange(len(self))[index])
+        return self._sentence(int(self.places[index]))
 
     def __iter__(self) -> Iterator[Sentence]:
-        return map(self._sentence, range(len(self)))
+        return map(self._sentence, self.places.tolist())
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is a sequence of equal sentences."""
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
+    __hash__ = None  # type: ignore[assignment]
+
     def _sentence(self, place: int) -> Sentence:
-        first, end = self._ends[place], self._ends[place + 1]
+        store = self.store
+        tokens = slice(store.firsts[place], store.firsts[place] + store.lengths[place])
+        layers = {
+            name: tuple(map(column.names.__getitem__, column.rows[tokens].tolist()))
+            for name, column in store.columns.items()
+            if not store.lengths[place] or column.rows[tokens.start] != NO_TAG
+        }
         return Sentence(
-            tuple(map(self._words.__getitem__, self._word_rows[first:end].tolist())),
-            tuple(self._starts[first:end].tolist()),
-            {name: tuple(map(self._tags.__getitem__, rows[first:end].tolist())) for name, rows in self._layers.items()},
-            int(self._lines[place]),
-            self._meta.get(place, {}),
+            tuple(map(store.words.__getitem__, store.word_rows[tokens].tolist())),
+            tuple(store.starts[tokens].tolist()),
+            layers,
+            int(store.lines[place]),
+            store.meta.get(place, {}),
+        )
+
+    # --- arrays
+
+    def take(self, indices: npt.NDArray[np.integer]) -> Sentences:
+        """Return a view of some of the sentences, in the order of ``indices``."""
+        return Sentences(self.store, self.places[indices])
+
+    @property
+    def lengths(self) -> Integers:
+        """Tokens of each sentence, (sentences,)."""
+        lengths: Integers = self.store.lengths[self.places]
+        return lengths
+
+    def token_places(self) -> Integers:
+        """Where the tokens stand in the store, (tokens,), sentence after sentence."""
+        lengths = self.lengths
+        firsts = np.cumsum(lengths) - lengths
+        places: Integers = np.arange(lengths.sum()) + np.repeat(self.store.firsts[self.places] - firsts, lengths)
+        return places
+
+    def words(self) -> list[tuple[str, ...]]:
+        """The words of each sentence."""
+        names = self.store.words.__getitem__
+        rows = self.store.word_rows[self.token_places()].tolist()
+        return [tuple(map(names, rows[first:end])) for first, end in pairwise([0, *np.cumsum(self.lengths).tolist()])]
+
+    def tags(self, layer: str) -> list[list[str]]:
+        """The tags of each sentence in a layer, which all of them must have."""
+        column = self.store.columns[layer]
+        rows, names = column.rows[self.token_places()].tolist(), column.names.__getitem__
+        return [list(map(names, rows[first:end])) for first, end in pairwise([0, *np.cumsum(self.lengths).tolist()])]
+
+    def path_of(self, index: int) -> str:
+        """The file of a sentence."""
+        return self.store.paths[int(self.store.sources[self.places[index]])]
+
+    def line_of(self, index: int, token: int) -> int:
+        """The line on which a token of a sentence stands; 0 if there is none."""
+        return token_line(self[index], token)
+
+    def with_tags(self, layer: str, changed: Mapping[int, Sequence[str]]) -> Sentences:
+        """Return the view with new tags in a layer for some of its sentences, by index; the others keep theirs."""
+        none = TagColumn((), np.full(len(self.store.word_rows), NO_TAG, np.int32))
+        column = self.store.columns.get(layer, none)
+        rows, numbers = column.rows.copy(), {tag: row for row, tag in enumerate(column.names)}
+        for index, tags in changed.items():
+            first = self.store.firsts[self.places[index]]
+            rows[first : first + len(tags)] = [numbers.setdefault(tag, len(numbers)) for tag in tags]
+        columns = {**self.store.columns, layer: TagColumn(tuple(numbers), rows)}
+        return Sentences(replace(self.store, columns=columns), self.places)
+
+
+class SentenceCollector:
+    """Collects sentences into a :class:`TokenStore`, keeping none of the objects that readers make."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, int] = {}
+        self._word_rows, self._starts = array("i"), array("q")
+        self._lengths, self._lines, self._sources = array("q"), array("q"), array("i")
+        self._tags: dict[str, tuple[dict[str, int], array[int]]] = {}
+        self._meta: dict[int, Mapping[str, Any]] = {}
+        self._paths: list[str] = []
+
+    def __len__(self) -> int:
+        return len(self._lengths)
+
+    def begin_source(self, path: str) -> None:
+        """Say where the sentences that follow come from."""
+        self._paths.append(path)
+
+    def add(self, sentence: Sentence) -> None:
+        """Add a sentence. Equal words and equal tags of a layer are one string each."""
+        words = self._words
+        for name in sentence.layers.keys() - self._tags.keys():
+            self._tags[name] = ({}, array("i", [NO_TAG]) * len(self._word_rows))
+        self._word_rows.extend([words.setdefault(word, len(words)) for word in sentence.words])
+        self._starts.extend(sentence.starts)
+        for name, (tag_rows, rows) in self._tags.items():
+            tags = sentence.layers.get(name)
+            if tags is None:
+                rows.extend([NO_TAG] * len(sentence))
+            else:
+                rows.extend([tag_rows.setdefault(tag, len(tag_rows)) for tag in tags])
+        if meta := _meta_of_lines(sentence.meta):
+            self._meta[len(self._lengths)] = meta
+        self._lengths.append(len(sentence))
+        self._lines.append(sentence.line)
+        self._sources.append(len(self._paths) - 1)
+
+    def store(self) -> TokenStore:
+        """Return what was collected; the arrays share its memory."""
+        lengths = np.array(self._lengths, np.int64)
+        return TokenStore(
+            tuple(self._words),
+            _shared(self._word_rows, np.int32),
+            _shared(self._starts, np.int64),
+            {name: TagColumn(tuple(tags), _shared(rows, np.int32)) for name, (tags, rows) in self._tags.items()},
+            np.cumsum(lengths) - lengths,
+            lengths,
+            np.array(self._lines, np.int64),
+            np.array(self._sources, np.int32),
+            tuple(self._paths),
+            self._meta,
         )
 
 
-def _of_lines(meta: Mapping[str, Any]) -> dict[str, Any]:
-    """What moves a token from the line that its place in the sentence suggests."""
+def hold_sentences(sentences: Iterable[Sentence], path: str = "<memory>") -> Sentences:
+    """Hold sentences as arrays; they are read once, one at a time."""
+    collector = SentenceCollector()
+    collector.begin_source(path)
+    for sentence in sentences:
+        collector.add(sentence)
+    return Sentences(collector.store())
+
+
+def _meta_of_lines(meta: Mapping[str, Any]) -> dict[str, Any]:
+    """What :func:`~tagsmith.formats.source.token_line` needs of a sentence's meta."""
     between = [(position, "") for position, _ in meta.get("extra", ()) if position > 0]
     return ({"extra": between} if between else {}) | ({"record": True} if "record" in meta else {})
 
 
-def _numbers(rows: array[int]) -> Rows:
-    """An array over the same memory."""
-    return np.frombuffer(rows, np.int32) if rows else np.zeros(0, np.int32)
+def _shared(numbers: array[int], kind: Any) -> npt.NDArray[Any]:
+    return np.frombuffer(numbers, kind) if numbers else np.zeros(0, kind)

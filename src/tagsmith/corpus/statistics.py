@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tagsmith.corpus.corpus import TagRepair, repaired
+from tagsmith.corpus.repair import TagRepair, repaired
 from tagsmith.text.document import Sentence
 from tagsmith.text.schemes import Scheme, detect_scheme, tags_to_spans
 

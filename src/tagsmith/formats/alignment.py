@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from tagsmith.errors import DataError
 from tagsmith.formats.options import AlignmentProblem, Problem, ReadOptions
-from tagsmith.text.document import Span, Token
-from tagsmith.text.schemes import TokenSpan
+from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span, Token
+from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
 
 
 class Place(NamedTuple):
@@ -86,3 +87,24 @@ def merge_cut_sentences(sentences: Sequence[Sequence[Token]], spans: Sequence[To
         boundary += len(sentence)
     if pending:
         yield pending
+
+
+def tag_document(document: Document, options: ReadOptions) -> Document:
+    """Return a document whose sentences have layers: if they have none, its spans become IOB2 tags of one."""
+    if not document.spans or any(sentence.layers for sentence in document.sentences):
+        return document
+    place = Place("<memory>", 0, options)
+    tokens = [list(sentence.tokens) for sentence in document.sentences]
+    spans = align_spans(document.spans, document.text, [token for part in tokens for token in part], place)
+    sentences, first = [], 0
+    for part in merge_cut_sentences(tokens, spans):
+        inside = [
+            TokenSpan(span.start - first, span.end - first, span.label)
+            for span in spans
+            if first <= span.start < first + len(part)
+        ]
+        tags = tuple(spans_to_tags(inside, len(part), Scheme.IOB2))
+        words, starts = tuple(token.text for token in part), tuple(token.start for token in part)
+        sentences.append(Sentence(words, starts, {options.layer or DEFAULT_LAYER: tags}))
+        first += len(part)
+    return replace(document, sentences=tuple(sentences))

@@ -367,10 +367,10 @@ def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
     ]
     if plain and layer is not None:
         record["tags"] = labels
-    if options.further and layer is not None:
+    if len(options.layers) > 1 and layer is not None:
         record["layers"] = {
-            name: _labels(document, name, scheme, document.layer_spans.get(name, ()))
-            for name, scheme in ((layer, options.scheme), *options.further)
+            one.name: _labels(document, one.name, one.scheme, document.layer_spans.get(one.name, ()))
+            for one in options.layers
         }
     record["sentences"] = [[sentence.start, sentence.end] for sentence in document.sentences]
     return record | {key: value for key, value in document.meta.get("record", {}).items() if key not in record}

@@ -1,11 +1,13 @@
-"""What a reader or writer may be told, the same for every format, and what a reader may report."""
+"""Options of readers and writers, the same for every format, and what readers report."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
+from tagsmith.errors import DataError
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme
 
 
@@ -37,37 +39,42 @@ class AlignmentProblem(Problem):
     used: tuple[int, int] | None
 
 
-@dataclass(frozen=True, slots=True)
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How to read a labeled file.
+    """How to read labeled data; :func:`read_options` makes one from keyword arguments.
 
     Parameters
     ----------
-    layer
-        The name of the layer to read. By default ``conll``, ``csv`` and ``jsonl`` call theirs ``"tags"``;
-        ``conllu`` has ``"upos"``, ``"xpos"`` and ``"feats"``.
-    column, word_column
-        Where the tag and the word stand: the number of the column, from 1, or from -1 at the end; in ``csv``
-        the header will do too.
+    format
+        The name of a format, or ``"auto"``: by the file's name, else by how it begins.
+    layers
+        The names of the layers to read. By default the only one, else ``"tags"``, else ``"upos"``.
+    columns
+        Where the tags of each layer stand: the number of the column, from 1, or from -1 at the end; in ``csv`` also
+        its heading.
+    word_column
+        Where the word stands, in the same way.
     sentence_column
         Where the number of the sentence stands (``csv``).
     separator
-        What separates columns; found out by default.
+        What separates columns; detected by default.
     encoding
-        How the bytes of the file are to be read as text.
+        The character encoding of the file.
     labels_required
-        False where the file is to be tagged, so that labels may be missing.
+        False where labels may be missing, because the data are to be tagged.
     alignment
-        What to do with a character span whose ends are not those of tokens: ``"snap"`` takes all
-        tokens that it touches, ``"skip"`` leaves it out, ``"error"`` raises. The first two report it.
+        What to do with a character span whose ends are not ends of tokens: ``"snap"`` takes all tokens that it
+        touches, ``"skip"`` leaves it out, ``"error"`` raises. The first two report it.
     problems
-        A list that collects what is to be reported.
-    by_name
-        In ``jsonl``: the layer is the key of that name, in the record or in its ``"layers"``; else any labels will do.
+        Collects what readers report.
     """
 
-    layer: str | None = None
-    column: int | str | None = None
+    format: str = AUTO
+    layers: tuple[str, ...] = ()
+    columns: tuple[int | str, ...] = ()
     word_column: int | str | None = None
     sentence_column: int | str | None = None
     separator: str | None = None
@@ -75,57 +82,98 @@ class ReadOptions:
     labels_required: bool = True
     alignment: Literal["snap", "skip", "error"] = "snap"
     problems: list[Problem] = field(default_factory=list)
-    by_name: bool = False
+    by_name: bool = False  # of several layers: a jsonl record holds this layer under a key of its name
+
+    @property
+    def layer(self) -> str | None:
+        """The layer to read, for a reader, which reads one at a time."""
+        return self.layers[0] if self.layers else None
+
+    @property
+    def column(self) -> int | str | None:
+        """The column of its tags."""
+        return self.columns[0] if self.columns else None
+
+    def for_each_layer(self) -> list[ReadOptions]:
+        """Return the options for reading one layer at a time: as many as there are layers, at least one."""
+        if max(len(self.layers), len(self.columns)) <= 1:
+            return [self]
+        columns: list[tuple[int | str, ...]] = [(column,) for column in self.columns] or [()] * len(self.layers)
+        return [
+            replace(self, layers=(name,), columns=column, by_name=True)
+            for name, column in zip(self.layers, columns, strict=True)
+        ]
 
 
-class _Keywords(TypedDict, total=False):
-    word_column: int | str | None
-    sentence_column: int | str | None
-    separator: str | None
-    encoding: str
-    labels_required: bool
-    alignment: Literal["snap", "skip", "error"]
-    problems: list[Problem]
-    by_name: bool
+def read_options(
+    *,
+    layer: str | Sequence[str] | None = None,
+    column: int | str | Sequence[int | str] | None = None,
+    **others: Any,
+) -> ReadOptions:
+    """Make the options from the keyword arguments of ``train``, ``evaluate`` and their like.
+
+    ``layer`` and ``column`` name one layer or several, in the same order. Columns without names are called by their
+    heading, or ``column3``. The other keywords are the fields of :class:`ReadOptions`.
+
+    Raises
+    ------
+    DataError
+        An option is unknown, there are not as many layers as columns, or a layer occurs twice.
+    """
+    names, columns = tuple(map(str, _several(layer))), _several(column)
+    known = {option.name for option in fields(ReadOptions)} - {"layers", "columns", "by_name"}
+    if unknown := sorted(set(others) - known):
+        raise DataError(f"There is no option {unknown[0]!r}.", remedy=f"Options: layer, column, {', '.join(known)}.")
+    if names and len(columns) > 1 and len(names) != len(columns):
+        raise DataError(
+            f"There are {len(names)} layers but {len(columns)} columns.",
+            remedy="Name one layer for each column, or leave the layers out.",
+        )
+    if len(names) > 1 and len(columns) == 1:
+        raise DataError(
+            f"There are {len(names)} layers but 1 column.", remedy="Name one column for each layer, or leave it out."
+        )
+    if not names and len(columns) > 1:
+        names = tuple(f"column{one}" if str(one).lstrip("-").isdecimal() else str(one) for one in columns)
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise DataError(f"The layer {twice!r} is given twice.", remedy="Name each layer once.")
+    return ReadOptions(layers=names, columns=columns, **others)
 
 
-class ReadKeywords(_Keywords, total=False):
-    """The fields of :class:`ReadOptions` as keyword arguments."""
-
-    layer: str | None
-    column: int | str | None
-
-
-class LayersKeywords(_Keywords, total=False):
-    """The same, where several layers may be read: their names, or their columns, or both in the same order."""
-
-    layer: str | Sequence[str] | None
-    column: int | str | Sequence[int | str] | None
+def _several(given: int | str | Sequence[int | str] | None) -> tuple[int | str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, int | str) else tuple(given)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOptions:
     """How to write labeled documents.
 
     Parameters
     ----------
-    layer
-        The layer to write; by default the only one, or ``"tags"``. In ``conllu``, which writes its own
-        columns as they are, the layer that replaces its column.
+    layers
+        The layers to write, with their schemes; by default the only one, or ``"tags"``. The first takes the place of
+        the labels that a file had; more of them are further columns (``conll``), or keys under ``"layers"``
+        (``jsonl``, which then lists the first there too).
     place
-        Where a file is written back that had columns: ``"replace"`` puts the layer where its labels were read
-        from, ``"append"`` makes it an extra last column (``conll``).
+        Where a file is written back that had columns: ``"replace"`` puts the first layer where its labels were read
+        from, ``"append"`` adds a last column (``conll``).
     separator
         Between columns; by default that of the file the sentence came from, else a tab (``csv``: a comma).
-    scheme
-        The scheme of the layer, where spans must be made of tags (``jsonl``).
-    further
-        More layers to write, each with its scheme: in ``conll`` as further columns; in ``jsonl`` all layers, ``layer``
-        included, then stand under ``"layers"``.
     """
 
-    layer: str | None = None
+    layers: tuple[Layer, ...] = ()
     place: Literal["replace", "append"] = "replace"
     separator: str | None = None
-    scheme: Scheme = Scheme.IOB2
-    further: tuple[tuple[str, Scheme], ...] = ()
+
+    @property
+    def layer(self) -> str | None:
+        """The name of the first layer."""
+        return self.layers[0].name if self.layers else None
+
+    @property
+    def scheme(self) -> Scheme:
+        """Its scheme."""
+        return self.layers[0].scheme if self.layers else Scheme.IOB2

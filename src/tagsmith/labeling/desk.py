@@ -31,6 +31,7 @@ from tagsmith.serving.models import Models, Version
 from tagsmith.serving.schema import ModelVersion, TokenAnswer
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
 from tagsmith.text.tokenizer import words_and_starts
 
@@ -296,7 +297,7 @@ class Desk:
         stream, scheme = io.StringIO(), self.scheme
         layer = self.layer
         documents = [self.document(row, scheme, layer) for row in self.store.accepted()]
-        WRITERS[format](documents, stream, WriteOptions(layer=layer, scheme=scheme))
+        WRITERS[format](documents, stream, WriteOptions(layers=(Layer(layer, scheme),)))
         return stream.getvalue()
 
     # --- the queue's order

@@ -18,6 +18,7 @@ from tagsmith.labeling.run import Run
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
 from tagsmith.labeling.training_schema import TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.serving.limits import Refusal
+from tagsmith.text.layer import Layer
 
 NEEDED = 10  # accepted sentences
 
@@ -134,7 +135,7 @@ class Trainer:
         for name, rows in (("train", train), ("dev", dev)):
             with (folder / f"{name}.conll").open("w", encoding="utf-8", newline="\n") as stream:
                 documents = (self.desk.document(row, scheme, layer) for row in rows)
-                conll.write(documents, stream, WriteOptions(layer=layer, separator="\t"))
+                conll.write(documents, stream, WriteOptions(layers=(Layer(layer, scheme),), separator="\t"))
         job = Job(
             folder=str(folder),
             out=str(self.folder(number)),

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import InputError, TagsmithError
 from tagsmith.formats import conll
 from tagsmith.formats.options import WriteOptions
@@ -23,8 +23,9 @@ from tagsmith.labeling.job import Job, read_job
 from tagsmith.scores.scores import Scores, TypeScores
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Document, Sentence
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
-from tagsmith.training.loop import train
+from tagsmith.training.train import train
 
 STEP_SECONDS = 0.2  # between two lines of progress
 FEW_TOKENS = 6000  # of training sentences that are few
@@ -80,7 +81,7 @@ def run(job: Job) -> None:
     tell("corpus", train=len(own), dev=len(dev), corpus=len(corpus))
     before = load(job.start) if job.start else None
     if before:
-        tell("before", scores=as_fractions(before.evaluate_sentences(dev)))
+        tell("before", scores=as_fractions(before.evaluate(dev)))
     recipe = recipe_for([*own, *corpus], from_nothing=before is None, epochs=job.epochs)
     tell("start", epochs=recipe["epochs"], measure="F1" if scheme is not Scheme.PLAIN else "accuracy")
     tagger: Tagger = train(
@@ -95,7 +96,7 @@ def run(job: Job) -> None:
         layer=job.layer,
         display=Telling(recipe["epochs"]),
     )
-    tell("after", scores=as_fractions(tagger.evaluate_sentences(dev)))
+    tell("after", scores=as_fractions(tagger.evaluate(dev)))
 
 
 def recipe_for(sentences: Sequence[Sentence], *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
@@ -131,7 +132,9 @@ def _write(path: Path, sentences: Iterable[Sentence], layer: str) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for sentence in sentences:
             plain = Sentence(sentence.words, sentence.starts, {layer: sentence.layers[layer]})
-            conll.write([Document("", (plain,))], stream, WriteOptions(layer=layer, separator="\t"))
+            conll.write(
+                [Document("", (plain,))], stream, WriteOptions(layers=(Layer(layer, Scheme.IOB2),), separator="\t")
+            )
 
 
 def _end_with_the_server() -> None:

@@ -1,21 +1,11 @@
-"""The model folder: written atomically, verified when read, nothing in it can execute code.
-
-====================  ==============================================================================================
-config.json           format version, architecture, recipe, tags, scheme, scores, sha256 of every file
-vocabulary.json       words and characters, in the order of their rows
-weights.safetensors   every weight by name; pretrained vectors as int8 rows with a float32 scale each
-words.onnx            a word form's encoding
-sentences.onnx        from encodings to emissions, float32
-sentences.int8.onnx   the same with int8 recurrent kernels
-README.md             the model card
-====================  ==============================================================================================
-"""
+"""The model folder: written whole or not at all, verified when read; nothing in it can execute code."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,23 +18,31 @@ from tagsmith.errors import ModelError
 from tagsmith.files import digest, new_folder
 from tagsmith.model.architecture import Architecture, architecture_from_dict
 from tagsmith.model.vocabulary import Vocabulary, vocabulary_from_dict
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme
 
-FORMAT_VERSION = 2
-SEVERAL_LAYERS = 3  # the format version of models of several layers, which version 2 cannot say
+FORMAT_VERSION = 4
 Precision = Literal["int8", "float32"]
-CONFIG = "config.json"
-REQUIRED = ("vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx", "sentences.int8.onnx")
 REMEDY = "Copy the whole folder again, or train the model anew."
 
 
-@dataclass(frozen=True, slots=True)
-class LayerTags:
-    """A layer that a model gives: its name, the user's scheme, and the tags that the network chooses from."""
+class ModelFile(StrEnum):
+    """The files of a model folder; others may stand beside them."""
 
-    name: str
-    scheme: Scheme
-    tags: tuple[str, ...]
+    CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, sha256 of every file
+    VOCABULARY = "vocabulary.json"  # words and characters, in the order of their rows
+    WEIGHTS = "weights.safetensors"  # every weight by name; pretrained vectors as int8 rows with a float32 scale each
+    WORDS = "words.onnx"  # from a word form to its encoding
+    SENTENCES = "sentences.onnx"  # from encodings to emissions, float32
+    SENTENCES_INT8 = "sentences.int8.onnx"  # the same with int8 recurrent kernels
+    CARD = "README.md"  # the model card
+    HISTORY = "history.jsonl"  # a line for each epoch
+    LEARNING_CURVE = "learning_curve.png"
+
+
+GRAPHS = (ModelFile.WORDS, ModelFile.SENTENCES, ModelFile.SENTENCES_INT8)
+REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS, *GRAPHS)
+SENTENCE_GRAPHS: dict[Precision, ModelFile] = {"int8": ModelFile.SENTENCES_INT8, "float32": ModelFile.SENTENCES}
 
 
 @dataclass(frozen=True)
@@ -55,14 +53,10 @@ class Model:
     ----------
     architecture, vocabulary
         Shape of the network and rows of its tables.
-    tags
-        The tags that the network chooses from, in the order of its outputs (BIOES inside for span tasks).
-    scheme
-        The scheme that the user's data are in and that tagging gives back.
-    layer
-        Name of the annotation layer that the model was trained on.
+    layers
+        What the model gives. The network's outputs are the tags of all layers side by side.
     weights
-        Weight name → array.
+        Weight name → array; the CRF of layer n (from 0) has the names ``crf/n/…``.
     graphs
         File name → serialized ONNX graph.
     recipe, scores
@@ -71,28 +65,17 @@ class Model:
         Further files, name → content: model card, history, learning curve.
     precision
         ``"int8"`` or ``"float32"``: which sentence graph to run where the user does not say.
-    further
-        The other layers, where there are several. The network's outputs are the tags of all layers side by side, and
-        the CRF weights of layer n (from 0) are named ``crf/n/…``, those of the first ``crf/…``.
     """
 
     architecture: Architecture
     vocabulary: Vocabulary
-    tags: tuple[str, ...]
-    scheme: Scheme
-    layer: str
+    layers: tuple[Layer, ...]
     weights: Mapping[str, npt.NDArray[Any]]
     graphs: Mapping[str, bytes]
     recipe: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, bytes] = field(default_factory=dict)
     precision: Precision = "int8"
-    further: tuple[LayerTags, ...] = ()
-
-    @property
-    def layers(self) -> tuple[LayerTags, ...]:
-        """Every layer, the main one first."""
-        return LayerTags(self.layer, self.scheme, self.tags), *self.further
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -115,7 +98,7 @@ def write_model(model: Model, folder: Path) -> None:
 
 def check_target(folder: Path) -> None:
     """Raise :class:`ModelError` unless a model can be written to ``folder``."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / CONFIG).is_file():
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / ModelFile.CONFIG).is_file():
         raise ModelError(
             "this folder exists, is not empty and holds no model.",
             path=folder,
@@ -131,27 +114,23 @@ def _files(model: Model) -> dict[str, bytes]:
     """Return every file of a model's folder, name → content."""
     vocabulary = json.dumps(model.vocabulary.as_dict(), ensure_ascii=True).encode()
     arrays = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
-    files = {
-        "vocabulary.json": vocabulary,
-        "weights.safetensors": safetensors.numpy.save(arrays),
+    files: dict[str, bytes] = {
+        ModelFile.VOCABULARY: vocabulary,
+        ModelFile.WEIGHTS: safetensors.numpy.save(arrays),
         **model.graphs,
         **model.extras,
     }
     config: dict[str, Any] = {
-        "format_version": SEVERAL_LAYERS if model.further else FORMAT_VERSION,
+        "format_version": FORMAT_VERSION,
         "architecture": model.architecture.as_dict(),
-        "tags": model.tags,
-        "scheme": model.scheme.value,
-        "layer": model.layer,
+        "layers": [{"name": one.name, "scheme": one.scheme.value, "labels": one.labels} for one in model.layers],
         "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
         "sha256": {name: digest(content) for name, content in sorted(files.items())},
     }
-    if model.further:
-        config["further"] = [{"layer": own.name, "scheme": own.scheme.value, "tags": own.tags} for own in model.further]
-    config["sha256"][CONFIG] = _config_digest(config)
-    files[CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
+    config["sha256"][ModelFile.CONFIG] = _config_digest(config)
+    files[ModelFile.CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
     return files
 
 
@@ -164,27 +143,22 @@ def read_model(folder: Path) -> Model:
         The folder or one of its files is missing, truncated or altered, or of another format version.
     """
     config = read_config(folder)
-    digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != CONFIG}
+    digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != ModelFile.CONFIG}
     contents = {name: _read_verified(folder / name, sha256) for name, sha256 in digests.items()}
     for name in REQUIRED:
         if name not in contents:
-            raise ModelError(f"the configuration does not list {name}.", path=folder / CONFIG, remedy=REMEDY)
+            raise ModelError(f"the configuration does not list {name}.", path=folder / ModelFile.CONFIG, remedy=REMEDY)
     try:
         return Model(
             architecture_from_dict(config["architecture"]),
-            vocabulary_from_dict(json.loads(contents["vocabulary.json"])),
-            tuple(config["tags"]),
-            Scheme(config["scheme"]),
-            config["layer"],
-            safetensors.numpy.load(contents["weights.safetensors"]),
-            {name: content for name, content in contents.items() if name.endswith(".onnx")},
+            vocabulary_from_dict(json.loads(contents[ModelFile.VOCABULARY])),
+            tuple(Layer(one["name"], Scheme(one["scheme"]), tuple(one["labels"])) for one in config["layers"]),
+            safetensors.numpy.load(contents[ModelFile.WEIGHTS]),
+            {name: contents[name] for name in GRAPHS},
             config["recipe"],
             config["scores"],
             {name: content for name, content in contents.items() if name not in REQUIRED},
             config["precision"],
-            tuple(
-                LayerTags(own["layer"], Scheme(own["scheme"]), tuple(own["tags"])) for own in config.get("further", ())
-            ),
         )
     except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         if isinstance(error, ModelError):
@@ -194,12 +168,12 @@ def read_model(folder: Path) -> Model:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Read ``config.json``, checking that it is one and of a known format version."""
-    path = folder / CONFIG
+    path = folder / ModelFile.CONFIG
     if not folder.exists():
         raise ModelError("there is no such model folder.", path=folder, remedy="Check the path.")
     if not path.is_file():
         raise ModelError(
-            f"this is not a model folder: it holds no {CONFIG}.",
+            f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
             path=folder,
             remedy="Name the folder that 'tagsmith train --out' wrote.",
         )
@@ -209,23 +183,22 @@ def read_config(folder: Path) -> dict[str, Any]:
         digests = config["sha256"]
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
-    if version not in (FORMAT_VERSION, SEVERAL_LAYERS):
+    if version != FORMAT_VERSION:
         raise ModelError(
-            f"the model has format version {version}; this version of tagsmith reads {FORMAT_VERSION} and "
-            f"{SEVERAL_LAYERS}.",
+            f"the model has format version {version}; this version of tagsmith reads {FORMAT_VERSION}.",
             path=path,
             remedy="Load it with the version of tagsmith that wrote it.",
         )
     if not isinstance(digests, dict) or any(Path(name).name != name for name in digests):
         raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY)
-    if digests.get(CONFIG) != _config_digest(config):
+    if digests.get(ModelFile.CONFIG) != _config_digest(config):
         raise ModelError("the configuration is truncated or altered.", path=path, remedy=REMEDY)
     return dict(config)
 
 
 def _config_digest(config: Mapping[str, Any]) -> str:
     """sha256 of what the configuration says, except of this digest."""
-    others = {name: sha256 for name, sha256 in config["sha256"].items() if name != CONFIG}
+    others = {name: sha256 for name, sha256 in config["sha256"].items() if name != ModelFile.CONFIG}
     return digest(json.dumps({**config, "sha256": others}, sort_keys=True).encode())
 
 

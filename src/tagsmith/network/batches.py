@@ -6,16 +6,16 @@ puts several sentences into one row.
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith.corpus.sentences import Sentences
 from tagsmith.model.vocabulary import (
     LONGEST_SPELLING,
     NO_VECTOR,
@@ -42,8 +42,7 @@ class Batch(NamedTuple):
     forms: Forms  # U forms, ``forms.trained`` counting within ``trained``
     words: Rows  # (B, T) index into the forms; 0 in the padding
     sentences: Rows  # (B, T) 1, 2, … in a row's first, second, … sentence; 0 in the padding at its end
-    tags: Rows  # (B, T) 0 in the padding
-    further: tuple[Rows, ...] = ()  # the tags of each further layer, as ``tags``
+    tags: tuple[Rows, ...]  # for each layer (B, T) 0 in the padding
     # Whole spellings (V, LONGEST_SPELLING) of the first V forms; ``forms.characters`` has only the first SHORT_SPELLING
     # characters then, and later forms have no more. Empty: it has them all.
     long: tuple[Rows, ...] = ()
@@ -56,9 +55,8 @@ class EncodedSentences:
     forms: Forms
     counts: Integers  # (forms,) how often each form's trained row occurs
     words: Rows  # (tokens,)
-    tags: Rows  # (tokens,)
-    lengths: Integers  # (sentences,)
-    further: tuple[Rows, ...] = ()  # (tokens,) the tags of each further layer
+    tags: tuple[Rows, ...]  # for each layer (tokens,)
+    lengths: Integers  # (sentences,) or pieces of those that were too long
 
     @property
     def starts(self) -> Integers:
@@ -72,29 +70,36 @@ class EncodedSentences:
 
 
 def encode_sentences(
-    sentences: Sequence[Sequence[str]],
-    tags: Sequence[Sequence[str]],
-    vocabulary: Vocabulary,
-    tag_rows: dict[str, int],
-    longest: int,
+    sentences: Sentences, tags: Sequence[Rows], vocabulary: Vocabulary, longest: int
 ) -> EncodedSentences:
-    """Encode labeled sentences; those of more than ``longest`` tokens are cut into pieces of that length.
+    """Encode sentences whose ``tags``, for each layer (tokens,), are rows of the network's tags already.
 
-    (Cutting is for training alone, where it bounds memory; tagging never cuts.)
+    Sentences of more than ``longest`` tokens are cut into pieces of that length. (Cutting is for training alone, where
+    it bounds memory; tagging never cuts.)
     """
-    form_rows: dict[str, int] = {}
-    words = array("i", (form_rows.setdefault(word, len(form_rows)) for sentence in sentences for word in sentence))
-    labels = array("i", (tag_rows[tag] for sentence in tags for tag in sentence))
-    lengths: list[int] = []
-    for sentence in sentences:
-        whole, rest = divmod(len(sentence), longest)
-        lengths.extend([longest] * whole + [rest] * (rest > 0))
-    forms = vocabulary.encode(list(form_rows))
-    rows = np.array(words, np.int32)
-    per_trained_row = np.bincount(forms.trained[rows], minlength=len(vocabulary.words) + 2)
+    rows = sentences.store.word_rows[sentences.token_places()]
+    # Forms stand in the order in which they first appear.
+    distinct, first, forms_of_tokens = np.unique(rows, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    forms = vocabulary.encode([sentences.store.words[row] for row in distinct[order]])
+    words = np.argsort(order)[forms_of_tokens].astype(np.int32)
+    per_trained_row = np.bincount(forms.trained[words], minlength=len(vocabulary.words) + 2)
     return EncodedSentences(
-        forms, per_trained_row[forms.trained], rows, np.array(labels, np.int32), np.array(lengths, np.int64)
+        forms, per_trained_row[forms.trained], words, tuple(tags), piece_lengths(sentences.lengths, longest)
     )
+
+
+def piece_lengths(lengths: Integers, longest: int) -> Integers:
+    """Return the lengths of the pieces into which sentences of these lengths are cut.
+
+    >>> piece_lengths(np.array([3, 7]), 3).tolist()
+    [3, 3, 3, 1]
+    """
+    pieces = -(-lengths // longest)
+    cut = np.full(int(pieces.sum()), longest, np.int64)
+    last = np.cumsum(pieces)[pieces > 0] - 1
+    cut[last] = (lengths - (pieces - 1) * longest)[pieces > 0]
+    return cut
 
 
 def row_lengths(lengths: Integers, token_budget: int) -> list[int]:
@@ -173,8 +178,8 @@ def training_batches(
         token, sentences = _places(packed, encoded.lengths, starts, width, row_length)
         inside = sentences > 0
         distinct, index = np.unique(encoded.words[token], return_inverse=True)
-        words, tags = np.zeros((2, width, row_length), np.int32)
-        words[inside], tags[inside] = index, encoded.tags[token]
+        words = _spread(index, inside)
+        tags = tuple(_spread(rows[token], inside) for rows in encoded.tags)
         trained = vectors.trained[distinct]
         if unknown_rate:
             dropped = rare[distinct] & (rng.random(len(distinct)) < unknown_rate)
@@ -187,13 +192,10 @@ def training_batches(
             _filled(vectors.characters[distinct], room),
             _filled(vectors.shapes[distinct], room),
         )
-        further = tuple(_spread(own[token], inside) for own in encoded.further)
-        yield Batch(
-            _filled(table_rows.astype(np.int32), width * row_length, -1), forms, words, sentences, tags, further
-        )
+        yield Batch(_filled(table_rows.astype(np.int32), width * row_length, -1), forms, words, sentences, tuple(tags))
 
 
-def _spread(values: Rows, inside: npt.NDArray[np.bool_]) -> Rows:
+def _spread(values: npt.NDArray[Any], inside: npt.NDArray[np.bool_]) -> Rows:
     """Values of the tokens, row after row, in their places (B, T); 0 elsewhere."""
     spread = np.zeros(inside.shape, np.int32)
     spread[inside] = values
@@ -212,7 +214,7 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
     def cut(array: Rows, part: int) -> Rows:
         return _filled(array[part * size : (part + 1) * size], size)
 
-    found = []
+    halves = []
     for part in range(parts):
         sentences = cut(batch.sentences, part)
         inside = sentences > 0
@@ -227,9 +229,9 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
         if is_long.sum() <= (most := -(-room // LONG_SHARE)):
             long = (forms.characters[:most],)
             forms = forms._replace(characters=forms.characters[:, :SHORT_SPELLING])
-        further = tuple(cut(tags, part) for tags in batch.further)
-        found.append(Batch(batch.trained, forms, words, sentences, cut(batch.tags, part), further, long))
-    return found
+        tags = tuple(cut(rows, part) for rows in batch.tags)
+        halves.append(Batch(batch.trained, forms, words, sentences, tags, long))
+    return halves
 
 
 def _room(forms: int, tokens: int) -> int:

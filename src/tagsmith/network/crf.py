@@ -130,9 +130,9 @@ class CRF:
         alpha, _ = ops.scan(advance, emissions[:, 0] + start, (steps, heres, news))
         return ops.logsumexp(alpha + end, axis=-1)
 
-    def named_weights(self) -> dict[str, Any]:
+    def named_weights(self, prefix: str) -> dict[str, Any]:
         """The variables by the names that the model folder uses."""
-        return {"crf/start": self.start, "crf/between": self.between, "crf/end": self.end}
+        return {f"{prefix}/start": self.start, f"{prefix}/between": self.between, f"{prefix}/end": self.end}
 
 
 def _barred(allowed: Any) -> Any:

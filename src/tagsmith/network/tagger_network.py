@@ -107,6 +107,23 @@ def kept(noise: Any, rate: float) -> Any:
     return ops.cast(noise >= threshold, "float32") * (256.0 / (256 - threshold))
 
 
+@dataclass(frozen=True)
+class Output:
+    """What the network learns of one layer with L tags.
+
+    Parameters
+    ----------
+    transitions
+        Which tags may start, follow each other and end.
+    possible
+        (K, L) where some labels are unknown: a batch's tags are rows of it, each True for the tags that the token may
+        have. None: they are the tags themselves.
+    """
+
+    transitions: Transitions
+    possible: npt.NDArray[np.bool_] | None = None
+
+
 class TaggerNetwork:
     """The trainable tagger.
 
@@ -114,34 +131,27 @@ class TaggerNetwork:
     ----------
     architecture, vocabulary
         Shape of the network and rows of its tables.
-    allowed
-        Which tags may start, follow each other and end.
+    layers
+        What each layer learns: it has its own columns of the output layer, and its own CRF. Everything before that is
+        shared.
     pretrained
         See :class:`~tagsmith.network.word_encoder.WordEncoder`.
     dropout, seed
         What training drops; the seed of the initial weights.
-    further
-        What ``allowed`` says, of the tags of each further layer: a layer has its own columns of the output layer, those
-        of the first layer first, and its own CRF. Everything before that is shared.
-    possible
-        (K, L) for a corpus that is labeled in part: a batch's ``tags`` are rows of it, each True for the tags that the
-        token may have. None: they are the tags themselves. For one layer only.
     """
 
     def __init__(
         self,
         architecture: Architecture,
         vocabulary: Vocabulary,
-        allowed: Transitions,
+        layers: Sequence[Output],
         pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None = None,
         dropout: Dropout | None = None,
         seed: int = 0,
-        further: Sequence[Transitions] = (),
-        possible: npt.NDArray[np.bool_] | None = None,
     ) -> None:
         a = self.architecture = architecture
         self.dropout = dropout or Dropout()
-        self.possible = None if possible is None else possible.astype(np.float32)
+        self.possible = [None if one.possible is None else one.possible.astype(np.float32) for one in layers]
         rng = np.random.default_rng(seed)
         new_words = np.array([False, True, *(not vocabulary.has_vector(word) for word in vocabulary.words)])
         self.word_encoder = WordEncoder(a, len(vocabulary.characters) + 2, new_words, pretrained, rng)
@@ -152,12 +162,11 @@ class TaggerNetwork:
             Recurrent(a.cell, size, a.units, a.directions, rng, context)
             for size, context in zip(sizes, contexts, strict=True)
         ]
-        self.sizes = [len(own.start) for own in (allowed, *further)]
+        self.sizes = [len(one.transitions.start) for one in layers]
         kernels = [glorot(rng, a.state_size, tags, entering=a.state_size, leaving=tags) for tags in self.sizes]
         self.output_kernel = variable(np.concatenate(kernels, axis=1), "kernel")
         self.output_bias = variable(np.zeros(sum(self.sizes), np.float32), "bias")
-        self.crf = CRF(allowed) if a.head == "crf" else None
-        self.further_crfs = [CRF(own) for own in further] if a.head == "crf" else []
+        self.crfs = [CRF(one.transitions) if a.head == "crf" else None for one in layers]
 
     def emissions(self, batch: Batch, noise: Noise | None = None, trained: Any = None) -> Any:
         """Return the emissions (B, T, L), scores before any softmax; those in the padding are of no meaning.
@@ -194,22 +203,22 @@ class TaggerNetwork:
         """
         emissions = self.emissions(batch, noise, trained)
         inside = ops.cast(batch.sentences > 0, emissions.dtype)
-        if len(self.sizes) == 1:
-            possible = None if self.possible is None else ops.convert_to_tensor(self.possible)
-            total = self._total(self.crf, emissions, batch.tags, batch, inside, possible)
-        else:
+        parts = [emissions]
+        if len(self.sizes) > 1:
             parts = ops.split(emissions, np.cumsum(self.sizes)[:-1].tolist(), axis=-1)
-            crfs = [self.crf, *self.further_crfs] if self.crf is not None else [None] * len(parts)
-            tags = (batch.tags, *batch.further)
-            total = sum(self._total(*own, batch, inside) for own in zip(crfs, parts, tags, strict=True)) / len(parts)
+        totals = [
+            self._total(crf, part, tags, possible, batch.sentences, inside)
+            for crf, part, tags, possible in zip(self.crfs, parts, batch.tags, self.possible, strict=True)
+        ]
+        total = sum(totals) / len(totals) if len(totals) > 1 else totals[0]
         return total / ops.maximum(ops.sum(inside), 1.0)
 
-    def _total(
-        self, crf: CRF | None, emissions: Any, tags: Any, batch: Batch, inside: Any, possible: Any = None
-    ) -> Any:
+    def _total(self, crf: CRF | None, emissions: Any, tags: Any, possible: Any, sentences: Any, inside: Any) -> Any:
         """-log p(tags) of one layer, summed over the batch; with ``possible`` (K, L) the tags are its rows."""
+        if possible is not None:
+            possible = ops.convert_to_tensor(possible)
         if crf is not None:
-            return ops.sum(crf(emissions, tags, batch.sentences, possible))
+            return ops.sum(crf(emissions, tags, sentences, possible))
         if possible is not None:
             impossible = 1.0 - ops.take(possible, tags, axis=0)  # (B, T, L)
             chosen = ops.logsumexp(emissions - impossible * NEVER, axis=-1)
@@ -223,9 +232,8 @@ class TaggerNetwork:
         for number, layer in enumerate(self.recurrent):
             named |= layer.named_weights(f"sentence/{number}")
         named |= {"output/kernel": self.output_kernel, "output/bias": self.output_bias}
-        named |= self.crf.named_weights() if self.crf is not None else {}
-        for number, crf in enumerate(self.further_crfs, 1):
-            named |= {name.replace("crf", f"crf/{number}", 1): own for name, own in crf.named_weights().items()}
+        for number, crf in enumerate(self.crfs):
+            named |= crf.named_weights(f"crf/{number}") if crf is not None else {}
         return named
 
     def learned_weights(self) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pydantic_core
 
 from tagsmith.errors import InputError, ModelError
 from tagsmith.files import digest
-from tagsmith.model.folder import CONFIG
+from tagsmith.model.folder import ModelFile
 from tagsmith.serving.answers import add_k_best, add_marginals, document_answer
 from tagsmith.serving.limits import Limits, Refusal
 from tagsmith.serving.metrics import Metrics
@@ -261,7 +261,7 @@ def _load(name: str, folder: Path) -> Version:
 def _state(folder: Path) -> str | None:
     """A digest of the folder's ``config.json``, which has the checksums of all the rest; None if it cannot be read."""
     try:
-        return digest((folder / CONFIG).read_bytes())[:12]
+        return digest((folder / ModelFile.CONFIG).read_bytes())[:12]
     except OSError:
         return None
 

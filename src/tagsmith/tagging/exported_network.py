@@ -13,12 +13,11 @@ import numpy.typing as npt
 import onnxruntime
 
 from tagsmith.errors import ModelError
-from tagsmith.model.folder import REMEDY, Model, Precision
+from tagsmith.model.folder import REMEDY, SENTENCE_GRAPHS, Model, ModelFile, Precision
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
-GRAPHS = {"int8": "sentences.int8.onnx", "float32": "sentences.onnx"}
 STATES = ("hidden", "memory")  # of a recurrent layer; only an LSTM has a memory
 WINDOW = 4096  # tokens of a window of a long sentence
 
@@ -32,7 +31,7 @@ class ExportedNetwork:
     def __init__(self, model: Model, precision: Precision) -> None:
         self._model = model
         self._words, self._sentences = (
-            OpenGraph(model.graphs[name], model.weights, name) for name in ("words.onnx", GRAPHS[precision])
+            OpenGraph(model.graphs[name], model.weights, name) for name in (ModelFile.WORDS, SENTENCE_GRAPHS[precision])
         )
         a = model.architecture
         self._ways = len(a.directions)

@@ -1,115 +1,60 @@
-"""What stands over the shared network: each layer's columns of the emissions, their tags and their chain."""
+"""The heads of a model: each layer's columns of the emissions, its tags and its chain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tagsmith.errors import DataError
 from tagsmith.model.folder import Model
 from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers, constrained_chain
 from tagsmith.tagging.decode import SpanTags, span_tags
 from tagsmith.tagging.spans import Decoded, LongSentence, SpanDecoder, surrounded
-from tagsmith.text.schemes import Scheme, allowed_transitions, convert_tags, join_tag, split_tag
+from tagsmith.text.layer import Layer
 
 Threshold = float | Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Head:
-    """One layer of a model.
+    """One layer of a model, over the network that all layers share.
 
     Parameters
     ----------
-    name, scheme
-        The layer's name, and the scheme of its tags: that of the training data.
-    tags
-        What the network chooses from: BIOES for span layers.
+    layer
+        Its name, scheme, labels and tags.
     columns
-        Where their emissions stand; None: there are no others.
+        Where its emissions stand among those of all layers; None: there are no others.
     chain
         Transition scores, the illegal ones barred.
-    outer_names
-        The user's tag for each of ``tags``; None if that depends on the tag's neighbors (IOB1, IOE1).
     span_tags
-        How the tags write spans; None: each stands for its token alone.
+        How the tags write spans; None: each labels its token alone.
     """
 
-    name: str
-    scheme: Scheme
-    tags: tuple[str, ...]
+    layer: Layer
     columns: slice | None
     chain: Chain
-    inner_names: npt.NDArray[Any]
-    outer_names: npt.NDArray[Any] | None
     span_tags: SpanTags | None
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels that the layer can have: types of spans, or plain tags."""
-        return tuple(sorted(self.tags if self.span_tags is None else self.span_tags.labels))
-
-    @property
-    def gives_spans(self) -> bool:
-        """Whether the tags write spans; else each stands for its token alone (parts of speech)."""
-        return self.span_tags is not None
-
-    def own(self, emissions: Floats) -> Floats:
+    def cut(self, emissions: Floats) -> Floats:
         """The layer's part of emissions (…, columns)."""
         return emissions if self.columns is None else np.ascontiguousarray(emissions[..., self.columns])
-
-    def names(self, rows: Integers) -> list[str]:
-        """The user's tags for rows of the inner ones; where these depend on neighbors (IOB1, IOE1), the inner ones."""
-        found: list[str] = (self.inner_names if self.outer_names is None else self.outer_names)[rows].tolist()
-        return found
-
-    def finished(self, names: list[str]) -> list[str]:
-        """The user's tags for one sentence's :meth:`names`."""
-        return names if self.outer_names is not None else convert_tags(names, Scheme.BIOES, self.scheme)
 
 
 def heads_of(model: Model) -> tuple[Head, ...]:
     """Make the head of each layer of a model."""
-    found, first = [], 0
-    for number, own in enumerate(model.layers):
-        columns = slice(first, first + len(own.tags)) if model.further else None
-        first += len(own.tags)
-        inner = Scheme.PLAIN if own.scheme is Scheme.PLAIN else Scheme.BIOES
+    heads, first = [], 0
+    for number, layer in enumerate(model.layers):
+        columns = slice(first, first + len(layer.tags)) if len(model.layers) > 1 else None
+        first += len(layer.tags)
         learned = None
         if model.architecture.head == "crf":
-            prefix = f"crf/{number}" if number else "crf"
-            learned = {f"crf/{part}": model.weights[f"{prefix}/{part}"] for part in ("start", "between", "end")}
-        found.append(
-            Head(
-                own.name,
-                own.scheme,
-                own.tags,
-                columns,
-                constrained_chain(allowed_transitions(own.tags, inner), learned),
-                np.array(own.tags, object),
-                _outer_names(own.tags, own.scheme),
-                None if own.scheme is Scheme.PLAIN else span_tags(own.tags),
-            )
-        )
-    return tuple(found)
-
-
-def _outer_names(tags: Sequence[str], scheme: Scheme) -> npt.NDArray[Any] | None:
-    """The user's tag for each inner BIOES tag; None if that depends on the tag's neighbors (IOB1, IOE1)."""
-    if scheme is Scheme.PLAIN:
-        return np.array(tags, object)
-    if scheme in (Scheme.IOB1, Scheme.IOE1):
-        return None
-    names = {"O": "O"}
-    for label in {split_tag(tag)[1] for tag in tags if tag != "O"}:
-        *three, single = (join_tag(letter, label) for letter in "BIES")
-        names |= zip(three, convert_tags(three, Scheme.BIOES, scheme), strict=True)
-        names |= zip([single], convert_tags([single], Scheme.BIOES, scheme), strict=True)
-    return np.array([names[tag] for tag in tags], object)
+            learned = {f"crf/{part}": model.weights[f"crf/{number}/{part}"] for part in ("start", "between", "end")}
+        chain = constrained_chain(layer.transitions, learned)
+        heads.append(Head(layer, columns, chain, span_tags(layer.tags) if layer.gives_spans else None))
+    return tuple(heads)
 
 
 class HeadsDecoder:
@@ -128,7 +73,7 @@ class HeadsDecoder:
 
     def batch(self, emissions: Floats, lengths: Integers) -> list[Decoded]:
         """Decode a batch: emissions (T, B, columns), lengths (B,)."""
-        return [decoder.batch(head.own(emissions), lengths) for head, decoder in self._pairs]
+        return [decoder.batch(head.cut(emissions), lengths) for head, decoder in self._pairs]
 
     def windows(self, windows: Iterator[Floats], length: int) -> list[Decoded]:
         """Decode one long sentence whose emissions (T, 1, columns) come window by window, all layers side by side."""
@@ -150,7 +95,7 @@ def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> l
     if threshold is None:
         return [None] * len(heads)
     labels = sorted({label for head in heads if head.span_tags for label in head.span_tags.labels})
-    if not any(head.gives_spans for head in heads):
+    if not any(head.layer.gives_spans for head in heads):
         raise DataError("this model gives plain tags, which have no threshold.", remedy="Leave the threshold out.")
     given = threshold if isinstance(threshold, Mapping) else dict.fromkeys(labels, threshold)
     if unknown := sorted(set(given) - set(labels)):

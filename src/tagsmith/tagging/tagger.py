@@ -10,18 +10,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tagsmith.corpus.corpus import read_sentences
+from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
-from tagsmith.model.folder import REMEDY, Model, Precision, read_model
+from tagsmith.model.folder import REMEDY, SENTENCE_GRAPHS, Model, Precision, read_model
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
-from tagsmith.tagging.exported_network import GRAPHS, ExportedNetwork
+from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.heads import Head, HeadsDecoder, Threshold, heads_of, least_probabilities
 from tagsmith.tagging.marginals import posterior
 from tagsmith.tagging.spans import SpanDecoder
 from tagsmith.text.document import Document, Sentence, Span
+from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
 from tagsmith.text.tokenizer import words_and_starts
 
@@ -53,46 +54,49 @@ class Tagger:
 
     def __init__(self, model: Model, *, precision: Precision | None = None, threads: int | None = None) -> None:
         precision = precision or model.precision
-        if precision not in GRAPHS:
-            raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(GRAPHS)}.")
+        if precision not in SENTENCE_GRAPHS:
+            raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(SENTENCE_GRAPHS)}.")
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}.", remedy="It must be at least 1.")
         self.model, self.precision = model, precision
         self.threads = threads or available_processors()
         self._network = ExportedNetwork(model, precision)
         self._heads = heads_of(model)
-        self.layers = tuple(head.name for head in self._heads)
+        self.layers = tuple(layer.name for layer in model.layers)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.model, self.precision, self.threads)
 
-    def layer(self, name: str | None = None) -> Head:
-        """Return a layer (by default the main one) with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
+    def layer(self, name: str | None = None) -> Layer:
+        """Return a layer, by default the first, with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
 
         Raises
         ------
         DataError
             The model gives no such layer.
         """
+        return self._head(name).layer
+
+    def _head(self, name: str | None) -> Head:
         for head in self._heads:
-            if name in (None, head.name):
+            if name in (None, head.layer.name):
                 return head
         raise DataError(f"this model gives no layer {name!r}.", remedy=f"Its layers: {', '.join(self.layers)}.")
 
     @property
     def scheme(self) -> Scheme:
-        """The scheme of the tags that come out: that of the training data; of several layers, the main one's."""
-        return self._heads[0].scheme
+        """The scheme of the tags that come out, that of the training data, in the first layer."""
+        return self.layer().scheme
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels the main layer can have: types of spans, or tags of a plain task."""
-        return self._heads[0].labels
+        """The labels of the first layer: types of spans, or plain tags."""
+        return self.layer().labels
 
     @property
     def gives_spans(self) -> bool:
-        """Whether the tags of any layer write spans; else each stands for its token alone (parts of speech)."""
-        return any(head.gives_spans for head in self._heads)
+        """Whether the tags of any layer write spans; else each labels its token alone (parts of speech)."""
+        return any(layer.gives_spans for layer in self.model.layers)
 
     # --- text
 
@@ -155,7 +159,9 @@ class Tagger:
         """What a document says of the spans found in each layer."""
         if len(found) == 1:
             return {"spans": tuple(found[0])}
-        layers = {head.name: tuple(own) for head, own in zip(self._heads, found, strict=True) if head.gives_spans}
+        layers = {
+            layer.name: tuple(own) for layer, own in zip(self.model.layers, found, strict=True) if layer.gives_spans
+        }
         return {"spans": next(iter(layers.values()), ()), "layer_spans": layers}
 
     # --- words
@@ -169,7 +175,7 @@ class Tagger:
         than ``threshold`` (one number, or one for each label) get the tag ``O``. Of a model of several layers, the
         tags are those of ``layer``, by default the main one.
         """
-        return [tags for tags, _ in self._tagged(sentences, (self.layer(layer),), False, threshold)[0]]
+        return [tags for tags, _ in self._tagged(sentences, (self._head(layer),), False, threshold)[0]]
 
     def tag_layers(
         self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None
@@ -206,7 +212,7 @@ class Tagger:
         """
         if k < 1:
             raise DataError(f"k is {k}.", remedy="It must be at least 1.")
-        head = self.layer(layer)
+        head = self._head(layer)
         answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
 
         def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Doubles, Doubles]:
@@ -216,7 +222,8 @@ class Tagger:
             shares = np.exp(np.minimum(scores - log_partition, 0.0))  # (k, B)
             for place, index in enumerate(indices.tolist()):
                 real = np.flatnonzero(np.isfinite(scores[:, place]))
-                written = [head.finished(head.names(own)) for own in paths[real, : len(sentences[index]), place]]
+                length = len(sentences[index])
+                written = head.layer.write_tags(paths[real, :length, place].ravel(), [length] * len(real))
                 answers[index] = list(zip(written, shares[real, place].tolist(), strict=True))
         return answers
 
@@ -229,8 +236,8 @@ class Tagger:
             For each sentence an array (tokens, tags); column i belongs to ``tagger.layer(layer).tags[i]``, which for
             spans are those of the scheme BIOES, whatever the scheme of the training data. Rows sum to 1.
         """
-        head = self.layer(layer)
-        answers = [np.empty((0, len(head.tags))) for _ in sentences]
+        head = self._head(layer)
+        answers = [np.empty((0, len(head.layer.tags))) for _ in sentences]
 
         def decode(emissions: Floats, lengths: Integers) -> Doubles:
             return posterior(emissions, lengths, head.chain).tag_marginals()
@@ -246,10 +253,10 @@ class Tagger:
         """Decode one layer of each batch of sentences; a long sentence is decoded as a whole."""
 
         def decode_own(emissions: Floats, lengths: Integers) -> Result:
-            return decode(head.own(emissions), lengths)
+            return decode(head.cut(emissions), lengths)
 
         def decode_long(windows: Iterator[Floats], length: int) -> Result:
-            return decode(np.concatenate([head.own(window) for window in windows]), np.array([length]))
+            return decode(np.concatenate([head.cut(window) for window in windows]), np.array([length]))
 
         return run_batches(self._network, sentences, self.threads, decode_own, decode_long)
 
@@ -287,84 +294,73 @@ class Tagger:
                     for sentence, start, end, label, score in own.rows():
                         place = collected.setdefault(int(indices[sentence]), [])
                         place.append((start, end, labels[label], score))
-        return [_by_sentence(*own, starts, lengths) for own in zip(heads, flat, found, strict=True)]
+        return [
+            _by_sentence(head.layer.write_tags(rows, lengths.tolist()), collected)
+            for head, rows, collected in zip(heads, flat, found, strict=True)
+        ]
 
     # --- scores
 
     def evaluate(
-        self,
-        data: str | Path,
-        *,
-        mode: Mode = "conlleval",
-        layer: str | Sequence[str] | None = None,
-        **options: Any,
+        self, data: Data, *, mode: Mode = "conlleval", layer: str | Sequence[str] | None = None, **options: Any
     ) -> Scores:
-        """Tag the sentences of a labeled file and score the result.
+        """Tag labeled sentences and score the result.
 
         Parameters
         ----------
         data
-            A labeled file; ``options`` are those of :func:`tagsmith.corpus.corpus.read_sentences`.
+            Files, documents, sentences or ``(words, tags)`` pairs, see :data:`~tagsmith.corpus.sources.Data`. Their
+            tags may be in another scheme than the model's.
         mode
             ``"conlleval"``, or ``"strict"`` to count only well-formed spans.
         layer
-            The file's layer that holds the gold tags, by default that of the model's name. For a model of several
+            The data's layer that holds the gold tags, by default that of the model's name. For a model of several
             layers: those of its layers to score, by default all.
+        options
+            How to read files, as for :func:`~tagsmith.corpus.sources.read_sentences`.
 
         Returns
         -------
         Scores
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
+        heads, wanted = self._heads, layer
+        if len(heads) > 1:
+            names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)
+            heads, wanted = tuple(self._head(name) for name in names), names
+        elif not isinstance(layer, str | None) or not isinstance(options.get("column"), int | str | None):
+            raise DataError("this model gives one layer.", remedy="Name one layer or column.")
+        elif layer is None and options.get("column") is None:
+            wanted = self.layers
+        sentences = read_sentences(data, layer=wanted, **options)
+        if not sentences:
+            raise DataError("There are no sentences to score.", remedy="Give at least one labeled sentence.")
+        keys = [head.layer.name for head in heads]  # a layer that is alone may have another name in the data
         if len(self._heads) == 1:
-            if not isinstance(layer, str | None) or not isinstance(options.get("column"), int | str | None):
-                raise DataError("this model gives one layer.", remedy="Name one layer or column.")
-            if layer is not None or options.get("column") is None:
-                options["layer"] = self.model.layer if layer is None else layer
-            return self.evaluate_sentences(read_sentences(data, **options), mode=mode)
-        names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)
-        chosen = [self.layer(name).name for name in names]
-        sentences = read_sentences(data, layer=chosen, **options)
-        return self.evaluate_sentences(sentences, mode=mode, layer=chosen)
-
-    def evaluate_sentences(
-        self, sentences: Sequence[Sentence], *, mode: Mode = "conlleval", layer: str | Sequence[str] | None = None
-    ) -> Scores:
-        """Score the tagger on sentences with gold tags, in whatever scheme.
-
-        They are those of the sentences' only or first layer or, for a model of several, of its layers by name;
-        ``layer`` is as in :meth:`evaluate`.
-        """
-        names = self.layers if layer is None or len(self._heads) == 1 else (layer,) if isinstance(layer, str) else layer
-        heads = [self.layer(name) for name in names]
-        gold = [_gold(sentences, head, by_name=len(self._heads) > 1) for head in heads]
+            keys = list(sentences[0].layers)
         tagged = self._tagged([sentence.words for sentence in sentences], heads, False, None)
-        found = {
-            head.name: score_tags(expected, [tags for tags, _ in own], mode=mode, scheme=head.scheme)
-            for head, expected, own in zip(heads, gold, tagged, strict=True)
+        scores = {
+            head.layer.name: score_tags(
+                gold_tags([sentence.layers[name] for sentence in sentences], head.layer),
+                [predicted for predicted, _ in tags],
+                mode=mode,
+                scheme=head.layer.scheme,
+            )
+            for head, name, tags in zip(heads, keys, tagged, strict=True)
         }
-        main = found[heads[0].name]
-        return main if len(heads) == 1 else replace(main, layers=found)
+        first = scores[heads[0].layer.name]
+        return first if len(heads) == 1 else replace(first, layers=scores)
 
 
-def _by_sentence(
-    head: Head, flat: Integers, found: Mapping[int, list[ScoredSpan]], starts: Integers, lengths: Integers
-) -> Iterator[TaggedSentence]:
+def _by_sentence(tags: Iterable[list[str]], spans: Mapping[int, list[ScoredSpan]]) -> Iterator[TaggedSentence]:
     """Yield the tags and spans of one sentence after the other."""
-    names = head.names(flat)
-    finished = head.outer_names is not None
-    for index, (first, count) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        tags = names[first : first + count]
-        yield tags if finished else head.finished(tags), found.get(index, ())
+    for index, sentence in enumerate(tags):
+        yield sentence, spans.get(index, ())
 
 
-def _gold(sentences: Sequence[Sentence], head: Head, by_name: bool) -> list[tuple[str, ...]]:
-    """The gold tags of a layer in the model's scheme; a file may have another than the training data had."""
-    for sentence in sentences if by_name else ():
-        if head.name not in sentence.layers:
-            raise DataError(f"There is no layer {head.name!r} in these sentences.", remedy="Name the layers to score.")
-    gold = [s.layers[head.name] if by_name else next(iter(s.layers.values())) for s in sentences]
-    if head.scheme is Scheme.PLAIN or all(is_legal(tags, head.scheme) for tags in gold):
+def gold_tags(gold: Sequence[Sequence[str]], layer: Layer) -> Sequence[Sequence[str]]:
+    """Return gold tags in the layer's scheme; data may have another than the training data had."""
+    if not layer.gives_spans or all(is_legal(tags, layer.scheme) for tags in gold):
         return gold
     source = detect_scheme(gold)
     if source is Scheme.PLAIN:
@@ -372,7 +368,7 @@ def _gold(sentences: Sequence[Sentence], head: Head, by_name: bool) -> list[tupl
             "these labels are not those of spans, which this model gives.",
             remedy="Name the column or layer that holds the labels.",
         )
-    return [tuple(convert_tags(tags, source, head.scheme)) for tags in gold]
+    return [convert_tags(tags, source, layer.scheme) for tags in gold]
 
 
 def _again(model: Model, precision: Precision, threads: int) -> Tagger:

@@ -152,22 +152,32 @@ def tags_to_spans(tags: Sequence[str], scheme: Scheme) -> list[TokenSpan]:
     if scheme is Scheme.PLAIN:
         return []
     spans = []
-    start, label, closed = -1, "", False  # start < 0: outside
+    start, before = -1, OUTSIDE  # start < 0: outside
     for index, tag in enumerate(tags):
-        if tag == OUTSIDE:
-            if start >= 0:
-                spans.append(TokenSpan(start, index, label))
-                start = -1
-            continue
-        letter, own = ("", tag) if scheme is Scheme.BARE else split_tag(tag)
-        if start < 0 or closed or own != label or letter in _OPENS:
-            if start >= 0:
-                spans.append(TokenSpan(start, index, label))
-            start, label = index, own
-        closed = letter in _CLOSES
+        if start >= 0 and (tag == OUTSIDE or starts_span(before, tag, scheme)):
+            spans.append(TokenSpan(start, index, split_label(before, scheme)))
+            start = -1
+        if start < 0 and tag != OUTSIDE:
+            start = index
+        before = tag
     if start >= 0:
-        spans.append(TokenSpan(start, len(tags), label))
+        spans.append(TokenSpan(start, len(tags), split_label(before, scheme)))
     return spans
+
+
+@lru_cache(maxsize=65536)
+def starts_span(before: str, tag: str, scheme: Scheme) -> bool:
+    """Whether a span begins at ``tag`` right after the tag ``before`` (``O`` at the start of a sentence)."""
+    if tag == OUTSIDE:
+        return False
+    if before == OUTSIDE or split_label(before, scheme) != split_label(tag, scheme):
+        return True
+    return scheme is not Scheme.BARE and (split_tag(tag)[0] in _OPENS or split_tag(before)[0] in _CLOSES)
+
+
+def split_label(tag: str, scheme: Scheme) -> str:
+    """Return the label of a tag that is not ``O``: the tag itself where the scheme has no letters."""
+    return tag if scheme in (Scheme.BARE, Scheme.PLAIN) else split_tag(tag)[1]
 
 
 def spans_to_tags(spans: Iterable[TokenSpan], length: int, scheme: Scheme) -> list[str]:
@@ -348,6 +358,11 @@ def detect_scheme(tag_sequences: Iterable[Sequence[str]]) -> Scheme:
     pairs: Counter[tuple[str | None, str | None]] = Counter()
     for tags in tag_sequences:
         pairs.update(pairwise((None, *tags, None)))
+    return scheme_of_pairs(pairs)
+
+
+def scheme_of_pairs(pairs: Counter[tuple[str | None, str | None]]) -> Scheme:
+    """Find the scheme from how often each tag follows each other; None is the border of a sentence."""
     counts: Counter[str] = Counter()
     for (previous, _), count in pairs.items():
         if previous is not None:

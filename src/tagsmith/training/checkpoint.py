@@ -19,6 +19,7 @@ import safetensors.numpy
 
 from tagsmith.errors import ModelError, RecipeError
 from tagsmith.files import write_atomically
+from tagsmith.training.best_epoch import best_epoch
 
 Arrays = dict[str, npt.NDArray[Any]]
 FILE = "checkpoint.safetensors"
@@ -26,22 +27,25 @@ FILE = "checkpoint.safetensors"
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """How far a run has come: an entry of ``history`` for each finished epoch, and the updates of the average."""
 
-    ``epoch`` counts the finished epochs; ``updates`` the averaging steps; ``history`` holds one entry per epoch.
-    ``best_score`` was reached for the last time in ``best_epoch``.
-    """
-
-    epoch: int = 0
     updates: int = 0
-    best_epoch: int = 0
-    best_score: float = -1.0
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def risen_epoch(self) -> int:
-        """The epoch in which the dev score rose last: the first that had ``best_score``."""
-        return next((entry["epoch"] for entry in self.history if entry["dev"] == self.best_score), 0)
+    def epoch(self) -> int:
+        """The number of finished epochs."""
+        return len(self.history)
+
+    @property
+    def scores(self) -> list[float]:
+        """The dev score of each."""
+        return [entry["dev"] for entry in self.history]
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch that makes the model; 0 before there is one."""
+        return best_epoch(self.scores)
 
 
 def save_checkpoint(

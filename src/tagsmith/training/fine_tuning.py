@@ -1,42 +1,40 @@
-"""Going on from a trained model with new data, and with new labels if there are any.
+"""Fine-tuning: going on from a trained model with new data, labels and layers.
 
-The model decides the network's shape, the pretrained vectors and the scheme. Words, characters and labels are its own
-and those of the new data. Each weight is carried over by name: a row for each word and character, a column for each
-tag. A new word or character begins as the row that the model used for it so far, that of unseen ones, so that before
-the first step the network says exactly what the model says; only new tags begin as in any other run.
+The model decides the network's shape, the pretrained vectors and the schemes. Words, characters, labels and layers are
+the model's and those of the new data. Each weight is carried over by name: a row for each word and character, a column
+for each tag. A new word or character begins as the row that the model used for it so far, that of unseen ones, so that
+before the first step the network says exactly what the model says; only new tags begin as in any other run.
 
-Labels of the model that the new data lack would be forgotten if their absence were taken at its word, and drift away
-if they were merely unknown (nothing would then hold them). So the model labels the new sentences with them itself,
-before it learns on (as Monaikul et al. 2021, *Continual learning for named entity recognition*, with tags in place of
-distributions).
+Labels and layers of the model that the new data lack would be forgotten if they counted as absent, and would drift away
+if they were merely unknown (nothing would then hold them). So the old model labels the new sentences with them first
+(as in Monaikul et al. 2021, *Continual learning for named entity recognition*, with tags in place of distributions).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.corpus.corpus import Corpus, Knowledge
-from tagsmith.corpus.partly_labeled import Before
-from tagsmith.corpus.sentences import CompactSentences
+from tagsmith.corpus.corpus import Corpus
+from tagsmith.corpus.sentences import Sentences
 from tagsmith.errors import ModelError, RecipeError, VectorsError
 from tagsmith.model.folder import Model, read_model
 from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.document import Sentence
-from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, split_tag, tags_to_spans
+from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.recipe import Recipe, make_recipe, read_changes
 
 Arrays = dict[str, npt.NDArray[Any]]
 LEARNING_RATE = 1e-3  # chosen by benchmarks/fine_tuning.py; half of what training from scratch begins with
-BY_TAG = ("output/kernel", "output/bias", "crf/start", "crf/between", "crf/end")  # the last axis is by tag
 
 
 def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Model:
@@ -45,7 +43,7 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
     Raises
     ------
     ModelError
-        It cannot be read, has several layers, or the new model would take its place.
+        It cannot be read, or the new model would take its place.
     VectorsError
         Vectors are given: the model has its own, or was trained to do without.
     """
@@ -55,12 +53,6 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
             "A model that training goes on from keeps the vectors that it has.", remedy="Leave --vectors out."
         )
     model = read_model(folder)
-    if model.further:
-        raise ModelError(
-            "this model has several layers, from which training cannot go on.",
-            path=folder,
-            remedy="Train on all data anew.",
-        )
     if folder.resolve() == out.resolve():
         raise ModelError(
             "the new model would replace the one that training goes on from.",
@@ -68,13 +60,6 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
             remedy="Name another folder with --out.",
         )
     return model
-
-
-def as_before(model: Model) -> Before:
-    """What new data have to fit."""
-    if model.scheme is Scheme.PLAIN:
-        return Before(model.scheme, model.layer, frozenset(model.tags))
-    return Before(model.scheme, model.layer, frozenset(split_tag(tag)[1] for tag in model.tags if tag != OUTSIDE))
 
 
 def fine_tuning_recipe(
@@ -126,7 +111,7 @@ def pretrained_of(model: Model) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.fl
 
 
 def carried_over(
-    fresh: Mapping[str, npt.NDArray[Any]], model: Model, vocabulary: Vocabulary, tags: Sequence[str]
+    fresh: Mapping[str, npt.NDArray[Any]], model: Model, vocabulary: Vocabulary, layers: Sequence[Layer]
 ) -> Arrays:
     """Put the model's weights into a fresh network's.
 
@@ -136,23 +121,37 @@ def carried_over(
         The weights of a network with the same architecture, by name.
     model
         The model to go on from.
-    vocabulary, tags
+    vocabulary, layers
         Those of the network: the model's (:func:`joined_vocabulary`) and more.
     """
-    places = [tags.index(tag) for tag in model.tags]
+    numbers = {layer.name: number for number, layer in enumerate(layers)}
+    firsts = [0, *accumulate(len(layer.tags) for layer in layers)]
+    places = [[layers[numbers[old.name]].tags.index(tag) for tag in old.tags] for old in model.layers]
+    columns = [
+        firsts[numbers[old.name]] + place
+        for old, layer_places in zip(model.layers, places, strict=True)
+        for place in layer_places
+    ]
     carried: Arrays = {}
-    for name, own in fresh.items():
-        old = np.asarray(model.weights[name], np.float32)
+    for name, array in fresh.items():
         if name == "word/trained":
-            carried[name] = _more_words(old, model.vocabulary, vocabulary)
+            old_rows = np.asarray(model.weights[name], np.float32)
+            carried[name] = _more_words(old_rows, model.vocabulary, vocabulary)
         elif name == "word/characters":
+            table = np.asarray(model.weights[name], np.float32)
             more = len(vocabulary.characters) - len(model.vocabulary.characters)
-            carried[name] = np.concatenate([old, np.repeat(old[[UNKNOWN_CHARACTER]], more, axis=0)])
-        elif name in BY_TAG:
-            carried[name] = np.array(own, np.float32)
-            carried[name][np.ix_(places, places) if name == "crf/between" else (..., places)] = old
+            carried[name] = np.concatenate([table, np.repeat(table[[UNKNOWN_CHARACTER]], more, axis=0)])
+        elif name.startswith("output/"):
+            carried[name] = np.array(array, np.float32)
+            carried[name][..., columns] = model.weights[name]
+        elif name.startswith("crf/"):
+            carried[name] = np.array(array, np.float32)
         else:
-            carried[name] = old
+            carried[name] = np.asarray(model.weights[name], np.float32)
+    for number, (old, tags) in enumerate(zip(model.layers, places, strict=True)):
+        for part in ("start", "between", "end") if model.architecture.head == "crf" else ():
+            target = carried[f"crf/{numbers[old.name]}/{part}"]
+            target[np.ix_(tags, tags) if part == "between" else tags] = model.weights[f"crf/{number}/{part}"]
     return carried
 
 
@@ -163,41 +162,53 @@ def _more_words(old: npt.NDArray[np.float32], before: Vocabulary, vocabulary: Vo
     return np.concatenate([old, old[rows]]) if rows else old
 
 
-def with_own_spans(corpus: Corpus, model: Model) -> Corpus:
-    """Label the training sentences as the model does, where they do not know its labels.
+def label_unknown(corpus: Corpus, model: Model) -> Corpus:
+    """Let the model label the training sentences where they do not know its labels.
 
     Spans that touch a token of a labeled span are left out. Dev and test sentences stay as they are.
     """
     knowledge = corpus.knowledge
     if knowledge is None:
         return corpus
-    tagger, labels = Tagger(model, precision="float32"), as_before(model).labels
-    predicted = tagger.tag([sentence.words for sentence in corpus.train])
-
-    def labeled() -> Iterator[Sentence]:
-        for sentence, own, tags in zip(corpus.train, knowledge.train, predicted, strict=True):
-            spans = tags_to_spans(sentence.layers[corpus.layer], corpus.scheme)
-            taken = {place for span in spans for place in range(span.start, span.end)}
-            more = [
-                span
-                for span in tags_to_spans(tags, corpus.scheme)
-                if span.label in labels - knowledge.sets[own] and taken.isdisjoint(range(span.start, span.end))
-            ]
-            yield sentence.with_layer(corpus.layer, spans_to_tags([*spans, *more], len(tags), corpus.scheme))
-
-    sets = [*knowledge.sets, *(known | labels for known in knowledge.sets)]
-    train = tuple(len(knowledge.sets) + own for own in knowledge.train)
-    return replace(
-        corpus,
-        train=CompactSentences(labeled()),
-        knowledge=Knowledge(tuple(sets), train, knowledge.dev, knowledge.test),
+    predicted = Tagger(model, precision="float32").tag_layers(corpus.train.words())
+    train = corpus.train
+    for layer in model.layers:
+        known = [knowledge.sets[number].get(layer.name) for number in knowledge.train]
+        tags = _completed(train, layer, known, predicted[layer.name])
+        train = train.with_tags(layer.name, tags)
+    labels = {layer.name: frozenset(layer.labels) for layer in model.layers}
+    completed = [
+        {**known, **{name: known.get(name, frozenset()) | labels[name] for name in labels}} for known in knowledge.sets
+    ]
+    knowledge = replace(
+        knowledge, sets=(*knowledge.sets, *completed), train=np.asarray(knowledge.train) + len(knowledge.sets)
     )
+    return replace(corpus, train=train, knowledge=knowledge)
 
 
-def digest(model: Model) -> str:
-    """A digest of what a run takes from the model it goes on from."""
-    found = hashlib.sha256(json.dumps([model.tags, model.vocabulary.as_dict()]).encode())
+def _completed(
+    train: Sentences, layer: Layer, known: Sequence[frozenset[str] | None], predicted: Sequence[Sequence[str]]
+) -> dict[int, Sequence[str]]:
+    """Return the tags of those sentences (by index) to which the model adds something."""
+    changed: dict[int, Sequence[str]] = {}
+    for index, (labels, guess) in enumerate(zip(known, predicted, strict=True)):
+        if labels is None:
+            changed[index] = guess
+            continue
+        spans = [span for span in tags_to_spans(guess, layer.scheme) if span.label in set(layer.labels) - labels]
+        if spans:
+            given = tags_to_spans(train[index].layers[layer.name], layer.scheme)
+            taken = {token for span in given for token in range(span.start, span.end)}
+            more = [span for span in spans if taken.isdisjoint(range(span.start, span.end))]
+            changed[index] = spans_to_tags([*given, *more], len(guess), layer.scheme)
+    return changed
+
+
+def model_digest(model: Model) -> str:
+    """Return a digest of what a run takes from the model it goes on from."""
+    layers = [(layer.name, layer.tags) for layer in model.layers]
+    digest = hashlib.sha256(json.dumps([layers, model.vocabulary.as_dict()]).encode())
     for name in sorted(model.weights):
-        found.update(name.encode())
-        found.update(np.ascontiguousarray(model.weights[name]).tobytes())
-    return found.hexdigest()
+        digest.update(name.encode())
+        digest.update(np.ascontiguousarray(model.weights[name]).tobytes())
+    return digest.hexdigest()

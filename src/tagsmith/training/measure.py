@@ -1,31 +1,81 @@
-"""The one number that a run goes by, and how it is told."""
+"""Dev and test scores: each sentence on the labels that it knows, and the one number that a run goes by."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
-from tagsmith.scores.scores import Scores
-from tagsmith.training.task import Task
+import numpy as np
 
-
-def layer_measures(task: Task, scores: Scores) -> dict[str, float]:
-    """Return each layer's score: F1 of spans, or the accuracy of plain tags."""
-    layers = scores.layers or {task.corpus.layer: scores}
-    return {
-        name: layers[name].accuracy if measure == "accuracy" else layers[name].f1
-        for name, measure in task.measures.items()
-    }
+from tagsmith.corpus.corpus import Corpus
+from tagsmith.scores.scores import Scores, score_tags
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import Scheme, spans_to_tags, tags_to_spans
 
 
-def deciding_score(task: Task, scores: Scores) -> float:
-    """Return the mean of the layers' scores."""
-    return statistics.fmean(layer_measures(task, scores).values())
+def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
+    """Score a tagger on ``"dev"`` or ``"test"``.
+
+    Predicted spans of labels that a sentence does not know are left out; so are sentences that lack a layer.
+    """
+    sentences = getattr(corpus, part)
+    predicted = tagger.tag_layers(sentences.words())
+    scores = {}
+    for layer in corpus.layers:
+        gold, tags = sentences, predicted[layer.name]
+        if corpus.knowledge is not None:
+            known = [corpus.knowledge.sets[number].get(layer.name) for number in getattr(corpus.knowledge, part)]
+            having = [index for index, labels in enumerate(known) if labels is not None]
+            if not having:
+                continue
+            gold = sentences.take(np.array(having))
+            tags = [only_known(tags[index], known[index] or (), layer.scheme) for index in having]
+        scores[layer.name] = score_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
+    first = next(iter(scores.values()))
+    return replace(first, layers=scores) if len(corpus.layers) > 1 else first
 
 
-def score_text(task: Task, scores: Scores) -> str:
+def only_known(tags: Sequence[str], known: Collection[str], scheme: Scheme) -> list[str]:
+    """Return the tags without the spans of labels that are not ``known``.
+
+    >>> only_known(["B-PER", "O", "B-DATE"], {"PER"}, Scheme.IOB2)
+    ['B-PER', 'O', 'O']
+    """
+    spans = tags_to_spans(tags, scheme)
+    kept = [span for span in spans if span.label in known]
+    return list(tags) if len(kept) == len(spans) else spans_to_tags(kept, len(tags), scheme)
+
+
+def measure_of(layer: Layer) -> str:
+    """Name what a layer is scored by."""
+    return "F1" if layer.gives_spans else "accuracy"
+
+
+def deciding_measure(corpus: Corpus) -> str:
+    """Name the score that a run goes by: of several layers the mean of theirs."""
+    return "mean" if len(corpus.layers) > 1 else measure_of(corpus.layers[0])
+
+
+def layer_scores(corpus: Corpus, scores: Scores) -> dict[str, float]:
+    """Return each layer's score: the F1 of spans, or the accuracy of plain tags."""
+    by_layer = scores.layers or {corpus.layers[0].name: scores}
+    return {name: layer.f1 if corpus.layer(name).gives_spans else layer.accuracy for name, layer in by_layer.items()}
+
+
+def deciding_score(corpus: Corpus, scores: Scores) -> float:
+    """Return the score that a run goes by, a fraction of 1."""
+    return statistics.fmean(layer_scores(corpus, scores).values())
+
+
+def score_text(corpus: Corpus, scores: Scores) -> str:
     """Say the scores in words: ``F1 81.20``, or ``mean 90.10 (upos accuracy 95.00, ner F1 85.20)``."""
-    text = f"{task.measure} {100 * deciding_score(task, scores):.2f}"
+    text = f"{deciding_measure(corpus)} {100 * deciding_score(corpus, scores):.2f}"
     if not scores.layers:
         return text
-    each = (f"{name} {task.measures[name]} {100 * own:.2f}" for name, own in layer_measures(task, scores).items())
+    each = (
+        f"{name} {measure_of(corpus.layer(name))} {100 * score:.2f}"
+        for name, score in layer_scores(corpus, scores).items()
+    )
     return f"{text} ({', '.join(each)})"

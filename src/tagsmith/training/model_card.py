@@ -1,4 +1,4 @@
-"""What a finished run leaves for people: the model card and the learning curve."""
+"""The model card and the learning curve of a finished run."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagsmith import __version__
+from tagsmith.scores.scores import Scores
 from tagsmith.training.checkpoint import Progress
 from tagsmith.training.recipe import Recipe, toml_value
 from tagsmith.training.task import Task
 
 
-def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any]], progress: Progress) -> str:
+def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Scores], progress: Progress) -> str:
     """Return the model card, in Markdown."""
     corpus = task.corpus
     lines = [
@@ -33,18 +34,16 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
         "| part | precision | recall | F1 | token accuracy |",
         "|---|---|---|---|---|",
     ]
-    for part, values in scores.items():
-        for name, one in values.get("layers", {"": values}).items():
-            numbers = (one[key] for key in ("precision", "recall", "f1", "accuracy"))
+    for part, whole in scores.items():
+        for name, layer in (whole.layers or {"": whole}).items():
             title = f"{part}, {name}" if name else part
-            lines.append(f"| {title} | " + " | ".join(f"{100 * number:.2f}" for number in numbers) + " |")
-    part, values = list(scores.items())[-1]
-    for name, one in values.get("layers", {"": values}).items():
+            lines.append(_row(title, layer.precision, layer.recall, layer.f1, layer.accuracy) + " |")
+    part, whole = list(scores.items())[-1]
+    for name, layer in (whole.layers or {"": whole}).items():
         title = f"## Labels of `{name}`" if name else "## Labels"
         lines += ["", title, "", "| label | precision | recall | F1 | support |", "|---|---|---|---|---|"]
-        for label, own in one["types"].items():
-            numbers = (own[key] for key in ("precision", "recall", "f1"))
-            lines.append(f"| {label} | " + " | ".join(f"{100 * n:.2f}" for n in numbers) + f" | {own['support']} |")
+        for label, one in layer.types.items():
+            lines.append(_row(label, one.precision, one.recall, one.f1) + f" | {one.support} |")
     lines += [
         "",
         f"(On {part}.)",
@@ -58,6 +57,11 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Mapping[str, Any
     lines += ['tagger("Some text.").spans', "```", "", "## Recipe", "", "```toml"]
     lines += [f"{name} = {toml_value(value)}" for name, value in recipe.as_dict().items()]
     return "\n".join([*lines, "```", ""])
+
+
+def _row(title: str, *fractions: float) -> str:
+    """The beginning of a row of a table, in per cent."""
+    return f"| {title} | " + " | ".join(f"{100 * fraction:.2f}" for fraction in fractions)
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:

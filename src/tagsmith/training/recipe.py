@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,8 @@ class Recipe:
 
     Parameters
     ----------
-    word_dim
-        Length of the trained word vectors where no pretrained ones set it.
-    characters, character_dim, character_units, character_width, shape_dim, context_size, cell, units, layers, \
-bidirectional, residual, head
-        See :class:`tagsmith.model.architecture.Architecture`.
+    architecture
+        The network; pretrained vectors set its ``word_dim``.
     word_dropout, hidden_dropout, recurrent_dropout, variational_dropout
         Shares of features dropped: of the words' encodings, of the recurrent layers' outputs, of the state between
         time steps; and whether the first two drop the same features at every token of a sentence.
@@ -61,19 +58,7 @@ bidirectional, residual, head
         epochs; 0 uses the last weights as they are.
     """
 
-    word_dim: int = 100
-    characters: str = "cnn"
-    character_dim: int = 30
-    character_units: int = 50
-    character_width: int = 3
-    shape_dim: int = 8
-    context_size: int = 0
-    cell: str = "lstm"
-    units: int = 200
-    layers: int = 1
-    bidirectional: bool = True
-    residual: bool = False
-    head: str = "crf"
+    architecture: Architecture = Architecture()  # noqa: RUF009 - frozen
     word_dropout: float = 0.5
     hidden_dropout: float = 0.5
     recurrent_dropout: float = 0.0
@@ -94,7 +79,6 @@ bidirectional, residual, head
     average_epochs: float = 3.0
 
     def __post_init__(self) -> None:
-        self.architecture()  # checks its own fields
         for name, known in (("schedule", SCHEDULES), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise RecipeError(f"{name} is {getattr(self, name)!r}.", remedy=f"Choose one of {', '.join(known)}.")
@@ -103,14 +87,10 @@ bidirectional, residual, head
                 if not possible(getattr(self, name)):
                     raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be {remedy}.")
 
-    def architecture(self, word_dim: int | None = None) -> Architecture:
-        """The network's shape, with ``word_dim`` of the pretrained vectors if there are any."""
-        own = {field.name: getattr(self, field.name) for field in fields(Architecture)}
-        return Architecture(**{**own, "word_dim": word_dim or self.word_dim})
-
     def as_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
+        """Return every field by name, those of the architecture among them, as JSON values."""
+        own = asdict(self)
+        return {**own.pop("architecture"), **own}
 
 
 def toml_value(value: Any) -> str:
@@ -121,9 +101,9 @@ def toml_value(value: Any) -> str:
 
 
 PRESETS: dict[str, Recipe] = {
-    "fast": Recipe(units=100, epochs=12, patience=4, average_epochs=2.0),
+    "fast": Recipe(architecture=Architecture(units=100), epochs=12, patience=4, average_epochs=2.0),
     "balanced": Recipe(),
-    "accurate": Recipe(units=256, layers=2, residual=True, epochs=40),
+    "accurate": Recipe(architecture=Architecture(units=256, layers=2, residual=True), epochs=40),
 }
 
 
@@ -137,18 +117,29 @@ def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = No
     """
     if preset not in tuple(PRESETS):  # a tuple: a TOML file may give what no dictionary can look up
         raise RecipeError(f"there is no preset {preset!r}.", remedy=f"Choose one of {', '.join(PRESETS)}.")
-    kinds = {field.name: type(getattr(PRESETS[preset], field.name)) for field in fields(Recipe)}
-    checked: dict[str, Any] = {}
-    for name, value in (changes or {}).items():
-        if name not in kinds:
-            raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(kinds))}.")
-        kind = kinds[name]
+    return change_recipe(PRESETS[preset], changes or {})
+
+
+def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with single fields changed, its own and those of its architecture.
+
+    Raises
+    ------
+    RecipeError
+        A field is unknown, or a value is impossible.
+    """
+    values = recipe.as_dict()
+    for name, value in changes.items():
+        if name not in values:
+            raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(values))}.")
+        kind = type(values[name])
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
             raise RecipeError(f"{name} is {value!r}.", remedy=f"It must be of type {kind.__name__}.")
-        checked[name] = value
-    return replace(PRESETS[preset], **checked)
+        values[name] = value
+    shape = {field.name: values.pop(field.name) for field in fields(Architecture)}
+    return Recipe(architecture=Architecture(**shape), **values)
 
 
 def choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:

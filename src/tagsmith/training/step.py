@@ -178,14 +178,13 @@ class TorchStep:
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
         tensor = self.torch.from_numpy
-        trained, forms, words, sentences, tags, further, long = batch
+        trained, forms, words, sentences, tags, long = batch
         inputs = Batch(
             tensor(trained),
             type(forms)(*map(tensor, forms)),
             tensor(words),
             tensor(sentences),
-            tensor(tags),
-            tuple(map(tensor, further)),
+            tuple(map(tensor, tags)),
             tuple(map(tensor, long)),
         )
         masks = Noise(*(tuple(map(tensor, arrays)) for arrays in noise))

@@ -1,74 +1,64 @@
-"""A corpus made ready for the network: tags inside, vocabulary, vectors, encoded sentences."""
+"""A corpus prepared for the network: vocabulary, vectors, encoded sentences, tags as rows."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import sys
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.corpus.corpus import Corpus, Layer
+from tagsmith.corpus.corpus import Corpus
+from tagsmith.corpus.sentences import Sentences
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import Model
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.model.vectors import Vectors
-from tagsmith.model.vocabulary import Rows, Vocabulary, build_vocabulary
-from tagsmith.network.batches import EncodedSentences, encode_sentences, row_lengths
-from tagsmith.text.document import Sentence
-from tagsmith.text.schemes import Scheme, Transitions, allowed_transitions, convert_tags, tag_inventory, tags_to_spans
-from tagsmith.training.fine_tuning import as_before, digest, joined_vocabulary, pretrained_of
-from tagsmith.training.partial import open_tags
+from tagsmith.model.vocabulary import Vocabulary, build_vocabulary
+from tagsmith.network.batches import EncodedSentences, encode_sentences, piece_lengths, row_lengths
+from tagsmith.training.fine_tuning import joined_vocabulary, model_digest, pretrained_of
 from tagsmith.training.recipe import Recipe
+from tagsmith.training.unknown_labels import Possible, training_tags
 
-
-@dataclass(frozen=True)
-class LayerTask:
-    """A further layer: its name and the user's scheme, the network's outputs for it, and which may follow which."""
-
-    name: str
-    scheme: Scheme
-    tags: tuple[str, ...]
-    allowed: Transitions
+Pretrained = tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
 class Task:
     """What the network is trained on.
 
-    ``pretrained`` holds int8 rows and their scales, row 0 all zeros, or None; ``tags`` are the network's outputs for
-    the main layer, ``further`` tells of the others; ``possible`` (K, L), where some labels are unknown, says which tags
-    each row of ``encoded.tags`` stands for; ``start`` is the model that training goes on from.
+    Parameters
+    ----------
+    corpus
+        Its layers are what the network learns.
+    architecture, vocabulary
+        Shape of the network and rows of its tables.
+    pretrained
+        int8 rows and their scales, row 0 all zeros; or None.
+    encoded
+        The training sentences.
+    possible
+        For each layer (K, L), which tags each row of its encoded tags stands for; None: the tags themselves.
+    rows
+        The lengths of a batch's rows.
+    identity
+        A digest of everything that decides a run's result, for ``--resume``.
+    start
+        The model that training goes on from.
     """
 
     corpus: Corpus
     architecture: Architecture
     vocabulary: Vocabulary
-    tags: tuple[str, ...]
-    allowed: Transitions
-    pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None
+    pretrained: Pretrained | None
     encoded: EncodedSentences
+    possible: tuple[Possible | None, ...]
     rows: list[int]
     identity: str
-    further: tuple[LayerTask, ...] = ()
-    possible: npt.NDArray[np.bool_] | None = None
     start: Model | None = None
-
-    @property
-    def measures(self) -> dict[str, str]:
-        """What each layer is scored by."""
-        return {own.name: "accuracy" if own.scheme is Scheme.PLAIN else "F1" for own in self.corpus.layers}
-
-    @property
-    def measure(self) -> str:
-        """The score that early stopping goes by: of several layers, the mean of theirs."""
-        return "mean" if self.further else self.measures[self.corpus.layer]
 
 
 def prepare(
@@ -78,97 +68,63 @@ def prepare(
     seed: int,
     start: Model | None = None,
 ) -> Task:
-    """Make a corpus ready: BIOES inside for span tasks, the tags as they are for plain ones.
+    """Prepare a corpus.
 
     With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's.
     """
-    inner = Scheme.PLAIN if corpus.scheme is Scheme.PLAIN else Scheme.BIOES
-    gold = [_inner_tags(sentence.layers[corpus.layer], corpus.scheme, recipe.longest) for sentence in corpus.train]
-    words = [sentence.words for sentence in corpus.train]
-    plain = inner is Scheme.PLAIN
-    labels = {tag for tags in gold for tag in tags} if plain else _span_labels(corpus, corpus.layer, corpus.scheme)
-    labels |= as_before(start).labels if start else set()
-    tags = tuple(tag_inventory(labels, inner))
-    pretrained = None
-    known: tuple[str, ...] = ()
+    pretrained: Pretrained | None = None
+    with_vectors: tuple[str, ...] = ()
     if start is not None:
-        pretrained, known = pretrained_of(start), start.vocabulary.pretrained
+        pretrained, with_vectors = pretrained_of(start), start.vocabulary.pretrained
     elif vectors is not None:
         frozen = vectors if isinstance(vectors, FrozenVectors) else frozen_vectors(vectors)
-        pretrained, known = (frozen.rows, frozen.scales), frozen.words
-    vocabulary = build_vocabulary((word for sentence in words for word in sentence), known)
+        pretrained, with_vectors = (frozen.rows, frozen.scales), frozen.words
+    vocabulary = build_vocabulary(_word_counts(corpus.train), with_vectors)
     if start is not None:
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
-    gold, rows, possible = open_tags(gold, corpus.knowledge, tags)
-    encoded = encode_sentences(words, gold, vocabulary, rows, recipe.longest)
-    further = [_further_layer(corpus, layer, recipe.longest) for layer in corpus.further]
-    encoded = replace(encoded, further=tuple(rows for _, rows in further))
+    pieces = piece_lengths(corpus.train.lengths, recipe.longest)
+    tags = [training_tags(corpus, layer, pieces) for layer in corpus.layers]
+    encoded = encode_sentences(corpus.train, [rows for rows, _ in tags], vocabulary, recipe.longest)
+    architecture = recipe.architecture
+    if pretrained is not None:
+        architecture = replace(architecture, word_dim=pretrained[0].shape[1])
     return Task(
         corpus,
-        recipe.architecture(pretrained[0].shape[1] if pretrained else None),
+        architecture,
         vocabulary,
-        tags,
-        allowed_transitions(tags, inner),
         pretrained,
         encoded,
+        tuple(possible for _, possible in tags),
         row_lengths(encoded.lengths, recipe.batch_tokens),
-        _identity(corpus, recipe, vocabulary, pretrained, seed) + (digest(start) if start else ""),
-        tuple(layer for layer, _ in further),
-        possible,
+        _identity(corpus, recipe, vocabulary, pretrained, seed) + (model_digest(start) if start else ""),
         start,
     )
 
 
-def _further_layer(corpus: Corpus, layer: Layer, longest: int) -> tuple[LayerTask, Rows]:
-    """Make a further layer ready; also return the row of each training token's tag."""
-    inner = Scheme.PLAIN if layer.scheme is Scheme.PLAIN else Scheme.BIOES
-    gold = [tag for s in corpus.train for tag in _inner_tags(s.layers[layer.name], layer.scheme, longest)]
-    labels = set(gold) if inner is Scheme.PLAIN else _span_labels(corpus, layer.name, layer.scheme)
-    tags = tuple(tag_inventory(labels, inner))
-    rows = {tag: row for row, tag in enumerate(tags)}
-    found = LayerTask(layer.name, layer.scheme, tags, allowed_transitions(tags, inner))
-    return found, np.array([rows[tag] for tag in gold], np.int32)
+def _word_counts(sentences: Sentences) -> Counter[str]:
+    counts = np.bincount(sentences.store.word_rows[sentences.token_places()], minlength=len(sentences.store.words))
+    words = zip(sentences.store.words, counts.tolist(), strict=True)
+    return Counter({word: count for word, count in words if count})
 
 
-def _inner_tags(tags: Sequence[str], scheme: Scheme, longest: int) -> list[str]:
-    """Rewrite gold tags for the network; a span cut where its sentence is cut becomes two legal ones."""
-    inner = Scheme.PLAIN if scheme is Scheme.PLAIN else Scheme.BIOES
-    pieces = (tags[first : first + longest] for first in range(0, len(tags), longest))
-    return [sys.intern(tag) for piece in pieces for tag in convert_tags(piece, scheme, inner)]
-
-
-def _span_labels(corpus: Corpus, layer: str, scheme: Scheme) -> set[str]:
-    """Labels of the spans; ``""`` where tags are bare letters, as in word segmentation."""
-    sentences = chain(corpus.train, corpus.dev)
-    return {span.label for s in sentences for span in tags_to_spans(s.layers[layer], scheme)}
-
-
-def _identity(
-    corpus: Corpus,
-    recipe: Recipe,
-    vocabulary: Vocabulary,
-    pretrained: tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None,
-    seed: int,
-) -> str:
-    """A digest of everything that decides a run's result, for ``--resume``."""
-    digest = hashlib.sha256()
-    for part in (corpus.train, corpus.dev):
-        for layer in corpus.layers:
-            digest.update(_digest_text(part, layer.name))
-    own: dict[str, Any] = {"recipe": recipe.as_dict(), "seed": seed, "vectors": vocabulary.pretrained}
-    digest.update(json.dumps(own).encode())
-    if (knowledge := corpus.knowledge) is not None:
-        sets = [sorted(known) for known in knowledge.sets]
-        digest.update(json.dumps([sets, knowledge.train, knowledge.dev, corpus.labels]).encode())
-    for table in pretrained or ():
-        digest.update(table.tobytes())
+def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, pretrained: Pretrained | None, seed: int) -> str:
+    store, knowledge = corpus.train.store, corpus.knowledge
+    sets = knowledge.sets if knowledge else ()
+    facts = {
+        "recipe": recipe.as_dict(),
+        "seed": seed,
+        "vectors": vocabulary.pretrained,
+        "words": store.words,
+        "layers": [(layer.name, layer.scheme, layer.labels) for layer in corpus.layers],
+        "tags": [(name, column.names) for name, column in store.columns.items()],
+        "knowledge": [sorted((name, *sorted(labels)) for name, labels in known.items()) for known in sets],
+    }
+    arrays = [*(pretrained or ()), *((knowledge.train, knowledge.dev) if knowledge else ())]
+    for sentences in (corpus.train, corpus.dev):
+        tokens = sentences.token_places()
+        arrays += [sentences.lengths, store.word_rows[tokens]]
+        arrays += [column.rows[tokens] for column in store.columns.values()]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _digest_text(sentences: Sequence[Sentence], layer: str) -> bytes:
-    digest = hashlib.sha256()
-    for sentence in sentences:
-        digest.update(
-            "\x1f".join((*sentence.words, "\x1e", *sentence.layers[layer], "\n")).encode("utf-8", "surrogatepass")
-        )
-    return digest.digest()

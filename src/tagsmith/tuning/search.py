@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.files import only_one, write_atomically
+from tagsmith.training.measure import deciding_measure
 from tagsmith.training.task import Task
 from tagsmith.tuning.display import SearchDisplay
 from tagsmith.tuning.results import BEST, PLOT, TRIALS, Tuning, importance_plot, ranked, recipe_file, trials_file
@@ -44,10 +45,10 @@ def run_search(search: Search, task: Task, resume: bool, processes: int, console
             raise InputError("a search is running in this folder.", path=search.folder, remedy=remedy)
         study = _begin_or_resume(search, resume, task.identity)
         try:
-            _run_trials(search, study, processes, task.measure, console)
+            _run_trials(search, study, processes, deciding_measure(task.corpus), console)
         finally:  # after Ctrl-C too
             queue_lost(study)
-            tuning = _write_results(search, study, task.measure)
+            tuning = _write_results(search, study, deciding_measure(task.corpus))
     if tuning is None:
         raise TrainingError(
             f"No trial ran to its end, so there is no best recipe. {search.folder / TRIALS} says what became of the "

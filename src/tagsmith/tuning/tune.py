@@ -8,13 +8,13 @@ import time
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from tagsmith.corpus.corpus import Sources, load_corpus
+from tagsmith.corpus.corpus import Corpus, read_corpus
+from tagsmith.corpus.sources import Data
 from tagsmith.errors import MissingExtraError, RecipeError
-from tagsmith.formats.options import LayersKeywords
 from tagsmith.model.frozen_vectors import frozen_vectors
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import prepare
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def tune(
-    train: Sources,
+    train: Data | Corpus,
     *,
     out: str | Path,
-    dev: Sources | None = None,
+    dev: Data | None = None,
     preset: str = "balanced",
     recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     space: Mapping[str, Any] | str | Path | None = None,
@@ -37,10 +37,9 @@ def tune(
     processes: int = 1,
     minutes: float | None = None,
     seed: int = 0,
-    format: str = "auto",
     resume: bool = False,
     console: Console | None = None,
-    **options: Unpack[LayersKeywords],
+    **options: Any,
 ) -> Tuning:
     """Search for the recipe with the best dev score.
 
@@ -49,7 +48,7 @@ def tune(
 
     Parameters
     ----------
-    train, dev, preset, recipe, vectors, format, options
+    train, dev, preset, recipe, vectors, options
         As for :func:`tagsmith.train`; the search begins with this recipe.
     out
         A new folder for the study and its results: ``best.toml``, ``trials.csv``, ``importance.png``, ``space.toml``,
@@ -102,7 +101,7 @@ def tune(
     from tagsmith.tuning.worker import Search
 
     check_folder(folder, resume)
-    corpus = load_corpus(train, dev, format=format, seed=seed, **options)
+    corpus = read_corpus(train, dev, seed=seed, **options)
     frozen = None if vectors is None else frozen_vectors(vectors)
     task = prepare(corpus, base, frozen, seed)
     deadline = None if minutes is None else time.time() + 60 * minutes

@@ -95,17 +95,18 @@ def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -
 def _train(search: Search, recipe: Recipe, after_epoch: Callable[[dict[str, Any]], None]) -> float:
     """Train with a recipe, keeping nothing on disk; return the best dev score."""
     from tagsmith.network.backend import keras
-    from tagsmith.training.loop import Run
+    from tagsmith.training.loop import TrainingRun
 
     keras.utils.clear_session()  # or the networks and compiled steps of earlier trials stay in memory
     if keras.config.backend() == "jax":
         import jax
 
         jax.clear_caches()
-    run = Run(prepare(search.corpus, recipe, search.vectors, search.seed), recipe, search.seed, search.folder / "model")
+    task = prepare(search.corpus, recipe, search.vectors, search.seed)
+    run = TrainingRun(task, recipe, search.seed, search.folder / "model")
     run.warm_up(Silent())
     run.train(Silent(), after_epoch)
-    return run.progress.best_score
+    return max(run.progress.scores)
 
 
 # ----------------------------------------------------------------------------------------- several processes

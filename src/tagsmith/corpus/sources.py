@@ -1,0 +1,202 @@
+"""Everything that labeled data may come from: files, streams, documents, sentences, pairs of words and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeGuard, cast
+
+from tagsmith.corpus.side_by_side import read_side_by_side
+from tagsmith.errors import DataError
+from tagsmith.formats import detect_format, format_named
+from tagsmith.formats.alignment import tag_document
+from tagsmith.formats.options import AUTO, ReadOptions, read_options
+from tagsmith.formats.source import Source, pick_layer, source_name
+from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
+
+Pair = tuple[Sequence[str], Sequence[str]]
+"""The words of a sentence, and one tag for each."""
+
+Item = Source | Document | Sentence | Pair
+Data = Item | Iterable[Item]
+"""A file (a path, ``"-"``, a stream), a document, a sentence, a ``(words, tags)`` pair, or any number of these."""
+
+IN_MEMORY = "<memory>"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Data that came from one place: a file, or neighbors in a list of sentences."""
+
+    path: str
+    items: Sequence[Item]
+
+    @property
+    def file(self) -> Source | None:
+        """The file, if it is one."""
+        first = self.items[0]
+        return first if len(self.items) == 1 and is_file(first) else None
+
+
+def is_file(item: object) -> TypeGuard[Source]:
+    """Whether an item is a path or a stream."""
+    return isinstance(item, str | Path) or hasattr(item, "read")
+
+
+def _is_pair(item: object) -> TypeGuard[Pair]:
+    if not (isinstance(item, tuple | list) and len(item) == 2):
+        return False
+    return all(isinstance(part, tuple | list) and all(isinstance(one, str) for one in part) for part in item)
+
+
+def parts_of(data: Data) -> Iterator[Part]:
+    """Cut data into files and runs of sentences in memory.
+
+    Raises
+    ------
+    DataError
+        Something is none of the kinds of data.
+    """
+    if is_file(data) or isinstance(data, Document | Sentence) or (isinstance(data, tuple) and _is_pair(data)):
+        data = [data]
+    if not isinstance(data, Iterable):
+        raise _not_data(data)
+    waiting: list[Item] = []
+    for item in cast(Iterable[Item], data):
+        if not is_file(item):
+            waiting.append(item)
+            continue
+        if waiting:
+            yield Part(IN_MEMORY, waiting)
+            waiting = []
+        yield Part(source_name(item), [item])
+    if waiting:
+        yield Part(IN_MEMORY, waiting)
+
+
+def _not_data(item: object) -> DataError:
+    return DataError(
+        f"{type(item).__name__} is no labeled data.",
+        remedy="Give a file, a Document, a Sentence, a (words, tags) pair, or a list of these.",
+    )
+
+
+# -------------------------------------------------------------------------------------------------- reading
+
+
+def read_documents(source: Source, **options: Any) -> Iterator[Document]:
+    """Read documents from a file, one at a time.
+
+    Parameters
+    ----------
+    source
+        A path, ``"-"`` for standard input, or an open text stream.
+    options
+        ``layer``, ``column``, ``format`` and the other fields of :class:`tagsmith.formats.options.ReadOptions`.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as what it is said to be; the message names file, line and remedy.
+    """
+    return read_file(source, read_options(**options))
+
+
+def read_file(source: Source, options: ReadOptions) -> Iterator[Document]:
+    """Read documents as the options say, see :func:`read_documents`."""
+    name = detect_format(source, options.encoding) if options.format == AUTO else options.format
+    return format_named(name).read(source, options)
+
+
+def read_sentences(data: Data, **options: Any) -> list[Sentence]:
+    r"""Collect the sentences of labeled data, each with the layers asked for and no others.
+
+    Without ``layer`` that is the only layer, else ``"tags"``, else ``"upos"``. With ``labels_required=False`` sentences
+    without labels have no layer.
+
+    Parameters
+    ----------
+    data
+        Files, documents, sentences, pairs: see :data:`Data`.
+    options
+        As for :func:`read_documents`; ``layer`` or ``column`` may name several.
+
+    Raises
+    ------
+    DataError
+        As :func:`read_documents`, and where a layer is missing; the message lists those there are.
+
+    >>> import io
+    >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
+    {'tags': ('B-PER', 'O')}
+    """
+    chosen = read_options(**options)
+    return [sentence for part in parts_of(data) for sentence in sentences_of(part, chosen)]
+
+
+def sentences_of(part: Part, options: ReadOptions) -> Iterator[Sentence]:
+    """Yield the sentences of a part with the layers that the options name, see :func:`read_sentences`."""
+    if (file := part.file) is not None:
+        yield from _sentences_of_file(file, options)
+        return
+    for item in part.items:
+        for sentence in _sentences_in_memory(item, options):
+            if len(options.layers) == len(sentence.layers) == 1:  # the one layer there is, whatever its name
+                (tags,) = sentence.layers.values()
+                sentence = replace(sentence, layers={options.layers[0]: tags})
+            yield select_layers(sentence, options, part.path)
+
+
+def _sentences_of_file(source: Source, options: ReadOptions) -> Iterator[Sentence]:
+    name = source_name(source)
+    if options.format == AUTO:
+        options = replace(options, format=detect_format(source, options.encoding))
+    each = options.for_each_layer()
+    if len(each) > 1 and options.format == "conll" and not options.columns:
+        raise DataError("Columns have no names here.", remedy="Give --column for each layer.", path=name)
+
+    def read(source: Source, layer_options: ReadOptions) -> Iterator[Document]:
+        for document in read_file(source, layer_options):
+            chosen = (select_layers(sentence, layer_options, name) for sentence in document.sentences)
+            yield replace(document, sentences=tuple(chosen))
+
+    if len(each) > 1:
+        yield from read_side_by_side(source, each, read)
+        return
+    for document in read(source, each[0]):
+        yield from document.sentences
+
+
+def _sentences_in_memory(item: Item, options: ReadOptions) -> Sequence[Sentence]:
+    if isinstance(item, Sentence):
+        return [item]
+    if isinstance(item, Document):
+        return tag_document(item, options).sentences
+    if _is_pair(item):
+        words, tags = item
+        if len(words) != len(tags):
+            raise DataError(f"There are {len(words)} words but {len(tags)} tags.", remedy="Give one tag for each word.")
+        return [sentence_from_words(words, {options.layer or DEFAULT_LAYER: tags})]
+    raise _not_data(item)
+
+
+def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Sentence:
+    """Return the sentence with the layers that the options name, or by default with one of its own."""
+    layers = sentence.layers
+    wanted = options.layers
+    if not wanted:
+        name = pick_layer(layers, None) or ("upos" if "upos" in layers else None)
+        wanted = () if name is None else (name,)
+    if wanted and all(name in layers for name in wanted):
+        same = len(layers) == len(wanted)
+        return sentence if same else replace(sentence, layers={name: layers[name] for name in wanted})
+    if not options.labels_required and not (options.layers and layers):
+        return replace(sentence, layers={}) if layers else sentence
+    have = ", ".join(sorted(layers)) or "none"
+    missing = next((name for name in wanted if name not in layers), None)
+    if missing is None:
+        problem, remedy = f"There are several layers here: {have}.", "Name the one to use with --layer."
+    else:
+        problem, remedy = f"There is no layer {missing!r} here.", f"The layers are: {have}."
+    raise DataError(problem, remedy=remedy, path=path, line=sentence.line or None)

@@ -1,0 +1,88 @@
+"""Layers: a kind of annotation, the scheme of its tags, and its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.text.schemes import Scheme, Transitions, allowed_transitions, convert_tags, join_tag, tag_inventory
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One kind of annotation, such as names or parts of speech.
+
+    Parameters
+    ----------
+    name
+        What the layer is called in files and models.
+    scheme
+        The scheme of the user's data: tags come in and go out in it.
+    labels
+        Sorted. Span types (``""`` where tags are bare letters, as in word segmentation) or, in a plain scheme, tags.
+
+    Examples
+    --------
+    >>> Layer("ner", Scheme.IOB2, ("PER",)).tags
+    ('O', 'B-PER', 'I-PER', 'E-PER', 'S-PER')
+    """
+
+    name: str
+    scheme: Scheme
+    labels: tuple[str, ...] = ()
+
+    @property
+    def gives_spans(self) -> bool:
+        """Whether the tags write spans; else each labels its token alone (parts of speech)."""
+        return self.scheme is not Scheme.PLAIN
+
+    @property
+    def inner_scheme(self) -> Scheme:
+        """The scheme that the network works in: BIOES for spans."""
+        return Scheme.BIOES if self.gives_spans else Scheme.PLAIN
+
+    @cached_property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that the network chooses from, in the order of its outputs; of spans, ``O`` first."""
+        return tuple(tag_inventory(self.labels, self.inner_scheme))
+
+    @cached_property
+    def transitions(self) -> Transitions:
+        """Which of ``tags`` may begin a sentence, follow one another, and end it."""
+        return allowed_transitions(self.tags, self.inner_scheme)
+
+    @cached_property
+    def _names(self) -> tuple[npt.NDArray[Any], bool]:
+        """The user's tag for each of ``tags``, and whether that is all: in IOB1 and IOE1 it depends on neighbors."""
+        if not self.gives_spans or self.scheme in (Scheme.IOB1, Scheme.IOE1):
+            return np.array(self.tags, object), not self.gives_spans
+        names = {"O": "O"}
+        for label in self.labels:
+            *three, single = (join_tag(letter, label) for letter in "BIES")
+            names |= zip(three, convert_tags(three, Scheme.BIOES, self.scheme), strict=True)
+            names |= zip([single], convert_tags([single], Scheme.BIOES, self.scheme), strict=True)
+        return np.array([names[tag] for tag in self.tags], object), True
+
+    def write_tags(self, rows: npt.NDArray[np.integer], lengths: Sequence[int]) -> list[list[str]]:
+        """Write rows of ``tags`` in the user's scheme.
+
+        Parameters
+        ----------
+        rows
+            (tokens,), sentence after sentence.
+        lengths
+            Tokens of each sentence.
+        """
+        names, complete = self._names
+        flat: list[str] = names[rows].tolist()
+        sentences, first = [], 0
+        for length in lengths:
+            tags = flat[first : first + length]
+            sentences.append(tags if complete else convert_tags(tags, Scheme.BIOES, self.scheme))
+            first += length
+        return sentences

@@ -1,0 +1,189 @@
+"""Training, from labeled data to a model folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tagsmith.corpus.corpus import Corpus, Partial, read_corpus
+from tagsmith.corpus.sources import Data
+from tagsmith.errors import TrainingError
+from tagsmith.export.graphs import sentence_graph
+from tagsmith.model.folder import Model, ModelFile, check_target, write_model
+from tagsmith.scores.scores import Scores
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.display import Display, open_display
+from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
+from tagsmith.training.loop import TrainingRun
+from tagsmith.training.measure import deciding_measure, deciding_score, score_part, score_text
+from tagsmith.training.model_card import learning_curve, model_card
+from tagsmith.training.recipe import Recipe, choose_recipe
+from tagsmith.training.task import Task, prepare
+from tagsmith.training.unknown_labels import describe_unknown
+
+MOST_LOST = 0.001  # of the dev score, for a model to run in 8 bits: a tenth of a point of F1
+SHOWN = 5  # problems of the data
+
+
+def train(
+    train: Data | Corpus,
+    *,
+    out: str | Path,
+    dev: Data | None = None,
+    test: Data | None = None,
+    preset: str = "balanced",
+    recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
+    vectors: str | Path | None = None,
+    seed: int = 0,
+    partial: Partial | None = None,
+    has: Mapping[str, Collection[str]] | None = None,
+    start: str | Path | None = None,
+    resume: bool = False,
+    console: Console | None = None,
+    display: Display | None = None,
+    **options: Any,
+) -> Tagger:
+    """Train a tagger and write its model folder.
+
+    Parameters
+    ----------
+    train, dev, test
+        Labeled data: files, documents, sentences, ``(words, tags)`` pairs, a list of these, or (``train`` alone) a
+        :class:`~tagsmith.corpus.corpus.Corpus`. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored
+        once, at the end.
+    out
+        The model folder to write. While training, the run's state is kept beside it in ``<out>.training``.
+    preset, recipe
+        ``"fast"``, ``"balanced"`` or ``"accurate"``, and what to change in it: fields, a TOML file, or a whole recipe.
+    vectors
+        A file of pretrained word vectors, or the name of an installed package's.
+    seed
+        Decides everything random: same seed, machine and versions, same weights.
+    partial, has
+        Where label sets differ: each item of ``train`` (a file, or a list) is a corpus with labels of its own, and what
+        it does not label is unknown there, see :mod:`tagsmith.training.unknown_labels`. ``partial`` is True, or states
+        all labels that files know: ``{"b.conll": ["PER", "LOC"]}``. ``has`` says which layers a file has if not all.
+    start
+        A model folder to go on from, see :mod:`tagsmith.training.fine_tuning`. Labels and layers of it that ``train``
+        lacks are added there by the model itself; with ``partial`` True they are unknown, with False the labels are
+        absent.
+    options
+        How to read files, see :func:`tagsmith.corpus.sources.read_documents`. With several layers
+        (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
+    resume
+        Go on from the last finished epoch of an interrupted run with the same arguments.
+    console, display
+        Where progress goes; default stderr. A display gets it in the console's place.
+
+    Returns
+    -------
+    Tagger
+        The model of the best epoch; in int8, unless that loses more than 0.1 points of the dev score.
+
+    Raises
+    ------
+    InputError
+        The files, the recipe or the vectors cannot be used.
+    TrainingError
+        The loss is not finite; the best model so far is in ``out``.
+    KeyboardInterrupt
+        After Ctrl-C, once the best model so far has been written to ``out``.
+
+    Examples
+    --------
+    >>> tagger = train("train.conll", dev="dev.conll", out="model/")  # doctest: +SKIP
+    """
+    out = Path(out)
+    check_target(out)
+    console = console or Console(stderr=True, file=sys.stderr)
+    model = read_start(start, out, vectors) if start is not None else None
+    recipe = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
+    layers = model.layers if model else ()
+    corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
+    if model and partial is None:
+        corpus = label_unknown(corpus, model)
+    task = prepare(corpus, recipe, vectors, seed, model)
+    run = TrainingRun(task, recipe, seed, out.with_name(f"{out.name}.training"))
+    if resume:
+        run.resume()
+    shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
+    with shown as display:
+        _describe(task, display)
+        run.warm_up(display)
+        try:
+            run.train(display)
+        except (KeyboardInterrupt, TrainingError):
+            if run.best:
+                _finish(run, out, display)
+            raise
+        tagger = _finish(run, out, display)
+    shutil.rmtree(run.folder, ignore_errors=True)
+    return tagger
+
+
+def _describe(task: Task, display: Display) -> None:
+    corpus = task.corpus
+    sizes = f"{len(corpus.train):,} train, {len(corpus.dev):,} dev, {len(corpus.test):,} test sentences"
+    several = len(corpus.layers) > 1
+    layers = "; ".join(
+        f"layer {layer.name}, scheme {layer.scheme.value}, {len(layer.tags)} tags"
+        if several
+        else f"scheme {layer.scheme.value}; {len(layer.tags)} tags"
+        for layer in corpus.layers
+    )
+    display.message(f"{sizes}; {task.encoded.tokens:,} tokens; {layers}")
+    for line in describe_unknown(corpus, labeled_by_model=task.start is not None):
+        display.message(line)
+    notes = [*corpus.problems, *corpus.repairs]
+    for note in notes[:SHOWN]:
+        display.message(str(note))
+    if len(notes) > SHOWN:
+        display.message(f"… and {len(notes) - SHOWN:,} more; 'tagsmith inspect' lists them all")
+
+
+def _finish(run: TrainingRun, out: Path, display: Display) -> Tagger:
+    """Write the model folder of the best epoch, with its scores, and return its tagger."""
+    corpus = run.task.corpus
+    model = run.model(run.best)
+    int8 = sentence_graph(model.weights, model.architecture, int8=True)
+    model = replace(model, graphs={**model.graphs, ModelFile.SENTENCES_INT8: int8})
+    model, dev_scores = _choose_precision(model, corpus, display)
+    scores = {"dev": dev_scores}
+    if len(corpus.test):
+        scores["test"] = score_part(Tagger(model), corpus, "test")
+    history = run.progress.history
+    extras: dict[str, bytes] = {
+        ModelFile.CARD: model_card(run.task, run.recipe, scores, run.progress).encode(),
+        ModelFile.HISTORY: "".join(json.dumps(entry) + "\n" for entry in history).encode(),
+        ModelFile.LEARNING_CURVE: learning_curve(history),
+    }
+    model = replace(model, scores={part: one.as_dict() for part, one in scores.items()}, extras=extras)
+    write_model(model, out)
+    each = "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
+    display.message(f"best epoch {run.progress.best_epoch}; {each}")
+    display.message(f"model written to {out}")
+    return Tagger(model)
+
+
+def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Scores]:
+    """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot."""
+    exact = score_part(Tagger(model, precision="float32"), corpus, "dev")
+    if model.architecture.cell != "lstm":
+        return replace(model, precision="float32"), exact
+    rounded = score_part(Tagger(model, precision="int8"), corpus, "dev")
+    lost = deciding_score(corpus, exact) - deciding_score(corpus, rounded)
+    if lost <= MOST_LOST:
+        return replace(model, precision="int8"), rounded
+    display.message(
+        f"8-bit kernels would lose {100 * lost:.2f} points of dev {deciding_measure(corpus)}: "
+        "the model runs in float32 unless told otherwise"
+    )
+    return replace(model, precision="float32"), exact
