@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     import httpx
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from running_servers import Servers
 
 sys.path.insert(0, str(Path(__file__).parent))
+# A deadline would make tests depend on how busy the machine is.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

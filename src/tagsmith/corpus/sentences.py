@@ -197,8 +197,9 @@ class SentenceCollector:
     def add(self, sentence: Sentence) -> None:
         """Add a sentence. Equal words and equal tags of a layer are one string each."""
         words = self._words
-        for name in sentence.layers.keys() - self._tags.keys():
-            self._tags[name] = ({}, array("i", [NO_TAG]) * len(self._word_rows))
+        for name in sentence.layers:
+            if name not in self._tags:
+                self._tags[name] = ({}, array("i", [NO_TAG]) * len(self._word_rows))
         self._word_rows.extend([words.setdefault(word, len(words)) for word in sentence.words])
         self._starts.extend(sentence.starts)
         for name, (tag_rows, rows) in self._tags.items():

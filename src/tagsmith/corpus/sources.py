@@ -189,7 +189,7 @@ def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Senten
         name = pick_layer(layers, None) or ("upos" if "upos" in layers else None)
         wanted = () if name is None else (name,)
     if wanted and all(name in layers for name in wanted):
-        same = len(layers) == len(wanted)
+        same = tuple(layers) == wanted
         return sentence if same else replace(sentence, layers={name: layers[name] for name in wanted})
     if not options.labels_required and not (options.layers and layers):
         return replace(sentence, layers={}) if layers else sentence
