@@ -32,10 +32,17 @@ def test_bad_usage_is_status_2(tagsmith, arguments: list[str]):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_a_full_disk_is_one_line_and_status_1(model: Path):
-    command = [sys.executable, "-m", "tagsmith", "tag", str(model)]
+@pytest.mark.parametrize("command", ["tag", "score"])
+def test_a_full_disk_is_one_line_and_status_1(model: Path, command: str):
+    arguments = {"tag": ["tag", str(model)], "score": ["score"]}[command]  # one flushes by itself, the other does not
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(command, input=b"Ann left.", stdout=full, stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "tagsmith", *arguments],
+            input=b"Ann O O\n",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
     assert (done.returncode, done.stderr) == (1, b"error: No space left on device.\n")
 
 

@@ -1,8 +1,8 @@
-"""The command line's entry point: the commands, and what becomes of errors.
+"""The command line's entry point: the commands, and how errors end them.
 
-Nothing but Typer is imported here, and the commands import what they need when they run, so that ``--help`` answers
-at once. Exit status: 0 success, 1 failure, 2 bad usage or bad input, 130 interrupted. Results go to standard output,
-everything else to standard error.
+Only Typer is imported here; the commands import the rest when they run, so ``--help`` answers at once. Exit status:
+0 success, 1 failure, 2 bad usage or bad input, 130 interrupted. Results go to standard output, everything else to
+standard error.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ from tagsmith.cli.serve import serve_command
 from tagsmith.cli.tag import tag_command
 from tagsmith.cli.train import train_command
 from tagsmith.cli.tune import tune_command
+from tagsmith.errors import InputError, MissingExtraError, TagsmithError
 
 FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 class _Group(TyperGroup):
-    """The commands; Ctrl-C in any of them is one word and a status of its own, whatever the version of Typer."""
+    """The commands; Ctrl-C ends any of them with one word and status 130, whatever the version of Typer."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -49,16 +50,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help is prettier and takes twice as long to appear
 )
-app.command("demo")(demo_command)
-app.command("train")(train_command)
-app.command("tune")(tune_command)
-app.command("evaluate")(evaluate_command)
-app.command("score")(score_command)
-app.command("tag")(tag_command)
-app.command("convert")(convert_command)
-app.command("inspect")(inspect_command)
-app.command("bench")(bench_command)
-app.command("serve")(serve_command)
+COMMANDS = (
+    demo_command,
+    train_command,
+    tune_command,
+    evaluate_command,
+    score_command,
+    tag_command,
+    convert_command,
+    inspect_command,
+    bench_command,
+    serve_command,
+)
+for command in COMMANDS:
+    app.command(command.__name__.removesuffix("_command"))(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -88,44 +93,28 @@ def main() -> None:
 
 
 def run() -> int:
-    """Run the command line that ``sys.argv`` holds and return its exit status; errors become one line each."""
-    try:
-        status = _status()
-        sys.stdout.flush()
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
-        return FAILURE
-    except OSError as error:
-        _print_error(_describe(error))
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILURE
-    return status
-
-
-def _status() -> int:
+    """Run the command line that ``sys.argv`` holds and return its exit status; an error becomes one line."""
+    status = 0
     try:
         app(prog_name="tagsmith")
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILURE * (end.code is not None)
-    except BrokenPipeError:
-        raise
+        status = end.code if isinstance(end.code, int) else FAILURE * (end.code is not None)
     except OSError as error:
-        _print_error(_describe(error))
-        return FAILURE
-    except Exception as error:
-        from tagsmith.errors import InputError, MissingExtraError, TagsmithError
-
-        if not isinstance(error, TagsmithError):
-            raise
-        _print_error(str(error))
-        return BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
-    return 0
-
-
-def _describe(error: OSError) -> str:
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}."
+        status = _failed(error)
+    except TagsmithError as error:
+        typer.echo("error: " + " ".join(str(error).split("\n")), err=True)
+        status = BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
+        return status or _failed(error)
+    return status
 
 
-def _print_error(message: str) -> None:
-    typer.echo("error: " + " ".join(message.split("\n")), err=True)
+def _failed(error: OSError) -> int:
+    """Print what the system could not do, unless it is only that a reader has seen enough; return the status."""
+    if not isinstance(error, BrokenPipeError):
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {where}{error.strerror or error}.", err=True)
+    return FAILURE

@@ -1,22 +1,17 @@
-"""``tagsmith demo``: the whole way, from labeled sentences to labels on new ones, on the bundled corpus."""
+"""``tagsmith demo``: from labeled sentences to labels on unseen ones, on the bundled corpus."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from tagsmith.cli.options import stdout_console
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from tagsmith.tagging.tagger import Tagger
-    from tagsmith.text.document import Document
 
 # A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
@@ -34,14 +29,11 @@ UNSEEN = (
 
 
 def demo_command(
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Keep the model in this folder. [default: a temporary one]", show_default=False),
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep the model in this folder. [default: a temporary one]")] = None,
 ) -> None:
-    """Train on the bundled corpus, then tag new sentences.
+    """Train on the bundled corpus, then tag unseen sentences.
 
-    The scores are those of the corpus's test split; the sentences are in none of its splits.
+    The scores are those of the corpus's test split. The sentences are in none of its splits.
     """
     if out is not None:
         _run(out)
@@ -52,15 +44,12 @@ def demo_command(
 
 
 def _run(out: Path) -> None:
-    typer.echo(
-        "Training on the bundled corpus (the first run on a machine spends some seconds on compiling) …", err=True
-    )
+    typer.echo("Training on the bundled corpus (the first run on a machine compiles for some seconds) …", err=True)
 
     from tagsmith.cli.train import print_scores
     from tagsmith.sample import sample_path
     from tagsmith.training.train import train
 
-    vectors = VECTORS if find_spec(VECTORS_PACKAGE) else None
     tagger = train(
         sample_path("train"),
         dev=sample_path("dev"),
@@ -68,32 +57,21 @@ def _run(out: Path) -> None:
         out=out,
         preset=PRESET,
         recipe=RECIPE,
-        vectors=vectors,
+        vectors=VECTORS if find_spec(VECTORS_PACKAGE) else None,
         seed=0,
     )
     print_scores(out, ("test",))
-    console = stdout_console()
-    _show_tutorial_sentence(tagger, console)
-    for document in tagger.tag_texts(UNSEEN):
-        _show(document, console)
-
-
-def _show_tutorial_sentence(tagger: Tagger, console: Console) -> None:
+    show = partial(stdout_console().print, markup=False, highlight=False, soft_wrap=True)
     (tags,) = tagger.tag([TUTORIAL_SENTENCE])
-    console.print(f"\n  {' '.join(TUTORIAL_SENTENCE)}", markup=False, highlight=False)
-    console.print(f"  {' '.join(without_prefixes(tags))}\n", markup=False, highlight=False)
+    show(f"\n  {' '.join(TUTORIAL_SENTENCE)}\n  {' '.join(without_prefixes(tags))}\n")
+    for document in tagger.tag_texts(UNSEEN):
+        show(f"  {document.text}")
+        for span in document.spans:
+            show(f"    {span.label:<14}{span.text}  ({100 * (span.score or 0):.0f} %)")
+        if not document.spans:
+            show("    nothing")
 
 
 def without_prefixes(tags: Sequence[str]) -> list[str]:
     """Return the labels alone: ``B-PERSON`` is ``PERSON``, ``O`` stays."""
     return [tag.partition("-")[2] or tag for tag in tags]
-
-
-def _show(document: Document, console: Console) -> None:
-    console.print(f"  {document.text}", markup=False, highlight=False, soft_wrap=True)
-    for span in document.spans:
-        console.print(
-            f"    {span.label:<14}{span.text}  ({100 * (span.score or 0):.0f} %)", markup=False, highlight=False
-        )
-    if not document.spans:
-        console.print("    nothing", markup=False, highlight=False)

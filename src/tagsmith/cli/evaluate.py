@@ -14,6 +14,7 @@ from tagsmith.cli.options import (
     Encoding,
     Format,
     Layers,
+    ModelFolder,
     Separator,
     WordColumn,
     reading_options,
@@ -22,7 +23,6 @@ from tagsmith.cli.options import (
 
 if TYPE_CHECKING:
     from tagsmith.scores.scores import Scores
-    from tagsmith.tagging.tagger import Tagger
     from tagsmith.text.layer import Layer
 
 
@@ -34,23 +34,18 @@ class CountedAs(StrEnum):
 
 
 def evaluate_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file.", show_default=False)],
+    model: ModelFolder,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file.")],
     json_file: Annotated[
         Path | None,
-        typer.Option(
-            "--json",
-            metavar="FILE",
-            help="Write the scores as JSON; '-': to standard output, without the table.",
-            show_default=False,
-        ),
+        typer.Option("--json", metavar="FILE", help="Write the scores as JSON; with '-', print nothing else."),
     ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write an HTML page of the scores.", show_default=False)
-    ] = None,
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores as an HTML page.")] = None,
     mode: Annotated[
         CountedAs,
-        typer.Option(help="conlleval: by the rules of the CoNLL-2000 scorer; strict: only well-formed spans count."),
+        typer.Option(
+            help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
+        ),
     ] = CountedAs.CONLLEVAL,
     format: Format = "auto",
     layer: Layers = None,
@@ -60,19 +55,31 @@ def evaluate_command(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Tag a labeled file with a model and score the result."""
+    from tagsmith import __version__
     from tagsmith.corpus.convert import open_target
+    from tagsmith.scores.report import html_report
     from tagsmith.scores.tables import scores_tables
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
     options = reading_options(layer, column, word_column, separator, encoding)
     scores = tagger.evaluate(data, mode=mode.value, format=format, **options)
-    scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]  # or all, see scores.layers
-    for name, one in (scores.layers or {scored: scores}).items():
-        _check_labels(one, tagger.layer(name), data)
+    scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
+    by_layer = scores.layers or {scored: scores}
+    layers = [tagger.layer(name) for name in by_layer]
+    for model_layer in layers:
+        _check_labels(by_layer[model_layer.name], model_layer, data)
     if report is not None:
+        settings = {
+            "model": str(model),
+            "data": str(data),
+            "layer": ", ".join(model_layer.name for model_layer in layers),
+            "scheme": ", ".join(model_layer.scheme.value for model_layer in layers),
+            "mode": mode.value,
+            "tagsmith": __version__,
+        }
         with open_target(report) as stream:
-            stream.write(_page(scores, tagger, scored, model, data, mode))
+            stream.write(html_report(scores, settings))
     if json_file is not None:
         with open_target(json_file) as stream:
             stream.write(json.dumps(scores.as_dict(), indent=2, ensure_ascii=False) + "\n")
@@ -82,7 +89,7 @@ def evaluate_command(
 
 
 def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
-    """Raise if nothing is labeled; tell of labels that the model cannot give."""
+    """Raise if nothing is labeled; print a note about labels that the model cannot give."""
     from tagsmith.errors import DataError
 
     if not scores.support:
@@ -91,23 +98,7 @@ def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
             remedy="Choose the column or layer that holds the labels with --column or --layer.",
             path=data,
         )
-    unknown = [label for label, one in scores.types.items() if one.support and label not in layer.labels]
+    unknown = [label for label, counts in scores.types.items() if counts.support and label not in layer.labels]
     if unknown:
         names = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
         typer.echo(f"note: the model does not know {len(unknown)} label(s) of this file: {names}", err=True)
-
-
-def _page(scores: Scores, tagger: Tagger, scored: str, model: Path, data: Path, mode: CountedAs) -> str:
-    from tagsmith import __version__
-    from tagsmith.scores.report import html_report
-
-    layers = [tagger.layer(name) for name in scores.layers or (scored,)]
-    settings = {
-        "model": str(model),
-        "data": str(data),
-        "layer": ", ".join(layer.name for layer in layers),
-        "scheme": ", ".join(layer.scheme.value for layer in layers),
-        "mode": mode.value,
-        "tagsmith": __version__,
-    }
-    return html_report(scores, settings)

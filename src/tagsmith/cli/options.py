@@ -1,4 +1,4 @@
-"""What several commands are told in the same words: how to read labeled files, and how results are shown."""
+"""Options that several commands share: how to read labeled files, what to train, how to show results."""
 
 from __future__ import annotations
 
@@ -11,66 +11,37 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-Format = Annotated[str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by ending and content.")]
-Layer = Annotated[
-    str | None,
-    typer.Option("--layer", help="The layer to read, such as upos, xpos or feats in conllu.", show_default=False),
+_LAYER = "The layer to read, such as upos, xpos or feats in conllu."
+_COLUMN = "The column of the tags, counted from 1, or from -1 at the end; in csv also its heading."
+
+ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
+Format = Annotated[
+    str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by the file's suffix and content.")
 ]
-Column = Annotated[
-    str | None,
-    typer.Option(
-        "--column",
-        help="The column of the tags: its number from 1, or from -1 at the end; in csv also its heading. "
-        "[default: the last]",
-        show_default=False,
-    ),
-]
-Layers = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--layer",
-        help="The layer to read, such as upos, xpos or feats in conllu. Several: --layer upos --layer xpos.",
-        show_default=False,
-    ),
-]
+Layer = Annotated[str | None, typer.Option("--layer", help=_LAYER)]
+Layers = Annotated[list[str] | None, typer.Option("--layer", help=f"{_LAYER} Several: --layer upos --layer xpos.")]
+Column = Annotated[str | None, typer.Option("--column", help=f"{_COLUMN} [default: the last]")]
 Columns = Annotated[
     list[str] | None,
-    typer.Option(
-        "--column",
-        help="The column of the tags: its number from 1, or from -1 at the end; in csv also its heading. Several, one "
-        "for each layer: --column 2 --column 3. [default: the last]",
-        show_default=False,
-    ),
+    typer.Option("--column", help=f"{_COLUMN} Several, one for each layer: --column 2 --column 3. [default: the last]"),
 ]
-WordColumn = Annotated[
-    str | None,
-    typer.Option("--word-column", help="The column of the words. [default: the first]", show_default=False),
-]
+WordColumn = Annotated[str | None, typer.Option("--word-column", help="The column of the words. [default: the first]")]
 Separator = Annotated[
     str | None,
-    typer.Option(
-        "--separator",
-        help="What separates columns; \\t is a tab. [default: tabs, or else runs of spaces]",
-        show_default=False,
-    ),
+    typer.Option("--separator", help="The column separator; \\t is a tab. [default: tabs, or else runs of spaces]"),
 ]
 Encoding = Annotated[str, typer.Option("--encoding", help="The files' character encoding.")]
 
-# What a training needs: of train, and of tune, which trains many times.
-TrainFiles = Annotated[
-    list[Path], typer.Argument(metavar="TRAIN...", help="Labeled files to learn from.", show_default=False)
-]
-RecipeFile = Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.", show_default=False)]
+# What train and tune need.
+TrainFiles = Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labeled files to learn from.")]
+Preset = Annotated[str, typer.Option(help="The recipe to begin with: fast, balanced or accurate.")]
+RecipeFile = Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.")]
 RecipeChanges = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.", show_default=False),
+    list[str] | None, typer.Option("--set", metavar="FIELD=VALUE", help="One change to the recipe; may be repeated.")
 ]
 VectorsFile = Annotated[
     str | None,
-    typer.Option(
-        help="Pretrained word vectors: a file, or the name of an installed package's, such as glove-6b-50d.",
-        show_default=False,
-    ),
+    typer.Option(help="Pretrained word vectors: a file, or an installed package's name, such as glove-6b-50d."),
 ]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 

@@ -2,68 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 
 import typer
 
-from tagsmith.errors import DataError
+from tagsmith.cli.options import Encoding
 
 
 def score_command(
     predictions: Annotated[
-        Path | None,
+        Path,
         typer.Argument(
-            help="One token a line, the gold tag in the last column but one and the predicted tag in the "
-            "last; a blank line between sentences. '-' or nothing: standard input.",
+            help="One token per line, with the gold tag in the second last column and the predicted tag in the last, "
+            "and a blank line after each sentence. '-' or nothing: standard input.",
             show_default=False,
         ),
-    ] = None,
+    ] = Path("-"),
     delimiter: Annotated[
         str | None,
-        typer.Option(
-            "--delimiter",
-            "-d",
-            help="What separates columns [default: a space, or a tab in files with tabs].",
-            show_default=False,
-        ),
+        typer.Option("--delimiter", "-d", help="The column separator. [default: a space, or a tab in files with tabs]"),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="The file's character encoding.")] = "utf-8",
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Score a file of gold and predicted tags exactly as the CoNLL-2000 scorer does."""
+    from tagsmith.formats.source import open_source, source_name
     from tagsmith.scores.scores import conlleval_report  # NumPy: slow to import
 
-    path, name = (None, "<stdin>") if predictions in (None, Path("-")) else (predictions, str(predictions))
-    with _open(path, encoding) as lines:
-        try:
-            report = conlleval_report(lines, delimiter=delimiter, path=name)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"The bytes are not {encoding} text ({error.reason} at byte {error.start} of a block).",
-                remedy="Name the file's encoding with --encoding.",
-                path=name,
-            ) from error
+    with open_source(predictions, encoding) as lines:
+        report = conlleval_report(lines, delimiter=delimiter, path=source_name(predictions))
     sys.stdout.write(report)
-
-
-@contextmanager
-def _open(path: Path | None, encoding: str) -> Iterator[TextIO]:
-    """Open a file or standard input as text whose lines end at LF only."""
-    try:
-        if path is None:
-            stream = io.TextIOWrapper(sys.stdin.buffer, encoding=encoding, newline="\n")
-            yield stream
-            stream.detach()  # leave standard input open
-        else:
-            with path.open(encoding=encoding, newline="\n") as lines:
-                yield lines
-    except LookupError as error:
-        raise DataError(f"There is no encoding {encoding!r}.", remedy="Try utf-8 or latin-1.") from error
-    except OSError as error:
-        raise DataError(
-            f"The file cannot be read: {error.strerror}.", remedy="Name a file of predictions.", path=path
-        ) from error

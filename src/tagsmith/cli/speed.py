@@ -1,4 +1,4 @@
-"""How fast a model tags on this machine: throughput, latency, start and memory, and what the processor could do."""
+"""Speed of a model on this machine: throughput, latency, start and memory, beside what the processor could do."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,21 +40,21 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Measure everything that ``tagsmith bench`` prints.
 
-    The throughputs are measured in turn, ``rounds`` times, so that what else the machine does hits all alike. What is
-    not "cold" has seen the word forms before (as many as the word table holds).
+    Each round measures every throughput once, so whatever else the machine does slows all of them alike. All but "cold"
+    have seen the word forms before (as many as the word table holds).
 
     Parameters
     ----------
     folder
         A model folder.
     sentences
-        What is tagged, as words; for text they are joined by spaces, with a blank line between sentences.
+        Words to tag; as text they are joined by spaces, with a blank line between sentences.
     threads
-        Batches at the same time; latency is always that of one thread.
+        Batches at the same time; the latency is always measured with one thread.
     rounds
         Rounds that the medians are taken over.
     new_tokens
-        So many tokens, each a word never seen before, are tagged to see whether the memory stays flat; 0: none.
+        Tag this many different new words too, to see whether the memory stays flat.
 
     Returns
     -------
@@ -86,41 +87,39 @@ def measure_speed(
 def _throughput(
     model: Model, sentences: Words, threads: int, rounds: int, ceilings: dict[str, float]
 ) -> dict[str, dict[str, Any]]:
-    exact = Tagger(model, precision="float32", threads=threads)
-    tagger, kind = exact, "float32"
+    exact = tagger = Tagger(model, precision="float32", threads=threads)
     if model.architecture.cell == "lstm":  # the others have no 8-bit form
-        tagger, kind = Tagger(model, precision="int8", threads=threads), "int8"
-    text = "\n\n".join(map(" ".join, sentences))
+        tagger = Tagger(model, precision="int8", threads=threads)
+    kind, text = tagger.precision, "\n\n".join(map(" ".join, sentences))
 
-    def tag(by: Tagger, **options: Any) -> None:
-        """Tag with every layer."""
-        if len(by.layers) == 1:
-            by.tag(sentences, **options)
-        else:
-            by.tag_layers(sentences, **options)
-
-    def cold() -> float:
-        fresh = Tagger(model, precision=tagger.precision, threads=threads)
-        return _seconds(lambda: tag(fresh))
+    def tag(by: Tagger, **options: Any) -> float:
+        """Tag with every layer; return the seconds."""
+        return _seconds(partial(by.tag if len(by.layers) == 1 else by.tag_layers, sentences, **options))
 
     measures: dict[str, Callable[[], float]] = {
-        f"words to tags, {kind}": lambda: _seconds(lambda: tag(tagger)),
-        "words to tags, float32": lambda: _seconds(lambda: tag(exact)),
-        f"words to tags, {kind}, cold": cold,
+        f"words to tags, {kind}": lambda: tag(tagger),
+        "words to tags, float32": lambda: tag(exact),
+        f"words to tags, {kind}, cold": lambda: tag(Tagger(model, precision=kind, threads=threads)),
         f"words to tags and tag probabilities, {kind}": lambda: _seconds(lambda: tagger.tag_marginals(sentences)),
     }
     if tagger.gives_spans:
-        measures[f"words to tags and span probabilities, {kind}"] = lambda: _seconds(lambda: tag(tagger, threshold=0.0))
+        measures[f"words to tags and span probabilities, {kind}"] = lambda: tag(tagger, threshold=0.0)
     measures[f"text to spans, {kind}"] = lambda: _seconds(lambda: tagger(text))
-    tokens, found = sum(map(len, sentences)), sum(map(len, tagger(text).sentences))
-    for one in (exact, tagger):
-        one.tag(sentences)
+    for warm in (exact, tagger):
+        warm.tag(sentences)
+    words, tokens = sum(map(len, sentences)), sum(map(len, tagger(text).sentences))  # the tokenizer may cut otherwise
     rates: dict[str, list[float]] = {name: [] for name in measures}
     for _ in range(rounds):
         for name, measure in measures.items():
-            # The tokenizer may cut the text otherwise than the file does.
-            rates[name].append((found if name.startswith("text") else tokens) / measure())
-    return {name: _rate(own, ceilings.get("float32" if "float32" in name else "int8")) for name, own in rates.items()}
+            rates[name].append((tokens if name.startswith("text") else words) / measure())
+    kinds = {name: "float32" if "float32" in name else "int8" for name in measures}
+    return {name: _rate(values, ceilings.get(kinds[name])) for name, values in rates.items()}
+
+
+def _rate(rates: Sequence[float], ceiling: float | None) -> dict[str, Any]:
+    median = statistics.median(rates)
+    share = round(median / ceiling, 3) if ceiling else None
+    return {"median": round(median), "min": round(min(rates)), "max": round(max(rates)), "share_of_ceiling": share}
 
 
 def _seconds(call: Callable[[], Any]) -> float:
@@ -129,25 +128,15 @@ def _seconds(call: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def _rate(rates: Sequence[float], ceiling: float | None) -> dict[str, Any]:
-    median = statistics.median(rates)
-    return {
-        "median": round(median),
-        "min": round(min(rates)),
-        "max": round(max(rates)),
-        "share_of_ceiling": round(median / ceiling, 3) if ceiling else None,
-    }
-
-
 # ------------------------------------------------------------------------------------------------- the ceiling
 
 
 def _ceilings(a: Architecture, threads: int, rounds: int) -> dict[str, float]:
-    """Tokens per second if nothing were computed but the recurrent products of the first layer, h U.
+    """Tokens per second if only the first layer's recurrent products h U were computed.
 
-    That is what no implementation can leave out: the input products may be computed once per word form. Measured with
-    ONNX Runtime's own products on ``threads`` threads at once, at the batch size that is fastest. Empty without the
-    ``onnx`` package, which writes the graphs, and for cells other than the LSTM.
+    No implementation can leave these out; the input products can be computed once per word form. The products are
+    ONNX Runtime's, on ``threads`` threads at once, at the fastest batch size. Empty without the ``onnx`` package,
+    which writes their graphs, and for cells other than the LSTM.
     """
     if a.cell != "lstm":
         return {}
@@ -156,12 +145,12 @@ def _ceilings(a: Architecture, threads: int, rounds: int) -> dict[str, float]:
     except ImportError:
         return {}
     kernel = np.random.default_rng(0).standard_normal((a.units, 4 * a.units)).astype(np.float32)
-    found: dict[str, float] = {}
+    ceilings: dict[str, float] = {}
     for precision, kind in (("int8", np.uint8), ("float32", np.float32)):
         graph = OpenGraph(product_graph(kernel, int8=precision == "int8"), {}, "a product")
         rates = [_product_rate(graph, np.ones((rows, a.units), kind), threads, rounds) for rows in CEILING_ROWS]
-        found[precision] = round(max(rates) / len(a.directions))
-    return found
+        ceilings[precision] = round(max(rates) / len(a.directions))
+    return ceilings
 
 
 def _product_rate(graph: OpenGraph, states: npt.NDArray[Any], threads: int, rounds: int) -> float:
@@ -181,7 +170,7 @@ def _product_rate(graph: OpenGraph, states: npt.NDArray[Any], threads: int, roun
 
 
 def _latency(model: Model, sentences: Words) -> dict[str, Any]:
-    """Milliseconds from the text of one sentence of about 20 tokens to its spans, one thread."""
+    """Milliseconds from the text of one sentence of about 20 tokens to its spans, with one thread."""
     tagger = Tagger(model, threads=1)
     texts = [" ".join(sentence) for sentence in sentences if len(sentence) in LATENCY_TOKENS][:LATENCY_CALLS]
     if not texts:
@@ -190,11 +179,8 @@ def _latency(model: Model, sentences: Words) -> dict[str, Any]:
         tagger(text)
     calls = (texts * (LATENCY_CALLS // len(texts) + 1))[:LATENCY_CALLS]
     times = sorted(1000 * _seconds(partial(tagger, text)) for text in calls)
-    return {
-        "calls": len(times),
-        "median_ms": round(statistics.median(times), 3),
-        "p99_ms": round(times[int(0.99 * len(times))], 3),
-    }
+    p99 = times[int(0.99 * len(times))]
+    return {"calls": len(times), "median_ms": round(statistics.median(times), 3), "p99_ms": round(p99, 3)}
 
 
 _START = """
@@ -213,12 +199,10 @@ print(json.dumps([seconds, first, resident_megabytes()]))
 _NEW_WORDS = """
 import json, sys
 import tagsmith
-from tagsmith.cli.speed import new_sentences, resident_megabytes
-folder, tokens, samples = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-tagger = tagsmith.load(folder)
-memory = []
-for part in range(samples):
-    for _ in tagger.tag_stream(new_sentences(tokens // samples, part)):
+from tagsmith.cli.speed import SAMPLES, new_sentences, resident_megabytes
+tagger, memory = tagsmith.load(sys.argv[1]), []
+for part in range(SAMPLES):
+    for _ in tagger.tag_stream(new_sentences(int(sys.argv[2]) // SAMPLES, part)):
         pass
     memory.append(resident_megabytes())
 print(json.dumps(memory))
@@ -229,20 +213,19 @@ def _start(folder: Path, sentences: Words) -> dict[str, Any]:
     """Seconds to import, load and tag once in a fresh process, and its memory then and after a stream of the data."""
     lines = "".join(json.dumps(list(words)) + "\n" for words in sentences)
     runs = [_fresh(_START, folder, lines=lines) for _ in range(STARTS)]
-    seconds, first, after = zip(*runs, strict=True)
+    seconds, first, after = (statistics.median(values) for values in zip(*runs, strict=True))
     return {
         "processes": STARTS,
-        "seconds": round(statistics.median(seconds), 3),
-        "memory_after_first_tag_mb": round(statistics.median(first), 1),
-        "memory_after_data_mb": round(statistics.median(after), 1),
+        "seconds": round(seconds, 3),
+        "memory_after_first_tag_mb": round(first, 1),
+        "memory_after_data_mb": round(after, 1),
     }
 
 
 def _new_words(folder: Path, tokens: int) -> dict[str, Any]:
-    """Memory of a process that tags nothing but words it has never seen."""
-    memory = _fresh(_NEW_WORDS, folder, tokens, SAMPLES)
-    settled = memory[SAMPLES // 10 :]
-    return {"tokens": tokens, "least_mb": round(min(settled), 1), "most_mb": round(max(settled), 1)}
+    """Memory of a process that tags nothing but new words."""
+    memory = _fresh(_NEW_WORDS, folder, tokens)[SAMPLES // 10 :]
+    return {"tokens": tokens, "least_mb": round(min(memory), 1), "most_mb": round(max(memory), 1)}
 
 
 def _fresh(code: str, *arguments: object, lines: str = "") -> Any:
@@ -261,10 +244,7 @@ def new_sentences(tokens: int, part: int) -> Iterable[list[str]]:
 
 
 def resident_megabytes() -> float:
-    """Memory of this process that lies in the machine's memory; on other systems than Linux, the most it ever was.
-
-    0 on Windows, which has no such number in Python's library.
-    """
+    """Return this process's resident memory; without Linux its peak, on Windows 0, as Python has no number for it."""
     try:
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -279,14 +259,12 @@ def resident_megabytes() -> float:
 
 def describe_machine() -> dict[str, Any]:
     """Name the processor and the versions that the numbers depend on."""
-    name = platform.processor() or platform.machine()
-    try:
+    processor = platform.processor() or platform.machine()
+    with suppress(OSError, StopIteration):
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
+        processor = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
     return {
-        "processor": name,
+        "processor": processor,
         "processors": available_processors(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

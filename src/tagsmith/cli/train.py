@@ -12,6 +12,7 @@ from tagsmith.cli.options import (
     Encoding,
     Format,
     Layers,
+    Preset,
     RecipeChanges,
     RecipeFile,
     Seed,
@@ -29,17 +30,13 @@ if TYPE_CHECKING:
 
 def train_command(
     train: TrainFiles,
-    out: Annotated[Path, typer.Option("--out", help="The model folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
     dev: Annotated[
         list[Path] | None,
-        typer.Option(
-            help="Labeled file that decides when to stop; may be repeated. [default: a tenth of TRAIN]",
-            show_default=False,
-        ),
+        typer.Option(help="Labeled file that decides when to stop; may be repeated. [default: a tenth of TRAIN]"),
     ] = None,
     test: Annotated[
-        list[Path] | None,
-        typer.Option(help="Labeled file to score once, at the end; may be repeated.", show_default=False),
+        list[Path] | None, typer.Option(help="Labeled file to score once, at the end; may be repeated.")
     ] = None,
     format: Format = "auto",
     layer: Layers = None,
@@ -47,26 +44,21 @@ def train_command(
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
-    preset: Annotated[str, typer.Option(help="fast, balanced or accurate.")] = "balanced",
+    preset: Preset = "balanced",
     vectors: VectorsFile = None,
     seed: Seed = 0,
     recipe: RecipeFile = None,
     changes: RecipeChanges = None,
     partial: Annotated[
         bool | None,
-        typer.Option(
-            "--partial/--no-partial",
-            help="Each TRAIN file has labels of its own; those it lacks are unknown there, not absent.",
-            show_default=False,
-        ),
+        typer.Option("--partial/--no-partial", help="A label that a TRAIN file lacks is unknown there, not absent."),
     ] = None,
     knows: Annotated[
         list[str] | None,
         typer.Option(
             "--knows",
             metavar="FILE=LABEL,…",
-            help="All labels that were looked for in a file, for --partial; may be repeated.",
-            show_default=False,
+            help="All labels that annotators looked for in a file; may be repeated, and implies --partial.",
         ),
     ] = None,
     start: Annotated[
@@ -74,44 +66,42 @@ def train_command(
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from this model. Labels that TRAIN lacks it adds itself; with --partial they are unknown, "
-            "with --no-partial absent.",
-            show_default=False,
+            help="Go on from this model. It pseudo-labels TRAIN with the labels that TRAIN lacks; with --partial these "
+            "are unknown instead, with --no-partial absent.",
         ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
 ) -> None:
     """Train a tagger on labeled files and write its model folder.
 
-    Progress goes to standard error; at the end the scores go to standard output. Ctrl-C keeps the best model so far.
+    Progress goes to standard error, the scores at the end to standard output. Ctrl-C keeps the best model so far.
     """
     chosen = chosen_recipe(preset, recipe, changes or [], start)  # all before Keras is imported, which takes seconds
 
     from tagsmith.model.folder import check_target
 
-    chosen_partial = partial if not knows else dict(map(_known, knows))
     check_files([*train, *(dev or ()), *(test or ())])
     check_target(out)
+    known_labels = dict(map(_known_labels, knows or ()))
 
     from tagsmith.errors import TrainingError
     from tagsmith.training.train import train as run
 
     before = _state(out)
-    options = reading_options(layer, column, word_column, separator, encoding)
     try:
         run(
             list(train),
             out=out,
-            dev=list(dev) if dev else None,
-            test=list(test) if test else None,
+            dev=dev,
+            test=test,
             recipe=chosen,
             vectors=vectors,
             seed=seed,
-            partial=chosen_partial,
+            partial=known_labels or partial,
             start=start,
             format=format,
             resume=resume,
-            **options,
+            **reading_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
         going_on = "; --resume goes on" if out.with_name(f"{out.name}.training").is_dir() else ""
@@ -124,16 +114,16 @@ def train_command(
 
 
 def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Path | None = None) -> Recipe:
-    """Put the recipe together: the preset, changed by the file, changed by each ``--set``."""
-    from tagsmith.training.recipe import make_recipe, read_recipe
+    """Return the preset, or the recipe of the model to go on from, changed by the file, then by each ``--set``."""
+    from tagsmith.training.recipe import choose_recipe, make_recipe
 
+    changed = dict(map(_change, changes))
     if start is not None:
         from tagsmith.model.folder import read_model
         from tagsmith.training.fine_tuning import fine_tuning_recipe
 
-        return fine_tuning_recipe(read_model(start), preset, path, dict(map(_change, changes)))
-    recipe = make_recipe(preset) if path is None else read_recipe(path, preset)
-    return make_recipe(preset, {**recipe.as_dict(), **dict(map(_change, changes))}) if changes else recipe
+        return fine_tuning_recipe(read_model(start), preset, path, changed)
+    return make_recipe(preset, {**choose_recipe(preset, path).as_dict(), **changed})
 
 
 def check_files(files: list[Path]) -> None:
@@ -161,26 +151,22 @@ def _change(text: str) -> tuple[str, Any]:
         return name.strip(), value.strip()
 
 
-def _known(text: str) -> tuple[str, list[str]]:
+def _known_labels(text: str) -> tuple[str, list[str]]:
     """Read ``file=label,label``."""
     from tagsmith.errors import DataError
 
     name, equals, labels = text.rpartition("=")
-    found = [label.strip() for label in labels.split(",") if label.strip()]
-    if not equals or not found:
-        raise DataError(
-            f"--knows {text} is not FILE=LABEL,LABEL.", remedy="Write, for example, --knows news.conll=PER,LOC."
-        )
-    return name, found
+    known = [label.strip() for label in labels.split(",") if label.strip()]
+    if not equals or not known:
+        remedy = "Write, for example, --knows news.conll=PER,LOC."
+        raise DataError(f"--knows {text} is not FILE=LABEL,LABEL.", remedy=remedy)
+    return name, known
 
 
 def _state(folder: Path) -> tuple[int, int] | None:
-    """Something that changes when a model is written to the folder."""
+    """Return something that changes when a model is written to the folder."""
     config = folder / "config.json"
-    if not config.is_file():
-        return None
-    status = config.stat()
-    return status.st_ino, status.st_mtime_ns
+    return (config.stat().st_ino, config.stat().st_mtime_ns) if config.is_file() else None
 
 
 def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
@@ -190,7 +176,7 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
 
 
 def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
-    """Print a table for each of the parts that the model in ``folder`` was scored on."""
+    """Print a table of a model's scores on each of the parts that it was scored on."""
     from tagsmith.model.folder import read_config
     from tagsmith.scores.scores import scores_from_dict
     from tagsmith.scores.tables import scores_tables

@@ -12,6 +12,7 @@ from tagsmith.cli.options import (
     Encoding,
     Format,
     Layers,
+    Preset,
     RecipeChanges,
     RecipeFile,
     Seed,
@@ -26,10 +27,9 @@ from tagsmith.cli.options import (
 
 def tune_command(
     train: TrainFiles,
-    out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.")],
     dev: Annotated[
-        Path | None,
-        typer.Option(help="Labeled file that trials are compared on. [default: a tenth of TRAIN]", show_default=False),
+        Path | None, typer.Option(help="Labeled file that trials are scored on. [default: a tenth of TRAIN]")
     ] = None,
     format: Format = "auto",
     layer: Layers = None,
@@ -37,27 +37,26 @@ def tune_command(
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
-    preset: Annotated[str, typer.Option(help="fast, balanced or accurate: what the search begins with.")] = "balanced",
+    preset: Preset = "balanced",
     recipe: RecipeFile = None,
     changes: RecipeChanges = None,
     vectors: VectorsFile = None,
     space: Annotated[
-        Path | None,
-        typer.Option(help="TOML file of what to search. [default: around the recipe]", show_default=False),
+        Path | None, typer.Option(help="TOML file of what to search. [default: ten fields around the recipe]")
     ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Trials in the end, those before --resume included.")] = 20,
-    processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in a process of its own.")] = 1,
-    hours: Annotated[float | None, typer.Option(help="No trial begins after this time.", show_default=False)] = None,
-    minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.", show_default=False)] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Trials in total, those before --resume included.")] = 20,
+    processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in its own process.")] = 1,
+    hours: Annotated[float | None, typer.Option(help="No trial begins after this time.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.")] = None,
     seed: Seed = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted search, or with more trials.")
+        bool, typer.Option("--resume", help="Continue an interrupted search, or add trials to a finished one.")
     ] = False,
 ) -> None:
     """Search for the recipe with the best dev score.
 
     The first trial is the recipe that the search begins with. Progress goes to standard error, a table of the best
-    trials to standard output at the end. Ctrl-C keeps everything but the trials that are running.
+    trials to standard output at the end. Ctrl-C loses only the trials that are running.
     """
     from tagsmith.cli.train import check_files, chosen_recipe
 
@@ -67,6 +66,7 @@ def tune_command(
     from tagsmith.tuning.results import BEST, trials_table
     from tagsmith.tuning.tune import tune
 
+    time = None if hours is None and minutes is None else 60 * (hours or 0.0) + (minutes or 0.0)
     try:
         tuning = tune(
             list(train),
@@ -77,7 +77,7 @@ def tune_command(
             vectors=vectors,
             trials=trials,
             processes=processes,
-            minutes=None if hours is None and minutes is None else 60 * (hours or 0.0) + (minutes or 0.0),
+            minutes=time,
             seed=seed,
             format=format,
             resume=resume,

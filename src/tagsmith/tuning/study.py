@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from tagsmith.errors import InputError
 from tagsmith.files import only_one
+from tagsmith.training.best_epoch import best_epoch
 
 DATABASE = "study.db"
 NAME = "tagsmith"
@@ -115,13 +116,13 @@ def finished_trials(study: optuna.Study) -> tuple[Trial, ...]:
 
 def finished_trial(trial: FrozenTrial) -> Trial:
     """Return what a trial of Optuna's, which is over, says."""
-    curve = trial.intermediate_values
-    best = max(curve, key=lambda epoch: (curve[epoch], epoch), default=0)  # as training chooses
+    curve = [score for _, score in sorted(trial.intermediate_values.items())]
+    best = best_epoch(curve)
     return Trial(
         trial.number,
         trial.state is TrialState.COMPLETE,
         trial.user_attrs.get("base", False),
-        curve.get(best),
+        curve[best - 1] if curve else None,
         dict(trial.user_attrs.get("changes", {})),
         best,
         len(curve),
