@@ -56,7 +56,7 @@ def quick(monkeypatch, request):
 
 def quality(recipe: Recipe) -> float:
     """Best at a learning rate of 0.01, and better with 16 units."""
-    return 0.9 - abs(recipe.learning_rate - 0.01) * 5 - (0.1 if recipe.units != 16 else 0.0)
+    return 0.9 - abs(recipe.learning_rate - 0.01) * 5 - (0.1 if recipe.architecture.units != 16 else 0.0)
 
 
 @pytest.fixture
@@ -152,16 +152,16 @@ def test_a_trial_whose_process_died_is_begun_anew_but_only_once(corpus, trained)
 
 def test_a_recipe_outside_the_space_is_tried_as_it_is(corpus, trained):
     tuning = search(corpus, trials=6, space={"units": [8, 16], "learning_rate": [0.01, 0.02]})
-    assert trained[0].units == 200
+    assert trained[0].architecture.units == 200
     assert tuning.trials[0].changes == {"units": 200, "learning_rate": 0.002}
-    assert {recipe.units for recipe in trained[1:]} <= {8, 16}
+    assert {recipe.architecture.units for recipe in trained[1:]} <= {8, 16}
 
 
 def test_a_training_that_fails_counts_as_a_poor_one(corpus, trained, monkeypatch):
     train = worker._train
 
     def sometimes(arguments, recipe, after_epoch):
-        if recipe.units == 8:
+        if recipe.architecture.units == 8:
             raise TrainingError("The loss became nan.")
         return train(arguments, recipe, after_epoch)
 
