@@ -179,7 +179,7 @@ def test_the_optimizer_may_be_a_name_an_object_or_none():
     assert float(small_model(learning_rate=0.5).optimizer.learning_rate) == 0.5
     assert isinstance(small_model(optimizer=keras.optimizers.SGD(0.25)).optimizer, keras.optimizers.SGD)
     assert not small_model(optimizer=None).compiled
-    with pytest.raises(RecipeError, match="beside an optimizer object"):
+    with pytest.raises(RecipeError, match="together with an optimizer object"):
         small_model(optimizer=keras.optimizers.SGD(), learning_rate=0.5)
 
 

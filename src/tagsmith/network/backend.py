@@ -1,8 +1,7 @@
-"""Choose Keras's backend once, before Keras is imported.
+"""Keras on the right backend.
 
-``KERAS_BACKEND`` is obeyed when set; otherwise the first installed of JAX, TensorFlow and PyTorch is taken
-(JAX first: measured fastest for recurrent training on a CPU). Every module here that needs Keras gets it by
-``from tagsmith.network.backend import keras``.
+``KERAS_BACKEND`` is obeyed if set. Otherwise the backend is the first installed of JAX, TensorFlow and PyTorch; JAX is
+the fastest for recurrent training on a CPU. The modules that need Keras import it from here.
 """
 
 from __future__ import annotations
@@ -16,17 +15,17 @@ from typing import Any
 from tagsmith.errors import InputError, MissingExtraError
 from tagsmith.files import cache_folder
 
-# Keras's name of the backend → the package it needs; the order is the order of preference.
+# Keras's name of a backend → the package it needs, in order of preference.
 BACKENDS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 
 
 def import_keras() -> ModuleType:
-    """Import Keras on the chosen backend.
+    """Import Keras with a backend.
 
     Raises
     ------
     MissingExtraError
-        Keras or every backend is missing.
+        Keras is not installed, or no backend is.
     InputError
         ``KERAS_BACKEND`` names a backend that is unknown or not installed.
     """
@@ -44,7 +43,7 @@ def import_keras() -> ModuleType:
     if os.environ["KERAS_BACKEND"] == "tensorflow":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if os.environ["KERAS_BACKEND"] == "jax":
-        # Compiled steps are kept between runs, so that the second run starts in seconds.
+        # Compiled steps are cached, so that the next run starts in seconds.
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     return importlib.import_module("keras")
@@ -54,9 +53,9 @@ keras = import_keras()
 
 
 def set_rows(table: Any, rows: Any, values: Any) -> Any:
-    """Return ``table`` (N, D) with ``values`` (R, D) in its distinct ``rows`` (R,); a row of -1 is left out."""
+    """Return ``table`` (N, D) with ``values`` (R, D) in the distinct ``rows`` (R,); a row of -1 is skipped."""
     if keras.config.backend() == "jax":
-        # Rows past the end, each another one, are dropped; inside a compiled step the table is changed in place.
+        # Skipped rows become distinct rows past the end, which are dropped. A compiled step changes the table in place.
         past = table.shape[0] + keras.ops.arange(len(rows))
         return table.at[keras.ops.where(rows < 0, past, rows)].set(values, mode="drop", unique_indices=True)
     present = keras.ops.nonzero(rows >= 0)[0]

@@ -1,11 +1,12 @@
-"""One recurrent layer, in one or both directions.
+"""Recurrent layer over packed sentences, in one or both directions.
 
-Simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014, its reset gate after the product as in cuDNN).
+Simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014, with the reset gate after the product, as in
+cuDNN).
 
-Weights and gate order are those of Keras's own layers (LSTM: input, forget, candidate, output; GRU: update, reset,
-candidate), so they can be exchanged with them. Two things differ, both for speed: the inputs of all time steps are
-multiplied by the input kernel in one product before the loop, and on JAX the LSTM has a gradient of its own that forms
-the weight gradient in one product after the loop.
+Weights and gate order are those of Keras's layers (LSTM: input, forget, candidate, output; GRU: update, reset,
+candidate). Two things differ, for speed: one product before the loop multiplies the inputs of all time steps by the
+input kernel, and on JAX the LSTM has a custom gradient that computes the kernel's gradient in one product after the
+loop.
 """
 
 from __future__ import annotations
@@ -61,14 +62,14 @@ class Recurrent:
         ``"rnn"``, ``"lstm"`` or ``"gru"``.
     entering, units
         Size of the inputs, D, and of the hidden state per direction, H.
-    context
-        Size of a vector that joins each time step's input, S; 0: none does. (It has a kernel of its own, because
-        taggers multiply it once per sentence.)
     directions
-        ``("forward",)`` or ``("forward", "backward")``; outputs stand side by side.
+        ``("forward",)`` or ``("forward", "backward")``; the outputs are concatenated.
     rng
         Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the
         LSTM's forget gate (Jozefowicz et al. 2015).
+    context
+        Size of the sentence vector that joins the input of each time step, S; 0 for none. It has a separate kernel,
+        because a tagger multiplies it once per sentence.
     """
 
     def __init__(
@@ -95,73 +96,61 @@ class Recurrent:
             for direction in directions
         }
         if context:
-            for own in self.weights.values():
+            for weights in self.weights.values():
                 kernel = glorot(rng, context, leaving, entering=size, leaving=leaving)
-                own["context_kernel"] = variable(kernel, "context_kernel")
+                weights["context_kernel"] = variable(kernel, "context_kernel")
 
     def __call__(self, inputs: Any, sentences: Any, kept: Any = None, context: Any = None) -> Any:
         """Run over ``inputs`` (B, T, D), ``sentences`` (B, T) numbered 1, 2, … in each row → (B, T, directions·H).
 
         ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
-        that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros, at
-        its own end of it; outputs in the padding, numbered 0, are of no meaning. ``context`` is (B, T, S).
+        that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros;
+        outputs in the padding, numbered 0, are undefined. ``context`` is (B, T, S).
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
-        same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): with the left neighbor
+        same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): as the left neighbor
         same = ops.transpose(same, (1, 0))[:, :, None]  # (T-1, B, 1)
         ends = ops.zeros_like(steps[:1, :, :1])
-        going_on = {
+        continues = {
             "forward": ops.concatenate([ends, same], axis=0),
             "backward": ops.concatenate([same, ends], axis=0),
         }
         outputs = [
-            self._run(direction, steps, going_on[direction], None if kept is None else kept[number], context)
+            self._run(direction, steps, continues[direction], None if kept is None else kept[number], context)
             for number, direction in enumerate(self.directions)
         ]
         return ops.transpose(ops.concatenate(outputs, axis=-1), (1, 0, 2))  # (B, T, directions·H)
 
-    def _run(self, direction: str, steps: Any, going_on: Any, kept: Any, context: Any) -> Any:
+    def _run(self, direction: str, steps: Any, continues: Any, kept: Any, context: Any) -> Any:
+        """Run over ``steps`` (T, B, D) in one direction; ``continues`` (T, B, 1) is 0 where a sentence starts."""
         weights = self.weights[direction]
         reverse = direction == "backward"
         bias = ops.convert_to_tensor(weights["bias"])
-        entry_bias, recurrent_bias = (bias[0], bias[1]) if self.cell == "gru" else (bias, None)
-        projected = ops.matmul(steps, weights["kernel"]) + entry_bias  # (T, B, gates·H)
+        input_bias, recurrent_bias = (bias[0], bias[1]) if self.cell == "gru" else (bias, None)
+        projected = ops.matmul(steps, weights["kernel"]) + input_bias  # (T, B, gates·H)
         if context is not None:
             projected = projected + ops.matmul(ops.transpose(context, (1, 0, 2)), weights["context_kernel"])
         kernel = ops.convert_to_tensor(weights["recurrent_kernel"])
         if self.cell == "lstm" and kept is None and keras.config.backend() == "jax":
             from tagsmith.network.lstm_jax import lstm
 
-            return lstm(projected, kernel, going_on, reverse)
-        zeros = ops.zeros((ops.shape(steps)[1], self.units), projected.dtype)
-        state = (zeros,) * (2 if self.cell == "lstm" else 1)
-        return self._scan(projected, going_on, state, kernel, recurrent_bias, kept, reverse)
+            return lstm(projected, kernel, continues, reverse)
 
-    def _scan(
-        self,
-        projected: Any,
-        going_on: Any,
-        zeros: tuple[Any, ...],
-        kernel: Any,
-        bias: Any,
-        kept: Any,
-        reverse: bool,
-    ) -> Any:
-        step = STEPS[self.cell]
-
-        def advance(state: tuple[Any, ...], now: tuple[Any, Any]) -> tuple[tuple[Any, ...], Any]:
-            z, on = now
+        def advance(state: tuple[Any, ...], inputs: tuple[Any, Any]) -> tuple[tuple[Any, ...], Any]:
+            z, on = inputs
             state = tuple(part * on for part in state)
-            # Dropout thins what enters the product only: a GRU also hands its state on as it is.
+            # Dropout applies to the product only: a GRU also passes its state on unchanged.
             product = ops.matmul(state[0] if kept is None else state[0] * kept, kernel)
-            product = product if bias is None else product + bias
-            state = step(z, state, product)
+            product = product if recurrent_bias is None else product + recurrent_bias
+            state = STEPS[self.cell](z, state, product)
             return state, state  # Keras on TensorFlow wants outputs of the state's structure
 
-        return ops.scan(advance, zeros, (projected, going_on), reverse=reverse)[1][0]
+        zeros = ops.zeros((ops.shape(steps)[1], self.units), projected.dtype)
+        initial = (zeros,) * (2 if self.cell == "lstm" else 1)
+        return ops.scan(advance, initial, (projected, continues), reverse=reverse)[1][0]
 
     def named_weights(self, prefix: str) -> dict[str, Any]:
-        """The variables by the names that the exported graphs use."""
+        """The variables, by their names in the exported graphs."""
         return {
             f"{prefix}/{direction}/{name}": variable
             for direction, weights in self.weights.items()

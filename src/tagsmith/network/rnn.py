@@ -1,9 +1,8 @@
 """The tutorial's model: Embedding → recurrent layers → a softmax over the labels at each time step.
 
-:func:`create_rnn_model` with its defaults is exactly the model of the tutorial *RNN for Sequence Labeling*;
-its options give the tutorial's relatives (simple RNN, GRU, both directions, stacks, one label for the whole
-text, one-hot inputs and targets). For tagging real corpora use :func:`tagsmith.train`, whose network is
-another and a faster one.
+With its defaults, :func:`create_rnn_model` builds exactly the model of the tutorial *RNN for Sequence Labeling*. Its
+options give the tutorial's variants (simple RNN, GRU, both directions, stacks, one label for the whole text, one-hot
+inputs and targets). To tag real corpora use :func:`tagsmith.train`, which has a different, faster network.
 """
 
 from __future__ import annotations
@@ -11,12 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from tagsmith.errors import RecipeError
-from tagsmith.network.sequence_loss import (
-    MaskedTimeDistributed,
-    SequenceAccuracy,
-    SequenceCrossentropy,
-    Targets,
-)
+from tagsmith.network.sequence_loss import MaskedTimeDistributed, SequenceAccuracy, SequenceCrossentropy, Targets
 
 if TYPE_CHECKING:
     import keras
@@ -54,36 +48,36 @@ def create_rnn_model(
     Parameters
     ----------
     vocab_size
-        Number of rows of the embedding, padding row included; inputs are row numbers below it.
+        Number of rows of the embedding, including the padding row.
     num_labels
         Number of labels.
     embedding_dim
         Length of a word vector.
     lstm_units
-        Units of each recurrent layer in each direction, whichever the cell.
+        Units of each recurrent layer per direction, for every cell.
     max_sequence_length
         Time steps of every input, or None for any number (the same within a batch).
     cell
         ``"lstm"``, ``"gru"`` (with ``reset_after``, as in cuDNN) or ``"rnn"``, the simple tanh cell.
     bidirectional
-        Read each sequence in both directions and concatenate: 2 · ``lstm_units`` outputs a step.
+        Read each sequence in both directions and concatenate: 2 · ``lstm_units`` outputs per step.
     layers
-        Number of recurrent layers, one upon another.
+        Number of stacked recurrent layers.
     dropout, recurrent_dropout
-        Share of a recurrent layer's inputs, and of its state, that is dropped in training. The mask is drawn
-        once for a sequence and kept over its time steps: the variational dropout of Gal & Ghahramani (2016).
+        Share of a recurrent layer's inputs, and of its state, that is dropped in training. A sequence has one mask for
+        all its time steps: the variational dropout of Gal & Ghahramani (2016).
     mask_padding
-        Take row 0 (with one-hot inputs: a vector of zeros) for padding. The recurrent layers pass over
-        padded steps, and the loss and the accuracy leave them out. When false, row 0 is a word like any
-        other, and only targets of -1 (one-hot: all zeros) are left out.
+        Treat row 0 (with one-hot inputs: a vector of zeros) as padding, which the recurrent layers, the loss and the
+        accuracy skip. If false, row 0 is a word like any other, and only targets of -1 (one-hot: all zeros) are
+        skipped.
     inputs
-        ``"rows"``: integers, ``(batch, time)``. ``"one-hot"``: ``(batch, time, vocab_size)``, where a
-        bias-free Dense layer with the same matrix takes the place of the Embedding.
+        ``"rows"``: integers, ``(batch, time)``. ``"one-hot"``: ``(batch, time, vocab_size)``; a Dense layer without
+        bias and with the same matrix replaces the Embedding.
     outputs
-        ``"many-to-many"``: a distribution at each step, ``(batch, time, num_labels)``; all zeros at padded
-        steps. ``"many-to-one"``: one for the whole text, ``(batch, num_labels)``, as in sentiment analysis.
+        ``"many-to-many"``: a distribution at each step, ``(batch, time, num_labels)``, all zeros at padded steps.
+        ``"many-to-one"``: one for the whole text, ``(batch, num_labels)``, as in sentiment analysis.
     targets
-        ``"integer"``: label numbers, sparse cross-entropy. ``"one-hot"``: categorical cross-entropy.
+        ``"integer"``: label indices, sparse cross-entropy. ``"one-hot"``: categorical cross-entropy.
     optimizer
         A Keras optimizer or its name; None leaves the model uncompiled.
     learning_rate
@@ -92,9 +86,9 @@ def create_rnn_model(
     Returns
     -------
     keras.Sequential
-        Compiled with :class:`SequenceCrossentropy` (the sum over time steps, averaged over the batch) and
-        :class:`SequenceAccuracy` under the name ``accuracy``. ``fit`` backpropagates through the whole
-        sequence; for long documents see :func:`tagsmith.network.truncated.fit_truncated`.
+        The model, compiled with :class:`SequenceCrossentropy` (summed over time steps, averaged over the batch) and
+        :class:`SequenceAccuracy`, named ``accuracy``. ``fit`` backpropagates through the whole sequence; for long
+        documents see :func:`tagsmith.network.truncated.fit_truncated`.
 
     Raises
     ------
@@ -107,18 +101,16 @@ def create_rnn_model(
     >>> [layer.count_params() for layer in model.layers], model.count_params()
     ([1000000, 42240, 195], 1042435)
     """
-    sizes = {
-        "vocab_size": vocab_size, "num_labels": num_labels, "embedding_dim": embedding_dim,
-        "lstm_units": lstm_units, "layers": layers,
-    }  # fmt: skip
-    if max_sequence_length is not None:
-        sizes["max_sequence_length"] = max_sequence_length
-    _check_sizes(sizes)
-    _check_rates({"dropout": dropout, "recurrent_dropout": recurrent_dropout})
-    _check_choice("cell", cell, get_args(Cell))
-    _check_choice("inputs", inputs, get_args(Inputs))
-    _check_choice("outputs", outputs, get_args(Outputs))
-    _check_choice("targets", targets, get_args(Targets))
+    _check_sizes(
+        vocab_size=vocab_size,
+        num_labels=num_labels,
+        embedding_dim=embedding_dim,
+        lstm_units=lstm_units,
+        layers=layers,
+        max_sequence_length=1 if max_sequence_length is None else max_sequence_length,
+    )
+    _check_rates(dropout=dropout, recurrent_dropout=recurrent_dropout)
+    _check_choices(cell=(cell, Cell), inputs=(inputs, Inputs), outputs=(outputs, Outputs), targets=(targets, Targets))
 
     many_to_many = outputs == "many-to-many"
     stack = _word_layers(vocab_size, embedding_dim, max_sequence_length, inputs, mask_padding)
@@ -155,38 +147,39 @@ def _word_layers(vocab_size: int, dim: int, length: int | None, inputs: str, mas
             keras.Input((length,), dtype="int32"),
             keras.layers.Embedding(vocab_size, dim, mask_zero=mask_padding),
         ]
-    # The product of a one-hot vector and a matrix is a row of the matrix; same start values as an Embedding.
+    # A one-hot vector times a matrix is a row of the matrix; it is initialized as in an Embedding.
     product = keras.layers.Dense(dim, use_bias=False, kernel_initializer="uniform", name="embedding")
     masking = [keras.layers.Masking(0.0)] if mask_padding else []
     return [keras.Input((length, vocab_size)), *masking, product]
 
 
 def _optimizer(optimizer: Any, learning_rate: float | None) -> Any:
-    """Return a new optimizer for a name, or the given one."""
+    """Return the given optimizer, or a new one of the given name."""
     if learning_rate is None:
         return keras.optimizers.get(optimizer)
     if not isinstance(optimizer, str):
         raise RecipeError(
-            "learning_rate is given beside an optimizer object.",
-            remedy="Set the rate in the optimizer, or give its name.",
+            "learning_rate is given together with an optimizer object.",
+            remedy="Set the rate in the optimizer, or give the optimizer's name.",
         )
     if not learning_rate > 0:
         raise RecipeError(f"learning_rate is {learning_rate!r}.", remedy="Give a number above 0.")
     return keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
 
 
-def _check_sizes(sizes: dict[str, int]) -> None:
+def _check_sizes(**sizes: int) -> None:
     for name, size in sizes.items():
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
             raise RecipeError(f"{name} is {size!r}.", remedy="Give a whole number of at least 1.")
 
 
-def _check_rates(rates: dict[str, float]) -> None:
+def _check_rates(**rates: float) -> None:
     for name, rate in rates.items():
         if not 0 <= rate < 1:
-            raise RecipeError(f"{name} is {rate!r}.", remedy="Give a number from 0 up to, not including, 1.")
+            raise RecipeError(f"{name} is {rate!r}.", remedy="Give a number from 0 up to but not including 1.")
 
 
-def _check_choice(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        raise RecipeError(f"{name} is {value!r}.", remedy=f"Known: {', '.join(known)}.")
+def _check_choices(**choices: tuple[str, Any]) -> None:
+    for name, (value, known) in choices.items():
+        if value not in get_args(known):
+            raise RecipeError(f"{name} is {value!r}.", remedy=f"Choose one of {', '.join(get_args(known))}.")

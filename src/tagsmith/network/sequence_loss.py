@@ -1,13 +1,13 @@
-"""What a sequence model is trained and judged by: cross-entropy summed over time, and accuracy.
+"""Loss and accuracy of sequence models.
 
-A time step does not count when any of these says so:
+A time step does not count if any of these holds:
 
 * its target is -1 (integer targets) or all zeros (one-hot targets);
 * Keras's mask for the predictions is false there;
 * the predicted distribution is all zeros, as :class:`MaskedTimeDistributed` makes it at padded steps.
 
-The last one is there because Keras's mask alone is not enough: it travels as an attribute of the prediction
-tensor, and on JAX the training step hands metrics a new tensor without the attribute.
+The last one is needed because Keras keeps its mask as an attribute of the prediction tensor, and on JAX the training
+step passes metrics a new tensor without the attribute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ else:
 
 Targets = Literal["integer", "one-hot"]
 
-# Far below the usual 1e-7: clipping stops the gradient, so it may guard log(0) but never touch an answer.
+# Far below the usual 1e-7: clipping stops the gradient, so it must guard log(0) and nothing else.
 TINY = 1e-30
 
 
@@ -29,14 +29,14 @@ TINY = 1e-30
 class SequenceCrossentropy(keras.losses.Loss):  # type: ignore[misc]
     """Cross-entropy summed over the time steps of each sequence, then averaged over the batch.
 
-    For a sequence with gold labels y_1 … y_T and predicted distributions p_1 … p_T the loss is −Σ_t log
-    p_t[y_t] over the steps that count (see the module's text). A many-to-one prediction is one step.
+    For a sequence with gold labels y_1 … y_T and predicted distributions p_1 … p_T the loss is −Σ_t log p_t[y_t] over
+    the steps that count (see the top of this module). A many-to-one prediction is one step.
 
     Parameters
     ----------
     targets
-        ``"integer"``: label numbers, ``(batch, time)`` (sparse cross-entropy); ``"one-hot"``: distributions,
-        ``(batch, time, labels)`` (categorical cross-entropy). Without the time axis for many-to-one.
+        ``"integer"``: label indices, ``(batch, time)`` (sparse cross-entropy); ``"one-hot"``: distributions,
+        ``(batch, time, labels)`` (categorical cross-entropy). Many-to-one targets have no time axis.
     name, dtype
         As in ``keras.losses.Loss``.
 
@@ -57,14 +57,14 @@ class SequenceCrossentropy(keras.losses.Loss):  # type: ignore[misc]
         """Return the scalar loss; ``sample_weight`` is ``(batch,)`` or ``(batch, time)``."""
         if sample_weight is not None:
             sample_weight = _with_rank(sample_weight, len(y_pred.shape) - 1)
-        total = super().__call__(y_true, y_pred, sample_weight)  # this is where Keras applies its mask
+        total = super().__call__(y_true, y_pred, sample_weight)  # Keras applies its mask here
         return total / keras.ops.cast(keras.ops.shape(y_pred)[0], total.dtype)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each step, ``(batch, time)``; zero where the step does not count."""
-        wanted = _one_hot_targets(y_true, y_pred, self.targets)  # (batch, time, label)
+        gold = _one_hot_targets(y_true, y_pred, self.targets)  # (batch, time, label)
         log_p = keras.ops.log(keras.ops.maximum(y_pred, TINY))
-        loss = -keras.ops.sum(wanted * log_p, axis=-1)  # a target of zeros gives zero
+        loss = -keras.ops.sum(gold * log_p, axis=-1)  # a target of zeros gives zero
         return keras.ops.where(_is_distribution(y_pred), loss, 0.0)
 
     def get_config(self) -> dict[str, Any]:
@@ -74,14 +74,9 @@ class SequenceCrossentropy(keras.losses.Loss):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("tagsmith")
 class SequenceAccuracy(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]
-    """Share of the counting time steps whose most probable label is the gold one.
+    """Share of the time steps that count whose most probable label is the gold label.
 
-    Parameters
-    ----------
-    targets
-        As in :class:`SequenceCrossentropy`.
-    name, dtype
-        As in ``keras.metrics.Metric``.
+    ``targets`` is as in :class:`SequenceCrossentropy`, ``name`` and ``dtype`` as in ``keras.metrics.Metric``.
     """
 
     def __init__(self, targets: Targets = "integer", name: str = "accuracy", dtype: Any = None) -> None:
@@ -111,18 +106,17 @@ class SequenceAccuracy(keras.metrics.MeanMetricWrapper):  # type: ignore[misc]
 
 @keras.saving.register_keras_serializable("tagsmith")
 class MaskedTimeDistributed(keras.layers.TimeDistributed):  # type: ignore[misc]
-    """``keras.layers.TimeDistributed`` for sequences of any length, whose output is zero at padded steps.
+    """``keras.layers.TimeDistributed`` for sequences of any length, with zeros at padded steps.
 
-    So padding stays recognizable in the predictions themselves: every label has probability 0 there. Without a mask
-    the output is its parent's.
+    The zeros mark the padding in the predictions themselves. Without a mask the output is that of the parent class.
 
-    The parent maps step by step, and on TensorFlow it takes the number of sentences for the number of steps where that
-    is not known in advance (Keras 3.15). Here all steps are mapped at once, as one long batch.
+    The parent class maps step by step, and on TensorFlow it confuses the number of sentences with an unknown number of
+    steps (Keras 3.15). This class maps all steps at once, as one long batch.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Apply the layer to each step of ``inputs`` ``(batch, time, …)``; ``mask`` is ``(batch, time)``."""
-        del training  # the wrapped layer is a Dense layer, which does not ask
+        del training  # the wrapped layer is a Dense layer, which ignores it
         batch, time = keras.ops.shape(inputs)[:2]
         outputs = self.layer(keras.ops.reshape(inputs, (-1, inputs.shape[-1])))
         outputs = keras.ops.reshape(outputs, (batch, time, outputs.shape[-1]))
@@ -132,22 +126,22 @@ class MaskedTimeDistributed(keras.layers.TimeDistributed):  # type: ignore[misc]
 
 
 def _is_distribution(y_pred: Any) -> Any:
-    """Tell predicted distributions (which sum to 1) from the zeros at padded steps: ``(batch, time)``."""
+    """Whether each step ``(batch, time)`` has a predicted distribution, not the zeros of padding."""
     return keras.ops.sum(y_pred, axis=-1) > 0.5
 
 
 def _one_hot_targets(y_true: Any, y_pred: Any, targets: Targets) -> Any:
-    """Return the targets as ``(batch, time, label)`` however they were given; a target of -1 is zeros."""
+    """Return targets of either kind as ``(batch, time, label)``; a target of -1 becomes zeros."""
     if targets == "one-hot":
         return keras.ops.cast(y_true, y_pred.dtype)
     y_true = keras.ops.convert_to_tensor(y_true)
-    if len(y_true.shape) == len(y_pred.shape):  # (batch, time, 1), as older Keras code gives it
+    if len(y_true.shape) == len(y_pred.shape):  # (batch, time, 1), as in older Keras code
         y_true = keras.ops.squeeze(y_true, axis=-1)
     return keras.ops.one_hot(keras.ops.cast(y_true, "int32"), y_pred.shape[-1], dtype=y_pred.dtype)
 
 
 def _with_rank(weights: Any, rank: int) -> Any:
-    """Add axes at the end of ``weights`` until it has ``rank``: Keras would align it from the end."""
+    """Add axes at the end of ``weights`` up to ``rank``: Keras would align it from the end."""
     weights = keras.ops.convert_to_tensor(weights)
     while len(weights.shape) < rank:
         weights = keras.ops.expand_dims(weights, -1)

@@ -1,8 +1,7 @@
-"""One vector per word form: pretrained + trained embedding, characters (CNN or RNN), shape.
+"""Word encoder: a vector per word form from its pretrained and trained embeddings, characters and shape.
 
-The pretrained vectors stay frozen: fine-tuned, the words of the training set would move away from their neighbors that
-only test data hold. What training wants to change, it adds in a table of its own (zeros at first for words that have
-a pretrained vector).
+The pretrained vectors stay frozen: fine-tuning would move the words of the training set away from their neighbors that
+occur only in test data. The trained vectors are added to them, and start as zeros for words with a pretrained vector.
 """
 
 from __future__ import annotations
@@ -23,20 +22,20 @@ ops = keras.ops
 
 
 class WordEncoder:
-    """Encode word forms, (U,) rows → (U, architecture.encoding_size).
+    """Encodes U word forms as (U, architecture.encoding_size).
 
     Parameters
     ----------
     architecture
-        The shape of the tagger.
+        The architecture of the tagger.
     characters
-        Rows of the character table, padding and unknown included.
+        Number of rows of the character table, including padding and unknown.
     new_words
-        (words,) one for each row of the trained table: True where it must carry the whole vector, the word having no
-        pretrained one, and starts random; the others, corrections of a pretrained vector, start as zeros.
+        (words,) for each row of the trained table, whether its word has no pretrained vector, so that it starts random;
+        the others start as zeros.
     pretrained
-        int8 rows (P, word_dim) of the frozen table and their float32 scales (P, 1), row 0 all zeros; None for no
-        pretrained vectors. Training sees the very numbers that are stored in the model folder.
+        int8 rows (P, word_dim) of the frozen table, row 0 all zeros, and their float32 scales (P, 1); None for no
+        pretrained vectors. Training uses exactly the numbers that the model folder stores.
     rng
         Draws the initial weights.
     """
@@ -71,9 +70,9 @@ class WordEncoder:
             self.tables["shapes"] = variable(uniform(rng, WORD_SHAPES, a.shape_dim), "shapes")
 
     def __call__(self, forms: Forms, trained: Any = None, long: Sequence[Any] = ()) -> Any:
-        """Encode the forms' rows → (U, encoding_size).
+        """Encode forms → (U, encoding_size).
 
-        ``trained`` (R, word_dim), if given, stands for the trained table: a batch's own rows of it. ``long`` is as in
+        ``trained`` (R, word_dim), if given, replaces the trained table by the rows of a batch. ``long`` is as in
         :class:`tagsmith.network.batches.Batch`.
         """
         tables = self.tables
@@ -83,18 +82,18 @@ class WordEncoder:
             word = word + rows * ops.take(tables["scales"], forms.pretrained, axis=0)
         parts = [word]
         if self.architecture.characters != "none":
-            spelt = [*map(self._spell, long), self._spell(forms.characters[sum(map(len, long)) :])]
-            parts.append(ops.concatenate(spelt, axis=0) if long else spelt[0])
+            spellings = [*map(self._spell, long), self._spell(forms.characters[sum(map(len, long)) :])]
+            parts.append(ops.concatenate(spellings, axis=0) if long else spellings[0])
         if self.architecture.shape_dim:
             parts.append(ops.take(tables["shapes"], forms.shapes, axis=0))
         return ops.concatenate(parts, axis=-1)
 
     def trained_rows(self, rows: Any) -> Any:
-        """Fetch rows (R,) of the trained table → (R, word_dim); -1, filling, gives any row."""
+        """Fetch rows (R,) of the trained table → (R, word_dim); a row of -1 gives any row."""
         return ops.take(self.tables["trained"], ops.maximum(rows, 0), axis=0)
 
     def _spell(self, characters: Any) -> Any:
-        """Rows (U, C) → (U, character_size); row 0, padding, is left out."""
+        """Encode the characters of forms (U, C) as (U, character_size); row 0 is padding."""
         vectors = ops.take(self.tables["characters"], characters, axis=0)  # (U, C, character_dim)
         inside = ops.cast(characters > 0, vectors.dtype)  # (U, C)
         if self.spelling is not None:
@@ -106,16 +105,16 @@ class WordEncoder:
             final = ops.sum(states[:, :, :units] * last[:, :, None], axis=1)  # the forward state at the last character
             return ops.concatenate([final, states[:, 0, units:]], axis=-1) * inside[:, :1]
         vectors = vectors * inside[:, :, None]
-        # A convolution as one matrix product over windows of characters: on CPUs faster than the general operation.
+        # A convolution as one matrix product over windows of characters is faster on CPUs than the general operation.
         width, count = self.architecture.character_width, ops.shape(characters)[1]
         padded = ops.pad(vectors, ((0, 0), ((width - 1) // 2, width // 2), (0, 0)))
         windows = ops.concatenate([padded[:, first : first + count] for first in range(width)], axis=-1)
         responses = ops.matmul(windows, ops.reshape(self.tables["filters"], (windows.shape[-1], -1)))  # (U, C, units)
         responses = ops.where(inside[:, :, None] > 0, responses, -1e9)
-        # A form of padding alone has no response at all; 0 keeps it finite.
+        # A form of padding alone has no response; 0 keeps it finite.
         return ops.tanh(ops.max(responses, axis=1) + self.tables["filter_bias"]) * inside[:, :1]
 
     def named_weights(self) -> dict[str, Any]:
-        """The variables by the names that the exported graphs use."""
+        """The variables, by their names in the exported graphs."""
         named = {f"word/{name}": table for name, table in self.tables.items()}
         return named | (self.spelling.named_weights("word/spelling") if self.spelling is not None else {})
