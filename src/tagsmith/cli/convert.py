@@ -31,7 +31,7 @@ def convert_command(
     ] = "auto",
     scheme: Annotated[
         str | None,
-        typer.Option(help="IO, IOB1, IOB2, IOE1, IOE2, BIOES, BILOU or BMES. [default: as it is]", show_default=False),
+        typer.Option(help="The scheme to write, such as IOB2 or BIOES. [default: as it is]", show_default=False),
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Make illegal tags legal instead of stopping.")] = False,
     layer: Layer = None,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from string import Template
 
-from tagsmith.scores.scores import Scores, TypeScores
+from tagsmith.scores.scores import FIGURES, Scores, TypeScores
 
 _PAGE = Template("""\
 <!DOCTYPE html>
@@ -93,7 +93,7 @@ def _section(scores: Scores) -> str:
         "F1": f"{100 * scores.f1:.2f}",
         "precision": f"{100 * scores.precision:.2f}",
         "recall": f"{100 * scores.recall:.2f}",
-        "token accuracy": f"{100 * scores.accuracy:.2f}",
+        **{name: f"{100 * getattr(scores, field):.2f}" for name, field in FIGURES.items()},
         "tokens": f"{scores.tokens:,}",
     }
     rows = [

@@ -25,6 +25,9 @@ from tagsmith.text.schemes import Scheme
 
 Mode = Literal["conlleval", "strict"]
 
+FIGURES = {"token accuracy": "accuracy"}
+"""What tables and reports show beside precision, recall and F1: its name there → the field of :class:`Scores`."""
+
 
 @dataclass(frozen=True, slots=True)
 class TypeScores:

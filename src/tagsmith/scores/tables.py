@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from tagsmith.scores.scores import Scores
+from tagsmith.scores.scores import FIGURES, Scores
 
 
 def scores_tables(scores: Scores, title: str) -> list[Table]:
@@ -29,7 +29,8 @@ def scores_table(scores: Scores, title: str | None = None) -> Table:
         *_percentages(scores.macro_precision, scores.macro_recall, scores.macro_f1),
         f"{len(scores.types):,} labels",
     )
-    table.add_row("token accuracy", "", "", f"{100 * scores.accuracy:.2f}", f"{scores.tokens:,} tokens")
+    for name, field in FIGURES.items():
+        table.add_row(name, "", "", *_percentages(getattr(scores, field)), f"{scores.tokens:,} tokens")
     return table
 
 
