@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagsmith.training.partial import only_known
+from tagsmith.training.measure import only_known
 
 import tagsmith
 from corpora import Files, corpora, vectors
