@@ -30,9 +30,7 @@ STEPS = 100
 
 def measure(train: Path, dev: Path) -> dict[str, float]:
     """Train a hundred steps; return the peak in megabytes, and the seconds until the first step."""
-    from tagsmith.tagging.tagger import Tagger
     from tagsmith.training.loop import TrainingRun
-    from tagsmith.training.measure import score_part
     from tagsmith.training.recipe import make_recipe
     from tagsmith.training.task import prepare
 
@@ -50,7 +48,7 @@ def measure(train: Path, dev: Path) -> dict[str, float]:
                 break
             run.step(batch, run.network.dropout.draw(rng, batch, run.task.architecture))
         run.step.synchronize()
-        score_part(Tagger(run.model(run.network.arrays()), precision="float32"), corpus, "dev")
+        run.score_dev(run.network.arrays())
     return {
         "tokens": run.task.encoded.tokens,
         "word_forms": len(run.task.encoded.forms.shapes),

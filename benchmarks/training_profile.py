@@ -27,9 +27,7 @@ from tagsmith.corpus.corpus import read_corpus
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import split_batch
 from tagsmith.network.tagger_network import split_noise
-from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.loop import TrainingRun
-from tagsmith.training.measure import score_part
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 
@@ -151,7 +149,7 @@ def profile(run: TrainingRun) -> dict[str, Any]:
     whole = milliseconds(lambda: step(batch, noise))
     times["whole step without the host's parts"] = {"milliseconds": round(whole, 2)}
     start = time.perf_counter()
-    score_part(Tagger(run.model(run.network.arrays()), precision="float32"), run.task.corpus, "dev")
+    run.score_dev(run.network.arrays())
     evaluation = time.perf_counter() - start
     return {
         "batch": {

@@ -45,7 +45,7 @@ def make_batch(forms: Forms, words: Array, sentences: Array, tags: Array) -> Bat
     """A batch as training makes it, out of forms whose trained rows are those of the whole table."""
     rows, place = np.unique(forms.trained, return_inverse=True)
     trained = np.append(rows, [-1, -1]).astype(np.int32)
-    return Batch(trained, forms._replace(trained=place.astype(np.int32)), words, sentences, tags)
+    return Batch(trained, forms._replace(trained=place.astype(np.int32)), words, sentences, (tags,))
 
 
 def forms_of(batch: Batch) -> Forms:

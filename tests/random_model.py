@@ -125,7 +125,7 @@ def random_model(
     seed: int = 0,
 ) -> Model:
     """A tagger that gives nonsense, but the same nonsense each time."""
-    layer = Layer("ner", scheme, labels)
+    layer = Layer("ner", scheme, tuple(sorted(labels)))
     weights = random_weights(architecture, len(layer.tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
     return _with_graphs(Model(architecture, vocabulary, (layer,), weights, {}, {"seed": seed}))
 

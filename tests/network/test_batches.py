@@ -11,18 +11,29 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from packed_rows import forms_of
+from tagsmith.corpus.sentences import hold_sentences
 from tagsmith.model.vocabulary import LONGEST_SPELLING, UNKNOWN_WORD, UNSEEN_WORD, build_vocabulary
 from tagsmith.network.batches import (
     SHORT_SPELLING,
     WINDOW,
     encode_sentences,
     pack_rows,
+    piece_lengths,
     row_lengths,
     split_batch,
     training_batches,
 )
+from tagsmith.text.document import sentence_from_words
 
 LENGTH = st.integers(1, 40)
+
+
+def encode(sentences, tags, vocabulary, rows, longest):
+    """Encode sentences of words whose tags have these rows."""
+    numbers = np.array([rows[tag] for sentence in tags for tag in sentence], np.int32)
+    return encode_sentences(hold_sentences(map(sentence_from_words, sentences)), [numbers], vocabulary, longest)
+
+
 TAGS = ("O", "B", "I")
 WORD = st.sampled_from(["a", "A", "b", "cc", "Dd", "e1", "?", "new", "old", "ccc", 13 * "L", 30 * "l"])
 SENTENCES = st.lists(st.lists(WORD, min_size=0, max_size=9), min_size=1, max_size=12).filter(any)
@@ -169,7 +180,7 @@ def corpora(draw):
     vectors = draw(st.lists(WORD, max_size=4, unique=True))
     vocabulary = build_vocabulary((word for sentence in sentences for word in sentence), vectors)
     longest = draw(st.integers(1, 10))
-    encoded = encode_sentences(sentences, tags, vocabulary, {tag: row for row, tag in enumerate(TAGS)}, longest)
+    encoded = encode(sentences, tags, vocabulary, {tag: row for row, tag in enumerate(TAGS)}, longest)
     return sentences, tags, vocabulary, longest, encoded
 
 
@@ -194,7 +205,7 @@ def test_an_epoch_holds_every_sentence_once_with_its_words_and_tags(corpus, budg
     for batch in training_batches(encoded, row_lengths(encoded.lengths, budget), budget, np.random.default_rng(seed)):
         forms = zip(*(part.tolist() for part in forms_of(batch)), strict=True)
         spelling = [(pretrained, trained, tuple(spelt), shape) for pretrained, trained, spelt, shape in forms]
-        for words, numbers, own in zip(batch.words, batch.sentences, batch.tags, strict=True):
+        for words, numbers, own in zip(batch.words, batch.sentences, batch.tags[0], strict=True):
             # 1, 1, …, 2, 2, …, and padding after the last sentence alone, with nothing in it.
             tokens = np.flatnonzero(numbers)
             assert tokens.tolist() == list(range(len(tokens)))
@@ -221,7 +232,7 @@ def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
     for batch in training_batches(encoded, lengths, budget, np.random.default_rng(seed)):
         rows, length = batch.words.shape
         shapes.setdefault(length, set()).add((rows, len(batch.forms.shapes)))
-        assert batch.tags.shape == batch.sentences.shape == (rows, length)
+        assert batch.tags[0].shape == batch.sentences.shape == (rows, length)
         assert rows == 2 * max(1, round(budget / length / 2))
         # Rows with sentences first, empty ones after them.
         assert (np.diff((batch.sentences[:, 0] > 0).astype(int)) <= 0).all()
@@ -265,7 +276,7 @@ def test_with_a_rate_of_one_exactly_the_rare_words_become_unknown(corpus, seed, 
 def test_with_a_rate_between_some_rare_words_stay():
     words = [f"w{number}" for number in range(200)]
     vocabulary = build_vocabulary([*words, "often", "often"])
-    encoded = encode_sentences([[*words, "often", "often"]], [["O"] * 202], vocabulary, {"O": 0}, 300)
+    encoded = encode([[*words, "often", "often"]], [["O"] * 202], vocabulary, {"O": 0}, 300)
     (batch,) = training_batches(encoded, [202], 202, np.random.default_rng(0), 0.3, 1)
     used = forms_of(batch).trained[np.unique(batch.words[0])]
     share = np.mean(used == UNKNOWN_WORD)
@@ -276,7 +287,7 @@ def test_with_a_rate_between_some_rare_words_stay():
 def test_two_epochs_differ_and_the_same_generator_gives_the_same_epoch():
     sentences = [[f"w{n}", "x"] for n in range(30)]
     vocabulary = build_vocabulary(word for sentence in sentences for word in sentence)
-    encoded = encode_sentences(sentences, [["O", "O"]] * 30, vocabulary, {"O": 0}, 9)
+    encoded = encode(sentences, [["O", "O"]] * 30, vocabulary, {"O": 0}, 9)
 
     def epoch(*seed):
         batches = training_batches(encoded, [4], 8, np.random.default_rng(seed), 0.5)
@@ -297,11 +308,11 @@ def test_the_parts_of_a_batch_hold_its_rows(corpus, budget, parts):
         size = -(-len(batch.words) // parts)
         assert all(part.words.shape == (size, batch.words.shape[1]) for part in found)
         assert all(part.trained is batch.trained for part in found)
-        together = zip(*((part.sentences, part.tags, spellings(part)) for part in found), strict=True)
+        together = zip(*((part.sentences, part.tags[0], spellings(part)) for part in found), strict=True)
         sentences, tags, spelt = (np.concatenate(own) for own in together)
         count = len(batch.words)
         np.testing.assert_array_equal(sentences[:count], batch.sentences)
-        np.testing.assert_array_equal(tags[:count], batch.tags)
+        np.testing.assert_array_equal(tags[:count], batch.tags[0])
         np.testing.assert_array_equal(spelt[:count][batch.sentences > 0], spellings(batch)[batch.sentences > 0])
         assert not sentences[count:].any()
 
@@ -309,7 +320,7 @@ def test_the_parts_of_a_batch_hold_its_rows(corpus, budget, parts):
 @pytest.mark.parametrize(("long", "whole"), [(0, 4), (4, 4), (5, None)])
 def test_of_most_forms_the_parts_have_short_spellings_unless_too_many_are_long(long, whole):
     words = [*(f"b{n}" for n in range(32 - long)), *(f"antidisestablishment{n}" for n in range(long))]
-    encoded = encode_sentences([words], [["O"] * 32], build_vocabulary(words), {"O": 0}, 32)
+    encoded = encode([words], [["O"] * 32], build_vocabulary(words), {"O": 0}, 32)
     (batch,) = training_batches(encoded, [32], 32, np.random.default_rng(0))
     part, _ = split_batch(batch, 2)
     assert [own.shape for own in part.long] == ([] if whole is None else [(whole, LONGEST_SPELLING)])
@@ -332,6 +343,9 @@ def spellings(batch) -> np.ndarray:
     return np.concatenate(columns, axis=1)[batch.words]
 
 
-def test_an_unknown_tag_is_not_passed_over():
-    with pytest.raises(KeyError):
-        encode_sentences([["a"]], [["X"]], build_vocabulary(["a"]), {"O": 0}, 9)
+@given(st.lists(st.integers(0, 20), max_size=8), st.integers(1, 9))
+def test_pieces_are_as_long_as_allowed_and_lose_no_token(lengths, longest):
+    expected = []
+    for length in lengths:
+        expected += [min(longest, length - first) for first in range(0, length, longest)]
+    assert piece_lengths(np.array(lengths, np.int64), longest).tolist() == expected

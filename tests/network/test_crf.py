@@ -30,13 +30,13 @@ LEGAL = {
 
 
 THE_CRF = CRF(ALLOWED)
-RUN = compiled(THE_CRF, list(THE_CRF.named_weights().values()))
+RUN = compiled(THE_CRF, list(THE_CRF.named_weights("crf/0").values()))
 
 
 def random_crf(seed: int, size: float = 1.0) -> CRF:
     """Always the same CRF, so that it is compiled once, with other weights."""
     rng, crf = np.random.default_rng(seed), THE_CRF
-    for variable in crf.named_weights().values():
+    for variable in crf.named_weights("crf/0").values():
         variable.assign(rng.normal(0, size, variable.shape).astype(np.float32))
     return crf
 
@@ -152,7 +152,7 @@ def test_the_gradient_is_finite_and_agrees_with_finite_differences():
     emissions = keras.Variable(np.random.default_rng(5).normal(0, 2, (BATCH, TIME, len(TAGS))).astype(np.float32))
     rows = [[LEGAL[2][4], LEGAL[3][3]], [LEGAL[2][0], LEGAL[1][1]], []]
     tags, sentences = filled(rows), numbered(lengths_of(rows), TIME)
-    named = {**crf.named_weights(), "emissions": emissions}
+    named = {**crf.named_weights("crf/0"), "emissions": emissions}
 
     def loss():
         return ops.sum(crf(ops.convert_to_tensor(emissions), *map(ops.convert_to_tensor, (tags, sentences))))

@@ -28,7 +28,7 @@ LEGAL = {
     for length in range(1, MOST + 1)
 }
 THE_CRF = CRF(ALLOWED)
-WEIGHTS = list(THE_CRF.named_weights().values())
+WEIGHTS = list(THE_CRF.named_weights("crf/0").values())
 RUN = compiled(THE_CRF, WEIGHTS)
 
 
@@ -139,7 +139,7 @@ def test_the_gradient_is_finite_and_agrees_with_finite_differences():
     emissions = keras.Variable(np.random.default_rng(5).normal(0, 2, (ROWS, TIME, SIZE)).astype(np.float32))
     table = np.concatenate([np.eye(SIZE), [[1, 1, 1, 0, 1], [1, 0, 0, 0, 1]]]).astype(np.float32)
     tags = np.int32([[SIZE, SIZE, SIZE, SIZE + 1, 4, 0], [SIZE, 4, 0, 0, 0, 0]])
-    named = {**THE_CRF.named_weights(), "emissions": emissions}
+    named = {**THE_CRF.named_weights("crf/0"), "emissions": emissions}
 
     def loss():
         arrays = map(ops.convert_to_tensor, (tags, SENTENCES, table))

@@ -13,9 +13,8 @@ from random_model import LAYERS, SMALL, VOCABULARY, random_layers_model
 from tagsmith.model.vocabulary import Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch
-from tagsmith.network.tagger_network import TaggerNetwork
+from tagsmith.network.tagger_network import Output, TaggerNetwork
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.schemes import Scheme, allowed_transitions
 
 ops = keras.ops
 SENTENCES = [["John", "lives", "in", "Paris"], ["1984", "café"], ["北京", "x"]]
@@ -32,15 +31,10 @@ TAGS = (
 )
 
 
-def allowed(own):
-    return allowed_transitions(own.tags, Scheme.PLAIN if own.scheme is Scheme.PLAIN else Scheme.BIOES)
-
-
 def make(architecture=SMALL, layers=LAYERS):
     model = random_layers_model(architecture, layers)
     tables = (model.weights["word/pretrained"], model.weights["word/scales"])
-    main, *further = map(allowed, model.layers)
-    network = TaggerNetwork(architecture, VOCABULARY, main, tables, further=further)
+    network = TaggerNetwork(architecture, VOCABULARY, [Output(one.transitions) for one in model.layers], tables)
     network.assign({name: own for name, own in model.weights.items() if name not in ("word/pretrained", "word/scales")})
     return network, model
 
@@ -48,14 +42,12 @@ def make(architecture=SMALL, layers=LAYERS):
 def make_batch(tags=TAGS) -> Batch:
     forms = VOCABULARY.encode(WORDS)
     trained, place = np.unique(forms.trained, return_inverse=True)
-    main, *further = map(ops.convert_to_tensor, tags)
     return Batch(
         ops.convert_to_tensor(trained.astype(np.int32)),
         Forms(*map(ops.convert_to_tensor, forms._replace(trained=place.astype(np.int32)))),
         ops.convert_to_tensor(ROWS),
         ops.convert_to_tensor(NUMBERS),
-        main,
-        tuple(further),
+        tuple(map(ops.convert_to_tensor, tags)),
     )
 
 
@@ -90,10 +82,10 @@ def test_the_loss_is_the_mean_of_the_layers_losses_over_every_legal_sequence(hea
     for number, own in enumerate(model.layers):
         columns = slice(first, first + len(own.tags))
         first = columns.stop
-        prefix = f"crf/{number}" if number else "crf"
+        prefix = f"crf/{number}"
         chain = [model.weights[f"{prefix}/{part}"] for part in ("start", "between", "end")] if head == "crf" else None
         losses += [
-            -log_probability(emissions[row, begin:end, columns], TAGS[number][row, begin:end], chain, allowed(own))
+            -log_probability(emissions[row, begin:end, columns], TAGS[number][row, begin:end], chain, own.transitions)
             for row, begin, end in PLACES
         ]
     assert found == pytest.approx(sum(losses) / len(LAYERS) / len(WORDS), rel=1e-4)
@@ -118,7 +110,7 @@ def log_probability(emissions, tags, chain, legal) -> float:
 def test_every_head_and_the_encoder_learn():
     network, _ = make()
     batch = make_batch()
-    names = ["output/kernel", "crf/start", "crf/1/between", "crf/2/end", "sentence/0/forward/kernel"]
+    names = ["output/kernel", "crf/0/start", "crf/1/between", "crf/2/end", "sentence/0/forward/kernel"]
     variables = [network.named_weights()[name] for name in names]
     loss = compiled(lambda: network.loss(batch), variables)
     for name, variable, gradient in zip(
@@ -131,8 +123,9 @@ def test_every_head_and_the_encoder_learn():
 
 
 def test_a_network_of_one_layer_starts_from_the_same_weights_as_without_others():
-    one = TaggerNetwork(SMALL, VOCABULARY, allowed(random_layers_model().layers[1]), seed=3).arrays()
-    same = TaggerNetwork(SMALL, VOCABULARY, allowed(random_layers_model().layers[1]), seed=3, further=()).arrays()
-    more, _ = make()
-    assert one.keys() == same.keys() < more.arrays().keys()
-    assert all(np.array_equal(one[name], same[name]) for name in one)
+    outputs = [Output(layer.transitions) for layer in random_layers_model().layers]
+    one = TaggerNetwork(SMALL, VOCABULARY, outputs[1:2], seed=3).arrays()
+    more = TaggerNetwork(SMALL, VOCABULARY, outputs, seed=3).arrays()
+    assert one.keys() < more.keys()
+    shared = [name for name in one if not name.startswith(("output", "crf"))]
+    assert all(np.array_equal(one[name], more[name]) for name in shared)

@@ -16,7 +16,7 @@ from tagsmith.model.architecture import Architecture
 from tagsmith.model.vocabulary import Forms
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch
-from tagsmith.network.tagger_network import Dropout, Noise, TaggerNetwork, kept
+from tagsmith.network.tagger_network import Dropout, Noise, Output, TaggerNetwork, kept
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 
@@ -42,7 +42,7 @@ def make(a: Architecture, pretrained: bool = True, seed: int = 0, **options) -> 
     """A network with random weights, and these."""
     weights = random_weights(a, len(TAGS), pretrained=pretrained, seed=seed)
     tables = (weights["word/pretrained"], weights["word/scales"]) if pretrained else None
-    network = TaggerNetwork(a, VOCABULARY, ALLOWED, tables, **options)
+    network = TaggerNetwork(a, VOCABULARY, [Output(ALLOWED)], tables, **options)
     network.assign({name: weight for name, weight in weights.items() if name not in ("word/pretrained", "word/scales")})
     return network, weights
 
@@ -72,7 +72,7 @@ def inside(batch: Batch) -> np.ndarray:
 
 def alone(batch: Batch, row: int, steps: slice) -> Batch:
     """One sentence of the batch, in a batch of its own."""
-    words, tags = batch.words[row : row + 1, steps], batch.tags[row : row + 1, steps]
+    words, tags = batch.words[row : row + 1, steps], batch.tags[0][row : row + 1, steps]
     return batch._replace(words=words, sentences=np.ones_like(words), tags=tags)
 
 
@@ -99,7 +99,7 @@ def test_the_tagger_sees_the_emissions_of_the_network(a):
     model = random_model(replace(a, units=20), labels=("X",))
     sentences = [["John", "lives", "in", "Paris"], ["antidisestablishmentarianism", "1984"], ["北京"]]
     tables = (model.weights["word/pretrained"], model.weights["word/scales"])
-    network = TaggerNetwork(model.architecture, VOCABULARY, ALLOWED, tables)
+    network = TaggerNetwork(model.architecture, VOCABULARY, [Output(ALLOWED)], tables)
     network.assign(dict(model.weights))
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3], [4, 5, 0, 0], [6, 0, 0, 0]])
@@ -135,7 +135,9 @@ def test_weights_can_be_taken_out_and_put_back():
 
 
 def test_the_seed_decides_the_initial_weights():
-    first, again, other = (TaggerNetwork(SMALL, VOCABULARY, ALLOWED, seed=seed).arrays() for seed in (3, 3, 4))
+    first, again, other = (
+        TaggerNetwork(SMALL, VOCABULARY, [Output(ALLOWED)], seed=seed).arrays() for seed in (3, 3, 4)
+    )
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["sentence/0/forward/kernel"], other["sentence/0/forward/kernel"])
 
@@ -153,14 +155,14 @@ def test_the_softmax_loss_is_the_mean_over_the_tokens():
     emissions = exported(weights, a, BATCH).astype(np.float64)
     total = 0.0
     for b, t in np.argwhere(inside(BATCH)):
-        total += np.logaddexp.reduce(emissions[b, t]) - emissions[b, t, BATCH.tags[b, t]]
+        total += np.logaddexp.reduce(emissions[b, t]) - emissions[b, t, BATCH.tags[0][b, t]]
     assert loss_of(network, BATCH) == pytest.approx(total / TOKENS, rel=1e-4)
 
 
 def test_the_crf_loss_is_divided_by_the_tokens():
     a = replace(SMALL, **SIZES, characters="none")
     network, weights = make(a)
-    losses = array(compiled(network.crf)(exported(weights, a, BATCH), BATCH.tags, BATCH.sentences))
+    losses = array(compiled(network.crfs[0])(exported(weights, a, BATCH), BATCH.tags[0], BATCH.sentences))
     assert loss_of(network, BATCH) == pytest.approx(losses.sum() / TOKENS, rel=1e-4)
 
 
@@ -223,7 +225,7 @@ def test_padding_never_matters(cell, head):
     a = replace(SMALL, **SIZES, cell=cell, head=head, layers=2, residual=True, characters="none")
     network, _ = make(a)
     padding = ~inside(BATCH)
-    noisy = BATCH._replace(words=np.where(padding, 3, BATCH.words), tags=np.where(padding, 4, BATCH.tags))
+    noisy = BATCH._replace(words=np.where(padding, 3, BATCH.words), tags=(np.where(padding, 4, BATCH.tags[0]),))
     own = BATCH[2:5]
     tight = Batch(*BATCH[:2], *(part[:2] for part in own))
     wide = Batch(*BATCH[:2], *(np.pad(part, ((0, 2), (0, 3))) for part in own))

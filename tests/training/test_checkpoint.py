@@ -11,7 +11,7 @@ import safetensors.numpy
 from tagsmith.errors import ModelError, RecipeError
 from tagsmith.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
 
-PROGRESS = Progress(epoch=3, updates=12, best_epoch=2, best_score=0.1 + 0.2, history=[{"epoch": 1, "dev": 1 / 3}])
+PROGRESS = Progress(updates=12, history=[{"epoch": 1, "dev": 1 / 3}])
 GROUPS = {
     "weights": {"word/trained": np.float32([[1.0, np.pi], [-0.0, 1e-38]]), "a|b": np.arange(3, dtype=np.int8)},
     "optimizer": {"0": np.array(7, np.int64), "1": np.float32([[1, 2, 3], [4, 5, 6]]).T},
@@ -35,9 +35,9 @@ def test_what_is_saved_comes_back_bit_for_bit(tmp_path):
 
 def test_the_next_checkpoint_replaces_the_last(tmp_path):
     save_checkpoint(tmp_path, "run", PROGRESS, GROUPS)
-    save_checkpoint(tmp_path, "run", Progress(epoch=4), {"weights": {"w": np.zeros(1)}})
+    save_checkpoint(tmp_path, "run", Progress(updates=4), {"weights": {"w": np.zeros(1)}})
     progress, groups = load_checkpoint(tmp_path, "run")
-    assert progress == Progress(epoch=4)
+    assert progress == Progress(updates=4)
     assert list(groups) == ["weights"]
 
 
@@ -49,7 +49,7 @@ def test_a_write_that_fails_leaves_the_last_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space"):
-        save_checkpoint(tmp_path, "run", Progress(epoch=4), GROUPS)
+        save_checkpoint(tmp_path, "run", Progress(updates=4), GROUPS)
     assert load_checkpoint(tmp_path, "run")[0] == PROGRESS
 
 

@@ -8,20 +8,21 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tagsmith.training.partial import load, open_tags
 from test_training import NAMES, PLACES, QUIET, TINY, interrupt_after, weights, write_corpus
 
 import tagsmith
-from random_model import SMALL, WORDS, random_model, random_sentences
+from random_model import SMALL, WORDS, random_layers_model, random_model, random_sentences
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, ModelError, RecipeError, VectorsError
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, tags_to_spans
-from tagsmith.training.fine_tuning import LEARNING_RATE, as_before, fine_tuning_recipe, read_start, with_own_spans
+from tagsmith.training.fine_tuning import LEARNING_RATE, fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
+from tagsmith.training.unknown_labels import training_tags
 
 OTHER = Architecture(word_dim=6, characters="gru", character_units=3, cell="gru", units=5, layers=2, head="softmax")
 NO_SPELLING = replace(SMALL, characters="none", shape_dim=0, bidirectional=False)
@@ -40,7 +41,7 @@ def new_data(labels: tuple[str, ...], prefix: str = "B-") -> io.StringIO:
 def started(model, labels, tmp_path, prefix="B-", **options) -> TrainingRun:
     """A run on new data that has done no step."""
     recipe = fine_tuning_recipe(model, "fast")
-    corpus = load(new_data(labels, prefix), None, None, before=as_before(model), format="conll", seed=0, **options)
+    corpus = read_corpus(new_data(labels, prefix), start=model.layers, format="conll", **options)
     return TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
 
 
@@ -61,9 +62,7 @@ def test_without_new_labels_the_first_outputs_are_the_models_own(model, labels, 
     run = started(model, labels, tmp_path, prefix)
     assert run.task.vocabulary.words[: len(model.vocabulary.words)] == model.vocabulary.words
     assert "reykjavík" in run.task.vocabulary.words
-    assert run.task.tags == model.layers[0].tags
-    assert run.task.corpus.scheme is model.layers[0].scheme
-    assert run.model({**run.network.arrays()}).layer == "ner"
+    assert run.task.corpus.layers == run.model(run.network.arrays()).layers == model.layers
     sentences = random_sentences(20)
     found = Tagger(run.model(run.network.arrays()), precision="float32").tag_marginals(sentences)
     expected = Tagger(model, precision="float32").tag_marginals(sentences)
@@ -74,24 +73,49 @@ def test_without_new_labels_the_first_outputs_are_the_models_own(model, labels, 
 def test_old_tags_keep_their_weights_beside_a_new_label(tmp_path):
     model = random_model(SMALL)
     run = started(model, ("CITY", "PER"), tmp_path)
-    assert {tag[2:] for tag in run.task.tags if tag != "O"} == {"CITY", "LOC", "PER"}
-    places = [run.task.tags.index(tag) for tag in model.layers[0].tags]
+    (layer,) = run.task.corpus.layers
+    assert layer.labels == ("CITY", "LOC", "PER")
+    places = [layer.tags.index(tag) for tag in model.layers[0].tags]
     found = run.network.arrays()
     np.testing.assert_array_equal(found["output/kernel"][:, places], model.weights["output/kernel"])
-    np.testing.assert_array_equal(found["crf/between"][np.ix_(places, places)], model.weights["crf/between"])
-    np.testing.assert_array_equal(found["crf/end"][places], model.weights["crf/end"])
-    new = run.task.tags.index("S-CITY")
+    np.testing.assert_array_equal(found["crf/0/between"][np.ix_(places, places)], model.weights["crf/0/between"])
+    np.testing.assert_array_equal(found["crf/0/end"][places], model.weights["crf/0/end"])
+    new = layer.tags.index("S-CITY")
     assert found["output/kernel"][:, new].any()
-    assert not found["crf/between"][new].any()
+    assert not found["crf/0/between"][new].any()
+
+
+def test_a_model_of_several_layers_gives_the_same_before_the_first_step_and_keeps_layers_that_the_data_lack(tmp_path):
+    model = random_layers_model(SMALL)
+    recipe = fine_tuning_recipe(model, "fast")
+    data = io.StringIO("".join(f"{word} B-Z\n{word} O\n\n" for word in PRINTABLE))
+    corpus = read_corpus(data, start=model.layers, format="conll", layer="new")
+    assert [layer.name for layer in corpus.layers] == ["pos", "ner", "chunk", "new"]
+    run = TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
+    sentences = random_sentences(20)
+    before = Tagger(model, precision="float32")
+    after = Tagger(run.model(run.network.arrays()), precision="float32")
+    for layer in before.layers:
+        marginals = zip(
+            before.tag_marginals(sentences, layer=layer), after.tag_marginals(sentences, layer=layer), strict=True
+        )
+        for expected, given in marginals:
+            np.testing.assert_allclose(given, expected, atol=1e-5)
+    completed = label_unknown(corpus, model)
+    predicted = before.tag_layers(corpus.train.words())
+    assert {layer: completed.train.tags(layer) for layer in before.layers} == predicted
+    assert completed.train.tags("new") == corpus.train.tags("new")
+    assert all(possible is None for possible in prepare(completed, recipe, None, 0, model).possible)
 
 
 def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans():
     model = random_model(SMALL)
-    corpus = load(new_data(("CITY", "PER")), None, None, before=as_before(model), format="conll", seed=0)
-    joined = with_own_spans(corpus, model)
+    corpus = read_corpus(new_data(("CITY", "PER")), start=model.layers, format="conll")
+    joined = label_unknown(corpus, model)
     assert joined.dev == corpus.dev
-    assert {joined.knowledge.sets[own] for own in joined.knowledge.train} == {frozenset(["CITY", "LOC", "PER"])}
-    assert open_tags([], joined.knowledge, [*model.layers[0].tags, "S-CITY"])[2] is None  # an ordinary likelihood
+    known = [joined.knowledge.sets[number] for number in joined.knowledge.train]
+    assert all(labels == {"ner": frozenset(["CITY", "LOC", "PER"])} for labels in known)
+    assert training_tags(joined, joined.layers[0], joined.train.lengths)[1] is None  # an ordinary likelihood
     added = 0
     predicted = Tagger(model, precision="float32").tag([sentence.words for sentence in corpus.train])
     for old, new, own in zip(corpus.train, joined.train, predicted, strict=True):
@@ -106,10 +130,10 @@ def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans()
 
 def test_labels_that_the_new_data_lack_may_be_unknown_there_or_absent(tmp_path):
     run = started(random_model(SMALL), ("CITY", "PER"), tmp_path)
-    tags = run.task.tags
-    (opened,) = run.task.possible[len(tags) :]
+    tags = run.task.corpus.layers[0].tags
+    (opened,) = run.task.possible[0][len(tags) :]
     assert {tag[2:] for tag, possible in zip(tags, opened, strict=True) if possible} == {"", "LOC"}
-    assert started(random_model(SMALL), ("CITY", "PER"), tmp_path, partial=False).task.possible is None
+    assert started(random_model(SMALL), ("CITY", "PER"), tmp_path, partial=False).task.possible == (None,)
 
 
 def test_the_identity_of_a_run_holds_the_model_it_goes_on_from(tmp_path):
@@ -120,7 +144,7 @@ def test_the_identity_of_a_run_holds_the_model_it_goes_on_from(tmp_path):
 def test_the_recipe_has_the_models_network_and_a_lower_rate():
     model = random_model(SMALL)
     recipe = fine_tuning_recipe(model, "fast", {"epochs": 3, "units": SMALL.units})
-    assert recipe.architecture() == SMALL
+    assert recipe.architecture == SMALL
     assert (recipe.epochs, recipe.learning_rate) == (3, LEARNING_RATE)
     assert fine_tuning_recipe(model, "fast", {"learning_rate": 0.1}).learning_rate == 0.1
     assert fine_tuning_recipe(model, recipe=recipe) == recipe
@@ -129,7 +153,7 @@ def test_the_recipe_has_the_models_network_and_a_lower_rate():
 
 def test_a_recipe_of_another_network_is_an_error(tmp_path):
     model = random_model(SMALL)
-    for recipe in ({"units": 8}, {"head": "softmax"}, Recipe(units=8)):
+    for recipe in ({"units": 8}, {"head": "softmax"}, make_recipe(changes={"units": 8})):
         with pytest.raises(RecipeError, match=r"but the model that training goes on from has"):
             fine_tuning_recipe(model, "fast", recipe)
     path = tmp_path / "recipe.toml"

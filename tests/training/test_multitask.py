@@ -17,9 +17,11 @@ from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, RecipeError
 from tagsmith.network.batches import row_lengths, training_batches
 from tagsmith.text.schemes import Scheme
-from tagsmith.training.loop import Run, train
+from tagsmith.training.loop import TrainingRun
+from tagsmith.training.measure import deciding_measure, measure_of
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import prepare
+from tagsmith.training.train import train
 
 NAMES, PLACES = ["Ada", "Ben", "Cleo", "Dora", "Emil"], ["Paris", "New York", "Oslo", "Cape Town"]
 VERBS = ["lives in", "moved to", "loves", "left"]
@@ -82,16 +84,16 @@ def trained(files, tmp_path_factory):
 def test_the_batches_carry_the_tags_of_every_layer_in_step(files):
     corpus = read_corpus(*files, layer=LAYERS)
     task = prepare(corpus, Recipe(longest=4), None, 0)
-    (further,) = task.further
-    assert (task.corpus.layer, further.name, further.scheme) == ("pos", "ner", Scheme.IOB2)
-    assert task.measures == {"pos": "accuracy", "ner": "F1"}
+    pos, ner = corpus.layers
+    assert (pos.name, ner.name, ner.scheme) == ("pos", "ner", Scheme.IOB2)
+    assert (measure_of(pos), measure_of(ner), deciding_measure(corpus)) == ("accuracy", "F1", "mean")
     encoded = task.encoded
     found = {}
     for batch in training_batches(encoded, row_lengths(encoded.lengths, 64), 64, np.random.default_rng(0)):
         inside = batch.sentences > 0
-        assert not batch.further[0][~inside].any()
-        for main, other in zip(batch.tags[inside], batch.further[0][inside], strict=True):
-            pair = (task.tags[main], further.tags[other])
+        assert not batch.tags[1][~inside].any()
+        for first, second in zip(batch.tags[0][inside], batch.tags[1][inside], strict=True):
+            pair = (pos.tags[first], ner.tags[second])
             found[pair] = found.get(pair, 0) + 1
     assert {pair for pair in found if pair[0] != "NAME"} == {("VERB", "O"), ("ADP", "O")}
     assert found["NAME", "S-PER"] == 120
@@ -155,7 +157,7 @@ def test_history_scores_and_model_card_tell_of_each_layer(trained, files):
 
 def test_the_best_epoch_is_that_of_the_best_mean(files, tmp_path, monkeypatch):
     given = iter([(0.5, 0.9), (0.9, 0.6), (0.6, 0.7)])
-    score = Run._score_dev
+    score = TrainingRun.score_dev
 
     def scored(self, arrays):
         scores = score(self, arrays)
@@ -163,7 +165,7 @@ def test_the_best_epoch_is_that_of_the_best_mean(files, tmp_path, monkeypatch):
         layers = {"pos": replace(scores.layers["pos"], accuracy=pos), "ner": replace(scores.layers["ner"], f1=ner)}
         return replace(scores, layers=layers)
 
-    monkeypatch.setattr(Run, "_score_dev", scored)
+    monkeypatch.setattr(TrainingRun, "score_dev", scored)
     run(files, tmp_path / "model", {"epochs": 3})
     history = [json.loads(line) for line in (tmp_path / "model/history.jsonl").read_text("utf-8").splitlines()]
     assert [entry["best"] for entry in history] == [True, True, False]
@@ -183,25 +185,25 @@ def test_a_layer_alone_gives_the_weights_of_before_and_the_folder_of_one_layer(f
     assert all(np.array_equal(some[name], other[name]) for name in some)
     assert some["output/kernel"].shape[1] == 3
     assert not any(name.startswith("crf/1") for name in some)
-    assert "further" not in json.loads((tmp_path / "text" / "config.json").read_bytes())
+    assert len(json.loads((tmp_path / "text" / "config.json").read_bytes())["layers"]) == 1
 
 
 @pytest.mark.slow
 def test_an_interrupted_run_resumes_exactly(files, tmp_path, monkeypatch):
     changes = {"epochs": 3}
     run(files, tmp_path / "whole", changes)
-    score = Run._score_dev
+    score = TrainingRun.score_dev
 
     def interrupted(self, arrays):
         if self.progress.epoch == 1:
             raise KeyboardInterrupt
         return score(self, arrays)
 
-    monkeypatch.setattr(Run, "_score_dev", interrupted)
+    monkeypatch.setattr(TrainingRun, "score_dev", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(files, tmp_path / "cut", changes)
     assert tagsmith.load(tmp_path / "cut").layers == LAYERS
-    monkeypatch.setattr(Run, "_score_dev", score)
+    monkeypatch.setattr(TrainingRun, "score_dev", score)
     with pytest.raises(RecipeError, match="other data"):
         train(files[0], dev=files[1], out=tmp_path / "cut", recipe={**TINY, **changes}, layer="pos", resume=True)
     run(files, tmp_path / "cut", changes, resume=True)

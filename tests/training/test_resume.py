@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,6 +22,7 @@ from tagsmith.training.display import Silent
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
+from tagsmith.training.train import _finish
 
 pytestmark = pytest.mark.slow
 EPOCHS = 3
@@ -230,7 +230,7 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     session = TrainingRun(task, recipe, 0, tmp_path / "model")
     session.train(Silent())
     session.network.assign(session.best)
-    train._finish(session, Silent())
+    _finish(session, tmp_path / "model", Silent())
     sentences = [["Ada", "lives", "in", "Zürich", "."], ["Reykjavík", "!"], ["x"]]
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])
@@ -259,7 +259,7 @@ def test_the_model_card_holds_the_recipe_and_the_scores(corpus, tmp_path):
     run({**corpus, "out": tmp_path / "model"}, {"epochs": 1})
     card = (tmp_path / "model/README.md").read_text("utf-8")
     recipe = tomllib.loads(card.split("```toml\n")[1].split("```")[0])
-    assert recipe == replace(make_recipe(), **{**TINY, "epochs": 1}).as_dict()
+    assert recipe == make_recipe(changes={**TINY, "epochs": 1}).as_dict()
     scores = json.loads((tmp_path / "model/config.json").read_text("utf-8"))["scores"]["dev"]
     assert (
         f"| dev | {100 * scores['precision']:.2f} | {100 * scores['recall']:.2f} | {100 * scores['f1']:.2f} |" in card

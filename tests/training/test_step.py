@@ -9,7 +9,7 @@ from keras_calls import BACKEND, array, compiled, gradients
 from packed_rows import make_batch, numbered
 from random_model import SMALL, VOCABULARY
 from tagsmith.network.backend import keras
-from tagsmith.network.tagger_network import Dropout, Noise, TaggerNetwork
+from tagsmith.network.tagger_network import Dropout, Noise, Output, TaggerNetwork
 from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
 from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe
@@ -32,7 +32,7 @@ DESCENT = Recipe(
 
 
 def make(recipe: Recipe = DESCENT, **dropout: float) -> tuple[TaggerNetwork, Optimizer, Step]:
-    network = TaggerNetwork(SMALL, VOCABULARY, ALLOWED, dropout=Dropout(**dropout))
+    network = TaggerNetwork(SMALL, VOCABULARY, [Output(ALLOWED)], dropout=Dropout(**dropout))
     learned = network.learned_weights()
     table = learned.pop("word/trained")
     optimizer = Optimizer(recipe, 10, list(learned.values()), table)

@@ -12,7 +12,7 @@ from tagsmith.corpus.corpus import read_corpus
 from tagsmith.model.frozen_vectors import unit_variance
 from tagsmith.model.vectors import dequantize, load_vectors, quantize_rows
 from tagsmith.text.schemes import Scheme, is_legal, tags_to_spans
-from tagsmith.training.recipe import Recipe
+from tagsmith.training.recipe import Recipe, make_recipe
 from tagsmith.training.task import prepare
 
 NER = """Anna B-PER
@@ -53,33 +53,36 @@ def vectors(tmp_path):
 
 
 def test_inside_every_span_scheme_is_bioes(corpus):
-    assert corpus.scheme is Scheme.IOB2
+    (layer,) = corpus.layers
+    assert layer.scheme is Scheme.IOB2
     task = prepare(corpus, Recipe(), None, 0)
-    assert task.tags == ("O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER")
-    found = [task.tags[row] for row in task.encoded.tags]
+    assert layer.tags == ("O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER")
+    found = [layer.tags[row] for row in task.encoded.tags[0]]
     assert found == ["B-PER", "E-PER", "O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "S-LOC", "O", "S-PER"]
-    assert task.measure == "F1"
+    assert task.possible == (None,)
 
 
 def test_plain_tags_stay_as_they_are():
     task = prepare(corpus_of("the DET\nsea NOUN\n\nsing VERB\n"), Recipe(), None, 0)
-    assert task.tags == ("DET", "NOUN", "VERB")
-    assert task.measure == "accuracy"
-    assert task.allowed.between.all()
+    (layer,) = task.corpus.layers
+    assert layer.tags == ("DET", "NOUN", "VERB")
+    assert [layer.tags[row] for row in task.encoded.tags[0]] == ["DET", "NOUN", "VERB"]
+    assert layer.transitions.between.all()
 
 
 def test_bare_letters_as_in_word_segmentation():
     task = prepare(corpus_of("北 B\n京 E\n很 S\n\n大 S\n新 B\n加 M\n坡 E\n"), Recipe(), None, 0)
-    assert task.corpus.scheme is Scheme.BMES
-    assert task.tags == ("O", "B", "I", "E", "S")
-    assert [task.tags[row] for row in task.encoded.tags] == ["B", "E", "S", "S", "B", "I", "E"]
+    (layer,) = task.corpus.layers
+    assert layer.scheme is Scheme.BMES
+    assert layer.tags == ("O", "B", "I", "E", "S")
+    assert [layer.tags[row] for row in task.encoded.tags[0]] == ["B", "E", "S", "S", "B", "I", "E"]
 
 
 def test_a_label_that_only_the_held_out_part_has_is_known():
     text = "".join(f"w{n} B-L{n}\n\n" for n in range(20))
     corpus = read_corpus(io.StringIO(text), format="conll")
     task = prepare(corpus, Recipe(), None, 0)
-    assert {tag[2:] for tag in task.tags if tag != "O"} == {f"L{n}" for n in range(20)}
+    assert {tag[2:] for tag in task.corpus.layers[0].tags if tag != "O"} == {f"L{n}" for n in range(20)}
 
 
 @pytest.mark.parametrize("longest", range(1, 8))
@@ -92,7 +95,7 @@ def test_the_pieces_of_a_cut_sentence_have_legal_tags_for_all_tokens(text, longe
     assert encoded.lengths.max() <= longest
     labels = []
     for start, length in zip(encoded.starts, encoded.lengths, strict=True):
-        tags = [task.tags[row] for row in encoded.tags[start : start + length]]
+        tags = [task.corpus.layers[0].tags[row] for row in encoded.tags[0][start : start + length]]
         assert is_legal(tags, Scheme.BIOES)
         for span in tags_to_spans(tags, Scheme.BIOES):
             labels += [(start + place, span.label) for place in range(span.start, span.end)]
@@ -108,7 +111,7 @@ def test_rows_are_as_long_as_the_longest_piece_and_shorter_for_the_rest():
 
 
 def test_vectors_are_scaled_quantized_and_kept_whole(corpus, vectors):
-    task = prepare(corpus, Recipe(word_dim=77), vectors, 0)
+    task = prepare(corpus, make_recipe(changes={"word_dim": 77}), vectors, 0)
     assert task.architecture.word_dim == 5
     assert task.vocabulary.pretrained == ("oslo", "ivan", "quito", "x")  # words of no sentence too
     rows, scales = task.pretrained

@@ -13,15 +13,15 @@ import safetensors.numpy
 from rich.console import Console
 
 import tagsmith
-from tagsmith.training.loop import TrainingRun
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.training import loop
 from tagsmith.training.averaging import EVERY
 from tagsmith.training.display import Silent
-from tagsmith.training.loop import Run, train
+from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
+from tagsmith.training.train import train
 
 NAMES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Fritz", "Gina", "Hugo"]
 PLACES = ["Paris", "New York", "Oslo", "Cape Town", "Lima", "Hong Kong"]
@@ -128,14 +128,14 @@ def test_an_epoch_counts_every_token_and_is_averaged_however_many_steps_it_was_t
 
 def interrupt_after(monkeypatch, epochs):
     """Press Ctrl-C while the epoch after ``epochs`` is scored."""
-    score = Run._score_dev
+    score = TrainingRun.score_dev
 
     def interrupted(self, arrays):
         if self.progress.epoch == epochs:
             raise KeyboardInterrupt
         return score(self, arrays)
 
-    monkeypatch.setattr(Run, "_score_dev", interrupted)
+    monkeypatch.setattr(TrainingRun, "score_dev", interrupted)
 
 
 def test_an_interrupted_run_saves_the_best_so_far_and_resumes_exactly(corpus, tmp_path, monkeypatch):
@@ -163,9 +163,9 @@ def test_an_interruption_before_the_first_epoch_leaves_no_model(corpus, monkeypa
 
 def test_it_stops_when_the_dev_score_rises_no_more_and_of_equal_epochs_keeps_the_last(corpus, monkeypatch):
     given = iter([0.5, 0.7, 0.6, 0.7, 0.6])
-    monkeypatch.setattr(Run, "measured", lambda *_: next(given, 0.1))
+    monkeypatch.setattr(TrainingRun, "measured", lambda *_: next(given, 0.1))
     kept = []
-    monkeypatch.setattr(Run, "save", lambda self: kept.append(self.best))
+    monkeypatch.setattr(TrainingRun, "save", lambda self: kept.append(self.best))
     tagger = run(corpus, {"patience": 3})
     history = [json.loads(line) for line in (corpus["out"] / "history.jsonl").read_text("utf-8").splitlines()]
     # It rose last in epoch 2: three epochs later it ends, though epoch 4 was as good.
@@ -181,7 +181,7 @@ def test_resuming_without_a_run_is_an_error(corpus):
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_model(corpus, monkeypatch):
-    train_epoch = Run._train_epoch
+    train_epoch = TrainingRun._train_epoch
 
     def spoiled(self, epoch, display):
         if epoch == 2:
@@ -193,7 +193,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_model(corpus, 
                 self.step = good
         return train_epoch(self, epoch, display)
 
-    monkeypatch.setattr(Run, "_train_epoch", spoiled)
+    monkeypatch.setattr(TrainingRun, "_train_epoch", spoiled)
     with pytest.raises(TrainingError, match="The loss became nan in epoch 2"):
         run(corpus)
     assert tagsmith.load(corpus["out"]).labels == ("LOC", "PER")

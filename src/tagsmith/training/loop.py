@@ -17,6 +17,7 @@ from tagsmith.model.folder import Model, ModelFile
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch, pack_rows, training_batches
 from tagsmith.network.tagger_network import Dropout, Output, TaggerNetwork
+from tagsmith.scores.scores import Scores
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.best_epoch import epochs_left
@@ -101,7 +102,7 @@ class TrainingRun:
             # The loss of an epoch's last step says nothing of the weights after it.
             if not all(np.isfinite(array).all() for array in arrays.values()):
                 raise _not_finite("The weights are no longer finite", progress.epoch + 1)
-            scores = score_part(Tagger(self.model(arrays), precision="float32"), corpus, "dev")
+            scores = self.score_dev(arrays)
             entry |= {"dev": deciding_score(corpus, scores), "measure": deciding_measure(corpus)}
             progress.history.append(entry)
             entry["best"] = progress.best_epoch == progress.epoch
@@ -116,6 +117,10 @@ class TrainingRun:
             else:
                 self.save()
             display.epoch(entry)
+
+    def score_dev(self, arrays: Arrays) -> Scores:
+        """Score these weights on dev as the exported network gives them."""
+        return score_part(Tagger(self.model(arrays), precision="float32"), self.task.corpus, "dev")
 
     def _train_epoch(self, epoch: int, display: Display) -> dict[str, Any]:
         start = time.perf_counter()
