@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tagsmith.training.measure import only_known
-
 import tagsmith
 from corpora import Files, corpora, vectors
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.scores.scores import score_tags
 from tagsmith.text.document import Sentence
 from tagsmith.text.schemes import Scheme, TokenSpan, detect_scheme, spans_to_tags, tags_to_spans
+from tagsmith.training.measure import only_known
 
 RESULTS = Path(__file__).parent / "results" / "partial_labels.json"
 RENAMED = {"person": "PER", "location": "LOC"}

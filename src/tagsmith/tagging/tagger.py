@@ -328,7 +328,7 @@ class Tagger:
         if len(heads) > 1:
             names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)
             heads, wanted = tuple(self._head(name) for name in names), names
-        elif not isinstance(layer, str | None) or not isinstance(options.get("column"), int | str | None):
+        elif any(isinstance(value, list | tuple) and len(value) > 1 for value in (layer, options.get("column"))):
             raise DataError("this model gives one layer.", remedy="Name one layer or column.")
         elif layer is None and options.get("column") is None:
             wanted = self.layers
