@@ -10,7 +10,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tagsmith.text import tokenizer
-from tagsmith.text.tokenizer import split_sentences, tokenize, tokenize_text, words_and_starts
+from tagsmith.text.document import Token
+from tagsmith.text.tokenizer import split_sentences, tokenize_text, words_and_starts
+
+
+def tokenize(text: str) -> list[Token]:
+    return [token for sentence in tokenize_text(text) for token in sentence]
 
 
 def words(text: str) -> list[str]:
@@ -169,7 +174,6 @@ def test_no_grapheme_cluster_is_split(text: str):
 @given(st.one_of(TEXT, PARTS))
 def test_all_forms_agree(text: str):
     nested = tokenize_text(text)
-    assert [token for sentence in nested for token in sentence] == tokenize(text)
     assert split_sentences(text) == [(sentence[0].start, sentence[-1].end) for sentence in nested]
     assert words_and_starts(text) == [
         ([token.text for token in sentence], [token.start for token in sentence]) for sentence in nested

@@ -123,19 +123,9 @@ class Graph:
     ) -> list[str]:
         """Add a ``Scan`` node: run ``body`` once for each entry of the first axis of ``steps``.
 
-        Parameters
-        ----------
-        body
-            Takes a subgraph and the names of the states and the step; returns the new states and the step's results.
-        states, steps
-            The initial states and the sequence, each with its kind inside the body.
-        results
-            The kinds of the step's results.
-
-        Returns
-        -------
-        list of str
-            The last states, then the results of all steps, stacked along a new first axis.
+        ``body`` takes a subgraph and the names of the states and the step, and returns the new states and the step's
+        results. The initial states and the steps come with their kinds inside the body; ``results`` are the kinds of
+        the results. Returns the last states, then the results of all steps, stacked along a new first axis.
         """
         inner = Graph(self)
         sources = [*states, steps]

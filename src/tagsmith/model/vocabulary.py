@@ -36,21 +36,11 @@ class Forms(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words and characters of every table.
+    """The words and characters of every table."""
 
-    Parameters
-    ----------
-    words
-        Lowercased words of the training set; word i has row i + 2.
-    pretrained
-        Words with a pretrained vector, spelled as in the vectors file; word i has row i + 1.
-    characters
-        Characters of the training set; character i has row i + 2.
-    """
-
-    words: tuple[str, ...]
-    pretrained: tuple[str, ...]
-    characters: tuple[str, ...]
+    words: tuple[str, ...]  # lowercased words of the training set; word i has row i + 2
+    pretrained: tuple[str, ...]  # words with a pretrained vector, as their file spells them; word i has row i + 1
+    characters: tuple[str, ...]  # characters of the training set; character i has row i + 2
 
     @cached_property
     def _word_rows(self) -> dict[str, int]:

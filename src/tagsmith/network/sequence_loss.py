@@ -32,13 +32,9 @@ class SequenceCrossentropy(keras.losses.Loss):  # type: ignore[misc]
     For a sequence with gold labels y_1 … y_T and predicted distributions p_1 … p_T the loss is −Σ_t log p_t[y_t] over
     the steps that count (see the top of this module). A many-to-one prediction is one step.
 
-    Parameters
-    ----------
-    targets
-        ``"integer"``: label indices, ``(batch, time)`` (sparse cross-entropy); ``"one-hot"``: distributions,
-        ``(batch, time, labels)`` (categorical cross-entropy). Many-to-one targets have no time axis.
-    name, dtype
-        As in ``keras.losses.Loss``.
+    ``targets`` are ``"integer"``: label indices, ``(batch, time)`` (sparse cross-entropy), or ``"one-hot"``:
+    distributions, ``(batch, time, labels)`` (categorical cross-entropy). Many-to-one targets have no time axis.
+    ``name`` and ``dtype`` are as in ``keras.losses.Loss``.
 
     Examples
     --------

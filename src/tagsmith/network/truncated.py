@@ -60,11 +60,6 @@ class StatefulRecurrent(keras.layers.Layer):  # type: ignore[misc]
         """Return ``(batch, time, units)``."""
         return (*input_shape[:2], self.recurrent.cell.output_size)
 
-    def reset_state(self) -> None:
-        """Start a new document."""
-        for state in self.states:
-            state.assign(keras.ops.zeros(state.shape, state.dtype))
-
 
 def stateful_twin(model: keras.Sequential, batch_size: int, window: int) -> keras.Sequential:
     """Return a model with the same weights whose recurrent layers keep their state between calls.
@@ -112,8 +107,8 @@ def stateful_twin(model: keras.Sequential, batch_size: int, window: int) -> kera
 def reset_state(twin: keras.Sequential) -> None:
     """Set the state of every recurrent layer to zero: the next window starts a document."""
     for layer in twin.layers:
-        if isinstance(layer, StatefulRecurrent):
-            layer.reset_state()
+        for state in layer.states if isinstance(layer, StatefulRecurrent) else ():
+            state.assign(keras.ops.zeros(state.shape, state.dtype))
 
 
 def windows(array: Array, window: int, fill: float = 0) -> Iterator[Array]:

@@ -134,22 +134,7 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
 def score_plain(gold: Tags, predicted: Tags) -> Scores:
     """Score plain tags, such as parts of speech: every token counts as one item.
 
-    Micro precision, recall and F1 all equal the accuracy.
-
-    Parameters
-    ----------
-    gold, predicted
-        One sequence of tags per sentence, both of the same length.
-
-    Raises
-    ------
-    DataError
-        If the numbers of sentences, or the lengths of a sentence, differ.
-
-    Examples
-    --------
-    >>> score_plain([["DET", "NOUN"]], [["DET", "VERB"]]).accuracy
-    0.5
+    Micro precision, recall and F1 all equal the accuracy. Raises :class:`DataError` as :func:`score_tags` does.
     """
     equal_lengths(gold, predicted)
     ids = Numbering()
@@ -161,7 +146,7 @@ def score_plain(gold: Tags, predicted: Tags) -> Scores:
 
 
 def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None) -> str:
-    """Return exactly what the CoNLL-2000 scorer prints for a file of predictions.
+    """Return what the CoNLL-2000 scorer prints for a file of predictions, to the character.
 
     Parameters
     ----------

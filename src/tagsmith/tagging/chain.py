@@ -39,13 +39,7 @@ class Candidates(NamedTuple):
 
 @dataclass(frozen=True)
 class Chain:
-    """Transition scores with the illegal ones barred.
-
-    Parameters
-    ----------
-    start, between, end
-        (L,), (L, L) [from, to] and (L,) scores, float32; a barred transition scores -1e9.
-    """
+    """Transition scores ``start`` (L,), ``between`` (L, L) [from, to] and ``end`` (L,); -1e9 if barred as illegal."""
 
     start: Floats
     between: Floats

@@ -207,16 +207,8 @@ def _merged(lists: Floats, into: Floats, k: int) -> tuple[Floats, Integers]:
 class SpanTags:
     """What each of L BIOES tags says about spans.
 
-    Parameters
-    ----------
-    opens, closes
-        (L,), whether a span begins (B, S) or ends (E, S) at the tag.
-    label_rows
-        (L,), the tag's index in ``labels``; -1 for ``O``.
-    labels
-        The labels, sorted.
-    outside
-        The index of ``O``.
+    ``opens`` and ``closes`` (L,) say whether a span starts (B, S) or ends (E, S) at the tag. ``label_rows`` (L,) are
+    indices in the sorted ``labels``, -1 for ``O``. ``outside`` is the index of ``O``.
     """
 
     opens: Booleans

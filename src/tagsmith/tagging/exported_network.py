@@ -46,10 +46,7 @@ class ExportedNetwork:
             columns["contexts"] = Column(a.context_size, np.float16 if int8 else np.float32)
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
-
-    def look_up(self, sentences: Sequence[Sequence[str]]) -> FormColumns:
-        """Look up the word forms of sentences, see :meth:`WordTable.look_up`."""
-        return self._table.look_up(sentences)
+        self.look_up = self._table.look_up
 
     def emissions(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
         """Run over a batch: tokens (T, B), which are rows of ``forms``, and lengths (B,) → (T, B, tags).

@@ -41,17 +41,9 @@ class FormColumns(NamedTuple):
 class WordTable:
     """The columns of the word forms seen so far.
 
-    The memory is allocated once. When it holds ``capacity`` forms, the table is cleared; the frequent words are back
-    after a few batches. Safe to use from several threads and in forked children.
-
-    Parameters
-    ----------
-    encode
-        Computes the columns of new forms.
-    columns
-        The columns to keep.
-    capacity
-        The largest number of forms.
+    ``encode`` computes the columns of new forms. The memory is allocated once: when it holds ``capacity`` forms, the
+    table is cleared, and the frequent words are back after a few batches. Safe to use from several threads, and in
+    forked children.
     """
 
     def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = CAPACITY) -> None:

@@ -42,24 +42,13 @@ class Span:
 class Sentence:
     """A sequence of tokens and their tags.
 
-    Parameters
-    ----------
-    words
-        The texts of the tokens.
-    starts
-        The offset of each token in the document's text; same length as ``words``.
-    layers
-        Layer name → one tag per token.
-    line
-        The line of the first token in its source file, from 1; 0 if the sentence came from no file.
-    meta
-        What a format needs to write the sentence back as it was (comments, raw rows), under keys of that format.
+    ``meta`` holds what a format needs to write the sentence back as it was (comments, raw rows).
     """
 
     words: tuple[str, ...]
-    starts: tuple[int, ...]
-    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    line: int = 0
+    starts: tuple[int, ...]  # the offset of each word in the document's text
+    layers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name → one tag per word
+    line: int = 0  # of the first word in its source file, from 1; 0 if there is no file
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -181,11 +181,8 @@ def _start_kind(chunk: str) -> int:
         return _CLOSES
     if first in ",;:)]}%&/、，；：" or not bare.strip(".!?…"):
         return _CONTINUES
-    opener = _FIRST_WORD.match(bare)
-    return _OPENER if opener and opener.group() in OPENERS else _START
-
-
-_FIRST_WORD = regex.compile(r"[A-Za-z]+")
+    first_word = re.match("[A-Za-z]+", bare)
+    return _OPENER if first_word and first_word.group() in OPENERS else _START
 
 
 def _inner_breaks(words: tuple[str, ...]) -> tuple[int, ...]:
@@ -347,17 +344,6 @@ def tokenize_text(text: str) -> list[list[Token]]:
         [Token(word, start, start + len(word)) for word, start in zip(words, starts, strict=True)]
         for words, starts in words_and_starts(text)
     ]
-
-
-def tokenize(text: str) -> list[Token]:
-    """Cut a text into tokens, ignoring sentences.
-
-    Examples
-    --------
-    >>> [token.text for token in tokenize("John's $5 (U.S.)")]
-    ['John', "'s", '$', '5', '(', 'U.S.', ')']
-    """
-    return [token for sentence in tokenize_text(text) for token in sentence]
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
