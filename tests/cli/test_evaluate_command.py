@@ -87,8 +87,8 @@ def test_the_column_of_the_labels_can_be_chosen(run_here, model: Path, tmp_path:
     data = tmp_path / "data.txt"
     data.write_text("B-PERSON|x|Ann\nO|y|left\n")
     options = ("--column", "1", "--word-column", "3", "--separator", "|")
-    status, out, _ = run_here("evaluate", model, data, "--json", "-", *options)
-    assert status == 0
+    status, out, err = run_here("evaluate", model, data, "--json", "-", *options)
+    assert (status, err) == (0, "")
     assert json.loads(out)["types"]["PERSON"]["support"] == 1
 
 

@@ -8,24 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tagsmith.cli.options import (
-    Column,
-    Encoding,
-    Format,
-    Layer,
-    ModelFolder,
-    Separator,
-    WordColumn,
-    reading_options,
-    stdout_console,
-)
+from tagsmith.cli import options
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 def bench_command(
-    model: ModelFolder,
+    model: options.ModelFolder,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A file of sentences; its labels are not used.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Batches at a time. [default: the processors]")] = None,
@@ -33,12 +23,12 @@ def bench_command(
     new_words: Annotated[
         int, typer.Option(min=0, help="Tag this many different new words too, and watch the memory.")
     ] = 0,
-    format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
-    word_column: WordColumn = None,
-    separator: Separator = None,
-    encoding: Encoding = "utf-8",
+    format: options.Format = "auto",
+    layer: options.Layer = None,
+    column: options.Column = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
 ) -> None:
     """Measure a model's speed on this machine.
 
@@ -49,15 +39,15 @@ def bench_command(
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.tagging.tagger import available_processors
 
-    options = reading_options(layer, column, word_column, separator, encoding)
-    options["labels_required"] = False
-    sentences = [sentence.words for sentence in read_sentences(data, format=format, **options)]
+    reading = options.reading_options(layer, column, word_column, separator, encoding)
+    labeled = read_sentences(data, format=format, labels_required=False, **reading)
+    sentences = [sentence.words for sentence in labeled]
     threads = threads or available_processors()
     speed = measure_speed(model, sentences, threads=threads, rounds=rounds, new_tokens=new_words)
     if as_json:
         typer.echo(json.dumps(speed, indent=2, ensure_ascii=False))
         return
-    console = stdout_console()
+    console = options.stdout_console()
     for part in (*_description(speed), _throughput(speed), *_rest(speed)):
         console.print(part, highlight=False, markup=False)
 

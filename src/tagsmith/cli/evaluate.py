@@ -9,17 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagsmith.cli.options import (
-    Columns,
-    Encoding,
-    Format,
-    Layers,
-    ModelFolder,
-    Separator,
-    WordColumn,
-    reading_options,
-    stdout_console,
-)
+from tagsmith.cli import options
 
 if TYPE_CHECKING:
     from tagsmith.scores.scores import Scores
@@ -34,7 +24,7 @@ class CountedAs(StrEnum):
 
 
 def evaluate_command(
-    model: ModelFolder,
+    model: options.ModelFolder,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file.")],
     json_file: Annotated[
         Path | None,
@@ -47,12 +37,12 @@ def evaluate_command(
             help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
         ),
     ] = CountedAs.CONLLEVAL,
-    format: Format = "auto",
-    layer: Layers = None,
-    column: Columns = None,
-    word_column: WordColumn = None,
-    separator: Separator = None,
-    encoding: Encoding = "utf-8",
+    format: options.Format = "auto",
+    layer: options.Layers = None,
+    column: options.Columns = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
 ) -> None:
     """Tag a labeled file with a model and score the result."""
     from tagsmith import __version__
@@ -62,8 +52,8 @@ def evaluate_command(
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
-    options = reading_options(layer, column, word_column, separator, encoding)
-    scores = tagger.evaluate(data, mode=mode.value, format=format, **options)
+    reading = options.reading_options(layer, column, word_column, separator, encoding)
+    scores = tagger.evaluate(data, mode=mode.value, format=format, **reading)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
     by_layer = scores.layers or {scored: scores}
     layers = [tagger.layer(name) for name in by_layer]
@@ -85,7 +75,7 @@ def evaluate_command(
             stream.write(json.dumps(scores.as_dict(), indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
         for table in scores_tables(scores, str(data)):
-            stdout_console().print(table)
+            options.stdout_console().print(table)
 
 
 def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:

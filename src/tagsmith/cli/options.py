@@ -56,10 +56,11 @@ def reading_options(
     encoding: str = "utf-8",
 ) -> dict[str, Any]:
     """Return the options that were given as keyword arguments for reading labeled data."""
-    options = {"layer": layer, "column": column, "word_column": word_column, "encoding": encoding}
+    given = {"layer": layer, "column": column, "word_column": word_column, "encoding": encoding}
     if separator is not None:
-        options["separator"] = separator.replace("\\t", "\t")
-    return {name: value for name, value in options.items() if value}
+        given["separator"] = separator.replace("\\t", "\t")
+    alone = {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in given.items()}
+    return {name: value for name, value in alone.items() if value}
 
 
 def counted(number: int, noun: str) -> str:

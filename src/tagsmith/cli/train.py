@@ -7,29 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tagsmith.cli.options import (
-    Columns,
-    Encoding,
-    Format,
-    Layers,
-    Preset,
-    RecipeChanges,
-    RecipeFile,
-    Seed,
-    Separator,
-    TrainFiles,
-    VectorsFile,
-    WordColumn,
-    reading_options,
-    stdout_console,
-)
+from tagsmith.cli import options
 
 if TYPE_CHECKING:
     from tagsmith.training.recipe import Recipe
 
 
 def train_command(
-    train: TrainFiles,
+    train: options.TrainFiles,
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
     dev: Annotated[
         list[Path] | None,
@@ -38,17 +23,17 @@ def train_command(
     test: Annotated[
         list[Path] | None, typer.Option(help="Labeled file to score once, at the end; may be repeated.")
     ] = None,
-    format: Format = "auto",
-    layer: Layers = None,
-    column: Columns = None,
-    word_column: WordColumn = None,
-    separator: Separator = None,
-    encoding: Encoding = "utf-8",
-    preset: Preset = "balanced",
-    vectors: VectorsFile = None,
-    seed: Seed = 0,
-    recipe: RecipeFile = None,
-    changes: RecipeChanges = None,
+    format: options.Format = "auto",
+    layer: options.Layers = None,
+    column: options.Columns = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
+    preset: options.Preset = "balanced",
+    vectors: options.VectorsFile = None,
+    seed: options.Seed = 0,
+    recipe: options.RecipeFile = None,
+    changes: options.RecipeChanges = None,
     partial: Annotated[
         bool | None,
         typer.Option("--partial/--no-partial", help="A label that a TRAIN file lacks is unknown there, not absent."),
@@ -101,7 +86,7 @@ def train_command(
             start=start,
             format=format,
             resume=resume,
-            **reading_options(layer, column, word_column, separator, encoding),
+            **options.reading_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
         going_on = "; --resume goes on" if out.with_name(f"{out.name}.training").is_dir() else ""
@@ -115,7 +100,7 @@ def train_command(
 
 def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Path | None = None) -> Recipe:
     """Return the preset, or the recipe of the model to go on from, changed by the file, then by each ``--set``."""
-    from tagsmith.training.recipe import choose_recipe, make_recipe
+    from tagsmith.training.recipe import change_recipe, choose_recipe
 
     changed = dict(map(_change, changes))
     if start is not None:
@@ -123,7 +108,7 @@ def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Pat
         from tagsmith.training.fine_tuning import fine_tuning_recipe
 
         return fine_tuning_recipe(read_model(start), preset, path, changed)
-    return make_recipe(preset, {**choose_recipe(preset, path).as_dict(), **changed})
+    return change_recipe(choose_recipe(preset, path), changed)
 
 
 def check_files(files: list[Path]) -> None:
@@ -181,7 +166,7 @@ def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None
     from tagsmith.scores.scores import scores_from_dict
     from tagsmith.scores.tables import scores_tables
 
-    console = stdout_console()
+    console = options.stdout_console()
     for part, values in read_config(folder)["scores"].items():
         if part not in parts:
             continue

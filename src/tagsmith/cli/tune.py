@@ -7,40 +7,25 @@ from typing import Annotated
 
 import typer
 
-from tagsmith.cli.options import (
-    Columns,
-    Encoding,
-    Format,
-    Layers,
-    Preset,
-    RecipeChanges,
-    RecipeFile,
-    Seed,
-    Separator,
-    TrainFiles,
-    VectorsFile,
-    WordColumn,
-    reading_options,
-    stdout_console,
-)
+from tagsmith.cli import options
 
 
 def tune_command(
-    train: TrainFiles,
+    train: options.TrainFiles,
     out: Annotated[Path, typer.Option("--out", help="The folder for the search and its results.")],
     dev: Annotated[
         Path | None, typer.Option(help="Labeled file that trials are scored on. [default: a tenth of TRAIN]")
     ] = None,
-    format: Format = "auto",
-    layer: Layers = None,
-    column: Columns = None,
-    word_column: WordColumn = None,
-    separator: Separator = None,
-    encoding: Encoding = "utf-8",
-    preset: Preset = "balanced",
-    recipe: RecipeFile = None,
-    changes: RecipeChanges = None,
-    vectors: VectorsFile = None,
+    format: options.Format = "auto",
+    layer: options.Layers = None,
+    column: options.Columns = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
+    preset: options.Preset = "balanced",
+    recipe: options.RecipeFile = None,
+    changes: options.RecipeChanges = None,
+    vectors: options.VectorsFile = None,
     space: Annotated[
         Path | None, typer.Option(help="TOML file of what to search. [default: ten fields around the recipe]")
     ] = None,
@@ -48,7 +33,7 @@ def tune_command(
     processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in its own process.")] = 1,
     hours: Annotated[float | None, typer.Option(help="No trial begins after this time.")] = None,
     minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.")] = None,
-    seed: Seed = 0,
+    seed: options.Seed = 0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted search, or add trials to a finished one.")
     ] = False,
@@ -81,13 +66,13 @@ def tune_command(
             seed=seed,
             format=format,
             resume=resume,
-            **reading_options(layer, column, word_column, separator, encoding),
+            **options.reading_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
         typer.echo(f"interrupted; {best}--resume goes on", err=True)
         raise typer.Exit(130) from None
-    console = stdout_console()
+    console = options.stdout_console()
     console.print(f"the best of {len(tuning.trials)} trials, by dev {tuning.measure}:", highlight=False)
     console.print(trials_table(tuning))
     typer.echo(f"best recipe: {out / BEST}")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tagsmith import __version__
-from tagsmith.training.recipe import Recipe, make_recipe, toml_value
+from tagsmith.training.recipe import Recipe, change_recipe, toml_value
 from tagsmith.tuning.space import Choices, Interval, Space
 from tagsmith.tuning.study import Trial
 
@@ -52,7 +52,7 @@ class Tuning:
     @property
     def recipe(self) -> Recipe:
         """Its recipe."""
-        return make_recipe(changes={**self.base.as_dict(), **self.best.changes})
+        return change_recipe(self.base, self.best.changes)
 
     @property
     def score(self) -> float:

@@ -12,7 +12,6 @@ from rich.console import Console
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.files import only_one, write_atomically
 from tagsmith.training.measure import deciding_measure
-from tagsmith.training.task import Task
 from tagsmith.tuning.display import SearchDisplay
 from tagsmith.tuning.results import BEST, PLOT, TRIALS, Tuning, importance_plot, ranked, recipe_file, trials_file
 from tagsmith.tuning.study import DATABASE, create_study, finished_trials, importances, open_study, queue_lost
@@ -36,19 +35,19 @@ def check_folder(folder: Path, resume: bool) -> None:
         raise InputError("this folder is not empty and holds no search.", path=folder, remedy="Choose another folder.")
 
 
-def run_search(search: Search, task: Task, resume: bool, processes: int, console: Console) -> Tuning:
-    """Run a search, of which ``task`` is the training with its base recipe; write and return its results."""
+def run_search(search: Search, identity: str, resume: bool, processes: int, console: Console) -> Tuning:
+    """Run a search, write its results and return them; ``identity`` says which data and vectors it trains on."""
     search.folder.mkdir(parents=True, exist_ok=True)
     with only_one(search.folder / ".search", seconds=0) as alone:
         if not alone:
             remedy = "Wait for it, or stop it."
             raise InputError("a search is running in this folder.", path=search.folder, remedy=remedy)
-        study = _begin_or_resume(search, resume, task.identity)
+        study = _begin_or_resume(search, resume, identity)
         try:
-            _run_trials(search, study, processes, deciding_measure(task.corpus), console)
+            _run_trials(search, study, processes, console)
         finally:  # after Ctrl-C too
             queue_lost(study)
-            tuning = _write_results(search, study, deciding_measure(task.corpus))
+            tuning = _write_results(search, study)
     if tuning is None:
         raise TrainingError(
             f"No trial ran to its end, so there is no best recipe. {search.folder / TRIALS} says what became of the "
@@ -82,9 +81,9 @@ def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Stud
     return create_study(search.folder, allowed, settings)
 
 
-def _run_trials(search: Search, study: optuna.Study, processes: int, measure: str, console: Console) -> None:
+def _run_trials(search: Search, study: optuna.Study, processes: int, console: Console) -> None:
     done = list(finished_trials(study))
-    display = SearchDisplay(console, search.trials, done, measure)
+    display = SearchDisplay(console, search.trials, done, deciding_measure(search.corpus))
     with display.bar if console.is_terminal else nullcontext():
         sentences = f"{len(search.corpus.train):,} train, {len(search.corpus.dev):,} dev sentences"
         before = f"; {len(done)} done before" if done else ""
@@ -95,9 +94,9 @@ def _run_trials(search: Search, study: optuna.Study, processes: int, measure: st
             work_in_processes(search, display.tell, min(processes, search.trials))
 
 
-def _write_results(search: Search, study: optuna.Study, measure: str) -> Tuning | None:
+def _write_results(search: Search, study: optuna.Study) -> Tuning | None:
     """Write what the finished trials show; return None if none of them is complete."""
-    trials = finished_trials(study)
+    trials, measure = finished_trials(study), deciding_measure(search.corpus)
     if trials:
         write_atomically(search.folder / TRIALS, trials_file(trials, measure))
     if not ranked(trials):

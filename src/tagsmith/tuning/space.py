@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagsmith.errors import RecipeError
-from tagsmith.training.recipe import Recipe, make_recipe, read_changes, toml_value
+from tagsmith.training.recipe import Recipe, change_recipe, read_changes, toml_value
 
 if TYPE_CHECKING:
     import optuna
@@ -73,14 +73,13 @@ def default_space(base: Recipe) -> dict[str, Choices | Interval]:
 
     The number of epochs stays the same: more are seldom worse, and decide how long the search takes.
     """
-    value = base.as_dict()
-    rate = base.learning_rate
+    rate, shape = base.learning_rate, base.architecture
     return {
         "learning_rate": Interval(float(f"{rate / 4:.2g}"), float(f"{rate * 4:.2g}"), log=True),
         "batch_tokens": _around(base.batch_tokens, (base.batch_tokens // 2, base.batch_tokens * 2)),
-        "units": _around(value["units"], (value["units"] // 2, value["units"] * 3 // 2)),
-        "layers": _around(value["layers"], (1, 2)),
-        "characters": _around(value["characters"], ("cnn", "lstm")),
+        "units": _around(shape.units, (shape.units // 2, shape.units * 3 // 2)),
+        "layers": _around(shape.layers, (1, 2)),
+        "characters": _around(shape.characters, ("cnn", "lstm")),
         "word_dropout": Interval(min(0.1, base.word_dropout), max(0.7, base.word_dropout)),
         "hidden_dropout": Interval(min(0.1, base.hidden_dropout), max(0.7, base.hidden_dropout)),
         "variational_dropout": Choices((False, True)),
@@ -177,4 +176,4 @@ def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> Interval:
 
 def _possible(name: str, value: Any, base: Recipe) -> Any:
     """Return the value as the recipe would hold it; raise if it could not."""
-    return make_recipe(changes={**base.as_dict(), name: value}).as_dict()[name]
+    return change_recipe(base, {name: value}).as_dict()[name]

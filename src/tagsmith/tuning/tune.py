@@ -103,10 +103,10 @@ def tune(
     check_folder(folder, resume)
     corpus = read_corpus(train, dev, seed=seed, **options)
     frozen = None if vectors is None else frozen_vectors(vectors)
-    task = prepare(corpus, base, frozen, seed)
+    identity = prepare(corpus, base, frozen, seed).identity
     deadline = None if minutes is None else time.time() + 60 * minutes
     search = Search(folder, corpus, base, chosen, frozen if processes == 1 else vectors, seed, trials, deadline)
-    return run_search(search, task, resume, processes, console or Console(stderr=True, file=sys.stderr))
+    return run_search(search, identity, resume, processes, console or Console(stderr=True, file=sys.stderr))
 
 
 def _check_numbers(trials: int, processes: int, minutes: float | None) -> None:

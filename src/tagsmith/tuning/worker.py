@@ -21,7 +21,7 @@ from tagsmith.corpus.corpus import Corpus
 from tagsmith.errors import RecipeError, TagsmithError, TrainingError
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.training.display import Silent
-from tagsmith.training.recipe import Recipe, make_recipe
+from tagsmith.training.recipe import Recipe, change_recipe
 from tagsmith.training.task import prepare
 from tagsmith.tuning.space import Space
 from tagsmith.tuning.study import Trial, finished_trial, next_trial, open_study
@@ -84,7 +84,7 @@ def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -
             raise optuna.TrialPruned
 
     try:
-        return study.tell(trial, _train(search, make_recipe(changes={**base, **changes}), after_epoch))
+        return study.tell(trial, _train(search, change_recipe(search.base, changes), after_epoch))
     except optuna.TrialPruned:
         pass
     except (TrainingError, RecipeError) as error:  # pruned, not failed: the sampler is to keep away from there
