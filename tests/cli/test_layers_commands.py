@@ -78,7 +78,7 @@ def test_evaluate_can_score_one_layer(run_here, trained, files):
     ("options", "message"),
     [
         ((), "Give --column for each layer"),
-        (("--column=2",), "2 layers but 1 columns"),
+        (("--column=2",), "2 layers but 1 column."),
         (("--layer=sentiment", "--column=2"), "this model gives no layer 'sentiment'. Its layers: pos, ner."),
         (("--column=2", "--column=5"), "dev.conll:1: There is no column 5"),
     ],
