@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 
 from tagsmith.errors import MissingExtraError, VectorsError
 from tagsmith.model import vectors as module
-from tagsmith.model.vectors import dequantize, load_vectors, quantize_rows
+from tagsmith.model.vectors import load_vectors, quantize_rows
 
 WORDS = ("the", "naïve", "東京", "don't")
 MATRIX = np.array([[0.5, -1.25, 3.0], [1e-5, 2.0, -0.125], [7.0, 8.5, 9.0], [0.1, 0.2, -0.3]], np.float32)
@@ -185,7 +185,7 @@ def test_quantized_rows_are_within_half_a_scale(matrix: np.ndarray):
     quantized, scale = quantize_rows(matrix)
     assert quantized.dtype == np.int8
     assert scale.shape == (len(matrix), 1)
-    error = np.abs(dequantize(quantized, scale).astype(float) - matrix)
+    error = np.abs((quantized * scale).astype(float) - matrix)
     assert (error <= scale * 0.50001).all()
     assert (np.abs(quantized.astype(int)) <= 127).all()
 

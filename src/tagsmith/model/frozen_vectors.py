@@ -35,13 +35,7 @@ class FrozenVectors:
 
 
 def frozen_vectors(source: str | Path | Vectors) -> FrozenVectors:
-    """Make the frozen table of vectors, or of a source for :func:`tagsmith.model.vectors.load_vectors`.
-
-    Raises
-    ------
-    VectorsError, MissingExtraError
-        As in :func:`tagsmith.model.vectors.load_vectors`.
-    """
+    """Make the frozen table of vectors, or of what ``load_vectors`` reads from a source (errors as there)."""
     if isinstance(source, Vectors):
         return _freeze(source)
     if not Path(source).is_file():

@@ -104,16 +104,8 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
 def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], FloatMatrix]:
     """Quantize each row of ``matrix`` (n, d) to 8-bit integers and one scale: a quarter of the size of float32.
 
-    Returns
-    -------
-    tuple
-        int8 (n, d), between -127 and 127, and float32 scales (n, 1); their product differs from ``matrix`` by at most
-        half a scale. The scale of a row is its largest magnitude divided by 127.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite.
+    Returns int8 (n, d) from -127 to 127, and float32 scales (n, 1), a row's largest magnitude divided by 127. Their
+    product differs from ``matrix`` by at most half a scale. Raises :class:`ValueError` if a number is not finite.
 
     Examples
     --------
@@ -128,11 +120,6 @@ def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], Float
     scale = np.maximum((largest / 127).astype(np.float32), np.finfo(np.float32).tiny)
     rounded = np.rint(matrix / scale)
     return np.clip(rounded, -127, 127).astype(np.int8), scale
-
-
-def dequantize(quantized: NDArray[np.int8], scale: FloatMatrix) -> FloatMatrix:
-    """Undo :func:`quantize_rows`: float32 of shape (n, d)."""
-    return quantized.astype(np.float32) * scale
 
 
 # --- files ---------------------------------------------------------------------------------------------

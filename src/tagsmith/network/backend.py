@@ -20,15 +20,7 @@ BACKENDS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
 
 
 def import_keras() -> ModuleType:
-    """Import Keras with a backend.
-
-    Raises
-    ------
-    MissingExtraError
-        Keras is not installed, or no backend is.
-    InputError
-        ``KERAS_BACKEND`` names a backend that is unknown or not installed.
-    """
+    """Import Keras; raise an error if Keras, every backend or the backend of ``KERAS_BACKEND`` is missing."""
     wanted = os.environ.get("KERAS_BACKEND")
     installed = [name for name, package in BACKENDS.items() if find_spec(package) is not None]
     if find_spec("keras") is None or (not installed and not wanted):

@@ -64,18 +64,8 @@ class StatefulRecurrent(keras.layers.Layer):  # type: ignore[misc]
 def stateful_twin(model: keras.Sequential, batch_size: int, window: int) -> keras.Sequential:
     """Return a model with the same weights whose recurrent layers keep their state between calls.
 
-    Parameters
-    ----------
-    model
-        A many-to-many model of :func:`tagsmith.network.rnn.create_rnn_model`, not bidirectional.
-    batch_size, window
-        The fixed shape of the twin's batches.
-
-    Returns
-    -------
-    keras.Sequential
-        The twin, compiled with the model's optimizer and loss if the model is compiled. Its ``trainable_variables`` are
-        the model's. Call :func:`reset_state` before each new batch of documents.
+    The twin has batches of a fixed shape, the model's ``trainable_variables`` and, if the model is compiled, its
+    optimizer and loss. Call :func:`reset_state` before each new batch of documents.
 
     Raises
     ------

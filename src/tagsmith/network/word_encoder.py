@@ -22,22 +22,18 @@ ops = keras.ops
 
 
 class WordEncoder:
-    """Encodes U word forms as (U, architecture.encoding_size).
+    """Encodes U word forms as (U, architecture.encoding_size); ``rng`` draws the initial weights.
 
     Parameters
     ----------
-    architecture
-        The architecture of the tagger.
     characters
         Number of rows of the character table, including padding and unknown.
     new_words
-        (words,) for each row of the trained table, whether its word has no pretrained vector, so that it starts random;
-        the others start as zeros.
+        (words,), whether the word of each row of the trained table has no pretrained vector. These rows start random,
+        the others as zeros.
     pretrained
         int8 rows (P, word_dim) of the frozen table, row 0 all zeros, and their float32 scales (P, 1); None for no
         pretrained vectors. Training uses exactly the numbers that the model folder stores.
-    rng
-        Draws the initial weights.
     """
 
     def __init__(

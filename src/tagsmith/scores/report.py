@@ -64,14 +64,7 @@ $rows
 def html_report(scores: Scores, settings: Mapping[str, str], title: str = "Evaluation") -> str:
     """Format scores as an HTML page, in percent, with a section for each layer if several were scored.
 
-    Parameters
-    ----------
-    scores
-        The result of :func:`~tagsmith.scores.scores.score_tags`.
-    settings
-        How the scores were made: name → value.
-    title
-        The heading of the page.
+    ``settings``, name → value, say how the scores were made.
 
     Examples
     --------

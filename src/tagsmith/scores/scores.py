@@ -26,7 +26,7 @@ from tagsmith.text.schemes import Scheme
 Mode = Literal["conlleval", "strict"]
 
 FIGURES = {"token accuracy": "accuracy"}
-"""What tables and reports show beside precision, recall and F1: its name there → the field of :class:`Scores`."""
+"""Figures that tables and reports show after precision, recall and F1: name → field of :class:`Scores`."""
 
 
 @dataclass(frozen=True, slots=True)

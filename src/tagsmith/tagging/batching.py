@@ -43,15 +43,9 @@ def run_batches(
 ) -> Iterator[tuple[Integers, Result]]:
     """Yield for each batch the indices of its sentences and the result of ``decode``.
 
-    Empty sentences are in no batch. ``threads`` batches run at the same time while the caller's thread looks up the
-    words of the next batches: ONNX Runtime and NumPy release the interpreter lock while they compute.
-
-    Parameters
-    ----------
-    decode
-        Takes emissions (T, B, tags) and lengths (B,).
-    decode_long
-        Takes the emissions of one long sentence, window by window, and its length.
+    ``decode`` takes emissions (T, B, tags) and lengths (B,); ``decode_long`` takes the emissions of one long sentence,
+    window by window, and its length. Empty sentences are in no batch. ``threads`` batches run at the same time, while
+    the caller's thread looks up the words of the next batches: ONNX Runtime and NumPy release the interpreter lock.
     """
 
     def run(batch: TaggingBatch) -> tuple[Integers, Result]:

@@ -231,13 +231,10 @@ def span_tags(tags: Sequence[str]) -> SpanTags:
 def path_spans(
     paths: Integers, lengths: npt.NDArray[Any], tags: SpanTags
 ) -> tuple[Integers, Integers, Integers, Integers]:
-    """Extract the n spans of legal BIOES ``paths`` (T, B), ignoring what lies past the end of a sentence.
+    """Extract the n spans of legal BIOES ``paths`` (T, B), ignoring what is past the end of a sentence.
 
-    Returns
-    -------
-    tuple
-        (n,) each: the sentence's index in the batch, the start and end (exclusive) in tokens, and the index in
-        ``tags.labels``; sorted by sentence, then token.
+    Returns (n,) each, sorted by sentence and token: the sentence's index in the batch, the start and end (exclusive) in
+    tokens, and the index in ``tags.labels``.
     """
     rows = paths.T  # (B, T)
     inside = np.arange(len(paths)) < lengths[:, None]

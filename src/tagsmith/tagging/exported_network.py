@@ -155,12 +155,8 @@ class ExportedNetwork:
 class OpenGraph:
     """A graph opened by ONNX Runtime, with the ``weights`` that it refers to by name.
 
-    A run takes one thread; several runs can be made at the same time. ``name`` is used in error messages.
-
-    Raises
-    ------
-    ModelError
-        ONNX Runtime cannot open the graph.
+    A run takes one thread; several runs can be made at the same time. Raises :class:`ModelError`, with the ``name`` of
+    the graph, if ONNX Runtime cannot open it.
     """
 
     def __init__(self, graph: bytes, weights: Mapping[str, npt.NDArray[Any]], name: str) -> None:

@@ -37,14 +37,9 @@ class Posterior:
         return np.asarray(np.exp(np.minimum(log_p, 0.0)))
 
     def span_probabilities(self, sentences: Integers, starts: Integers, ends: Integers, paths: Integers) -> Doubles:
-        """p(the tokens of the span have exactly their tags in ``paths`` | sentence) of n spans, (n,).
+        """p(the tokens of the span have exactly their tags in ``paths`` (T, B) | sentence) of n spans, (n,).
 
-        Parameters
-        ----------
-        sentences, starts, ends
-            (n,): the sentence's index in the batch, the start and end (exclusive) in tokens.
-        paths
-            (T, B), tag indices.
+        ``sentences`` (n,) are indices in the batch, ``starts`` and ``ends`` (exclusive), (n,) each, are tokens.
         """
         lasts = ends - 1
         steps, batch, _ = self.emissions.shape

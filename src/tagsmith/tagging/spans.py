@@ -50,15 +50,8 @@ class Decoded(NamedTuple):
 class SpanDecoder:
     """Decodes the emissions of one layer.
 
-    Parameters
-    ----------
-    chain
-        Transition scores, with illegal transitions barred.
-    tags
-        How the tags write spans; None if only the paths are wanted.
-    thresholds
-        (labels,), the least probability of a span of each label; less probable spans are dropped and their tokens
-        become ``O``.
+    ``tags`` say how the tags write spans; None if only the paths are wanted. Spans less probable than the threshold
+    (labels,) of their label are dropped, and their tokens become ``O``.
     """
 
     chain: Chain
