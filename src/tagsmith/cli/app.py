@@ -30,7 +30,7 @@ from tagsmith.errors import InputError, MissingExtraError, TagsmithError
 FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
-class _Group(TyperGroup):
+class _Commands(TyperGroup):
     """The commands; Ctrl-C ends any of them with one word and status 130, whatever the version of Typer."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -42,7 +42,7 @@ class _Group(TyperGroup):
 
 
 app = typer.Typer(
-    cls=_Group,
+    cls=_Commands,
     name="tagsmith",
     help="Train, evaluate and run recurrent sequence taggers.",
     no_args_is_help=True,
