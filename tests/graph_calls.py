@@ -54,11 +54,6 @@ def run_sentences(
         "hidden": state if hidden is None else hidden,
         "memory": state if memory is None else memory,
     }
-    if a.context_size:
-        parts = np.tanh(encodings @ weights["word/context_kernel"] + weights["word/context_bias"])  # (T, B, S)
-        inside = np.arange(steps)[:, None] < lengths  # (T, B)
-        sums = (parts * inside[:, :, None]).sum(axis=0)
-        inputs["context"] = np.float32(sums / np.maximum(lengths, 1)[:, None])
     if a.cell == "lstm":
         inputs["projections"] = projected(weights, a, forms)
         if int8:

@@ -45,8 +45,6 @@ def every_architecture(**sizes: int) -> list[Architecture]:
             bidirectional=both,
             characters=characters,
             shape_dim=shape,
-            # Two choices that change nothing in each other's place: half of the combinations have a sentence vector.
-            context_size=6 if (shape > 0) == (characters in ("cnn", "gru")) else 0,
             head=head,
             **stack,
             **sizes,
@@ -72,15 +70,9 @@ def weight_shapes(a: Architecture, vocabulary: Vocabulary, tags: int, pretrained
         shapes |= _cell("word/spelling", a.characters, ("forward", "backward"), a.character_dim, a.character_units)
     if a.shape_dim:
         shapes["word/shapes"] = (WORD_SHAPES, a.shape_dim)
-    if a.context_size:
-        shapes["word/context_kernel"] = (a.encoding_size, a.context_size)
-        shapes["word/context_bias"] = (a.context_size,)
     entering = a.encoding_size
     for layer in range(a.layers):
         shapes |= _cell(f"sentence/{layer}", a.cell, a.directions, entering, a.units)
-        if a.context_size and not layer:
-            context = (a.context_size, GATES[a.cell] * a.units)
-            shapes |= {f"sentence/0/{direction}/context_kernel": context for direction in a.directions}
         entering = a.state_size
     shapes |= {"output/kernel": (a.state_size, tags), "output/bias": (tags,)}
     if a.head == "crf":

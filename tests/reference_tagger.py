@@ -64,17 +64,12 @@ def spelled(letters: Array, weights: Mapping[str, Array], a: Architecture) -> Ar
 def run_direction(prefix: str, direction: str, cell: str, steps: Array, weights: Mapping[str, Array]) -> Array:
     """One direction of a recurrent layer over one sequence, (T, D) → (T, H)."""
     kernel, *own = (weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
-    if (context := f"{prefix}/{direction}/context_kernel") in weights:
-        kernel = np.concatenate([kernel, weights[context]])
     return run_cell(cell, steps[None], kernel, *own, reverse=direction == "backward")[0]
 
 
 def sentence_emissions(encodings: Array, weights: Mapping[str, Array], a: Architecture) -> Array:
     """Emissions of one sentence, (T, encoding_size) → (T, tags)."""
     states = encodings
-    if a.context_size:
-        parts = np.tanh(encodings @ weights["word/context_kernel"] + weights["word/context_bias"])
-        states = np.concatenate([encodings, np.tile(parts.mean(axis=0), (len(encodings), 1))], axis=1)
     for layer in range(a.layers):
         runs = [run_direction(f"sentence/{layer}", way, a.cell, states, weights) for way in a.directions]
         outputs = np.concatenate(runs, axis=1)

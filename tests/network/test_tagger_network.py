@@ -72,8 +72,14 @@ def inside(batch: Batch) -> np.ndarray:
 
 def alone(batch: Batch, row: int, steps: slice) -> Batch:
     """One sentence of the batch, in a batch of its own."""
-    words, tags = batch.words[row : row + 1, steps], batch.tags[0][row : row + 1, steps]
+    words, tags = batch.words[row : row + 1, steps], (batch.tags[0][row : row + 1, steps],)
     return batch._replace(words=words, sentences=np.ones_like(words), tags=tags)
+
+
+def reshaped(batch: Batch, change) -> Batch:
+    """The batch with its words, sentences and tags in another shape."""
+    words, sentences, tags = change(batch.words), change(batch.sentences), tuple(map(change, batch.tags))
+    return batch._replace(words=words, sentences=sentences, tags=tags)
 
 
 def describe(a: Architecture) -> str:
@@ -226,9 +232,8 @@ def test_padding_never_matters(cell, head):
     network, _ = make(a)
     padding = ~inside(BATCH)
     noisy = BATCH._replace(words=np.where(padding, 3, BATCH.words), tags=(np.where(padding, 4, BATCH.tags[0]),))
-    own = BATCH[2:5]
-    tight = Batch(*BATCH[:2], *(part[:2] for part in own))
-    wide = Batch(*BATCH[:2], *(np.pad(part, ((0, 2), (0, 3))) for part in own))
+    tight = reshaped(BATCH, lambda part: part[:2])
+    wide = reshaped(BATCH, lambda part: np.pad(part, ((0, 2), (0, 3))))
     expected = loss_of(network, BATCH)
     for other in (noisy, tight, wide):
         assert loss_of(network, other) == pytest.approx(expected, rel=1e-5)
@@ -238,10 +243,10 @@ def test_padding_never_matters(cell, head):
 def test_sentences_of_one_token(head):
     network, _ = make(replace(SMALL, **SIZES, head=head, characters="none"))
     first = BATCH._replace(
-        words=BATCH.words[:, :1], sentences=np.int32([[1], [1], [0]]), tags=np.int32([[0], [4], [0]])
+        words=BATCH.words[:, :1], sentences=np.int32([[1], [1], [0]]), tags=(np.int32([[0], [4], [0]]),)
     )
-    wide = Batch(*first[:2], *(np.pad(part, ((0, 0), (0, 2))) for part in first[2:5]))
-    row = first._replace(words=np.int32([[0, 4]]), sentences=np.int32([[1, 2]]), tags=np.int32([[0, 4]]))
+    wide = reshaped(first, lambda part: np.pad(part, ((0, 0), (0, 2))))
+    row = first._replace(words=np.int32([[0, 4]]), sentences=np.int32([[1, 2]]), tags=(np.int32([[0, 4]]),))
     for other in (wide, row):
         assert loss_of(network, other) == pytest.approx(loss_of(network, first), rel=1e-5)
 

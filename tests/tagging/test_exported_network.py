@@ -15,8 +15,6 @@ from tagsmith.tagging.exported_network import ExportedNetwork
 KINDS = [
     SMALL,
     replace(SMALL, bidirectional=False),
-    replace(SMALL, context_size=4, layers=2),
-    replace(SMALL, context_size=4, cell="gru"),
     replace(SMALL, layers=2),
     replace(SMALL, layers=3, residual=True),
     replace(SMALL, layers=2, bidirectional=False),
@@ -26,7 +24,7 @@ KINDS = [
 
 
 def describe(a) -> str:
-    return f"{a.cell}-{len(a.directions)}-{a.layers}-{a.context_size}"
+    return f"{a.cell}-{len(a.directions)}-{a.layers}-{a.residual}"
 
 
 def plainly(model, sentence) -> np.ndarray:

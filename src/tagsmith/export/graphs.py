@@ -3,13 +3,11 @@
 ``words.onnx``: everything that depends on a word's spelling alone, computed once per word form
     ``vectors`` (n, word_dim), ``characters`` (n, C), ``shapes`` (n,)
     → ``encodings`` (n, encoding_size); for an LSTM ``projections`` (n, directions·4H), the encodings times the first
-    layer's input kernels plus bias, so that only the recurrent product is left to compute in a sentence; and, if there
-    is a sentence vector, ``contexts`` (n, context_size), the form's contribution to it
+    layer's input kernels plus bias, so that only the recurrent product is left to compute in a sentence
 
 ``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
     ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
-    ``lengths`` (B,), the sentence vectors ``context`` (B, context_size) if the model has them, and the recurrent
-    layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
+    ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
     the 8-bit LSTM takes float16 encodings, and int8 projections with ``scales`` (n·directions, 4), one per gate;
     the float32 LSTM takes no encodings, the other cells no projections
     → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
@@ -66,10 +64,6 @@ def word_graph(weights: Weights, architecture: Architecture) -> bytes:
         ]
         size = 4 * a.units * len(products)
         outputs.append((g.concatenate(products, axis=1), "projections", "float32", ["n", size]))
-    if a.context_size:
-        kernel, bias = (g.constant(weights[f"word/context_{name}"]) for name in ("kernel", "bias"))
-        part = g.node("Tanh", g.node("Gemm", encodings, kernel, bias))
-        outputs.append((part, "contexts", "float32", ["n", a.context_size]))
     return g.model(inputs, outputs)
 
 
@@ -116,8 +110,6 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
         typed("lengths", "int32", ["B"]),
         typed("hidden", "float32", state),
     ]
-    if a.context_size:
-        inputs.append(typed("context", "float32", ["B", a.context_size]))
     outputs: dict[str, Kind] = {
         "emissions": ("float32", ["T", "B", len(weights["output/bias"])]),
         "last_hidden": ("float32", state),
@@ -147,8 +139,6 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     states = g.node("Gather", "encodings", "tokens", axis=0)  # (T, B, D)
     if int8 and a.cell == "lstm":
         states = g.cast(states, "float32")
-    if a.context_size:
-        states = g.concatenate([states, _repeated(g, "context", states)], axis=2)
     last: list[list[str]] = []
     for number in range(a.layers):
         kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
@@ -163,13 +153,6 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     return [emissions, *(g.concatenate(ends, axis=0) for ends in zip(*last, strict=True))]
 
 
-def _repeated(g: Graph, vectors: str, steps: str) -> str:
-    """Repeat vectors (B, S) for every time step of ``steps`` (T, B, D): (T, B, S)."""
-    count = g.node("Shape", steps, start=0, end=1)
-    shape = g.concatenate([count, g.node("Shape", vectors)], axis=0)
-    return g.node("Expand", g.node("Unsqueeze", vectors, g.constant([0], np.int64)), shape)
-
-
 def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str) -> tuple[list[Array], ...]:
     """Input kernels (D, gates·H), recurrent kernels (H, gates·H) and biases (2·gates·H,), in ONNX's gate order."""
     kernels, recurrents, biases = [], [], []
@@ -177,8 +160,6 @@ def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str
         kernel, recurrent, bias = (
             weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
         )
-        if (context := f"{prefix}/{direction}/context_kernel") in weights:
-            kernel = np.concatenate([kernel, weights[context]])
         kernels.append(_reorder(kernel, cell))
         recurrents.append(_reorder(recurrent, cell))
         entry, inner = bias if cell == "gru" else (bias, np.zeros_like(bias))
@@ -267,10 +248,7 @@ def _with_loop(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[
                 steps = g.node("Add", rows, g.scalar(way, np.int32))
             else:
                 steps = _products(g, weights, prefix, turn(states, direction), int8, bound=number if a.residual else 1)
-            context = ""
-            if number == 0 and a.context_size:
-                context = g.node("MatMul", "context", g.constant(weights[f"{prefix}/context_kernel"]))  # (B, 4H)
-            hidden, *last = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8, context)
+            hidden, *last = _lstm_steps(g, weights, prefix, initial, steps, number == 0, int8)
             outputs.append(hidden)
             last_states.append(last)
         if number < a.layers - 1:
@@ -314,7 +292,7 @@ def _int8_product(g: Graph, quantized: str, scale: str, zero: str, kernel: Array
 
 
 def _lstm_steps(
-    g: Graph, weights: Weights, prefix: str, initial: Sequence[str], steps: str, gather: bool, int8: bool, context: str
+    g: Graph, weights: Weights, prefix: str, initial: Sequence[str], steps: str, gather: bool, int8: bool
 ) -> tuple[str, str, str]:
     """Add the loop over one direction of an LSTM.
 
@@ -323,8 +301,7 @@ def _lstm_steps(
 
     ``steps`` are the products x (T, B, 4H) or, with ``gather``, the rows (T, B) of ``projections`` that hold them; a
     row is fetched in its step, which keeps it in the processor's cache. With ``int8`` the hidden state is carried as
-    8-bit integers. ``context`` (B, 4H), if not empty, is added to z in every step. Returns all hidden states,
-    (T, B, H), and the last hidden state and memory, (B, H), as float32.
+    8-bit integers. Returns all hidden states, (T, B, H), and the last hidden state and memory, (B, H), as float32.
     """
     units = weights[f"{prefix}/recurrent_kernel"].shape[0]
     memory: Kind = ("float32", ["B", units])
@@ -339,8 +316,6 @@ def _lstm_steps(
             z = inner.node("Add", _int8_product(inner, h, scale, zero, weights[f"{prefix}/recurrent_kernel"]), x)
         else:
             z = inner.node("Gemm", h, inner.weight(f"{prefix}/recurrent_kernel", weights), x)
-        if context:
-            z = inner.node("Add", z, context)
         entry, forget, candidate, output = inner.split(z, [units] * 4, axis=1)
         kept = inner.node("Mul", inner.node("Sigmoid", forget), c)
         added = inner.node("Mul", inner.node("Sigmoid", entry), inner.node("Tanh", candidate))

@@ -29,9 +29,6 @@ class Architecture:
         Width of a filter in characters (CNN only).
     shape_dim
         Length of the vector of a word's shape (capitals, digits, …); 0 for none.
-    context_size
-        Length of the sentence vector, which joins the input of each token: the mean over the sentence's tokens of a
-        dense layer with tanh; 0 for none.
     cell, units, layers, bidirectional
         The recurrent layers over the words; ``units`` is per direction.
     residual
@@ -46,7 +43,6 @@ class Architecture:
     character_units: int = 50
     character_width: int = 3
     shape_dim: int = 8
-    context_size: int = 0
     cell: str = "lstm"
     units: int = 200
     layers: int = 1
@@ -63,7 +59,7 @@ class Architecture:
             if value not in known:
                 raise RecipeError(f"{name} is {value!r}.", remedy=f"Choose one of {', '.join(known)}.")
         sizes = ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")
-        for name in (*sizes, "shape_dim", "context_size"):
+        for name in (*sizes, "shape_dim"):
             least = int(name in sizes)
             if getattr(self, name) < least:
                 raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be at least {least}.")

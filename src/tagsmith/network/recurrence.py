@@ -67,45 +67,32 @@ class Recurrent:
     rng
         Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the
         LSTM's forget gate (Jozefowicz et al. 2015).
-    context
-        Size of the sentence vector that joins the input of each time step, S; 0 for none. It has a separate kernel,
-        because a tagger multiplies it once per sentence.
     """
 
     def __init__(
-        self,
-        cell: str,
-        entering: int,
-        units: int,
-        directions: tuple[str, ...],
-        rng: np.random.Generator,
-        context: int = 0,
+        self, cell: str, entering: int, units: int, directions: tuple[str, ...], rng: np.random.Generator
     ) -> None:
         self.cell, self.units, self.directions = cell, units, directions
         gates = GATES[cell]
         bias = np.zeros((2, gates * units) if cell == "gru" else gates * units, np.float32)
         if cell == "lstm":
             bias[units : 2 * units] = 1.0
-        size, leaving = entering + context, gates * units
+        leaving = gates * units
         self.weights = {
             direction: {
-                "kernel": variable(glorot(rng, entering, leaving, entering=size, leaving=leaving), "kernel"),
+                "kernel": variable(glorot(rng, entering, leaving, entering=entering, leaving=leaving), "kernel"),
                 "recurrent_kernel": variable(orthogonal(rng, units, gates), "recurrent_kernel"),
                 "bias": variable(bias, "bias"),
             }
             for direction in directions
         }
-        if context:
-            for weights in self.weights.values():
-                kernel = glorot(rng, context, leaving, entering=size, leaving=leaving)
-                weights["context_kernel"] = variable(kernel, "context_kernel")
 
-    def __call__(self, inputs: Any, sentences: Any, kept: Any = None, context: Any = None) -> Any:
+    def __call__(self, inputs: Any, sentences: Any, kept: Any = None) -> Any:
         """Run over ``inputs`` (B, T, D), ``sentences`` (B, T) numbered 1, 2, … in each row → (B, T, directions·H).
 
         ``kept`` (directions, B, H), if given, multiplies the hidden state before each recurrent product: a dropout mask
         that is the same at every time step (Gal & Ghahramani 2016). Each direction starts every sentence from zeros;
-        outputs in the padding, numbered 0, are undefined. ``context`` is (B, T, S).
+        outputs in the padding, numbered 0, are undefined.
         """
         steps = ops.transpose(inputs, (1, 0, 2))  # (T, B, D)
         same = ops.cast(sentences[:, 1:] == sentences[:, :-1], inputs.dtype)  # (B, T-1): as the left neighbor
@@ -116,20 +103,18 @@ class Recurrent:
             "backward": ops.concatenate([same, ends], axis=0),
         }
         outputs = [
-            self._run(direction, steps, continues[direction], None if kept is None else kept[number], context)
+            self._run(direction, steps, continues[direction], None if kept is None else kept[number])
             for number, direction in enumerate(self.directions)
         ]
         return ops.transpose(ops.concatenate(outputs, axis=-1), (1, 0, 2))  # (B, T, directions·H)
 
-    def _run(self, direction: str, steps: Any, continues: Any, kept: Any, context: Any) -> Any:
+    def _run(self, direction: str, steps: Any, continues: Any, kept: Any) -> Any:
         """Run over ``steps`` (T, B, D) in one direction; ``continues`` (T, B, 1) is 0 where a sentence starts."""
         weights = self.weights[direction]
         reverse = direction == "backward"
         bias = ops.convert_to_tensor(weights["bias"])
         input_bias, recurrent_bias = (bias[0], bias[1]) if self.cell == "gru" else (bias, None)
         projected = ops.matmul(steps, weights["kernel"]) + input_bias  # (T, B, gates·H)
-        if context is not None:
-            projected = projected + ops.matmul(ops.transpose(context, (1, 0, 2)), weights["context_kernel"])
         kernel = ops.convert_to_tensor(weights["recurrent_kernel"])
         if self.cell == "lstm" and kept is None and keras.config.backend() == "jax":
             from tagsmith.network.lstm_jax import lstm

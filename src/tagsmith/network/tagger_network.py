@@ -20,7 +20,6 @@ from tagsmith.network.batches import Batch
 from tagsmith.network.crf import CRF, NEVER
 from tagsmith.network.initial import glorot, variable
 from tagsmith.network.recurrence import Recurrent
-from tagsmith.network.sentence_vector import SentenceVector
 from tagsmith.network.word_encoder import WordEncoder
 from tagsmith.text.schemes import Transitions
 
@@ -35,7 +34,6 @@ class Noise(NamedTuple):
     """
 
     word: tuple[Bytes, ...] = ()  # (B, T, encoding_size)
-    context: tuple[Bytes, ...] = ()  # (B, T, context_size)
     hidden: tuple[Bytes, ...] = ()  # per layer (B, T, state_size)
     recurrent: tuple[Bytes, ...] = ()  # per layer (directions, B, units)
 
@@ -66,7 +64,7 @@ def split_noise(noise: Noise, parts: int) -> list[Noise]:
 class Dropout:
     """Shares of features dropped in training, in steps of 1/256.
 
-    ``word``: of the words' encodings and of the sentences' own vectors; ``hidden``: of each recurrent
+    ``word``: of the words' encodings; ``hidden``: of each recurrent
     layer's outputs; ``recurrent``: of the hidden state between time steps. With ``variational`` the first two drop the
     same features at every token of a sentence (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of
     a row.
@@ -95,7 +93,6 @@ class Dropout:
         layers = architecture.layers
         return Noise(
             draw(self.word, architecture.encoding_size, 1, self.variational),
-            draw(self.word, architecture.context_size, 1 if architecture.context_size else 0, True),
             draw(self.hidden, architecture.state_size, layers, self.variational),
             tuple(rng.integers(0, 256, recurrent, np.uint8) for _ in range(layers if self.recurrent else 0)),
         )
@@ -156,12 +153,7 @@ class TaggerNetwork:
         new_words = np.array([False, True, *(not vocabulary.has_vector(word) for word in vocabulary.words)])
         self.word_encoder = WordEncoder(a, len(vocabulary.characters) + 2, new_words, pretrained, rng)
         sizes = [a.encoding_size] + [a.state_size] * (a.layers - 1)
-        contexts = [a.context_size] + [0] * (a.layers - 1)
-        self.context = SentenceVector(a, rng) if a.context_size else None
-        self.recurrent = [
-            Recurrent(a.cell, size, a.units, a.directions, rng, context)
-            for size, context in zip(sizes, contexts, strict=True)
-        ]
+        self.recurrent = [Recurrent(a.cell, size, a.units, a.directions, rng) for size in sizes]
         self.sizes = [len(one.transitions.start) for one in layers]
         kernels = [glorot(rng, a.state_size, tags, entering=a.state_size, leaving=tags) for tags in self.sizes]
         self.output_kernel = variable(np.concatenate(kernels, axis=1), "kernel")
@@ -179,16 +171,11 @@ class TaggerNetwork:
             trained = self.word_encoder.trained_rows(batch.trained)
         encodings = self.word_encoder(batch.forms, trained, batch.long)  # (U, encoding_size)
         states = ops.take(encodings, batch.words, axis=0)  # (B, T, encoding_size)
-        context = None
-        if self.context:
-            context = self.context(encodings, batch.words, batch.sentences)  # (B, T, context_size)
-        for mask in noise.context:
-            context = context * kept(mask, self.dropout.word)
         for mask in noise.word:
             states = states * kept(mask, self.dropout.word)
         for number, layer in enumerate(self.recurrent):
             recurrent = kept(noise.recurrent[number], self.dropout.recurrent) if noise.recurrent else None
-            outputs = layer(states, batch.sentences, recurrent, None if number else context)  # (B, T, state_size)
+            outputs = layer(states, batch.sentences, recurrent)  # (B, T, state_size)
             if self.architecture.residual and number:
                 outputs = outputs + states
             states = outputs * kept(noise.hidden[number], self.dropout.hidden) if noise.hidden else outputs
@@ -228,7 +215,7 @@ class TaggerNetwork:
 
     def named_weights(self) -> dict[str, Any]:
         """Every variable of the model by the name that the exported graphs and the model folder use."""
-        named = self.word_encoder.named_weights() | (self.context.named_weights() if self.context else {})
+        named = self.word_encoder.named_weights()
         for number, layer in enumerate(self.recurrent):
             named |= layer.named_weights(f"sentence/{number}")
         named |= {"output/kernel": self.output_kernel, "output/bias": self.output_bias}

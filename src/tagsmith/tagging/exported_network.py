@@ -42,8 +42,6 @@ class ExportedNetwork:
             "scales": Column(gates, np.float32),
         }
         columns = {name: column for name, column in kinds.items() if name in self._sentences.inputs}
-        if a.context_size:
-            columns["contexts"] = Column(a.context_size, np.float16 if int8 else np.float32)
         self._columns = tuple(columns)
         self._table = WordTable(self._encode, tuple(columns.values()))
         self.look_up = self._table.look_up
@@ -53,17 +51,7 @@ class ExportedNetwork:
 
         Past the end of a sentence, tokens may be any rows, and emissions are undefined.
         """
-        inputs = self._feed(forms, tokens, lengths)
-        if "contexts" in self._columns:
-            inside = np.arange(len(tokens)) < lengths[:, None]  # (B, T)
-            inputs["context"] = self._context_sums(forms, tokens.T[inside], lengths) / np.float32(lengths[:, None])
-        return self._sentences.run(inputs)["emissions"]
-
-    def _context_sums(self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers) -> Floats:
-        """Sum the contributions of the tokens, sentence after sentence, to the sentence vectors (B, context_size)."""
-        parts = forms.columns[self._columns.index("contexts")][tokens].astype(np.float32, copy=False)
-        sums: Floats = np.add.reduceat(parts, np.cumsum(lengths) - lengths, axis=0)
-        return sums
+        return self._sentences.run(self._feed(forms, tokens, lengths))["emissions"]
 
     def windows(self, sentence: Sequence[str]) -> Iterator[Floats]:
         """Run over one long sentence window by window; the emissions (WINDOW, 1, tags) are those of the whole sentence.
@@ -78,7 +66,6 @@ class ExportedNetwork:
         ways, layers = self._ways, architecture.layers
         # The states at the start of each window: (windows, hidden or memory, layers·directions, 1, H)
         states = np.zeros((len(starts) + 1, 2, layers * ways, 1, architecture.units), np.float32)
-        context = self._long_context(sentence) if "contexts" in self._columns else None
 
         def run(window: int) -> tuple[Floats, Floats]:
             """Return the window's emissions, and its last states in the shape of its initial states."""
@@ -87,8 +74,6 @@ class ExportedNetwork:
             inputs = self._feed(forms, forms.tokens[:, None], np.array([len(words)]))
             carried = [name for name in STATES if name in inputs]
             inputs |= dict(zip(carried, states[window], strict=False))
-            if context is not None:
-                inputs["context"] = context
             outputs = self._sentences.run(inputs)
             return outputs["emissions"], np.stack([outputs[f"last_{name}"] for name in carried])
 
@@ -104,15 +89,6 @@ class ExportedNetwork:
                 states[window + 1, : len(ends), ::ways] = ends[:, ::ways]
                 if layer == layers - 1:
                     yield emissions
-
-    def _long_context(self, sentence: Sequence[str]) -> Floats:
-        """Compute the vector of a sentence that is read in windows, (1, context_size)."""
-        total = np.zeros((1, self._model.architecture.context_size), np.float32)
-        for first in range(0, len(sentence), WINDOW):
-            words = sentence[first : first + WINDOW]
-            forms = self.look_up([words])
-            total += self._context_sums(forms, forms.tokens, np.array([len(words)]))
-        return total / np.float32(len(sentence))
 
     def _feed(
         self, forms: FormColumns, tokens: npt.NDArray[np.int32], lengths: Integers
