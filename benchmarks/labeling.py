@@ -27,7 +27,8 @@ import httpx
 from corpora import corpora
 from tagsmith.cli.speed import describe_machine
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.labeling.desk import Workplace
+from tagsmith.labeling.desk import LabelingProject
+from tagsmith.labeling.extension import open_labeling
 from tagsmith.labeling.store import NewSentence, Store
 from tagsmith.serving.app import create_app
 from tagsmith.serving.limits import Limits
@@ -45,8 +46,9 @@ ORDERS = ("queue", "random")
 def serving(folder: Path, labels: Sequence[str]) -> Iterator[httpx.Client]:
     """A server that begins from nothing."""
     ports: list[int] = []
-    app = create_app({}, labeling=Workplace(folder=folder, labels=tuple(labels), vectors="glove-6b-50d"))
-    server = Server(configure(app, "127.0.0.1", 0, Limits()), ports.append)
+    project = LabelingProject(folder=folder, labels=tuple(labels), vectors="glove-6b-50d")
+    models, extension = open_labeling({}, project)
+    server = Server(configure(create_app(models, extension=extension), "127.0.0.1", 0, Limits()), ports.append)
     thread = threading.Thread(target=server.run)
     thread.start()
     while not ports:
@@ -82,7 +84,7 @@ def learned(
                     number = waiting[0]
                 waiting.remove(number)
                 spans = tags_to_spans(pool[places[number]].layers[layer], scheme)
-                sent = [{"first": own.start, "last": own.end - 1, "label": own.label} for own in spans]
+                sent = [{"start": span.start, "end": span.end, "label": span.label} for span in spans]
                 saved = client.put(f"/v1/labeling/sentences/{number}", json={"status": "accepted", "spans": sent})
                 saved.raise_for_status()
             run = _train(client)

@@ -89,7 +89,7 @@ def label_the_sample(client: httpx.Client) -> None:
         if len(ids) > 1 or [token["text"] for token in shown["tokens"]] != list(sentence.words):
             continue  # tokenized differently from the sample
         spans = [
-            {"first": span.start, "last": span.end - 1, "label": span.label}
+            {"start": span.start, "end": span.end, "label": span.label}
             for span in tags_to_spans(sentence.layers[layer], scheme)
         ]
         saved = client.put(f"/v1/labeling/sentences/{ids[0]}", json={"status": "accepted", "spans": spans})

@@ -7,10 +7,15 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from fastapi import FastAPI
+
 from random_model import LAYERS, random_layers_model, random_model
+from tagsmith.labeling.desk import LabelingProject
+from tagsmith.labeling.extension import open_labeling, without_labeling
 from tagsmith.model.folder import write_model
 from tagsmith.serving.app import create_app
 from tagsmith.serving.limits import Limits
+from tagsmith.serving.models import Models
 from tagsmith.serving.server import Server, configure
 from tagsmith.text.schemes import Scheme
 
@@ -37,11 +42,25 @@ class Servers:
         self.models = models
         self.running: dict[str, tuple[Server, threading.Thread]] = {}
 
-    def __call__(self, folders: dict[str, Path] | None = None, limits: Limits | None = None, **options: object) -> str:
+    def __call__(
+        self,
+        folders: dict[str, Path] | None = None,
+        limits: Limits | None = None,
+        labeling: LabelingProject | None = None,
+        **options: object,
+    ) -> str:
         """Start a server with these options; return its address."""
-        ports: list[int] = []
         limits = limits or Limits()
-        app = create_app(self.models if folders is None else folders, limits, **options)
+        folders = self.models if folders is None else folders
+        if labeling is None:
+            models, extension = Models(folders, limits), without_labeling()
+        else:
+            models, extension = open_labeling(folders, labeling, limits)
+        return self.run(create_app(models, extension=extension, **options), limits)
+
+    def run(self, app: FastAPI, limits: Limits) -> str:
+        """Run an application; return its address."""
+        ports: list[int] = []
         server = Server(configure(app, "127.0.0.1", 0, limits), ports.append)
         thread = threading.Thread(target=server.run)
         thread.start()

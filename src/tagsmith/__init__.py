@@ -21,12 +21,15 @@ if TYPE_CHECKING:
         TrainingError,
         VectorsError,
     )
+    from tagsmith.formats import FORMATS
+    from tagsmith.formats.options import WriteOptions
     from tagsmith.network.rnn import create_rnn_model
     from tagsmith.scores.scores import score_tags
     from tagsmith.tagging.tagger import Tagger, load
     from tagsmith.text.document import Document, Sentence, Span, Token
-    from tagsmith.text.schemes import Scheme
-    from tagsmith.text.tokenizer import tokenize
+    from tagsmith.text.layer import Layer
+    from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
+    from tagsmith.text.tokenizer import tokenize, tokenize_text
     from tagsmith.training.recipe import Recipe
     from tagsmith.training.train import train
     from tagsmith.tuning.tune import tune
@@ -34,9 +37,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "FORMATS",
     "DataError",
     "Document",
     "InputError",
+    "Layer",
     "MissingExtraError",
     "ModelError",
     "Recipe",
@@ -47,15 +52,19 @@ __all__ = [
     "Tagger",
     "TagsmithError",
     "Token",
+    "TokenSpan",
     "TrainingError",
     "VectorsError",
+    "WriteOptions",
     "__version__",
     "create_rnn_model",
     "load",
     "read_documents",
     "read_sentences",
     "score_tags",
+    "spans_to_tags",
     "tokenize",
+    "tokenize_text",
     "train",
     "tune",
 ]
@@ -64,8 +73,11 @@ __all__ = [
 _HOMES = {
     "tagsmith.corpus.sources": ("read_documents", "read_sentences"),
     "tagsmith.text.document": ("Document", "Sentence", "Span", "Token"),
-    "tagsmith.text.schemes": ("Scheme",),
-    "tagsmith.text.tokenizer": ("tokenize",),
+    "tagsmith.text.layer": ("Layer",),
+    "tagsmith.text.schemes": ("Scheme", "TokenSpan", "spans_to_tags"),
+    "tagsmith.text.tokenizer": ("tokenize", "tokenize_text"),
+    "tagsmith.formats": ("FORMATS",),
+    "tagsmith.formats.options": ("WriteOptions",),
     "tagsmith.errors": (
         "DataError",
         "InputError",

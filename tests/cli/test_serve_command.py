@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 from random_model import random_model
+from tagsmith.cli.serve import name_folders
+from tagsmith.errors import ModelError
 from tagsmith.model.folder import write_model
 
 
@@ -93,7 +95,7 @@ def test_the_key_comes_from_a_file_and_limits_from_the_command_line(model: Path,
         (("missing",), "missing: there is no such model folder"),
         (("MODEL", "MODEL"), "two models are named 'names'"),
         (("MODEL", "--limit", "color=3"), "there is no limit 'color'"),
-        (("MODEL", "--limit", "texts=many"), "the limit texts=many is no number"),
+        (("MODEL", "--limit", "texts=many"), "the limit texts=many is not a number"),
         (("MODEL", "--limit", "texts=0"), "the limit texts is 0"),
         (("MODEL", "--api-key-file", "missing"), "missing: the API key cannot be read"),
     ],
@@ -108,7 +110,7 @@ def test_an_empty_key_file_does_not_mean_no_key(run_here, model: Path, tmp_path:
     (tmp_path / "key").write_text("\n", "utf-8")
     status, _, err = run_here("serve", model, "--api-key-file", tmp_path / "key")
     assert status == 2
-    assert "the file of the API key is empty" in err
+    assert "the API key's file is empty" in err
 
 
 @pytest.mark.slow
@@ -159,8 +161,8 @@ def test_without_a_model_it_begins_with_labels(tmp_path: Path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--new", "O"], "'O' is no label"),
-        (["--new", "two words"], "is no label"),
+        (["--new", "O"], "'O' cannot be a label"),
+        (["--new", "two words"], "cannot be a label"),
         (["--new", ","], "--new needs labels"),
         (["--new", "X", "--no-labeling"], "nothing but labeling"),
         (["--new", "X", "--vectors", "missing.txt"], "There is no such file"),
@@ -215,3 +217,9 @@ def test_it_warns_when_anyone_may_come(model: Path, tmp_path: Path):
         assert process.stderr is not None
         assert process.stderr.readline().startswith("serving on")
         process.kill()
+
+
+def test_models_have_the_names_of_their_folders_or_those_given(tmp_path: Path):
+    assert name_folders([str(tmp_path / "a"), f"b={tmp_path / 'a'}"]) == {"a": tmp_path / "a", "b": tmp_path / "a"}
+    with pytest.raises(ModelError, match="two models are named 'a'"):
+        name_folders(["x/a", "y/a/"])

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.labeling.desk import Workplace
+from tagsmith.labeling.desk import LabelingProject
 from tagsmith.tagging.tagger import load
 
 TEXT = "Anna left 🙂 Berlin. So did Ben!\n\nВсе остались. 他们住在北京。"
@@ -26,8 +26,8 @@ def open_client(serve, tmp_path: Path):
     clients = []
 
     def start(folders=None, folder=None, labels=(), **options) -> httpx.Client:
-        workplace = Workplace(folder=folder or tmp_path / "people.labeling", labels=labels)
-        clients.append(httpx.Client(base_url=serve(folders, labeling=workplace, **options), timeout=20))
+        project = LabelingProject(folder=folder or tmp_path / "people.labeling", labels=labels)
+        clients.append(httpx.Client(base_url=serve(folders, labeling=project, **options), timeout=20))
         return clients[-1]
 
     yield start
@@ -51,8 +51,8 @@ def put(client: httpx.Client, number: int, status: str, spans=None) -> httpx.Res
     return client.put(f"/v1/labeling/sentences/{number}", json=sent)
 
 
-def span(first: int, last: int, label: str) -> dict[str, object]:
-    return {"first": first, "last": last, "label": label}
+def span(start: int, end: int, label: str) -> dict[str, object]:
+    return {"start": start, "end": end, "label": label}
 
 
 def test_a_text_becomes_sentences_with_offsets(client):
@@ -75,7 +75,7 @@ def test_suggestions_are_the_models(client, models):
         document = tagger(found["text"])
         starts = [token["start"] for token in found["tokens"]]
         expected = [(starts.index(own.start), own.label) for own in document.spans]
-        assert [(own["first"], own["label"]) for own in found["spans"]] == expected
+        assert [(own["start"], own["label"]) for own in found["spans"]] == expected
         assert [own["score"] for own in found["spans"]] == pytest.approx(
             [own.score for own in document.spans], abs=1e-4
         )
@@ -101,9 +101,9 @@ def test_next_is_the_one_the_model_is_least_sure_of(client):
 def test_accept_skip_and_put_back(client):
     first, second, *_ = add(client)
     label = client.get("/v1/labeling").json()["labels"][0]
-    answer = put(client, first, "accepted", [span(0, 0, label)]).json()
+    answer = put(client, first, "accepted", [span(0, 1, label)]).json()
     assert answer["counts"] == {"waiting": 3, "accepted": 1, "skipped": 0, "held_out": 0}
-    assert answer["sentence"]["spans"] == [{**span(0, 0, label), "score": None}]
+    assert answer["sentence"]["spans"] == [{**span(0, 1, label), "score": None}]
     assert answer["sentence"]["suggested"] is False
     assert put(client, second, "skipped").json()["counts"]["skipped"] == 1
     assert client.get("/v1/labeling/next").json()["left"] == 2
@@ -124,12 +124,12 @@ def test_accepting_without_spans_accepts_what_is_suggested(client):
 @pytest.mark.parametrize(
     ("spans", "status", "code"),
     [
-        ([span(0, 1, "PER"), span(1, 2, "PER")], 409, "bad_span"),
-        ([span(1, 0, "PER")], 409, "bad_span"),
-        ([span(0, 99, "PER")], 409, "bad_span"),
-        ([span(0, 0, "NONE")], 404, "no_such_label"),
-        ([span(-1, 0, "PER")], 422, "invalid"),
-        ([{"first": 0, "last": 0}], 422, "invalid"),
+        ([span(0, 2, "PER"), span(1, 3, "PER")], 409, "bad_span"),
+        ([span(1, 1, "PER")], 409, "bad_span"),
+        ([span(0, 100, "PER")], 409, "bad_span"),
+        ([span(0, 1, "NONE")], 404, "no_such_label"),
+        ([span(-1, 1, "PER")], 422, "invalid"),
+        ([{"start": 0, "end": 1}], 422, "invalid"),
     ],
 )
 def test_spans_that_cannot_be_change_nothing(client, spans, status, code):
@@ -144,7 +144,7 @@ def test_labels_can_be_added(client):
     state = client.post("/v1/labeling/labels", json={"label": "EVENT"}).json()
     assert state["labels"][-1] == "EVENT"
     assert client.post("/v1/labeling/labels", json={"label": "EVENT"}).json()["labels"] == state["labels"]
-    assert put(client, number, "accepted", [span(0, 0, "EVENT")]).status_code == 200
+    assert put(client, number, "accepted", [span(0, 1, "EVENT")]).status_code == 200
     for bad in ("", "two words", "O", "_", "a\tb", "x" * 101):
         assert client.post("/v1/labeling/labels", json={"label": bad}).status_code == 422
 
@@ -165,10 +165,10 @@ def test_plain_tags_need_one_for_each_token(open_client, models):
     number = add(client)[0]
     assert client.get("/v1/labeling").json()["gives_spans"] is False
     found = client.get(f"/v1/labeling/sentences/{number}").json()
-    assert [own["first"] for own in found["spans"]] == list(range(len(found["tokens"])))
-    assert put(client, number, "accepted", [span(0, 0, "NOUN")]).json()["error"]["code"] == "tokens_without_label"
-    assert put(client, number, "accepted", [span(0, 1, "NOUN")]).json()["error"]["code"] == "bad_span"
-    every = [span(place, place, "NOUN") for place in range(len(found["tokens"]))]
+    assert [own["start"] for own in found["spans"]] == list(range(len(found["tokens"])))
+    assert put(client, number, "accepted", [span(0, 1, "NOUN")]).json()["error"]["code"] == "tokens_without_label"
+    assert put(client, number, "accepted", [span(0, 2, "NOUN")]).json()["error"]["code"] == "bad_span"
+    every = [span(place, place + 1, "NOUN") for place in range(len(found["tokens"]))]
     assert put(client, number, "accepted", every).status_code == 200
     assert client.post("/v1/labeling/labels", json={"label": "X"}).status_code == 409
 
@@ -189,7 +189,7 @@ def test_without_a_model_sentences_come_in_their_order(open_client):
 def test_export_can_be_read_again(client, tmp_path: Path):
     first, second, *_ = add(client)
     labels = client.get("/v1/labeling").json()["labels"]
-    put(client, first, "accepted", [span(0, 0, labels[0]), span(1, 2, labels[1])])
+    put(client, first, "accepted", [span(0, 1, labels[0]), span(1, 3, labels[1])])
     put(client, second, "accepted", [])
     tokens = [client.get(f"/v1/labeling/sentences/{number}").json()["tokens"] for number in (first, second)]
     for format in ("conll", "jsonl", "csv"):
@@ -260,7 +260,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_lost(client):
         sent = {"status": "accepted", "spans": spans, "revision": revision}
         return client.put(f"/v1/labeling/sentences/{number}", json=sent)
 
-    first = save(seen, [span(0, 0, "PER")])
+    first = save(seen, [span(0, 1, "PER")])
     assert first.status_code == 200
     late = save(seen, [])
     assert (late.status_code, late.json()["error"]["code"]) == (409, "changed_meanwhile")

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
+from tagsmith import TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.labeling.store import DATABASE, HELD_OUT_EVERY, NewSentence, Store
 
 WRITER = """
 import sys
 from pathlib import Path
+from tagsmith import TokenSpan
 from tagsmith.labeling.store import NewSentence, Store
 
 store = Store(Path(sys.argv[1]))
 for number in range(100_000):
     ids, _ = store.add([NewSentence(f"word {number}", ["word", str(number)], [0, 5])], "here")
-    store.save(ids[0], "accepted", [(1, 1, "NUMBER")])
+    store.save(ids[0], "accepted", [TokenSpan(1, 2, "NUMBER")])
     print(ids[0], flush=True)
 """
 
@@ -47,7 +49,7 @@ def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, acknowle
     store = Store(tmp_path)
     kept = {row.id: row for row in store.accepted()}
     assert set(told) <= kept.keys()
-    assert all(kept[number].spans == [[1, 1, "NUMBER"]] for number in told)
+    assert all(kept[number].spans == [[1, 2, "NUMBER"]] for number in told)
     store.close()
 
 
@@ -90,15 +92,15 @@ def test_each_fifth_accepted_sentence_is_held_out_and_stays_so(store: Store):
     assert held == ids[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
     for number in ids:
         store.save(number, "waiting", None)
-        store.save(number, "accepted", [(0, 0, "X")])
+        store.save(number, "accepted", [TokenSpan(0, 1, "X")])
     assert [row.id for row in store.accepted() if row.held_out] == held
     assert store.counts() == {"waiting": 0, "accepted": 20, "skipped": 0, "held_out": 4}
 
 
 def test_spans_stay_as_a_draft_when_a_sentence_goes_back(store: Store):
     store.add(sentences("a b"), "")
-    store.save(1, "accepted", [(0, 1, "X")])
-    assert store.save(1, "waiting", None).spans == [[0, 1, "X"]]
+    store.save(1, "accepted", [TokenSpan(0, 2, "X")])
+    assert store.save(1, "waiting", None).spans == [[0, 2, "X"]]
     assert store.save(2, "accepted", []) is None
 
 
@@ -127,8 +129,8 @@ def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path):
 
 def test_other_programs_can_read_it(store: Store):
     store.add(sentences("a b"), "here.txt")
-    store.save(1, "accepted", [(0, 0, "X")])
+    store.save(1, "accepted", [TokenSpan(0, 1, "X")])
     with sqlite3.connect(store.folder / DATABASE) as connection:
         assert connection.execute("SELECT text, status, spans FROM sentences").fetchall() == [
-            ("a b", "accepted", '[[0, 0, "X"]]')
+            ("a b", "accepted", '[[0, 1, "X"]]')
         ]

@@ -29,7 +29,7 @@ def test_certainty_is_the_margin_of_the_two_best_sequences(sentences):
         assert certainty == pytest.approx(best - second, abs=1e-4)
         tags = max(every, key=every.get)
         if best - second > 1e-3:
-            expected = [(start, end - 1, label) for start, end, label in tags_to_spans(tags, Scheme.BIOES)]
+            expected = tags_to_spans(tags, Scheme.BIOES)
             assert [span[:3] for span in spans] == expected
         assert all(0 <= score <= 1 for *_, score in spans)
 
@@ -39,7 +39,7 @@ def test_certainty_is_the_margin_of_the_two_best_sequences(sentences):
 def test_of_plain_tags_each_token_is_a_span(sentences):
     tags, marginals = PLAIN.tag(sentences), PLAIN.tag_marginals(sentences)
     for own, shares, (spans, certainty) in zip(tags, marginals, suggest(PLAIN, sentences), strict=True):
-        assert [span[:3] for span in spans] == [(place, place, tag) for place, tag in enumerate(own)]
+        assert [span[:3] for span in spans] == [(place, place + 1, tag) for place, tag in enumerate(own)]
         columns = [PLAIN.layer().tags.index(tag) for tag in own]
         assert [span[3] for span in spans] == pytest.approx(
             [row[c] for row, c in zip(shares, columns, strict=True)], abs=1e-5
@@ -49,10 +49,10 @@ def test_of_plain_tags_each_token_is_a_span(sentences):
 
 def test_a_model_with_one_label_of_plain_tags_is_certain():
     sure = Tagger(random_model(scheme=Scheme.PLAIN, labels=("NOUN",)))
-    assert suggest(sure, [["the", "in"]]) == [([(0, 0, "NOUN", 1.0), (1, 1, "NOUN", 1.0)], 1.0)]
+    assert suggest(sure, [["the", "in"]]) == [([(0, 1, "NOUN", 1.0), (1, 2, "NOUN", 1.0)], 1.0)]
 
 
 def test_a_long_sentence_is_one_sentence():
     ((spans, certainty),) = suggest(TAGGER, [list(WORDS[:12]) * 500])
     assert 0 <= certainty <= 1
-    assert all(0 <= first <= last < 6000 for first, last, *_ in spans)
+    assert all(0 <= start < end <= 6000 for start, end, *_ in spans)

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tagsmith.labeling.desk import Workplace
-from tagsmith.labeling.job import Job
+from tagsmith.labeling.desk import LabelingProject
+from tagsmith.labeling.training_process import TrainingJob
 
 pytestmark = pytest.mark.slow
 PEOPLE = ("Anna", "Omar", "Li Wei", "Maria", "John Smith", "Petra Novak", "Sofia")
@@ -32,8 +32,8 @@ def open_client(serve, tmp_path: Path):
     clients = []
 
     def start(folder: Path | None = None, folders=None, **options) -> httpx.Client:
-        workplace = Workplace(folder=folder or tmp_path / "people.labeling", labels=("PERSON", "PLACE"), **options)
-        clients.append(httpx.Client(base_url=serve(folders or {}, labeling=workplace), timeout=60))
+        project = LabelingProject(folder=folder or tmp_path / "people.labeling", labels=("PERSON", "PLACE"), **options)
+        clients.append(httpx.Client(base_url=serve(folders or {}, labeling=project), timeout=60))
         return clients[-1]
 
     yield start
@@ -52,7 +52,7 @@ def accept(client: httpx.Client, count: int, first: int = 0) -> None:
         for name, label in zip(names, ("PERSON", "PLACE"), strict=True):
             start = text.index(name)
             inside = [place for place, own in enumerate(tokens) if start <= own["start"] < start + len(name)]
-            spans.append({"first": inside[0], "last": inside[-1], "label": label})
+            spans.append({"start": inside[0], "end": inside[-1] + 1, "label": label})
         answer = client.put(f"/v1/labeling/sentences/{added}", json={"status": "accepted", "spans": spans})
         assert answer.status_code == 200
 
@@ -146,7 +146,7 @@ def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Pa
     client = open_client(folders={"ner": models["ner"]}, corpus=(corpus,), dev=(dev,))
     text = " ".join(f"Word{number} came." for number in range(10))
     for number in client.post("/v1/labeling/sentences", json={"text": text}).json()["ids"]:
-        spans = [{"first": 0, "last": 0, "label": "PER"}]
+        spans = [{"start": 0, "end": 1, "label": "PER"}]
         client.put(f"/v1/labeling/sentences/{number}", json={"status": "accepted", "spans": spans})
     done = train(client, epochs=2)
     run = done["run"]
@@ -205,13 +205,21 @@ def test_too_little_to_train_on_is_said(open_client):
 
 
 def test_the_training_process_ends_with_the_server(tmp_path: Path):
-    (tmp_path / "train.conll").write_text("a\tB-X\n\n" * 2000)
-    (tmp_path / "dev.conll").write_text("a\tB-X\n\n")
-    job = Job(folder=str(tmp_path), out=str(tmp_path / "out"), start=None, scheme="IOB2", layer="tags", epochs=200)
-    job.write(tmp_path / "job.json")
-    command = [sys.executable, "-m", "tagsmith.labeling.worker", str(tmp_path / "job.json")]
+    sentence = (["a"], ["B-X"])
+    job = TrainingJob(
+        train=[sentence] * 2000,
+        dev=[sentence],
+        out=str(tmp_path / "out"),
+        start=None,
+        layer="tags",
+        gives_spans=True,
+        epochs=200,
+    )
+    command = [sys.executable, "-m", "tagsmith.labeling.training_process"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert json.loads(process.stdout.readline()) == {"event": "corpus", "train": 2000, "dev": 1, "corpus": 0}
+    process.stdin.write(job.as_line())
+    process.stdin.flush()
+    assert json.loads(process.stdout.readline()) == {"event": "state", "train": 2000, "dev": 1, "corpus": 0}
     process.stdin.close()  # as when the server is killed
     assert process.wait(timeout=60) == 1
     process.stdout.close()

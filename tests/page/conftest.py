@@ -12,7 +12,7 @@ import pytest
 from label_page import LabelPage, add
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tagsmith.labeling.desk import Workplace
+from tagsmith.labeling.desk import LabelingProject
 
 OpenPage = Callable[..., Page]
 CHROMIUM = os.environ.get("TAGSMITH_CHROMIUM") or shutil.which("chromium")
@@ -69,8 +69,8 @@ def open_desk(serve, tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
     clients: list[httpx.Client] = []
 
     def start(folder: Path | None = None, labels: tuple[str, ...] = ()) -> httpx.Client:
-        workplace = Workplace(folder=tmp_path / "people.labeling", labels=labels)
-        address = serve({} if folder is None else {"model": folder}, labeling=workplace)
+        project = LabelingProject(folder=tmp_path / "people.labeling", labels=labels)
+        address = serve({} if folder is None else {"model": folder}, labeling=project)
         clients.append(httpx.Client(base_url=address, timeout=20))
         return clients[-1]
 

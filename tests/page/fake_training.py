@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 
+from tagsmith.labeling.extension import VIEWS
 from tagsmith.serving.app import PAGE
 from tagsmith.serving.guards import Guards
 from tagsmith.serving.limits import Limits
@@ -61,6 +62,7 @@ class FakeTraining:
             "model": {"name": "demo", "version": "abc"},
             "counts": {"waiting": 12, "accepted": 20, "skipped": 1, "held_out": 4},
             "scored": 12,
+            "formats": ["conll", "conllu", "csv", "jsonl"],
         }
         self.run: dict[str, Any] | None = None
         self.versions = [original()]
@@ -81,7 +83,7 @@ class FakeTraining:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        app = Guards(make_app(self), Limits(), Metrics(), page=("/", "/page/"))
+        app = Guards(make_app(self), Limits(), Metrics())
         config = uvicorn.Config(
             app, port=self.port, log_level="error", lifespan="off", ws="none", timeout_graceful_shutdown=1
         )
@@ -174,6 +176,8 @@ def as_event(name: str, data: dict[str, Any]) -> bytes:
 
 def make_app(fake: FakeTraining) -> FastAPI:
     app = FastAPI()
+    for name, folder in VIEWS.items():
+        app.mount(f"/page/{name}", StaticFiles(directory=folder))
     app.mount("/page", StaticFiles(directory=PAGE))
 
     @app.get("/")

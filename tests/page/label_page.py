@@ -60,7 +60,7 @@ class LabelPage:
         """The spans that the server has of a sentence that a person labeled."""
         found = self.api.get(f"/v1/labeling/sentences/{number}").json()
         assert found["suggested"] is False
-        return [(span["first"], span["last"], span["label"]) for span in found["spans"]]
+        return [(span["start"], span["end"], span["label"]) for span in found["spans"]]
 
     def status(self, number: int) -> str:
         return self.api.get(f"/v1/labeling/sentences/{number}").json()["status"]

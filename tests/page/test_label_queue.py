@@ -27,7 +27,7 @@ def test_five_sentences_with_keys_alone(open_label):
         label.press("1", "Enter")
         label.counts(4 - left, accepted=left + 1)
     expect(label.page.locator("#said")).to_have_text("Accepted, 0 left.")
-    assert all(label.kept(number) == [(0, 0, "PERSON")] for number in label.ids)
+    assert all(label.kept(number) == [(0, 1, "PERSON")] for number in label.ids)
     expect(label.view.get_by_text("Nothing is left to label.")).to_be_visible()
 
 
@@ -36,7 +36,7 @@ def test_keys_that_come_before_the_answer_are_not_lost(open_label):
     label.press(*["1", "Enter"] * 3, "s", "2", "Enter")
     label.counts(0, accepted=4, skipped=1)
     assert [label.status(number) for number in label.ids] == ["accepted"] * 3 + ["skipped", "accepted"]
-    assert label.kept(label.ids[4]) == [(0, 0, "PLACE")]
+    assert label.kept(label.ids[4]) == [(0, 1, "PLACE")]
 
 
 def test_the_least_sure_comes_next(open_label, models):
@@ -61,7 +61,7 @@ def test_suggestions_are_accepted_as_they_are(open_label, models):
     assert shares == [f"{int(100 * span['score'] + 0.5)}%" for span in offered]
     label.press("Enter")
     label.counts(0, accepted=1)
-    assert label.kept(label.ids[0]) == [(span["first"], span["last"], span["label"]) for span in offered]
+    assert label.kept(label.ids[0]) == [(span["start"], span["end"], span["label"]) for span in offered]
 
 
 def test_what_is_changed_is_a_draft(open_label, models):
@@ -88,7 +88,7 @@ def test_skipped_ones_are_put_back(open_label):
     label.counts(3, skipped=2)
     label.button("Put 2 skipped back").click()
     label.counts(5)
-    assert label.kept(label.ids[0]) == [(0, 0, "PERSON")]
+    assert label.kept(label.ids[0]) == [(0, 1, "PERSON")]
     expect(label.token("Cleo")).to_be_visible()
 
 
@@ -102,12 +102,12 @@ def test_an_accepted_sentence_is_opened_again(open_label):
     label.press("2", "Enter")
     label.shows(("Cleo", "ORG"))  # what was begun
     label.counts(3, accepted=2)
-    assert label.kept(label.ids[0]) == [(0, 0, "PLACE")]
+    assert label.kept(label.ids[0]) == [(0, 1, "PLACE")]
     label.view.get_by_role("button", name="Ben stayed.").click()
     label.press("Delete")
     label.button("Leave as it was").click()
     label.shows(("Cleo", "ORG"))
-    assert label.kept(label.ids[1]) == [(0, 0, "PLACE")]
+    assert label.kept(label.ids[1]) == [(0, 1, "PLACE")]
 
 
 def test_emptying_the_queue_asks_first(open_label):
@@ -146,7 +146,7 @@ def test_a_label_is_added(open_label):
     label.token("left").click()
     label.press("4", "Enter")
     label.counts(4, accepted=1)
-    assert label.kept(label.ids[0]) == [(1, 1, "EVENT")]
+    assert label.kept(label.ids[0]) == [(1, 2, "EVENT")]
 
 
 def test_without_a_model_the_way_to_training_is_shown(open_label):
@@ -203,7 +203,7 @@ def test_a_failed_save_keeps_the_edit(open_label, failure):
     label.press("Enter")
     label.counts(4, accepted=1)
     expect(problem).to_be_hidden()
-    assert label.kept(label.ids[0]) == [(0, 0, "PERSON")]
+    assert label.kept(label.ids[0]) == [(0, 1, "PERSON")]
 
 
 def test_a_save_is_not_claimed_before_the_answer(open_label):

@@ -50,7 +50,7 @@ def test_a_run_of_tokens_becomes_a_span_with_keys(label):
     expect(label.page.locator("#said")).to_have_text("PERSON added: Maria Schmidt")
     label.press("Enter")
     label.counts(0, accepted=1)
-    assert label.kept(label.ids[0]) == [(1, 2, "PERSON")]
+    assert label.kept(label.ids[0]) == [(1, 3, "PERSON")]
 
 
 def test_a_run_of_tokens_becomes_a_span_with_the_mouse(label):
@@ -61,7 +61,7 @@ def test_a_run_of_tokens_becomes_a_span_with_the_mouse(label):
     label.token("Schmidt").click(modifiers=["Shift"])
     label.label("PERSON").click()
     label.shows(("Anna Maria Schmidt", "PERSON"), CITY)
-    assert accepted(label) == [(0, 2, "PERSON"), (4, 6, "PLACE")]
+    assert accepted(label) == [(0, 3, "PERSON"), (4, 7, "PLACE")]
 
 
 def test_a_run_can_be_drawn_backwards(label):
@@ -76,7 +76,7 @@ def test_a_new_span_takes_the_place_of_those_that_it_overlaps(labeled):
     labeled.drag(labeled.token("Maria"), labeled.token("New"))
     labeled.press("3")
     labeled.shows(("Maria Schmidt left New", "ORG"))
-    assert accepted(labeled) == [(1, 4, "ORG")]
+    assert accepted(labeled) == [(1, 5, "ORG")]
 
 
 def test_without_a_selection_there_is_nothing_to_label(label):
@@ -97,7 +97,7 @@ def test_a_span_is_relabeled(labeled, way):
         labeled.token("Maria").click()
         labeled.label("ORG").click()
     labeled.shows(("Anna Maria", "ORG"), CITY)
-    assert accepted(labeled) == [(0, 1, "ORG"), (4, 6, "PLACE")]
+    assert accepted(labeled) == [(0, 2, "ORG"), (4, 7, "PLACE")]
 
 
 @pytest.mark.parametrize("way", ["Delete", "Backspace", "mouse"])
@@ -108,7 +108,7 @@ def test_a_span_is_removed(labeled, way):
     else:
         labeled.press(way)
     labeled.shows(CITY)
-    assert accepted(labeled) == [(4, 6, "PLACE")]
+    assert accepted(labeled) == [(4, 7, "PLACE")]
 
 
 def test_a_click_on_a_span_selects_it_whole(labeled):
@@ -125,19 +125,19 @@ def test_both_ends_of_a_span_move_with_keys(labeled):
     labeled.shows(ANNA, ("left New York", "PLACE"))
     labeled.press("Shift+Alt+ArrowRight", "Shift+Alt+ArrowRight", "Shift+Alt+ArrowRight")
     labeled.shows(ANNA, ("York", "PLACE"))
-    assert accepted(labeled) == [(0, 1, "PERSON"), (5, 5, "PLACE")]
+    assert accepted(labeled) == [(0, 2, "PERSON"), (5, 6, "PLACE")]
 
 
 def test_both_ends_of_a_span_can_be_dragged(labeled):
     labeled.token("York").click()
-    first, last = (labeled.sentence.locator(f".chosen .handle[data-end={end}]") for end in ("first", "last"))
-    labeled.drag(first, labeled.token("left"))
+    start, end = (labeled.sentence.locator(f".chosen .handle[data-end={end}]") for end in ("start", "end"))
+    labeled.drag(start, labeled.token("left"))
     labeled.shows(ANNA, ("left New York City", "PLACE"))
-    labeled.drag(last, labeled.token("New"))
+    labeled.drag(end, labeled.token("New"))
     labeled.shows(ANNA, ("left New", "PLACE"))
     labeled.press("Control+z")  # a drag is one step, however many tokens it went over
     labeled.shows(ANNA, ("left New York City", "PLACE"))
-    assert accepted(labeled) == [(0, 1, "PERSON"), (3, 6, "PLACE")]
+    assert accepted(labeled) == [(0, 2, "PERSON"), (3, 7, "PLACE")]
 
 
 def test_a_span_that_grows_takes_tokens_from_its_neighbor(labeled):
@@ -190,17 +190,17 @@ def test_what_somebody_else_did_meanwhile_is_shown_and_ones_own_is_an_undo_away(
     (number,) = label.ids
     label.press("Shift+ArrowRight", "1")
     label.shows(ANNA)
-    others = {"status": "accepted", "spans": [{"first": 2, "last": 2, "label": "ORG"}]}
+    others = {"status": "accepted", "spans": [{"start": 2, "end": 3, "label": "ORG"}]}
     label.api.put(f"/v1/labeling/sentences/{number}", json=others).raise_for_status()
     label.press("Enter")
-    expect(label.page.get_by_role("alert")).to_contain_text("Somebody else changed this sentence meanwhile")
+    expect(label.page.get_by_role("alert")).to_contain_text("Someone else changed this sentence in the meantime")
     label.shows(("Schmidt", "ORG"))
-    assert label.kept(number) == [(2, 2, "ORG")]
+    assert label.kept(number) == [(2, 3, "ORG")]
     label.press("Control+z")
     label.shows(ANNA)
     label.press("Enter")
     label.counts(0, accepted=1)
-    assert label.kept(number) == [(0, 1, "PERSON")]
+    assert label.kept(number) == [(0, 2, "PERSON")]
 
 
 def test_undo_brings_an_accepted_sentence_back_for_more(labeled):
@@ -211,7 +211,7 @@ def test_undo_brings_an_accepted_sentence_back_for_more(labeled):
     labeled.shows(ANNA, CITY)
     labeled.press("Control+z")  # and into what was done before
     labeled.shows(ANNA)
-    assert accepted(labeled) == [(0, 1, "PERSON")]
+    assert accepted(labeled) == [(0, 2, "PERSON")]
 
 
 def test_undo_accept_keeps_what_was_begun_on_the_next(open_label):
@@ -223,7 +223,7 @@ def test_undo_accept_keeps_what_was_begun_on_the_next(open_label):
     label.button("Undo accept").click()
     label.shows(("Anna", "PERSON"))
     label.counts(2)
-    assert label.kept(label.ids[1]) == [(0, 0, "PLACE")]  # a draft
+    assert label.kept(label.ids[1]) == [(0, 1, "PLACE")]  # a draft
     label.press("Enter")
     label.shows(("Ben", "PLACE"))
     label.press("Control+z")
@@ -300,8 +300,8 @@ def test_text_of_any_script_is_as_it_was(open_label):
     for number, text in zip(label.ids, texts, strict=True):
         found = label.api.get(f"/v1/labeling/sentences/{number}").json()
         assert found["text"] == text
-        last = len(found["tokens"]) - 1
-        assert label.kept(number) == [(last - 1, last, "PERSON")]
+        end = len(found["tokens"])
+        assert label.kept(number) == [(end - 2, end, "PERSON")]
 
 
 def test_arrows_follow_the_direction_of_the_text(open_label):
@@ -348,7 +348,7 @@ def test_plain_tags_cannot_be_removed(plain):
 
 def test_tokens_without_a_tag_are_named(open_label, models):
     label = open_label("The dog barks .", folder=models["pos"])
-    draft = {"status": "waiting", "spans": [{"first": 1, "last": 1, "label": "NOUN"}]}
+    draft = {"status": "waiting", "spans": [{"start": 1, "end": 2, "label": "NOUN"}]}
     label.api.put(f"/v1/labeling/sentences/{label.ids[0]}", json=draft).raise_for_status()
     label.page.reload()
     label.shows(("dog", "NOUN"))

@@ -12,7 +12,8 @@ from fake_training import FakeTraining, epoch, version
 from playwright.sync_api import Page, expect
 
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.labeling.desk import Workplace
+from tagsmith.formats import FORMATS
+from tagsmith.labeling.desk import LabelingProject
 
 APPEARANCES = {
     "light": {"color_scheme": "light"},
@@ -86,8 +87,8 @@ def test_too_few_sentences(open_view, fake):
     expect(page.get_by_role("button", name="Train")).to_have_accessible_description(re.compile(re.escape(fake.hint)))
     expect(fact(page, "Starts from")).to_contain_text("nothing")
     expect(versions(page)).to_contain_text("No model is in service yet.")
-    for name in ("CoNLL", "JSONL", "CSV"):
-        expect(page.get_by_role("button", name=name)).to_be_disabled()
+    for name in ("CoNLL", "CoNLL-U", "CSV", "JSONL"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
     assert_sound(page)
     page.get_by_role("link", name="Label sentences").click()
     expect(page.locator("#view-label")).to_be_visible()
@@ -336,6 +337,7 @@ def test_run_that_a_restart_has_lost(open_view, fake):
 def test_silent_connection_is_given_up(open_view, fake):
     fake.begin()
     page = open_view()
+    fake.wait_for_streams(1)
     page.clock.install()
     page.reload()  # with that clock from the beginning
     fake.wait_for_streams(2)
@@ -465,7 +467,7 @@ def accept_sentences(client: httpx.Client) -> None:
         text = " ".join(word.strip("[]()") for word in words)
         (number,) = client.post("/v1/labeling/sentences", json={"text": text, "source": "test"}).json()["ids"]
         spans = [
-            {"first": place, "last": place, "label": KINDS[word[0]]}
+            {"start": place, "end": place + 1, "label": KINDS[word[0]]}
             for place, word in enumerate(words)
             if word[0] in KINDS
         ]
@@ -476,7 +478,7 @@ def accept_sentences(client: httpx.Client) -> None:
 @pytest.fixture
 def new(serve, tmp_path) -> Iterator[httpx.Client]:
     """A server that began without a model; fourteen sentences are accepted."""
-    labeling = Workplace(folder=tmp_path / "people.labeling", labels=("LOCATION", "PERSON"))
+    labeling = LabelingProject(folder=tmp_path / "people.labeling", labels=("LOCATION", "PERSON"))
     with httpx.Client(base_url=serve({}, labeling=labeling), timeout=60) as client:
         accept_sentences(client)
         yield client
@@ -527,13 +529,19 @@ def test_real_run_is_cancelled(new, open_page):
 
 def test_real_files_are_those_of_the_api(new, open_page, tmp_path):
     page = open_page(f"{new.base_url}/#train")
-    for name in ("CoNLL", "JSONL", "CSV"):
+    formats = new.get("/v1/labeling").json()["formats"]
+    assert formats == list(FORMATS)
+    for format in formats:
         with page.expect_download() as offered:
-            page.get_by_role("button", name=name).click()
+            name = {"conll": "CoNLL", "conllu": "CoNLL-U"}.get(format, format.upper())
+            page.get_by_role("button", name=name, exact=True).click()
         path = tmp_path / offered.value.suggested_filename
         offered.value.save_as(path)
-        assert path.suffix == f".{name.lower()}"
-        assert path.read_bytes() == new.get("/v1/labeling/export", params={"format": name.lower()}).content
+        assert path.suffix == f".{format}"
+        assert path.read_bytes() == new.get("/v1/labeling/export", params={"format": format}).content
+        if format == "conllu":  # read_sentences reads its columns, but the labels are in MISC
+            assert "tags=B-PERSON" in path.read_text()
+            continue
         sentences = read_sentences(path)
         assert len(sentences) == 14
         assert sentences[0].words == ("Anna", "lives", "in", "Berlin", ".")

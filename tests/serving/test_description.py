@@ -8,7 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 
-from tagsmith.labeling.desk import Workplace
+from tagsmith.labeling.desk import LabelingProject
 from tagsmith.serving.limits import Limits
 
 ROUTES = {
@@ -38,7 +38,7 @@ ROUTES = {
 @pytest.fixture(scope="module")
 def description(serve, tmp_path_factory):
     # Low limits, so that what passes them is small too.
-    labeling = Workplace(folder=tmp_path_factory.mktemp("labeling"))
+    labeling = LabelingProject(folder=tmp_path_factory.mktemp("labeling"))
     address = serve(limits=Limits(texts=4, characters=200), labeling=labeling)
     httpx.post(f"{address}/v1/labeling/sentences", json={"text": "Anna left. So did Ben."}).raise_for_status()
     return schemathesis.openapi.from_url(f"{address}/openapi.json")

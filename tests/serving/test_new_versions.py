@@ -7,12 +7,9 @@ import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from random_model import random_model
-from tagsmith.errors import ModelError
 from tagsmith.model.folder import write_model
-from tagsmith.serving.models import name_folders
 
 
 def version(address: str) -> str:
@@ -83,9 +80,3 @@ def test_a_folder_that_is_gone_leaves_its_model_in_service(serve, tmp_path: Path
     folder.rename(tmp_path / "away")
     time.sleep(1.5)
     assert httpx.post(f"{address}/v1/tag", json={"text": "Paris"}).status_code == 200
-
-
-def test_models_have_the_names_of_their_folders_or_those_given(tmp_path: Path):
-    assert name_folders([str(tmp_path / "a"), f"b={tmp_path / 'a'}"]) == {"a": tmp_path / "a", "b": tmp_path / "a"}
-    with pytest.raises(ModelError, match="two models are named 'a'"):
-        name_folders(["x/a", "y/a/"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from tagsmith.labeling.desk import LabelingProject
     from tagsmith.serving.limits import Limits
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -77,6 +78,33 @@ def serve_command(
 
     POST /v1/tag tags; /openapi.json describes everything. A new version of a model folder is put in service by itself.
     """
+    check_extra()
+    from tagsmith.labeling.extension import open_labeling, without_labeling
+    from tagsmith.serving.app import create_app
+    from tagsmith.serving.models import Models
+    from tagsmith.serving.server import serve
+
+    if new and no_labeling:
+        raise typer.BadParameter("with --new there is nothing but labeling.", param_hint="--no-labeling")
+    limits, key = chosen_limits(limit or []), chosen_key(api_key_file)
+    folders = {} if new else name_folders(models)
+    if no_labeling:
+        served, extension = Models(folders, limits), without_labeling()
+    else:
+        project = labeling_project(labeling, folders, models if new else [], corpus or [], dev or [], vectors)
+        served, extension = open_labeling(folders, project, limits)
+    is_local = host in LOOPBACK
+    hosts = (*LOOPBACK, *(allow_host or ())) if key is None and is_local else ()
+    app = create_app(served, extension=extension, api_key=key, origins=cors or [], hosts=hosts)
+    if key is None and not is_local:
+        what = "tag" if no_labeling else "tag, label and train"
+        typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
+    shown = f"[{host}]" if ":" in host else host
+    serve(app, host, port, limits, lambda port: typer.echo(f"serving on http://{shown}:{port}/", err=True))
+
+
+def check_extra() -> None:
+    """Say which extra is missing, if one is."""
     from importlib.util import find_spec
 
     from tagsmith.errors import MissingExtraError
@@ -84,44 +112,63 @@ def serve_command(
     for package in ("fastapi", "filelock", "uvicorn", "prometheus_client", "sqlalchemy"):
         if find_spec(package) is None:
             raise MissingExtraError("Serving", "serve")
-    from tagsmith.labeling.desk import Workplace
-    from tagsmith.serving.app import create_app
-    from tagsmith.serving.models import name_folders
-    from tagsmith.serving.server import serve
-
-    limits = chosen_limits(limit or [])
-    key = chosen_key(api_key_file)
-    folders = {} if new else name_folders(models)
-    labels = tuple(check_labels(models)) if new else ()
-    check_files((*(corpus or ()), *(dev or ())))
-    workplace = None
-    if not no_labeling:
-        folder = labeling or default_folder(next(iter(folders.values()), None))
-        workplace = Workplace(
-            folder=folder,
-            labels=labels,
-            corpus=tuple(corpus or ()),
-            dev=tuple(dev or ()),
-            vectors=chosen_vectors(vectors),
-        )
-    elif new:
-        raise typer.BadParameter("with --new there is nothing but labeling.", param_hint="--no-labeling")
-    hosts = (*LOOPBACK, *(allow_host or ())) if key is None and host in LOOPBACK else ()
-    app = create_app(folders, limits, labeling=workplace, api_key=key, origins=cors or [], hosts=hosts)
-    if key is None and host not in LOOPBACK:
-        what = "tag" if no_labeling else "tag, label and train"
-        typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
-    shown = f"[{host}]" if ":" in host else host
-    serve(app, host, port, limits, lambda own: typer.echo(f"serving on http://{shown}:{own}/", err=True))
 
 
-def default_folder(model: Path | None) -> Path:
-    """The folder for what is labeled: beside the model."""
-    return Path("new.labeling") if model is None else model.with_name(f"{model.resolve().name}.labeling")
+def name_folders(models: Sequence[str]) -> dict[str, Path]:
+    """Read ``FOLDER`` and ``NAME=FOLDER``.
+
+    Raises
+    ------
+    ModelError
+        Two models have the same name.
+    """
+    from tagsmith.errors import ModelError
+
+    folders: dict[str, Path] = {}
+    for text in models:
+        name, equals, folder = text.partition("=")
+        path = Path(folder if equals else text)
+        name = name if equals else path.resolve().name
+        if name in folders:
+            raise ModelError(f"two models are named {name!r}.", remedy="Write NAME=FOLDER to name them.")
+        folders[name] = path
+    return folders
+
+
+def labeling_project(
+    folder: Path | None,
+    models: Mapping[str, Path],
+    labels: Sequence[str],
+    corpus: Sequence[Path],
+    dev: Sequence[Path],
+    vectors: str | None,
+) -> LabelingProject:
+    """Check the options of labeling; without models, ``labels`` are those to begin with.
+
+    Raises
+    ------
+    InputError
+        A label is impossible, a file is missing, or the vectors are unknown.
+    """
+    from tagsmith.errors import DataError
+    from tagsmith.labeling.desk import LabelingProject
+
+    for path in (*corpus, *dev):
+        if not path.is_file():
+            raise DataError("there is no such file.", path=path, remedy="Check the path.")
+    model = next(iter(models.values()), None)
+    beside_model = Path("new.labeling") if model is None else model.with_name(f"{model.resolve().name}.labeling")
+    return LabelingProject(
+        folder=folder or beside_model,
+        labels=() if models else check_labels(labels),
+        corpus=tuple(corpus),
+        dev=tuple(dev),
+        vectors=chosen_vectors(vectors),
+    )
 
 
 def chosen_vectors(wanted: str | None) -> str | None:
-    """The vectors that were asked for, or the installed package of them, as ``tagsmith demo`` takes."""
+    """The vectors that were asked for, or those of the installed package, which ``tagsmith demo`` uses too."""
     from importlib.util import find_spec
 
     from tagsmith.cli.demo import VECTORS, VECTORS_PACKAGE
@@ -129,31 +176,22 @@ def chosen_vectors(wanted: str | None) -> str | None:
     if wanted:
         from tagsmith.model.vectors import load_vectors
 
-        load_vectors(wanted, limit=1)  # says at once, and not when training begins, that they are none
+        load_vectors(wanted, limit=1)  # an error comes now, and not when training begins
     return wanted or (VECTORS if find_spec(VECTORS_PACKAGE) else None)
 
 
-def check_labels(labels: list[str]) -> list[str]:
+def check_labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Check the labels of ``--new``; commas may stand between them."""
     from tagsmith.errors import RecipeError
     from tagsmith.labeling.schema import is_label
 
-    found = [label for text in labels for label in text.split(",") if label]
-    for label in found:
+    labels = [label for text in texts for label in text.split(",") if label]
+    for label in labels:
         if not is_label(label):
-            raise RecipeError(f"{label!r} is no label.", remedy="A label has no spaces, and is not O or _.")
-    if not found:
+            raise RecipeError(f"{label!r} cannot be a label.", remedy="A label has no spaces, and is not O or _.")
+    if not labels:
         raise RecipeError("--new needs labels.", remedy="Write: tagsmith serve --new PERSON LOCATION")
-    return list(dict.fromkeys(found))
-
-
-def check_files(paths: Iterable[Path]) -> None:
-    """Say at once, and not when training begins, that a file is missing."""
-    from tagsmith.errors import DataError
-
-    for path in paths:
-        if not path.is_file():
-            raise DataError("there is no such file.", path=path, remedy="Check the path.")
+    return tuple(dict.fromkeys(labels))
 
 
 def chosen_limits(changes: list[str]) -> Limits:
@@ -162,20 +200,20 @@ def chosen_limits(changes: list[str]) -> Limits:
     from tagsmith.serving.limits import Limits
 
     kinds = {name: type(value) for name, value in asdict(Limits()).items()}
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for text in changes:
         name, equals, value = text.partition("=")
         if not equals or name not in kinds:
             raise RecipeError(f"there is no limit {name!r}.", remedy=f"Limits: {', '.join(kinds)}.")
         try:
-            found[name] = kinds[name](value)
+            values[name] = kinds[name](value)
         except ValueError:
-            raise RecipeError(f"the limit {text} is no number.", remedy=f"Write {name}=NUMBER.") from None
-    return Limits(**found)
+            raise RecipeError(f"the limit {text} is not a number.", remedy=f"Write {name}=NUMBER.") from None
+    return Limits(**values)
 
 
 def chosen_key(path: Path | None) -> str | None:
-    """Read the API key from its file, or from the environment: on the command line others could see it."""
+    """Read the API key from its file or the environment: on the command line, other users could see it."""
     from tagsmith.errors import InputError
 
     if path is None:
@@ -185,5 +223,5 @@ def chosen_key(path: Path | None) -> str | None:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the API key cannot be read: {error}.", path=path, remedy="Check the file.") from error
     if not key:
-        raise InputError("the file of the API key is empty.", path=path, remedy="Write the key into it.")
+        raise InputError("the API key's file is empty.", path=path, remedy="Write the key into it.")
     return key

@@ -1,1 +1,1 @@
-"""Sentences that people label, or correct: kept in SQLite, offered with what the model makes of them."""
+"""The annotation desk: people correct sentences, the model learns from them. Uses only tagsmith's public API."""

@@ -1,27 +1,27 @@
-"""What labeling sends over the wire, as Pydantic models that make the OpenAPI schema."""
+"""Requests and answers of labeling and training, as Pydantic models; the OpenAPI schema is made from them."""
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnswer, Wire
 
-StatusField = Literal["waiting", "accepted", "skipped"]
-
-
+Status = Literal["waiting", "accepted", "skipped"]
+RunState = Literal["running", "done", "failed", "cancelled"]
 LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"
-NO_LABELS = ("O", "_")  # they say that there is none
+NO_LABELS = ("O", "_")  # tags that mean: no label
 
 
 def is_label(label: str) -> bool:
-    """Whether this can be a label: it has no white space, and does not say that there is none."""
+    """Whether this can be a label: it has no white space, and is none of the tags that mean no label."""
     return re.fullmatch(LABEL, label) is not None and label not in NO_LABELS
 
 
-def _label(label: str) -> str:
+def _check_label(label: str) -> str:
     if not is_label(label):
         raise ValueError(f"a label has no spaces, and is not {' or '.join(NO_LABELS)}")
     return label
@@ -34,9 +34,12 @@ Label = Annotated[
         max_length=100,
         json_schema_extra={"pattern": f"^{LABEL}$", "not": {"enum": list(NO_LABELS)}},
     ),
-    AfterValidator(_label),
+    AfterValidator(_check_label),
 ]
 TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
+
+
+# ---------------------------------------------------------------------------------------------------- labeling
 
 
 class NewLabel(Wire):
@@ -49,27 +52,27 @@ class NewText(Wire):
     """Text to label; it is cut into sentences and tokens."""
 
     text: str
-    source: str = Field("", max_length=500, description="Where it comes from, a file's name for instance.")
+    source: str = Field("", max_length=500, description="Where it comes from, such as the name of a file.")
 
 
 class AddedAnswer(Wire):
-    """The sentences of a text, in its order; those that were there before are not added again."""
+    """The sentences of a text, in its order; sentences that were there before are not added again."""
 
     ids: list[int]
     added: int
     known: int
 
 
-class SpanOfTokens(Wire):
-    """A labeled run of tokens, ``first`` to ``last`` (inclusive), counted from 0."""
+class LabeledSpan(Wire):
+    """A labeled span: tokens ``start`` to ``end`` (exclusive), counted from 0."""
 
-    first: TokenNumber
-    last: TokenNumber
+    start: TokenNumber
+    end: TokenNumber
     label: str
 
 
-class SpanOfTokensAnswer(SpanOfTokens):
-    """With its probability, where it is the model's."""
+class LabeledSpanAnswer(LabeledSpan):
+    """With its probability, if the model suggests it."""
 
     score: Probability | None = None
 
@@ -80,13 +83,13 @@ class LabeledSentence(Wire):
     id: int
     text: str
     tokens: list[TokenAnswer] = Field(description="Offsets are in characters of the sentence's text.")
-    spans: list[SpanOfTokensAnswer] = Field(description="Of plain tags, one for each token that has one.")
+    spans: list[LabeledSpanAnswer] = Field(description="With plain tags, one for each token that has one.")
     suggested: bool = Field(description="Whether the spans are the model's and not a person's.")
-    status: StatusField
+    status: Status
     source: str
-    revision: str = Field(description="Another one after each change; send it back with the next.")
+    revision: str = Field(description="Changes with each edit; send it back with the next one.")
     certainty: float | None = Field(
-        description="The probability of the best tag sequence less that of the second best; null: not known yet."
+        description="Probability of the best tag sequence minus that of the second best; null: not known yet."
     )
 
 
@@ -103,20 +106,20 @@ class SentencesAnswer(Wire):
     sentences: list[LabeledSentence]
 
 
-class Save(Wire):
-    """What a person says of a sentence."""
+class Edit(Wire):
+    """A person's decision about a sentence."""
 
-    status: StatusField
-    spans: list[SpanOfTokens] | None = Field(
-        None, description="By default those that it has, or that the model suggests. Of plain tags, one for each token."
+    status: Status
+    spans: list[LabeledSpan] | None = Field(
+        None, description="By default the spans it has, or those the model suggests. With plain tags, one per token."
     )
     revision: str | None = Field(
-        None, description="That of the sentence as it was shown: if somebody changed it meanwhile, nothing is saved."
+        None, description="The sentence's revision when it was shown: after someone else's edit nothing is saved."
     )
 
 
 class Counts(Wire):
-    """How many sentences there are of each status; ``held_out`` of the accepted are for the dev set."""
+    """The number of sentences of each status; ``held_out`` of the accepted ones are in the dev set."""
 
     waiting: int
     accepted: int
@@ -141,7 +144,88 @@ class LabelingAnswer(Wire):
     """What there is to label, with which labels."""
 
     labels: list[str]
-    gives_spans: bool = Field(description="False: each token has one label, as parts of speech.")
+    gives_spans: bool = Field(description="False: each token has one label, such as a part of speech.")
     model: ModelVersion | None = Field(description="The model that suggests; null: nothing was trained yet.")
     counts: Counts
-    scored: int = Field(description="How many of the waiting sentences the model has looked at.")
+    scored: int = Field(description="How many waiting sentences the model has scored.")
+    formats: list[str] = Field(description="File formats of the export.")
+
+
+# ---------------------------------------------------------------------------------------------------- training
+
+
+class TrainingOptions(Wire):
+    """How to train."""
+
+    epochs: Annotated[int, Field(ge=1, le=200), Number] | None = Field(None, description="Most epochs.")
+
+
+class LabelScores(Wire):
+    """The scores of one label, as fractions of 1."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+class ScoresAnswer(LabelScores):
+    """A model's scores on the dev set, as fractions of 1; for plain tags, look at ``accuracy``."""
+
+    accuracy: float
+    types: dict[str, LabelScores]
+
+
+class EpochAnswer(Wire):
+    """One epoch: its mean loss per token, and its dev score."""
+
+    epoch: int
+    loss: float
+    dev: float
+    best: bool
+    seconds: float
+
+
+class RunAnswer(Wire):
+    """One training run; ``number`` is that of the version it makes."""
+
+    number: int
+    state: RunState = "running"
+    started: datetime
+    seconds: float = 0.0
+    train: int = Field(description="Labeled sentences in the training set.")
+    dev: int = Field(description="Sentences of the dev set, including those of the dev files.")
+    corpus: int = Field(default=0, description="Sentences of the original corpus.")
+    measure: str = Field(default="F1", description="What ``dev`` of an epoch measures: F1 or accuracy.")
+    of_epochs: int = 0
+    epochs: list[EpochAnswer] = Field(default_factory=list)
+    progress: float = Field(default=0.0, ge=0, le=1)
+    messages: list[str] = Field(default_factory=list)
+    problem: str = ""
+    before: ScoresAnswer | None = Field(
+        default=None, description="The model served when the run began, on the same dev set."
+    )
+    after: ScoresAnswer | None = None
+
+
+class VersionAnswer(Wire):
+    """A model that can be served; number 0 is the one that the server was started with."""
+
+    number: int
+    created: datetime | None
+    sentences: int = Field(description="Labeled sentences that it was trained on.")
+    dev: int
+    f1: float | None
+    accuracy: float | None
+    in_service: bool
+    original: bool
+
+
+class TrainingAnswer(Wire):
+    """The last run, all versions, and whether training can start now."""
+
+    run: RunAnswer | None
+    versions: list[VersionAnswer]
+    in_service: int | None
+    ready: bool
+    hint: str

@@ -1,7 +1,7 @@
-"""The labeled sentences and the models' versions in one SQLite file.
+"""The database of labeling: sentences, model versions and settings in one SQLite file.
 
-Each change is one transaction, written ahead (WAL) and synced to the disk before it is acknowledged, so neither a
-killed process nor a power cut loses what a person was told is saved (https://www.sqlite.org/wal.html).
+Each change is one transaction, written ahead (WAL) and synced to the disk before it is acknowledged. So neither a
+killed process nor a power cut loses an acknowledged change (https://www.sqlite.org/wal.html).
 """
 
 from __future__ import annotations
@@ -11,30 +11,33 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import JSON, Engine, String, create_engine, delete, event, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from tagsmith import TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.files import digest
+from tagsmith.labeling.schema import Status
 
-Status = Literal["waiting", "accepted", "skipped"]
-TokenSpan = tuple[int, int, str]  # first token, last token, label
 Result = TypeVar("Result")
 DATABASE = "labels.sqlite"
-HELD_OUT_EVERY = 5  # each fifth sentence that is accepted is kept for the dev set
+HELD_OUT_EVERY = 5  # each fifth accepted sentence belongs to the dev set
 
 
 class Table(DeclarativeBase):
-    """What the tables have in common: nothing."""
+    """Base of all tables."""
 
     type_annotation_map = {list[Any]: JSON, dict[str, Any]: JSON}  # noqa: RUF012 - read by SQLAlchemy once
 
 
 class SentenceRow(Table):
-    """A sentence and what a person said of it; ``suggested`` and ``certainty`` are the model's word."""
+    """A sentence and a person's decision about it; ``suggested`` and ``certainty`` come from the model.
+
+    Spans are lists of start, end (exclusive) and label, in tokens; suggested ones have a score as well.
+    """
 
     __tablename__ = "sentences"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -53,16 +56,21 @@ class SentenceRow(Table):
 
     @property
     def revision(self) -> str:
-        """Another one after each change that a person made; empty before the first."""
+        """A new one after each edit of a person; empty before the first."""
         return f"{self.changed:%Y%m%dT%H%M%S%f}" if self.changed else ""
+
+    @property
+    def labels(self) -> set[str]:
+        """The labels that a person gave."""
+        return {label for _, _, label in self.spans or ()}
 
 
 class ChangedMeanwhileError(Exception):
-    """A sentence is not any more as it was when a person saw it."""
+    """Someone else edited a sentence after it was shown."""
 
 
 class VersionRow(Table):
-    """A model that was trained on the labeled sentences; its folder has its number for a name."""
+    """A model trained on the labeled sentences; its folder is named by its number."""
 
     __tablename__ = "versions"
     number: Mapped[int] = mapped_column(primary_key=True)
@@ -73,7 +81,7 @@ class VersionRow(Table):
 
 
 class SettingRow(Table):
-    """Something to remember, by name."""
+    """A value to remember, by name."""
 
     __tablename__ = "settings"
     name: Mapped[str] = mapped_column(primary_key=True)
@@ -89,17 +97,17 @@ class NewSentence:
     starts: Sequence[int]
 
     def digest(self) -> str:
-        """What makes it the same sentence as another: its words."""
+        """Identify the sentence by its words."""
         return digest("\x1f".join(self.words).encode("utf-8", "surrogatepass"))
 
 
 class Store:
-    """The database in a folder; it is made if it is missing. Safe to call from several threads.
+    """The database in a folder, made if it is missing. Safe to call from several threads.
 
     Raises
     ------
     InputError
-        The folder cannot be written, or the file is no such database.
+        The folder cannot be written, or the file is not such a database.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -132,7 +140,7 @@ class Store:
     # --- sentences
 
     def add(self, sentences: Iterable[NewSentence], source: str) -> tuple[list[int], int]:
-        """Add those that are not there; return the ids of all, in their order, and how many are new."""
+        """Add new sentences; return the ids of all, in their order, and how many are new."""
 
         def change(session: Session) -> tuple[list[int], int]:
             ids, added = [], 0
@@ -166,33 +174,33 @@ class Store:
         return self._read(lambda session: list(session.scalars(wanted)))
 
     def next(self, skip: Sequence[int] = ()) -> SentenceRow | None:
-        """Return the waiting sentence of which the model is least sure; those it has not seen come last."""
+        """Return the waiting sentence that the model is least sure of; those it has not seen come last."""
         wanted = select(SentenceRow).where(SentenceRow.status == "waiting", SentenceRow.id.not_in(skip))
         wanted = wanted.order_by(SentenceRow.certainty.asc().nulls_last(), SentenceRow.id).limit(1)
         return self._read(lambda session: session.scalar(wanted))
 
     def counts(self) -> dict[str, int]:
-        """How many sentences have each status, and how many of the accepted are held out."""
+        """Count the sentences of each status, and the accepted ones that are held out."""
 
         def read(session: Session) -> dict[str, int]:
-            counted = session.execute(select(SentenceRow.status, func.count()).group_by(SentenceRow.status))
-            found: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
-            found |= {status: count for status, count in counted}  # noqa: C416 - its rows are no pairs
-            held = select(func.count()).where(SentenceRow.status == "accepted", SentenceRow.held_out.is_(True))
-            found["held_out"] = session.scalar(held) or 0
-            return found
+            by_status = session.execute(select(SentenceRow.status, func.count()).group_by(SentenceRow.status))
+            counts: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
+            counts |= {status: count for status, count in by_status}  # noqa: C416 - its rows are not pairs
+            held_out = select(func.count()).where(SentenceRow.status == "accepted", SentenceRow.held_out.is_(True))
+            counts["held_out"] = session.scalar(held_out) or 0
+            return counts
 
         return self._read(read)
 
     def save(
         self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
     ) -> SentenceRow | None:
-        """Set a sentence's status and, unless None, its spans; None comes back if there is no such sentence.
+        """Set a sentence's status and, unless None, its spans; return None if there is no such sentence.
 
         Raises
         ------
         ChangedMeanwhileError
-            Its revision is another than this one.
+            The sentence has another revision.
         """
 
         def change(session: Session) -> SentenceRow | None:
@@ -204,8 +212,8 @@ class Store:
             if spans is not None:
                 row.spans = [list(span) for span in spans]
             if status == "accepted" and row.held_out is None:
-                judged = select(func.count()).where(SentenceRow.held_out.is_not(None))
-                row.held_out = (session.scalar(judged) or 0) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+                assigned = select(func.count()).where(SentenceRow.held_out.is_not(None))
+                row.held_out = (session.scalar(assigned) or 0) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
             row.status, row.changed = status, datetime.now(UTC)
             return row
 
@@ -223,30 +231,30 @@ class Store:
         """Remove all sentences of a status; return how many there were."""
 
         def change(session: Session) -> int:
-            gone = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
-            return len(gone.all())
+            removed = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
+            return len(removed.all())
 
         return self._change(change)
 
-    # --- what the model makes of them
+    # --- the model's scores
 
     def unscored(self, version: str, limit: int) -> list[SentenceRow]:
-        """Return waiting sentences that this version of the model has not seen."""
+        """Return waiting sentences that this version of the model has not scored."""
         wanted = select(SentenceRow).where(
             SentenceRow.status == "waiting", SentenceRow.scored_by.is_distinct_from(version)
         )
         return self._read(lambda session: list(session.scalars(wanted.order_by(SentenceRow.id).limit(limit))))
 
     def scored(self, version: str) -> int:
-        """How many waiting sentences this version of the model has seen."""
+        """Count the waiting sentences that this version of the model has scored."""
         wanted = select(func.count()).where(SentenceRow.status == "waiting", SentenceRow.scored_by == version)
         return self._read(lambda session: session.scalar(wanted) or 0)
 
-    def keep_scores(self, version: str, found: Iterable[tuple[int, list[Any], float]]) -> None:
+    def keep_scores(self, version: str, scores: Iterable[tuple[int, list[Any], float]]) -> None:
         """Keep the spans that the model suggests, and how certain it is, by the sentences' ids."""
 
         def change(session: Session) -> None:
-            for number, suggested, certainty in found:
+            for number, suggested, certainty in scores:
                 if (row := session.get(SentenceRow, number)) is not None:
                     row.suggested, row.certainty, row.scored_by = suggested, certainty, version
 

@@ -1,1 +1,1 @@
-"""The HTTP server: tag over the network, correct, retrain. Needs the ``serve`` extra."""
+"""The HTTP server, which tags. Needs the ``serve`` extra."""

@@ -1,8 +1,8 @@
-"""Micro-batching: requests that come at the same time are tagged in one call.
+"""Micro-batching: requests that arrive at the same time are tagged in one call.
 
 The event loop puts jobs in a queue. When the model is free, everything that waits (up to a number of characters) goes
-to a thread as one batch. While that runs, the next jobs gather, so under load the batches grow by themselves; only when
-the server knows of requests that are still being read does a batch wait for them, and then a few milliseconds at most.
+to a thread as one batch. Meanwhile the next jobs gather, so batches grow with the load. A batch waits for more requests
+only if some are still being read (:class:`Arrivals`), and for 2 ms at most.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from tagsmith.serving.limits import Limits, Refusal, overloaded
+from tagsmith.serving.limits import Limits
+from tagsmith.serving.refusals import Refusal, overloaded
 
 Work = TypeVar("Work")
 Answer = TypeVar("Answer")
-WINDOW = 0.002  # seconds that a batch waits, at most, for requests that are still being read
+WINDOW = 0.002  # seconds that a batch waits at most for requests that are still being read
 BATCH_CHARACTERS = 200_000  # after which a batch is large enough
 
 
@@ -28,8 +29,21 @@ BATCH_CHARACTERS = 200_000  # after which a batch is large enough
 class _Job(Generic[Work, Answer]):
     work: Work
     characters: int
-    until: float  # on the clock of time.monotonic
-    answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    until: float  # on the event loop's clock
+    answer: asyncio.Future[Answer]
+
+
+class Arrivals:
+    """Counts requests that are still being read: ``with arrivals:`` stands around reading one."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __enter__(self) -> None:
+        self.count += 1
+
+    def __exit__(self, *_: object) -> None:
+        self.count -= 1
 
 
 class MicroBatcher(Generic[Work, Answer]):
@@ -41,15 +55,12 @@ class MicroBatcher(Generic[Work, Answer]):
         Does the work of a batch, in a thread; returns an answer, or an exception, for each piece.
     limits
         How much may wait, and for how long.
+    arrivals
+        Requests that are still being read, and will soon be submitted.
     observe
         Told of each batch: pieces of work in it, and the seconds it took.
     workers
         Batches that run at the same time.
-
-    Attributes
-    ----------
-    expecting
-        Returns how many requests are being read now, beside those that wait.
     """
 
     def __init__(
@@ -57,11 +68,12 @@ class MicroBatcher(Generic[Work, Answer]):
         run: Callable[[Sequence[Work]], Sequence[Answer | BaseException]],
         limits: Limits,
         *,
+        arrivals: Arrivals | None = None,
         observe: Callable[[int, float], None] = lambda pieces, seconds: None,
         workers: int = 1,
     ) -> None:
         self._run, self._limits, self._observe = run, limits, observe
-        self.expecting: Callable[[], int] = lambda: 0
+        self.arrivals = arrivals or Arrivals()
         self._waiting: deque[_Job[Work, Answer]] = deque()
         self._characters = 0
         self._ready = asyncio.Event()
@@ -95,27 +107,36 @@ class MicroBatcher(Generic[Work, Answer]):
         self._threads.shutdown()
 
     async def submit(self, work: Work, characters: int) -> Answer:
-        """Have a piece of work done.
+        """Wait for a piece of work to be done.
 
         Raises
         ------
         Refusal
-            Too much waits already (503), or the deadline passed before the answer was there (504).
+            Too much is waiting already (503), or the deadline passed before the answer came (504).
         """
         if len(self._waiting) >= self._limits.waiting:
             raise overloaded("requests", self._limits.waiting)
         # A large request is not refused by an idle server, whatever the limit.
         if self._waiting and self._characters + characters > self._limits.waiting_characters:
             raise overloaded("characters", self._limits.waiting_characters)
-        job: _Job[Work, Answer] = _Job(work, characters, time.monotonic() + self._limits.deadline)
+        loop = asyncio.get_running_loop()
+        job: _Job[Work, Answer] = _Job(work, characters, loop.time() + self._limits.deadline, loop.create_future())
         self._waiting.append(job)
         self._characters += characters
         self._ready.set()
+        timer = loop.call_at(job.until, self._give_up, job)
         try:
-            async with asyncio.timeout(self._limits.deadline):
-                return await job.answer
-        except TimeoutError:
-            raise _too_late(self._limits) from None
+            return await job.answer
+        finally:
+            timer.cancel()
+
+    def _give_up(self, job: _Job[Work, Answer]) -> None:
+        if not job.answer.done():
+            seconds = self._limits.deadline
+            message = f"No answer within {seconds:g} seconds."
+            job.answer.set_exception(
+                Refusal(504, "deadline", message, limit=seconds, retry_after=max(1, round(seconds)))
+            )
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -123,7 +144,7 @@ class MicroBatcher(Generic[Work, Answer]):
             await self._ready.wait()
             self._ready.clear()
             until = time.monotonic() + WINDOW
-            while self.expecting() and self._characters < BATCH_CHARACTERS and time.monotonic() < until:
+            while self.arrivals.count and self._characters < BATCH_CHARACTERS and time.monotonic() < until:
                 await asyncio.sleep(0)
             jobs = self._take()
             if self._waiting:
@@ -145,23 +166,13 @@ class MicroBatcher(Generic[Work, Answer]):
                     job.answer.set_result(answer)
 
     def _take(self) -> list[_Job[Work, Answer]]:
-        """Take the jobs of the next batch; those that nobody waits for any more are dropped."""
+        """Take the jobs of the next batch; drop those that nobody waits for any more."""
         taken: list[_Job[Work, Answer]] = []
-        size, now = 0, time.monotonic()
+        size = 0
         while self._waiting and (not taken or size + self._waiting[0].characters <= BATCH_CHARACTERS):
             job = self._waiting.popleft()
             self._characters -= job.characters
-            if not job.answer.done() and job.until > now:
+            if not job.answer.done():
                 taken.append(job)
                 size += job.characters
         return taken
-
-
-def _too_late(limits: Limits) -> Refusal:
-    return Refusal(
-        504,
-        "deadline",
-        f"No answer within {limits.deadline:g} seconds.",
-        limit=limits.deadline,
-        retry_after=max(1, round(limits.deadline)),
-    )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pydantic_core
+from pydantic_core import to_jsonable_python
 
-from tagsmith.errors import InputError, ModelError
+from tagsmith.errors import InputError
 from tagsmith.files import digest
 from tagsmith.model.folder import ModelFile
-from tagsmith.serving.answers import add_k_best, add_marginals, document_answer
-from tagsmith.serving.limits import Limits, Refusal
+from tagsmith.serving.answers import tag_answer
+from tagsmith.serving.limits import Limits
 from tagsmith.serving.metrics import Metrics
-from tagsmith.serving.microbatch import MicroBatcher
+from tagsmith.serving.microbatch import Arrivals, MicroBatcher
+from tagsmith.serving.refusals import Refusal
 from tagsmith.serving.schema import ModelAnswer, TagRequest
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
@@ -44,29 +45,32 @@ class ServedModel:
         What clients call it.
     folder
         The model folder; another process may replace it at any time.
+    limits, metrics, arrivals
+        The server's.
     """
 
-    def __init__(self, name: str, folder: Path, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, name: str, folder: Path, limits: Limits, metrics: Metrics, arrivals: Arrivals) -> None:
         self.name, self.folder, self.metrics = name, folder, metrics
         self._unusable = ""  # the version that could not be loaded
         self.current = _load(name, folder)
         self.batcher: MicroBatcher[TagRequest, bytes] = MicroBatcher(
             self.answer_all,
             limits,
+            arrivals=arrivals,
             observe=self._observe,
             workers=self.current.tagger.threads,
         )
-        metrics.waiting.labels(name).set_function(lambda: self.batcher.waiting)
+        metrics.waiting(name).set_function(lambda: self.batcher.waiting)
 
-    def _observe(self, pieces: int, seconds: float) -> None:
-        self.metrics.batch.labels(self.name).observe(pieces)
-        self.metrics.batch_seconds.labels(self.name).observe(seconds)
+    def _observe(self, requests: int, seconds: float) -> None:
+        self.metrics.batch(self.name).observe(requests)
+        self.metrics.batch_seconds(self.name).observe(seconds)
 
     # --- new versions
 
     def has_changed(self) -> bool:
         """Whether the folder holds another version than the one in service."""
-        return _state(self.folder) not in (None, self.current.version)
+        return _digest_of(self.folder) not in (None, self.current.version)
 
     def serve(self, folder: Path) -> None:
         """Serve another folder from now on.
@@ -82,16 +86,16 @@ class ServedModel:
         logger.info("%s: version %s is in service", self.name, self.current.version)
 
     def reload(self) -> None:
-        """Load the folder anew and put it in service; one that is damaged, or half copied, changes nothing."""
+        """Load the folder again and put it in service; a damaged or half-copied folder changes nothing."""
         try:
             self.current = _load(self.name, self.folder)
         except InputError as error:
-            if (state := _state(self.folder) or "") != self._unusable:  # said once, tried again each time
-                self._unusable = state
-                self.metrics.reloads.labels(self.name, "failed").inc()
+            if (version := _digest_of(self.folder) or "") != self._unusable:  # logged once, tried again each time
+                self._unusable = version
+                self.metrics.reloads(self.name, "failed").inc()
                 logger.warning("the new version of %s is not usable, the old one stays: %s", self.name, error)
         else:
-            self.metrics.reloads.labels(self.name, "loaded").inc()
+            self.metrics.reloads(self.name, "loaded").inc()
             logger.info("%s: version %s is in service", self.name, self.current.version)
 
     # --- tagging
@@ -99,42 +103,44 @@ class ServedModel:
     def answer_all(self, requests: Sequence[TagRequest]) -> list[bytes | BaseException]:
         """Answer the requests of a batch: those with the same threshold in one call of the tagger."""
         version = self.current
+        model = {"name": self.name, "version": version.version}
         answers: list[bytes | BaseException] = [b""] * len(requests)
         groups: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
             groups.setdefault(repr(request.threshold), []).append(place)
         for places in groups.values():
             try:
-                documents = self._tag(version.tagger, [requests[place] for place in places])
+                tagged = self._tag(version.tagger, [requests[place] for place in places])
             except Exception as error:
                 if isinstance(error, InputError):  # nothing else can be wrong by now
                     error = _no_threshold(version.tagger)
                 for place in places:
                     answers[place] = error
                 continue
-            for place, own in zip(places, documents, strict=True):
-                answers[place] = _answer(version, self.name, requests[place], own)
+            for place, documents in zip(places, tagged, strict=True):
+                answers[place] = tag_answer(model, version.tagger, requests[place], documents)
         return answers
 
     def _tag(self, tagger: Tagger, requests: Sequence[TagRequest]) -> list[list[Document]]:
-        """The documents of each request; all requests have the same threshold."""
+        """Tag the documents of each request; all requests have the same threshold."""
         threshold = requests[0].threshold
-        texts = [text for own in requests if own.tokens is None for text in _texts(own)]
-        cut = [_as_document(own.tokens) for own in requests if own.tokens is not None]
+        texts = [text for request in requests if request.tokens is None for text in _texts(request)]
+        cut = [_as_document(request.tokens) for request in requests if request.tokens is not None]
         from_texts = iter(tagger.tag_texts(texts, threshold=threshold) if texts else ())
         from_tokens = iter(tagger.tag_documents(cut, threshold=threshold) if cut else ())
-        found = [
-            [next(from_texts) for _ in _texts(own)] if own.tokens is None else [next(from_tokens)] for own in requests
+        tagged = [
+            [next(from_texts) for _ in _texts(request)] if request.tokens is None else [next(from_tokens)]
+            for request in requests
         ]
-        tokens = sum(len(sentence) for own in found for document in own for sentence in document.sentences)
-        self.metrics.tokens.labels(self.name).inc(tokens)
-        return found
+        tokens = sum(len(sentence) for documents in tagged for one in documents for sentence in one.sentences)
+        self.metrics.tokens(self.name).inc(tokens)
+        return tagged
 
 
 def _no_threshold(tagger: Tagger) -> Refusal:
     if not tagger.gives_spans:
         return Refusal(422, "no_threshold", "This model gives plain tags, which have no threshold.")
-    labels = ", ".join(dict.fromkeys(own for layer in tagger.layers for own in tagger.layer(layer).labels))
+    labels = ", ".join(dict.fromkeys(label for layer in tagger.layers for label in tagger.layer(layer).labels))
     return Refusal(404, "no_such_label", f"The threshold names a label that the model does not have; it has: {labels}.")
 
 
@@ -146,18 +152,6 @@ def _as_document(tokens: list[list[str]]) -> Document:
     return document_from_sentences([sentence_from_words(words) for words in tokens])
 
 
-def _answer(version: Version, name: str, request: TagRequest, documents: Sequence[Document]) -> bytes:
-    answers = [document_answer(document, version.tagger.layers) for document in documents]
-    if request.k_best or request.marginals:
-        sentences = [sentence for answer in answers for sentence in answer["sentences"]]
-        words = [sentence.words for document in documents for sentence in document.sentences]
-        if request.k_best:
-            add_k_best(sentences, version.tagger, words, request.k_best)
-        if request.marginals:
-            add_marginals(sentences, version.tagger, words)
-    return pydantic_core.to_json({"model": {"name": name, "version": version.version}, "documents": answers})
-
-
 # -------------------------------------------------------------------------------------------------- all of them
 
 
@@ -166,46 +160,31 @@ class Models:
 
     Parameters
     ----------
-    models
-        May be none: one is added when the first is trained.
-    new
-        Makes a served model of a folder, for the first that is trained.
+    folders
+        Name → model folder. It may be empty: a first model can be added later.
+    limits
+        How much clients may ask for.
+
+    Raises
+    ------
+    ModelError
+        A folder is no usable model.
     """
 
-    def __init__(self, models: Sequence[ServedModel], new: Callable[[Path], ServedModel]) -> None:
-        self._models = {model.name: model for model in models}
-        self._new = new
-        self._reading: Callable[[], int] = lambda: 0
+    def __init__(self, folders: Mapping[str, Path], limits: Limits | None = None) -> None:
+        self.limits, self.metrics, self.arrivals = limits or Limits(), Metrics(), Arrivals()
+        self._models = {name: self._make(name, folder) for name, folder in folders.items()}
+
+    def _make(self, name: str, folder: Path) -> ServedModel:
+        return ServedModel(name, folder, self.limits, self.metrics, self.arrivals)
 
     def __iter__(self) -> Iterator[ServedModel]:
-        return iter(self._models.values())
+        return iter(list(self._models.values()))
 
     @property
     def main(self) -> ServedModel | None:
         """The default model; None before there is one."""
-        return next(iter(self._models.values()), None)
-
-    def expect(self, reading: Callable[[], int]) -> None:
-        """Let batches wait for requests that are being read; ``reading`` returns how many there are."""
-        self._reading = reading
-        for model in self:
-            model.batcher.expecting = reading
-
-    async def serve(self, folder: Path) -> None:
-        """Serve this folder as the default model from now on.
-
-        Raises
-        ------
-        ModelError
-            It is no usable model.
-        """
-        if self.main is not None:
-            await asyncio.to_thread(self.main.serve, folder)
-            return
-        model = await asyncio.to_thread(self._new, folder)
-        model.batcher.expecting = self._reading
-        model.batcher.start()
-        self._models[model.name] = model
+        return next(iter(self), None)
 
     def find(self, name: str | None) -> ServedModel:
         """Return a model by its name, or the default one.
@@ -223,43 +202,48 @@ class Models:
             raise Refusal(404, "no_such_model", f"There is no such model; there are: {', '.join(self._models)}.")
         return self._models[name]
 
+    async def serve(self, folder: Path, name: str) -> None:
+        """Serve this folder as the default model from now on; if it is the first model, it gets this name.
+
+        Raises
+        ------
+        ModelError
+            It is no usable model.
+        """
+        if self.main is not None:
+            await asyncio.to_thread(self.main.serve, folder)
+            return
+        model = await asyncio.to_thread(self._make, name, folder)
+        model.batcher.start()
+        self._models[name] = model
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Take requests while the context lasts, and finish those that wait at its end."""
+        for model in self:
+            model.batcher.start()
+        yield
+        for model in self:
+            await model.batcher.stop()
+
     async def watch(self, seconds: float = WATCH_SECONDS) -> None:
-        """Look for new versions for ever; they are loaded in a thread."""
+        """Look for new versions forever; they are loaded in a thread."""
         while True:
             await asyncio.sleep(seconds)
-            for model in list(self._models.values()):
+            for model in self:
                 if model.has_changed():
                     await asyncio.to_thread(model.reload)
 
 
-def name_folders(models: Sequence[str]) -> dict[str, Path]:
-    """Turn the command line's ``FOLDER`` and ``NAME=FOLDER`` into names and folders.
-
-    Raises
-    ------
-    ModelError
-        Two models have the same name.
-    """
-    found: dict[str, Path] = {}
-    for text in models:
-        name, equals, folder = text.partition("=")
-        path = Path(folder if equals else text)
-        name = name if equals else path.resolve().name
-        if name in found:
-            raise ModelError(f"two models are named {name!r}.", remedy="Write NAME=FOLDER to name them.")
-        found[name] = path
-    return found
-
-
 def _load(name: str, folder: Path) -> Version:
-    version = _state(folder) or ""
+    version = _digest_of(folder) or ""
     tagger = load(folder)
     tagger("The first call is slow.")
     return Version(tagger, version, _describe(name, version, tagger))
 
 
-def _state(folder: Path) -> str | None:
-    """A digest of the folder's ``config.json``, which has the checksums of all the rest; None if it cannot be read."""
+def _digest_of(folder: Path) -> str | None:
+    """A digest of the folder's ``config.json``, which has the checksums of all other files; None if unreadable."""
     try:
         return digest((folder / ModelFile.CONFIG).read_bytes())[:12]
     except OSError:
@@ -267,6 +251,7 @@ def _state(folder: Path) -> str | None:
 
 
 def _describe(name: str, version: str, tagger: Tagger) -> ModelAnswer:
+    heads = [(layer, tagger.layer(layer)) for layer in tagger.layers]
     return ModelAnswer.model_validate(
         {
             "name": name,
@@ -274,20 +259,15 @@ def _describe(name: str, version: str, tagger: Tagger) -> ModelAnswer:
             "layers": [
                 {
                     "name": layer,
-                    "scheme": tagger.layer(layer).scheme.value,
-                    "labels": list(tagger.layer(layer).labels),
-                    "gives_spans": tagger.layer(layer).gives_spans,
+                    "scheme": head.scheme.value,
+                    "labels": list(head.labels),
+                    "gives_spans": head.gives_spans,
                 }
-                for layer in tagger.layers
+                for layer, head in heads
             ],
             "precision": tagger.precision,
-            "scores": _plain(tagger.model.scores),
-            "recipe": _plain(tagger.model.recipe),
+            "scores": to_jsonable_python(tagger.model.scores),
+            "recipe": to_jsonable_python(tagger.model.recipe),
             "card": tagger.model.extras.get("README.md", b"").decode("utf-8", "replace"),
         }
     )
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    found: dict[str, object] = json.loads(json.dumps(values))
-    return found

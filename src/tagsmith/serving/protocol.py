@@ -1,4 +1,4 @@
-"""HTTP connections that cannot be held open by sending nothing, or headers that never end, and are not too many."""
+"""HTTP connections with limits: their number, the size and time of headers, the time of a body."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class LimitedConfig(Config):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """A connection that is closed when a request's line and headers are too long, or too long in coming.
+    """A connection that closes if its headers are too long, or if headers or body take too long to arrive.
 
-    Also when there are too many of them: uvicorn's own limit counts requests that are answered already, and writes a
-    line to the log for each that it refuses.
+    It also closes if there are too many connections: uvicorn's own limit counts requests that are already answered,
+    and logs a line for each connection that it refuses.
     """
 
     config: LimitedConfig
@@ -36,14 +36,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._one_too_many = False
         self._sent_bytes = 0  # by the client since the headers began
-        self._whole_bytes = 0  # of them, those of whole headers
+        self._header_bytes = 0  # of them, those of complete headers
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for headers, even if there are too many connections: who has asked hears why it is closed."""
+        """Wait for headers, even on one connection too many: its client hears why it is closed."""
         super().connection_made(transport)
         self._one_too_many = len(self.connections) > self.config.limits.connections
-        self._start_timer()
+        self._start_timer(self.config.limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
@@ -51,20 +51,20 @@ class LimitedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, counting what belongs to headers that have no end yet."""
+        """Parse, and count the bytes of incomplete headers."""
         if self._in_headers:
-            if self._timer is None:  # the first bytes of a further request on this connection
-                self._start_timer()
+            if self._timer is None:  # the first bytes of another request on this connection
+                self._start_timer(self.config.limits.header_seconds)
             self._sent_bytes += len(data)
         super().data_received(data)
         if self._in_headers and self._sent_bytes > self.config.limits.headers:
             self._refuse(TOO_LARGE)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a whole header."""
+        """Take a complete header."""
         super().on_header(name, value)
-        self._whole_bytes += len(name) + len(value)
-        if self._whole_bytes > self.config.limits.headers:
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > self.config.limits.headers:
             self._refuse(TOO_LARGE)
 
     def on_headers_complete(self) -> None:
@@ -74,6 +74,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._one_too_many:
             self._refuse(TOO_MANY)
         if not self.transport.is_closing():
+            self._start_timer(self.config.limits.body_seconds)
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
@@ -83,12 +84,13 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Expect the next request."""
-        self._in_headers, self._sent_bytes, self._whole_bytes = True, 0, 0
+        self._stop_timer()
+        self._in_headers, self._sent_bytes, self._header_bytes = True, 0, 0
         if self.cycle is not None:
             super().on_message_complete()
 
-    def _start_timer(self) -> None:
-        self._timer = self.loop.call_later(self.config.limits.header_seconds, self._refuse, TOO_SLOW)
+    def _start_timer(self, seconds: float) -> None:
+        self._timer = self.loop.call_later(seconds, self._refuse, TOO_SLOW)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -96,6 +98,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, status: bytes) -> None:
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._in_headers or self.cycle is None or not self.cycle.response_started:
             self.transport.write(b"HTTP/1.1 " + status + b"\r\nconnection: close\r\ncontent-length: 0\r\n\r\n")
-            self.transport.close()
+        self.transport.close()

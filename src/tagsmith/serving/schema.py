@@ -1,4 +1,4 @@
-"""What goes over the wire: the request to tag, and the answer, as Pydantic models that make the OpenAPI schema."""
+"""Requests and answers of the server, as Pydantic models; the OpenAPI schema is made from them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
-from tagsmith.serving.limits import Limits, too_many
-
 
 def _number(value: Any) -> Any:
-    """Pass numbers on, but none in words, and no truth values: the description promises to refuse them."""
+    """Accept numbers only: no strings, no booleans, as the OpenAPI schema says."""
     if isinstance(value, str | bool):
         raise ValueError("give a number")
     return value
@@ -21,12 +19,12 @@ Probability = Annotated[float, Field(ge=0, le=1), Number]
 
 
 class Wire(BaseModel):
-    """Whatever is sent: nothing else is taken."""
+    """Base of all requests and answers: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-Token = Annotated[str, Field(min_length=1)]
+Word = Annotated[str, Field(min_length=1)]
 
 
 class TagRequest(Wire):
@@ -34,39 +32,19 @@ class TagRequest(Wire):
 
     text: str | None = Field(None, description="One text.")
     texts: list[str] | None = Field(None, description="Several texts.")
-    tokens: list[list[Token]] | None = Field(None, description="Sentences that are cut into tokens already.")
+    tokens: list[list[Word]] | None = Field(None, description="Sentences already cut into tokens.")
     model: str | None = Field(None, description="Name of the model; by default the first.")
     threshold: Probability | dict[str, Probability] | None = Field(
-        None, description="Spans less probable are left out: one number, or one for each label."
+        None, description="Least probability of a span: one number, or one for each label."
     )
-    k_best: Annotated[int, Number] = Field(0, ge=0, description="Give so many of the most probable tag sequences.")
+    k_best: Annotated[int, Number] = Field(0, ge=0, description="How many of the most probable tag sequences to give.")
     marginals: StrictBool = Field(False, description="Give the probability of every tag at every token.")
 
     @model_validator(mode="after")
     def _check_one(self) -> TagRequest:
-        if sum(own is not None for own in (self.text, self.texts, self.tokens)) != 1:
+        if sum(value is not None for value in (self.text, self.texts, self.tokens)) != 1:
             raise ValueError("give exactly one of text, texts and tokens")
         return self
-
-    def check(self, limits: Limits) -> int:
-        """Return how many characters there are to tag.
-
-        Raises
-        ------
-        Refusal
-            There are more texts, characters or sequences than the limits allow.
-        """
-        if self.tokens is not None:
-            sizes = [sum(map(len, sentence)) + len(sentence) for sentence in self.tokens]
-        else:
-            sizes = [len(text) for text in self.texts or [self.text or ""]]
-        if len(sizes) > limits.texts:
-            raise too_many("too_many_texts", "Texts in a request", len(sizes), limits.texts)
-        if max(sizes, default=0) > limits.characters:
-            raise too_many("text_too_long", "Characters in a text", max(sizes), limits.characters)
-        if self.k_best > limits.k_best:
-            raise too_many("k_best_too_large", "Tag sequences asked for", self.k_best, limits.k_best)
-        return sum(sizes)
 
 
 class TokenAnswer(Wire):
@@ -103,7 +81,7 @@ class SentenceAnswer(Wire):
 
 
 class SpanAnswer(Wire):
-    """A labeled stretch of the document's text and its probability under the model."""
+    """A labeled span of the document's text, in characters, with its probability."""
 
     start: int
     end: int
@@ -136,7 +114,7 @@ class TagAnswer(Wire):
 
 
 class LayerAnswer(Wire):
-    """A layer that a model gives."""
+    """A layer that a model predicts."""
 
     name: str
     scheme: str

@@ -14,34 +14,33 @@ from tagsmith.errors import InputError
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.protocol import LimitedConfig
 
-BACKLOG = 2048  # connections that wait to be taken
-SHUTDOWN_SECONDS = 30  # for requests that were accepted
+BACKLOG = 2048  # connections that wait to be accepted
+SHUTDOWN_SECONDS = 30  # for accepted requests
 
 
 class Server(uvicorn.Server):
-    """uvicorn, telling when it is ready: ``told`` gets the port, also one that the system chose."""
+    """uvicorn that reports when it is ready: ``ready`` gets the port, even one that the system chose."""
 
-    def __init__(self, config: uvicorn.Config, told: Callable[[int], None]) -> None:
+    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
         super().__init__(config)
-        self.told = told
+        self.ready = ready
 
     async def startup(self, sockets: Any = None) -> None:
-        """Start, and tell the port."""
+        """Start, and report the port."""
         await super().startup(sockets)
         for server in self.servers:
-            for own in server.sockets:
-                self.told(own.getsockname()[1])
+            for opened in server.sockets:
+                self.ready(opened.getsockname()[1])
                 return
 
     async def shutdown(self, sockets: Any = None) -> None:
-        """End streams that would go on, then finish what was accepted."""
-        for close in self.lifespan.state.get("closing", ()):
-            close()
+        """End streams that would last for ever, then finish the accepted requests."""
+        self.lifespan.state.get("close_streams", lambda: None)()
         await super().shutdown(sockets)
 
 
 def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
-    """How uvicorn runs the application. Text never reaches a log: the access log is off."""
+    """Configure uvicorn. Text never reaches a log: the access log is off."""
     return LimitedConfig(
         app,
         limits,
@@ -58,16 +57,16 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
     )
 
 
-def serve(app: Any, host: str, port: int, limits: Limits, told: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then finish what was accepted.
+def serve(app: Any, host: str, port: int, limits: Limits, ready: Callable[[int], None]) -> None:
+    """Serve until SIGINT or SIGTERM, then finish the accepted requests.
 
     Raises
     ------
     InputError
-        The address cannot be listened on.
+        The server cannot listen on this address.
     """
     sockets = listen(host, port)
-    Server(configure(app, host, port, limits), told).run(sockets)
+    Server(configure(app, host, port, limits), ready).run(sockets)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -80,8 +79,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
     """
     opened: list[socket.socket] = []
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, _, _, _, address in dict.fromkeys(found):
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, _, _, _, address in dict.fromkeys(addresses):
             chosen = (address[0], opened[0].getsockname()[1] if opened else port)
             try:
                 opened.append(socket.create_server(chosen, family=family, backlog=BACKLOG))
@@ -92,8 +91,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
         if not opened:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
-        for own in opened:
-            own.close()
+        for listening in opened:
+            listening.close()
         raise InputError(
             f"cannot listen on {host}, port {port}: {error.strerror}.",
             remedy="Choose another --port (0 takes a free one), or check --host.",

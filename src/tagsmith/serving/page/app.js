@@ -2,18 +2,15 @@
 
 import { keepKey, request } from "./api.js";
 import { clearProblem, element, showProblem } from "./dom.js";
-import * as label from "./label/view.js";
-import * as tag from "./tag/view.js";
-import * as train from "./train/view.js";
 
-const VIEWS = { tag, label, train };
+const VIEWS = ["tag", "label", "train"]; // the last two belong to labeling
 const started = new Map(); // name → what the view's start() returned
 
 async function show() {
   const [wanted] = location.hash.slice(1).split("?");
-  const name = wanted in VIEWS ? wanted : "tag";
+  const name = VIEWS.includes(wanted) ? wanted : "tag";
   clearProblem();
-  for (const other of Object.keys(VIEWS)) document.getElementById(`view-${other}`).hidden = other !== name;
+  for (const other of VIEWS) document.getElementById(`view-${other}`).hidden = other !== name;
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${name}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
@@ -21,13 +18,31 @@ async function show() {
   document.title = `tagsmith: ${name}`;
   try {
     // A view builds itself once, when it is first shown; `shown` is called each time.
-    if (!started.has(name)) started.set(name, VIEWS[name].start(document.getElementById(`view-${name}`)));
+    if (!started.has(name)) started.set(name, start(name));
     (await started.get(name))?.shown?.();
   } catch (error) {
     started.delete(name);
     document.getElementById(`view-${name}`).replaceChildren();
     if (error.status !== 401) showProblem(error);
   }
+}
+
+/** Load a view with its style sheet, and build it. A server without labeling has only the first. */
+async function start(name) {
+  let view;
+  try {
+    view = await import(`./${name}/view.js`);
+    await addStyle(`page/${name}/style.css`);
+  } catch {
+    throw new Error("This view cannot be loaded: the server only tags, or it has stopped.");
+  }
+  return view.start(document.getElementById(`view-${name}`));
+}
+
+function addStyle(href) {
+  return new Promise((resolve, reject) => {
+    document.head.append(element("link", { rel: "stylesheet", href, onload: resolve, onerror: reject }));
+  });
 }
 
 function askForKey() {

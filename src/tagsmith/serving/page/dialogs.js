@@ -30,7 +30,7 @@ function open(title, ...parts) {
   const buttons = parts.filter((part) => part.localName === "button");
   const rest = parts.filter((part) => part.localName !== "button");
   const form = element("form", { method: "dialog" }, title, rest, element("div", { class: "row" }, buttons));
-  const dialog = element("dialog", { class: "asked", "aria-labeledby": "dialog-title" }, form);
+  const dialog = element("dialog", { class: "asked", "aria-labelledby": "dialog-title" }, form);
   dialog.addEventListener("close", () => {
     dialog.remove();
     before?.focus();

@@ -54,18 +54,19 @@ export class Editor {
     return getComputedStyle(this.box).direction === "rtl";
   }
 
-  /** The tokens that are selected, {first, last}, or null. */
+  /** The tokens that are selected, {start, end} without the one at `end`, or null. */
   get range() {
     if (this.#anchor === null) return null;
-    return { first: Math.min(this.#anchor, this.#cursor), last: Math.max(this.#anchor, this.#cursor) };
+    return { start: Math.min(this.#anchor, this.#cursor), end: Math.max(this.#anchor, this.#cursor) + 1 };
   }
 
   /** The span that is selected as a whole, or null. */
   get span() {
     const range = this.range;
-    const span = range && this.givesSpans ? spanAt(this.spans, range.first) : null;
-    const whole = range?.first === range?.last || (span?.first === range?.first && span?.last === range?.last);
-    return whole ? span : null;
+    const span = range && this.givesSpans ? spanAt(this.spans, range.start) : null;
+    if (!span) return null;
+    const isWhole = span.start === range.start && span.end === range.end;
+    return isWhole || range.end - range.start === 1 ? span : null;
   }
 
   /** Give the focus to the token where it was last. */
@@ -84,9 +85,9 @@ export class Editor {
   }
 
   /** Select tokens, and leave the focus where it is, if that is not here. */
-  selectTokens({ first, last }) {
-    this.#anchor = first;
-    this.#cursor = last;
+  selectTokens({ start, end }) {
+    this.#anchor = start;
+    this.#cursor = end - 1;
     this.#paint();
     if (this.hasFocus) this.focus();
     this.onselect();
@@ -115,9 +116,9 @@ export class Editor {
   /** Select the next span after the cursor (step 1), or the one before it (-1). */
   toSpan(step) {
     const here = this.#cursor;
-    const after = this.spans.find((span) => span.first > here);
-    const found = step > 0 ? after : this.spans.findLast((span) => span.last < here);
-    if (found) this.select(found.first);
+    const after = this.spans.find((span) => span.start > here);
+    const found = step > 0 ? after : this.spans.findLast((span) => span.end <= here);
+    if (found) this.select(found.start);
     return Boolean(found);
   }
 
@@ -127,7 +128,7 @@ export class Editor {
     if (!range) return false;
     if (!this.givesSpans) {
       this.onchange(tagged(this.spans, range, label), `${label}: ${this.textOf(range)}`);
-      if (range.first === range.last && range.last + 1 < this.#options.length) this.select(range.last + 1);
+      if (range.end - range.start === 1 && range.end < this.#options.length) this.select(range.end);
     } else if (span) {
       this.onchange(relabeled(this.spans, span, label), `now ${label}: ${this.textOf(span)}`);
     } else {
@@ -148,11 +149,11 @@ export class Editor {
   resize(end, step) {
     const span = this.span;
     if (!span) return false;
-    this.resizeTo(span, end, span[end] + step);
+    this.resizeTo(span, end, (end === "start" ? span.start : span.end - 1) + step);
     return true;
   }
 
-  /** Move the end ("first" or "last") of a span to a token. */
+  /** Let a span start or end ("start" or "end") with a token. */
   resizeTo(span, end, token) {
     const ends = this.#endsOf(span, end, token);
     this.onchange(resized(this.spans, span, ends), `${span.label}: ${this.textOf(ends)}`);
@@ -164,17 +165,17 @@ export class Editor {
   }
 
   /** The sentence's text from one token to another. */
-  textOf({ first, last }) {
+  textOf({ start, end }) {
     const { text, tokens } = this.sentence;
-    return Array.from(text).slice(tokens[first].start, tokens[last].end).join("");
+    return Array.from(text).slice(tokens[start].start, tokens[end - 1].end).join("");
   }
 
   // A span's ends with one of them elsewhere; there the cursor goes, so that the span stays selected.
   #endsOf(span, end, token) {
-    const [low, high] = end === "first" ? [0, span.last] : [span.first, this.#options.length - 1];
+    const [low, high] = end === "start" ? [0, span.end - 1] : [span.start, this.#options.length - 1];
     const place = Math.max(low, Math.min(token, high));
     this.#cursor = this.#anchor = place;
-    return { first: span.first, last: span.last, [end]: place };
+    return end === "start" ? { start: place, end: span.end } : { start: span.start, end: place + 1 };
   }
 
   #destination(to) {
@@ -190,11 +191,11 @@ export class Editor {
     let [holder, end] = [all, 0];
     for (const [token, { start, end: next }] of this.sentence.tokens.entries()) {
       const span = spanAt(this.spans, token);
-      if (!span || span.first === token) holder = all;
+      if (!span || span.start === token) holder = all;
       holder.append(points.slice(end, start).join(""));
-      if (span?.first === token) all.append((holder = this.#startSpan(span)));
+      if (span?.start === token) all.append((holder = this.#startSpan(span)));
       holder.append(this.#options[token]);
-      if (span?.last === token) this.#endSpan(span, holder);
+      if (span?.end === token + 1) this.#endSpan(span, holder);
       end = next;
     }
     all.append(points.slice(end).join(""));
@@ -202,29 +203,29 @@ export class Editor {
   }
 
   #startSpan(span) {
-    const made = element("span", { class: `span ${this.color(span.label)}`, "data-first": span.first });
-    if (this.givesSpans) made.append(element("span", { class: "handle", "data-end": "first", "aria-hidden": "true" }));
+    const made = element("span", { class: `span ${this.color(span.label)}`, "data-start": span.start });
+    if (this.givesSpans) made.append(element("span", { class: "handle", "data-end": "start", "aria-hidden": "true" }));
     return made;
   }
 
   #endSpan(span, holder) {
     const share = span.score === null || span.score === undefined ? null : `${Math.round(100 * span.score)}%`;
-    if (this.givesSpans) holder.append(element("span", { class: "handle", "data-end": "last", "aria-hidden": "true" }));
+    if (this.givesSpans) holder.append(element("span", { class: "handle", "data-end": "end", "aria-hidden": "true" }));
     const chip = { class: "chip", "aria-hidden": "true" }; // each token's name has it too
     holder.append(element("span", chip, span.label, share && element("span", { class: "share" }, share)));
   }
 
   #paint() {
     const { range, span } = this;
-    const { first, last } = span ?? range ?? { first: 0, last: -1 };
+    const { start, end } = span ?? range ?? { start: 0, end: 0 };
     for (const [token, option] of this.#options.entries()) {
-      const own = spanAt(this.spans, token);
-      option.setAttribute("aria-selected", String(first <= token && token <= last));
-      option.setAttribute("aria-label", own ? `${option.textContent}, ${own.label}` : option.textContent);
+      const label = spanAt(this.spans, token)?.label;
+      option.setAttribute("aria-selected", String(start <= token && token < end));
+      option.setAttribute("aria-label", label ? `${option.textContent}, ${label}` : option.textContent);
       option.tabIndex = token === this.#cursor ? 0 : -1;
     }
     for (const holder of this.box.querySelectorAll(".span")) {
-      holder.classList.toggle("chosen", span !== null && Number(holder.dataset.first) === span.first);
+      holder.classList.toggle("chosen", span !== null && Number(holder.dataset.start) === span.start);
     }
   }
 }

@@ -55,11 +55,11 @@ export function lineNeighbor(options, from, step) {
 function begin(editor, event) {
   const handle = event.target.closest(".handle");
   if (handle) {
-    const span = spanAt(editor.spans, Number(handle.closest(".span").dataset.first));
+    const span = spanAt(editor.spans, Number(handle.closest(".span").dataset.start));
     return { span, end: handle.dataset.end, before: editor.spans, token: null };
   }
   const chip = event.target.closest(".chip"); // a span's label stands for the span
-  const token = chip ? Number(chip.closest(".span").dataset.first) : tokenUnder(editor.box, event);
+  const token = chip ? Number(chip.closest(".span").dataset.start) : tokenUnder(editor.box, event);
   if (token === null) {
     editor.clear();
     return null;

@@ -4,23 +4,20 @@ import { request } from "../api.js";
 import { announce, download, element, showProblem } from "../dom.js";
 import { counted } from "./numbers.js";
 
-const FORMATS = [
-  { key: "conll", title: "CoNLL" },
-  { key: "jsonl", title: "JSONL" },
-  { key: "csv", title: "CSV" },
-];
+const TITLES = { conll: "CoNLL", conllu: "CoNLL-U" }; // of other formats, their names in capitals
 
 /** The card of files: `{ card, show }`. */
 export function makeExport() {
-  const buttons = FORMATS.map(({ key, title }) =>
-    element("button", { type: "button", disabled: true, onclick: () => save(key, title) }, title),
-  );
   const told = element("p", { id: "export-told", class: "quiet" });
   const title = element("h2", { id: "export-title" }, "Export");
-  const row = element("div", { class: "row", role: "group", "aria-label": "File formats" }, buttons);
-  const card = element("section", { class: "card", "aria-labeledby": "export-title" }, title, told, row);
-  const show = ({ counts: { accepted } }) => {
-    for (const button of buttons) button.disabled = accepted === 0;
+  const row = element("div", { class: "row", role: "group", "aria-label": "File formats" });
+  const card = element("section", { class: "card", "aria-labelledby": "export-title" }, title, told, row);
+  const show = ({ counts: { accepted }, formats }) => {
+    const buttons = formats.map((format) => {
+      const name = TITLES[format] ?? format.toUpperCase();
+      return element("button", { type: "button", disabled: accepted === 0, onclick: () => save(format, name) }, name);
+    });
+    row.replaceChildren(...buttons);
     told.textContent = accepted
       ? `${counted(accepted, "accepted sentence")}, as a file.`
       : "Nothing is accepted yet: there is nothing to export.";

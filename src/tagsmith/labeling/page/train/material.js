@@ -30,7 +30,7 @@ export function makeMaterial({ train }) {
     element("div", { class: "row" }, button, hint),
     options,
   );
-  const card = element("section", { class: "card", "aria-labeledby": "material-title" }, title, facts, form);
+  const card = element("section", { class: "card", "aria-labelledby": "material-title" }, title, facts, form);
   const show = (labeling, training) => {
     facts.replaceChildren(...describe(labeling, training));
     const running = training.run?.state === "running";

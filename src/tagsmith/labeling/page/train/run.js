@@ -34,7 +34,7 @@ export class RunCard {
     this.numbers = element("details");
     this.card = element(
       "section",
-      { class: "card run", "aria-labeledby": "run-title", hidden: true },
+      { class: "card run", "aria-labelledby": "run-title", hidden: true },
       this.title, this.lostPlace, this.live, this.result, this.curves, this.numbers,
     );
   }

@@ -8,7 +8,7 @@ export function makeVersions({ putInService, throwAway }) {
   const title = element("h2", { id: "versions-title", tabIndex: -1 }, "Versions");
   const serving = element("p", { id: "serving" });
   const place = element("div");
-  const card = element("section", { class: "card", "aria-labeledby": "versions-title" }, title, serving, place);
+  const card = element("section", { class: "card", "aria-labelledby": "versions-title" }, title, serving, place);
   const show = (training, measure) => {
     serving.replaceChildren(...inService(training));
     place.replaceChildren();

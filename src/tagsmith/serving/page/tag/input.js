@@ -66,7 +66,7 @@ export function createInput({ changed, failed }) {
     element("div", { class: "row" }, button("Choose a file", () => chooser.click()), chooser, clear, correct),
     element(
       "div",
-      { class: "examples", role: "group", "aria-labeledby": "tag-examples" },
+      { class: "examples", role: "group", "aria-labelledby": "tag-examples" },
       element("span", { id: "tag-examples", class: "quiet" }, "Examples"),
       examples,
     ),

@@ -33,7 +33,7 @@ export function createResult(again) {
   const filled = element("div", { class: "filled" }, controls, stage, table, exports.root);
   const empty = element("div", { class: "empty quiet" });
   const head = element("div", { class: "head" }, element("h2", { id: "tag-result-title" }, "Result"), status, retry);
-  const root = element("section", { class: "card result", "aria-labeledby": "tag-result-title" }, head, empty, filled);
+  const root = element("section", { class: "card result", "aria-labelledby": "tag-result-title" }, head, empty, filled);
   const refreshTips = addTips(text, "tag-tip");
 
   /** Show an answer: what it says about this layer. */

@@ -1,4 +1,4 @@
-"""Training on what was labeled, and which model is in service: the last one that a person accepted."""
+"""Retraining on the labeled sentences, and the model versions it makes: a new one goes live only when approved."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from tagsmith.errors import InputError
-from tagsmith.formats import conll
-from tagsmith.formats.options import WriteOptions
-from tagsmith.labeling.desk import Desk, Workplace
-from tagsmith.labeling.job import Job
-from tagsmith.labeling.run import Run
+from tagsmith.labeling.desk import Desk, LabelingProject
+from tagsmith.labeling.schema import TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
-from tagsmith.labeling.training_schema import TrainingAnswer, TrainingOptions, VersionAnswer
-from tagsmith.serving.limits import Refusal
-from tagsmith.text.layer import Layer
+from tagsmith.labeling.training_process import TrainingJob
+from tagsmith.labeling.training_run import TrainingRun
+from tagsmith.serving.refusals import Refusal
 
 NEEDED = 10  # accepted sentences
 
 
-class Trainer:
+class Retraining:
     """Starts runs, one at a time, and puts versions in service.
 
     Parameters
@@ -36,7 +33,7 @@ class Trainer:
 
     def __init__(self, desk: Desk, original: Path | None) -> None:
         self.desk, self.original = desk, original
-        self.run: Run | None = None
+        self.run: TrainingRun | None = None
         self._working: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
@@ -51,56 +48,53 @@ class Trainer:
             return self.original
         return version_folder(self.store.folder, number)
 
-    # --- what there is
+    # --- the state
 
     def state(self) -> TrainingAnswer:
-        """The last run, all versions, and whether one can train now."""
-        in_service = self.in_service()
-        versions = [
+        """The last run, all versions, and whether training can start now."""
+        hint = self.hint()
+        return TrainingAnswer(
+            run=self.run.answer if self.run else None,
+            versions=self._versions(),
+            in_service=self.in_service(),
+            ready=not hint,
+            hint=hint,
+        )
+
+    def _versions(self) -> list[VersionAnswer]:
+        rows, in_service = self.store.versions(), self.in_service()
+        if self.original is not None:
+            scores = self.store.setting("original_scores", {})
+            rows.insert(0, VersionRow(number=0, created=None, sentences=0, dev=scores.get("dev", 0), scores=scores))
+        return [
             VersionAnswer(
                 number=row.number,
-                created=row.created.replace(tzinfo=UTC),
+                created=row.created and row.created.replace(tzinfo=UTC),
                 sentences=row.sentences,
                 dev=row.dev,
                 f1=row.scores.get("f1"),
                 accuracy=row.scores.get("accuracy"),
                 in_service=row.number == in_service,
-                original=False,
+                original=row.number == 0,
             )
-            for row in self.store.versions()
+            for row in rows
         ]
-        if self.original is not None:
-            known = self.store.setting("original_scores", {})
-            first = VersionAnswer(
-                number=0,
-                created=None,
-                sentences=0,
-                dev=known.get("dev", 0),
-                f1=known.get("f1"),
-                accuracy=known.get("accuracy"),
-                in_service=in_service == 0,
-                original=True,
-            )
-            versions.insert(0, first)
-        hint = self.hint()
-        answer = self.run.answer if self.run else None
-        return TrainingAnswer(run=answer, versions=versions, in_service=in_service, ready=not hint, hint=hint)
 
     def in_service(self) -> int | None:
         """The number of the version in service."""
-        found: int | None = self.store.setting("in_service", None if self.original is None else 0)
-        return found
+        number: int | None = self.store.setting("in_service", None if self.original is None else 0)
+        return number
 
     def hint(self) -> str:
-        """What is missing before one can train; empty if nothing is."""
+        """What is missing before training can start; empty if nothing is."""
         if self.run and self.run.running:
-            return "A run is going on."
+            return "A run is in progress."
         if not _training_is_installed():
             return "Training needs the 'train' extra: pip install 'tagsmith[train]'."
-        count = self.store.counts()["accepted"]
-        if count < NEEDED:
-            return f"Accept at least {NEEDED} sentences; there are {count}."
-        if sum(bool(row.spans) for row in self.store.accepted()) < 2:
+        accepted = self.store.accepted()
+        if len(accepted) < NEEDED:
+            return f"Accept at least {NEEDED} sentences; there are {len(accepted)}."
+        if sum(bool(row.spans) for row in accepted) < 2:
             return "Label spans in at least two sentences."
         return ""
 
@@ -112,7 +106,7 @@ class Trainer:
         Raises
         ------
         Refusal
-            One is running, or there is too little to train on.
+            A run is in progress, or there is too little to train on.
         """
         async with self._changing:
             if hint := await asyncio.to_thread(self.hint):
@@ -120,65 +114,57 @@ class Trainer:
             self.run = await asyncio.to_thread(self._prepare, options)
             self._working = asyncio.create_task(self.run.work(self._keep))
 
-    def _prepare(self, options: TrainingOptions) -> Run:
-        """Write what the worker needs."""
-        store, workplace, tagger = self.store, self.desk.workplace, self.desk.tagger
-        assert workplace is not None  # a store without one raises
+    def _prepare(self, options: TrainingOptions) -> TrainingRun:
+        """Gather what the training process needs."""
+        store, project, desk = self.store, self.desk.project, self.desk
         runs = store.folder / "runs"
         shutil.rmtree(runs, ignore_errors=True)  # of the run before this one
         number = store.setting("last_run", 0) + 1
         store.set("last_run", number)
         folder = runs / str(number)
         folder.mkdir(parents=True)
-        layer, scheme = self.desk.layer, self.desk.scheme
+        self.folder(number).parent.mkdir(exist_ok=True)
         train, dev = self._split()
-        for name, rows in (("train", train), ("dev", dev)):
-            with (folder / f"{name}.conll").open("w", encoding="utf-8", newline="\n") as stream:
-                documents = (self.desk.document(row, scheme, layer) for row in rows)
-                conll.write(documents, stream, WriteOptions(layers=(Layer(layer, scheme),), separator="\t"))
-        job = Job(
-            folder=str(folder),
+        job = TrainingJob(
+            train=[(row.words, desk.tags(row)) for row in train],
+            dev=[(row.words, desk.tags(row)) for row in dev],
             out=str(self.folder(number)),
-            start=str(self.folder(self.in_service() or 0)) if tagger else None,
-            scheme=scheme.value,
-            layer=layer,
-            corpus=tuple(map(str, workplace.corpus)),
-            dev=tuple(map(str, workplace.dev)),
-            vectors=workplace.vectors,
+            start=str(self.folder(self.in_service() or 0)) if desk.tagger else None,
+            layer=desk.layer.name,
+            gives_spans=desk.gives_spans,
+            corpus=list(map(str, project.corpus)),
+            dev_files=list(map(str, project.dev)),
+            vectors=project.vectors,
             epochs=options.epochs,
         )
-        self.folder(number).parent.mkdir(exist_ok=True)
-        job.write(folder / "job.json")
-        return Run(number, folder / "job.json", len(train), len(dev))
+        return TrainingRun(number, folder, job)
 
     def _split(self) -> tuple[list[SentenceRow], list[SentenceRow]]:
-        """Split the accepted sentences into those to train on and the dev set.
+        """Split the accepted sentences into a training set and a dev set.
 
-        Which part a sentence belongs to was decided when it was accepted and stays, lest a model is scored on what
-        another one before it was trained on. Two things move one: a dev set needs something to find, and whatever
-        label it holds must be known from training.
+        The part of a sentence is decided when it is accepted, and stays, so that no model is scored on what an earlier
+        one was trained on. A sentence moves for two reasons only: a dev set needs something to find, and every label in
+        it must occur in training.
         """
         rows = self.store.accepted()
         train, dev = [row for row in rows if not row.held_out], [row for row in rows if row.held_out]
-        known = set(self.desk.tagger.labels if self.desk.tagger else ())
-        for row in train:
-            known |= _labels(row)
-        for row in [row for row in dev if _labels(row) - known]:
+        known = set(self.desk.tagger.labels if self.desk.tagger else ()).union(*(row.labels for row in train))
+        for row in [row for row in dev if row.labels - known]:
             dev.remove(row)
             train.append(row)
-            known |= _labels(row)
+            known |= row.labels
             self.store.hold_out(row.id, False)
-        if not any(_labels(row) for row in dev):
-            counts = Counter(label for row in train for label in _labels(row))
-            labeled = [row for row in train if _labels(row)]
-            spare = [row for row in labeled if all(counts[label] > 1 for label in _labels(row))]
+        if not any(row.labels for row in dev):
+            counts = Counter(label for row in train for label in row.labels)
+            labeled = [row for row in train if row.labels]
+            spare = [row for row in labeled if all(counts[label] > 1 for label in row.labels)]
             dev.append((spare or labeled)[-1])
             if spare:  # else its labels occur nowhere else: it is trained on as well
                 train.remove(spare[-1])
                 self.store.hold_out(spare[-1].id, True)
         return train, dev
 
-    def _keep(self, run: Run) -> None:
+    def _keep(self, run: TrainingRun) -> None:
         """Keep the version that a run has made; it is not in service yet."""
         answer = run.answer
         assert answer.after is not None
@@ -194,7 +180,7 @@ class Trainer:
                 scores=answer.after.model_dump(),
             )
         )
-        shutil.rmtree(run.job.parent, ignore_errors=True)
+        shutil.rmtree(run.folder, ignore_errors=True)
 
     async def cancel(self) -> None:
         """Stop the run, if there is one, and keep nothing of it."""
@@ -206,13 +192,13 @@ class Trainer:
             await self._working
         if run.answer.state == "cancelled":
             out = self.folder(run.answer.number)
-            for folder in (out, out.with_name(out.name + ".training"), run.job.parent):
+            for folder in (out, out.with_name(out.name + ".training"), run.folder):
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
-    def close(self) -> None:
-        """End all streams of events: the server is going down."""
+    def close_streams(self) -> None:
+        """End all streams of events: the server is stopping."""
         if self.run:
-            self.run.close()
+            self.run.close_streams()
 
     # --- versions
 
@@ -227,24 +213,24 @@ class Trainer:
         async with self._changing:
             await asyncio.to_thread(self._check_version, number)
             try:
-                await self.desk.models.serve(self.folder(number))
+                await self.desk.models.serve(self.folder(number), self.desk.project.model_name)
             except InputError as error:
                 raise Refusal(409, "damaged", str(error)) from error
             await asyncio.to_thread(self.store.set, "in_service", number)
             self.desk.more_to_score.set()
 
-    async def throw_away(self, number: int) -> None:
-        """Remove a version.
+    async def delete_version(self, number: int) -> None:
+        """Delete a version.
 
         Raises
         ------
         Refusal
-            There is no such version, or it is in service, or was there before the first.
+            There is no such version, it is in service, or it is the original.
         """
         async with self._changing:
             await asyncio.to_thread(self._check_version, number)
             if number in (0, await asyncio.to_thread(self.in_service)):
-                raise Refusal(409, "in_use", "The model in service, and the one to begin with, cannot be thrown away.")
+                raise Refusal(409, "in_use", "The model in service and the original cannot be deleted.")
             await asyncio.to_thread(self.store.remove_version, number)
             await asyncio.to_thread(shutil.rmtree, self.folder(number), ignore_errors=True)
 
@@ -254,42 +240,30 @@ class Trainer:
             raise Refusal(404, "no_such_version", "There is no such version.")
 
 
-def version_folder(workplace: Path, number: int) -> Path:
+def version_folder(project: Path, number: int) -> Path:
     """Where a version is kept."""
-    return workplace / "versions" / str(number)
+    return project / "versions" / str(number)
 
 
-def in_service(folders: dict[str, Path], workplace: Workplace) -> dict[str, Path]:
-    """The folders to serve at the start: the first one's place has a version that was put in service.
+def folders_in_service(folders: dict[str, Path], project: LabelingProject) -> dict[str, Path]:
+    """The model folders to serve at the start: the first one is replaced by the version that was put in service.
 
     Nothing is made where nobody has labeled yet.
 
     Raises
     ------
     InputError
-        The database is no database.
+        The database cannot be read.
     """
-    if not (workplace.folder / DATABASE).exists():
+    if not (project.folder / DATABASE).exists():
         return folders
-    store = Store(workplace.folder)
+    store = Store(project.folder)
     number = store.setting("in_service")
     store.close()
     if not number:
         return folders
-    name = next(iter(folders), None) or name_of(workplace)
-    return {
-        name: version_folder(workplace.folder, number),
-        **{own: path for own, path in folders.items() if own != name},
-    }
-
-
-def name_of(workplace: Workplace | None) -> str:
-    """What a model is called that began from nothing: ``people`` for the folder ``people.labeling``."""
-    return (workplace.folder.resolve().name.removesuffix(".labeling") if workplace else "") or "new"
-
-
-def _labels(row: SentenceRow) -> set[str]:
-    return {label for _, _, label in row.spans or ()}
+    name = next(iter(folders), project.model_name)
+    return {name: version_folder(project.folder, number), **dict(list(folders.items())[1:])}
 
 
 def _training_is_installed() -> bool:

@@ -1,0 +1,171 @@
+"""The process that trains: ``python -m tagsmith.labeling.training_process``.
+
+It reads its job, one line of JSON, from standard input, and reports on standard output, a JSON object a line. It ends
+when its standard input closes, so it never outlives the server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import tagsmith
+from tagsmith.errors import InputError, TagsmithError
+
+STEP_SECONDS = 0.2  # between two lines of progress
+FEW_TOKENS = 6000  # a small training set has fewer
+NICENESS = 10  # tagging goes first
+LabeledWords = tuple[Sequence[str], Sequence[str]]  # words, tags
+_reports = sys.stdout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingJob:
+    """What to train.
+
+    Parameters
+    ----------
+    train, dev
+        The labeled sentences.
+    out
+        The model folder to write.
+    start
+        The model to go on from; None: begin from nothing.
+    layer
+        The name of the layer of the labels.
+    gives_spans
+        Whether its tags write spans.
+    corpus, dev_files
+        Labeled files to train on and to score on as well.
+    vectors
+        Pretrained vectors, if it begins from nothing.
+    epochs
+        Most epochs; by default as many as the number of sentences needs.
+    """
+
+    train: list[LabeledWords]
+    dev: list[LabeledWords]
+    out: str
+    start: str | None
+    layer: str
+    gives_spans: bool
+    corpus: list[str] = field(default_factory=list)
+    dev_files: list[str] = field(default_factory=list)
+    vectors: str | None = None
+    epochs: int | None = None
+
+    def as_line(self) -> bytes:
+        """Return the line that the process reads."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+class Reporter:
+    """A training display that reports on standard output."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs, self.steps, self.last = epochs, 0, 0.0
+
+    def message(self, text: str) -> None:
+        """Report a message."""
+        report("message", text=text)
+
+    def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
+        """Report progress, a few times a second."""
+        self.steps = max(self.steps, done)
+        if time.monotonic() - self.last > STEP_SECONDS:
+            self.last = time.monotonic()
+            share = (epoch - 1 + done / self.steps) / self.epochs
+            report("progress", progress=min(1.0, share), epoch=epoch, loss=loss, tokens_per_second=speed)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Report an epoch's numbers."""
+        report("progress", progress=entry["epoch"] / self.epochs, epoch=entry["epoch"])
+        report("epoch", **{name: entry[name] for name in ("epoch", "loss", "dev", "best", "seconds")})
+
+
+def report(event: str, **data: Any) -> None:
+    """Write an event; the data of ``state`` are fields of :class:`tagsmith.labeling.schema.RunAnswer`."""
+    _reports.write(json.dumps({"event": event, **data}) + "\n")
+    _reports.flush()
+
+
+def run(job: TrainingJob) -> None:
+    """Train, and compare with the model before.
+
+    Raises
+    ------
+    TagsmithError
+        The corpus, the vectors or the labeled sentences cannot be trained on.
+    """
+    train: list[LabeledWords | str] = [*job.train, *job.corpus]
+    dev: list[LabeledWords | str] = [*job.dev, *job.dev_files]
+    corpus = tagsmith.read_sentences(job.corpus, layer=job.layer)
+    dev_corpus = tagsmith.read_sentences(job.dev_files, layer=job.layer)
+    report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
+    before = tagsmith.load(job.start) if job.start else None
+    if before:
+        report("state", before=chosen_scores(before.evaluate(dev).as_dict()))
+    tokens = sum(len(words) for words, _ in job.train) + sum(map(len, corpus))
+    recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
+    report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
+    tagger = tagsmith.train(
+        train,
+        dev=dev,
+        out=job.out,
+        preset="fast",
+        recipe=recipe,
+        vectors=None if job.start else job.vectors,
+        start=job.start,
+        partial=False if job.start else None,  # people have looked for every label
+        layer=job.layer,
+        display=Reporter(recipe["epochs"]),
+    )
+    report("state", after=chosen_scores(tagger.model.scores["dev"]))
+
+
+def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
+    """How to train on so many tokens: on few in many small steps, as a handful of dev sentences stops too early."""
+    recipe: dict[str, Any] = {"epochs": 12, "patience": 4}
+    if tokens < FEW_TOKENS:
+        recipe = {"epochs": 60 if from_nothing else 30, "patience": 60, "batch_tokens": 64}
+        if from_nothing:
+            recipe["learning_rate"] = 0.01
+    return recipe | ({"epochs": epochs} if epochs else {})
+
+
+def chosen_scores(scores: dict[str, Any]) -> dict[str, Any]:
+    """Those of a model's scores that the page shows, see :class:`tagsmith.labeling.schema.ScoresAnswer`."""
+    names = ("precision", "recall", "f1", "support")
+    types = {label: {name: values[name] for name in names} for label, values in scores["types"].items()}
+    return {name: scores[name] for name in (*names, "accuracy")} | {"types": types}
+
+
+def _end_with_the_server() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def main() -> int:
+    """Run the job on standard input."""
+    global _reports  # what libraries print goes to the log
+    _reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    job = TrainingJob(**json.loads(sys.stdin.buffer.readline()))
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    os.nice(NICENESS)
+    try:
+        run(job)
+    except TagsmithError as error:
+        report("state", problem=str(error))
+        return 2 if isinstance(error, InputError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
