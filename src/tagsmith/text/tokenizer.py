@@ -346,6 +346,17 @@ def tokenize_text(text: str) -> list[list[Token]]:
     ]
 
 
+def tokenize(text: str) -> list[Token]:
+    """Cut a text into tokens, ignoring sentences.
+
+    Examples
+    --------
+    >>> [token.text for token in tokenize("John's $5 (U.S.)")]
+    ['John', "'s", '$', '5', '(', 'U.S.', ')']
+    """
+    return [token for sentence in tokenize_text(text) for token in sentence]
+
+
 def split_sentences(text: str) -> list[tuple[int, int]]:
     """Return the start and end (exclusive) of each sentence in ``text``, without the white space around it.
 
