@@ -90,7 +90,7 @@ def _spelling(g: Graph, weights: Weights, a: Architecture) -> str:
     vectors = g.node("Gather", g.constant(weights["word/characters"]), "characters", axis=0)
     steps = g.node("Transpose", vectors, perm=[1, 0, 2])  # (C, n, character_dim)
     kernels = _kernels(weights, "word/spelling", ("forward", "backward"), a.characters)
-    last = _operator(g, a.characters, kernels, steps, lengths)[1]  # (2, n, units)
+    last = _operator(g, a.characters, *kernels, steps, lengths)[1]  # (2, n, units)
     by_form = g.node("Transpose", last, perm=[1, 0, 2])
     return g.node("Reshape", by_form, g.constant([-1, a.character_size], np.int64))
 
@@ -143,7 +143,7 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     for number in range(a.layers):
         kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
         initial = [hidden[number], *memory[number : number + 1]]
-        outputs, *ends = _operator(g, a.cell, kernels, states, "lengths", initial, int8)
+        outputs, *ends = _operator(g, a.cell, *kernels, states, "lengths", initial, int8)
         last.append(ends)
         by_sentence = g.node("Transpose", outputs, perm=[0, 2, 1, 3])  # (T, B, directions, H)
         outputs = g.node("Reshape", by_sentence, g.constant([0, 0, a.state_size], np.int64))
@@ -170,7 +170,9 @@ def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str
 def _operator(
     g: Graph,
     cell: str,
-    kernels: tuple[list[Array], ...],
+    kernels: list[Array],
+    recurrents: list[Array],
+    biases: list[Array],
     steps: str,
     lengths: str,
     initial: Sequence[str] = (),
@@ -181,21 +183,20 @@ def _operator(
     Returns all hidden states, (T, directions, B, H), the last ones, (directions, B, H), and an LSTM's last memory.
     With ``int8`` the kernels of an LSTM are 8-bit integers; ONNX Runtime scales the inputs as it runs.
     """
-    entering, recurrent, biases = kernels
     attributes: dict[str, Any] = {
-        "hidden_size": recurrent[0].shape[0],
-        "direction": "bidirectional" if len(recurrent) == 2 else "forward",
+        "hidden_size": recurrents[0].shape[0],
+        "direction": "bidirectional" if len(recurrents) == 2 else "forward",
         "outputs": 3 if cell == "lstm" else 2,
     }
     bias = g.constant(np.stack(biases))
     if int8 and cell == "lstm":
-        kernel, *kernel_scale = _int8_constants(g, entering)
-        recurrent_kernel, *recurrent_scale = _int8_constants(g, recurrent)
-        inputs = [steps, kernel, recurrent_kernel, bias, lengths, *initial, "", *kernel_scale, *recurrent_scale]
+        kernel, *kernel_scale = _int8_constants(g, kernels)
+        recurrent, *recurrent_scale = _int8_constants(g, recurrents)
+        inputs = [steps, kernel, recurrent, bias, lengths, *initial, "", *kernel_scale, *recurrent_scale]
         return g.nodes_of("DynamicQuantizeLSTM", *inputs, domain=RUNTIME_DOMAIN, **attributes)
     if cell == "gru":
         attributes["linear_before_reset"] = 1
-    stacked = (g.constant(np.stack([kernel.T for kernel in kernels])) for kernels in (entering, recurrent))
+    stacked = (g.constant(np.stack([kernel.T for kernel in parts])) for parts in (kernels, recurrents))
     return g.nodes_of(OPERATORS[cell], steps, *stacked, bias, lengths, *initial, **attributes)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagsmith.errors import DataError
-from tagsmith.text.schemes import Scheme
+from tagsmith.text.schemes import Scheme, belongs
 
 Tags = Sequence[Sequence[str]]
 
@@ -60,17 +60,7 @@ class Numbering(dict[str, int]):
 BOUNDARY = "O"  # conlleval puts it between sentences
 _OUT, _DOT, _BEGIN, _INSIDE, _END, _SINGLE, _OPEN, _CLOSE, _OTHER = range(9)
 _CONLLEVAL_PREFIXES = {"O": _OUT, ".": _DOT, "B": _BEGIN, "I": _INSIDE, "E": _END, "[": _OPEN, "]": _CLOSE}
-_SCHEME_PREFIXES: dict[Scheme | None, dict[str, int]] = {
-    Scheme.BARE: {"I": _INSIDE},
-    Scheme.IO: {"I": _INSIDE},
-    Scheme.IOB1: {"B": _BEGIN, "I": _INSIDE},
-    Scheme.IOB2: {"B": _BEGIN, "I": _INSIDE},
-    Scheme.IOE1: {"E": _END, "I": _INSIDE},
-    Scheme.IOE2: {"E": _END, "I": _INSIDE},
-    Scheme.BIOES: {"B": _BEGIN, "I": _INSIDE, "E": _END, "S": _SINGLE},
-    Scheme.BILOU: {"B": _BEGIN, "I": _INSIDE, "L": _END, "U": _SINGLE},
-    Scheme.BMES: {"B": _BEGIN, "M": _INSIDE, "E": _END, "S": _SINGLE},
-}
+_LETTERS = {"B": _BEGIN, "I": _INSIDE, "M": _INSIDE, "E": _END, "L": _END, "S": _SINGLE, "U": _SINGLE}
 _EXTENDED = (Scheme.BARE, Scheme.BIOES, Scheme.BILOU, Scheme.BMES)
 
 _Ints = NDArray[np.int64]
@@ -155,9 +145,11 @@ def _split_tag(tag: str, scheme: Scheme | None) -> tuple[str, str]:
 
 
 def _prefix_codes(scheme: Scheme | None, *, strict: bool) -> dict[str, int]:
-    if strict:
-        return {"O": _OUT, **_SCHEME_PREFIXES[scheme]}
-    return {**_CONLLEVAL_PREFIXES, **(_SCHEME_PREFIXES[scheme] if scheme in _EXTENDED else {})}
+    if not strict and scheme not in _EXTENDED:
+        return _CONLLEVAL_PREFIXES
+    alphabet = "I" if scheme is Scheme.BARE else [letter for letter in _LETTERS if scheme and belongs(letter, scheme)]
+    letters = {letter: _LETTERS[letter] for letter in alphabet}
+    return {"O": _OUT, **letters} if strict else {**_CONLLEVAL_PREFIXES, **letters}
 
 
 def _span_edges(prefixes: _Ints, types: _Ints, *, extended: bool) -> _SpanEdges:

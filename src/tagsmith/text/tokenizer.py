@@ -358,11 +358,5 @@ def tokenize(text: str) -> list[Token]:
 
 
 def split_sentences(text: str) -> list[tuple[int, int]]:
-    """Return the start and end (exclusive) of each sentence in ``text``, without the white space around it.
-
-    Examples
-    --------
-    >>> split_sentences("Hi there. Bye.")
-    [(0, 9), (10, 14)]
-    """
+    """Return the start and end (exclusive) of each sentence in ``text``, without the white space around it."""
     return [(starts[0], starts[-1] + len(words[-1])) for words, starts in words_and_starts(text)]
