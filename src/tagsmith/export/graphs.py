@@ -153,7 +153,9 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     return [emissions, *(g.concatenate(ends, axis=0) for ends in zip(*last, strict=True))]
 
 
-def _kernels(weights: Weights, prefix: str, directions: Sequence[str], cell: str) -> tuple[list[Array], ...]:
+def _kernels(
+    weights: Weights, prefix: str, directions: Sequence[str], cell: str
+) -> tuple[list[Array], list[Array], list[Array]]:
     """Input kernels (D, gates·H), recurrent kernels (H, gates·H) and biases (2·gates·H,), in ONNX's gate order."""
     kernels, recurrents, biases = [], [], []
     for direction in directions:
