@@ -1,4 +1,4 @@
-"""``tagsmith inspect``: what a labeled file or a model folder holds, and what is wrong with it."""
+"""``tagsmith inspect``: the contents of a labeled file or a model folder, and the problems in it."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tagsmith.cli.options import (
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from tagsmith.text.document import Sentence
 
@@ -35,7 +36,7 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Labeled files, or model folders. Sentences of later files that the first holds too are counted.",
+            help="Labeled files, or model folders. Sentences of later files that are in the first one too are counted.",
             show_default=False,
         ),
     ],
@@ -47,26 +48,22 @@ def inspect_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Show what a corpus or a model holds.
-
-    Counts, labels, scheme, and problems with examples of each.
-    """
+    """Show the contents of a corpus or a model: counts, labels, scheme, and problems with examples of each."""
     reports: list[dict[str, Any]] = []
     first: Sequence[Sentence] | None = None
     for path in paths:
         if path.is_dir():
             reports.append(_model_report(path))
-            continue
-        options = reading_options(layer, column, word_column, separator, encoding)
-        report, sentences = _corpus_report(path, format, options, first)
-        first = sentences if first is None else first
-        reports.append(report)
+        else:
+            options = reading_options(layer, column, word_column, separator, encoding)
+            report, sentences = _corpus_report(path, format, options, first)
+            first = sentences if first is None else first
+            reports.append(report)
     if as_json:
         typer.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
         return
-    console = stdout_console()
     for report in reports:
-        _show(report, console)
+        _show(report, stdout_console())
 
 
 # --------------------------------------------------------------------------------------------------- corpora
@@ -97,8 +94,8 @@ def _corpus_report(
         "longest": {"tokens": counted.longest, "line": counted.longest_line},
         "unlabeled_sentences": counted.unlabeled_sentences,
         "duplicates": counted.duplicates,
-        "labels": dict(counted.labels),
-        "tags": dict(counted.tags),
+        "labels": counted.labels,
+        "tags": counted.tags,
         "repairs": [str(repair) for repair in counted.repairs],
         "problems": [str(problem) for problem in problems],
     }
@@ -144,50 +141,36 @@ def _model_report(folder: Path) -> dict[str, Any]:
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:
+    from rich.table import Table
     from rich.text import Text
 
     console.print(Text(report["path"], style="bold"), soft_wrap=True)
-    if report["kind"] == "corpus":
-        _show_corpus(report, console)
-    else:
-        _show_model(report, console)
+    corpus = report["kind"] == "corpus"
+    table = Table.grid(padding=(0, 2))
+    for name, value in (_corpus_facts(report) if corpus else _model_facts(report)).items():
+        table.add_row(name, Text(value, overflow="fold"))
+    console.print(table)
+    if corpus:
+        console.print(_labels_table(report["labels"]))
+        for line in _problems(report):
+            console.print(Text(line), soft_wrap=True)
 
 
-def _show_corpus(report: Mapping[str, Any], console: Console) -> None:
+def _corpus_facts(report: Mapping[str, Any]) -> dict[str, str]:
     longest = report["longest"]
-    _show_facts(
-        {
-            "format": report["format"],
-            "layer": report["layer"],
-            "scheme": report["scheme"],
-            "sentences": f"{report['sentences']:,}",
-            "tokens": f"{report['tokens']:,}",
-            "different words": f"{report['vocabulary']:,}",
-            "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
-            "sentences without a span": f"{report['unlabeled_sentences']:,}",
-        },
-        console,
-    )
-    _show_labels(report["labels"], console)
-    found = 0
-    for name, what in (("repairs", "illegal tag"), ("problems", "problem of reading")):
-        found += len(report[name])
-        _show_examples(report[name], what, console)
-    for name, what in (
-        ("duplicates", "that had occurred before"),
-        ("shared_with_first", "that the first file holds too"),
-    ):
-        if count := report.get(name, 0):
-            found += 1
-            console.print(f"{counted(count, 'sentence')} {what}", highlight=False)
-    if not report["labels"]:
-        found += 1
-        console.print("no labels: there is nothing to learn from here", highlight=False)
-    if not found:
-        console.print("no problems found", highlight=False)
+    return {
+        "format": report["format"],
+        "layer": report["layer"],
+        "scheme": report["scheme"],
+        "sentences": f"{report['sentences']:,}",
+        "tokens": f"{report['tokens']:,}",
+        "different words": f"{report['vocabulary']:,}",
+        "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
+        "sentences without a span": f"{report['unlabeled_sentences']:,}",
+    }
 
 
-def _show_labels(labels: Mapping[str, int], console: Console) -> None:
+def _labels_table(labels: Mapping[str, int]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
@@ -196,61 +179,47 @@ def _show_labels(labels: Mapping[str, int], console: Console) -> None:
     total = sum(labels.values())
     for label, count in list(labels.items())[:MOST_LABELS]:
         table.add_row(Text(label), f"{100 * count / total:.1f} %", f"{count:,}")
-    console.print(table)
     if len(labels) > MOST_LABELS:
-        console.print(f"… and {len(labels) - MOST_LABELS:,} more labels", highlight=False)
+        table.add_row(f"… and {len(labels) - MOST_LABELS:,} more")
+    return table
 
 
-def _show_model(report: Mapping[str, Any], console: Console) -> None:
+def _problems(report: Mapping[str, Any]) -> list[str]:
+    lines = []
+    for name, what in (("repairs", "illegal tag"), ("problems", "problem of reading")):
+        if examples := report[name]:
+            lines += [f"{counted(len(examples), what)}:", *(f"  {example}" for example in examples[:SHOWN])]
+            if len(examples) > SHOWN:
+                lines.append(f"  … and {len(examples) - SHOWN:,} more; --json lists them all")
+    for name, what in (("duplicates", "repeated in this file"), ("shared_with_first", "also in the first file")):
+        if count := report.get(name, 0):
+            lines.append(f"{counted(count, 'sentence')} {what}")
+    if not report["labels"]:
+        lines.append("no labels: there is nothing to learn here")
+    return lines or ["no problems found"]
+
+
+def _model_facts(report: Mapping[str, Any]) -> dict[str, str]:
     sizes = report["files"]
     layers = {
-        f"layer {own['layer']}": f"scheme {own['scheme']}, labels {', '.join(own['labels'])}"
-        for own in report.get("layers", ())
+        f"layer {layer['layer']}": f"scheme {layer['scheme']}, labels {', '.join(layer['labels'])}"
+        for layer in report.get("layers", ())
     } or {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
     scores = {
-        f"{part}, {layer}" if layer else part: own
-        for part, values in report["scores"].items()
-        for layer, own in values.get("layers", {"": values}).items()
+        f"scores ({part}, {layer})" if layer else f"scores ({part})": values
+        for part, every in report["scores"].items()
+        for layer, values in every.get("layers", {"": every}).items()
     }
-    _show_facts(
-        {
-            "format version": str(report["format_version"]),
-            **layers,
-            "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
-            "parameters": f"{report['parameters']:,}",
-            "network": _in_words(report["architecture"]),
-            "runs in": report["precision"],
-            **{
-                f"scores ({part})": f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
-                for part, values in scores.items()
-            },
-            "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
+    return {
+        "format version": str(report["format_version"]),
+        **layers,
+        "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
+        "parameters": f"{report['parameters']:,}",
+        "network": ", ".join(f"{name} {value}" for name, value in report["architecture"].items()),
+        "runs in": report["precision"],
+        **{
+            name: f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
+            for name, values in scores.items()
         },
-        console,
-    )
-
-
-def _in_words(architecture: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in architecture.items())
-
-
-def _show_facts(facts: Mapping[str, str], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table.grid(padding=(0, 2))
-    for name, value in facts.items():
-        table.add_row(name, Text(value, overflow="fold"))
-    console.print(table)
-
-
-def _show_examples(items: Sequence[str], what: str, console: Console) -> None:
-    from rich.text import Text
-
-    if not items:
-        return
-    console.print(f"{counted(len(items), what)}:", highlight=False)
-    for item in items[:SHOWN]:
-        console.print(Text(f"  {item}"), soft_wrap=True)
-    if len(items) > SHOWN:
-        console.print(f"  … and {len(items) - SHOWN:,} more; --json lists them all", highlight=False)
+        "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
+    }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,7 +17,7 @@ from tagsmith.files import open_text_atomically
 from tagsmith.formats import AUTO, detect_format, format_by_suffix, format_named
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions, read_options
 from tagsmith.formats.source import STDIN, Source, source_name
-from tagsmith.text.document import Document, Sentence
+from tagsmith.text.document import Document
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 
@@ -33,47 +34,6 @@ class Conversion:
     scheme: Scheme
     repairs: tuple[TagRepair, ...] = ()
     problems: tuple[Problem, ...] = ()
-
-
-@dataclass(slots=True)
-class _Change:
-    """What happens to every document, and the counts so far."""
-
-    path: str
-    layer: str | None
-    source: Scheme
-    target: Scheme
-    repair: bool
-    documents: int = 0
-    sentences: int = 0
-    tokens: int = 0
-    repairs: list[TagRepair] = field(default_factory=list)
-
-    def applied(self, documents: Iterable[Document]) -> Iterator[Document]:
-        for document in documents:
-            self.documents += 1
-            self.sentences += len(document.sentences)
-            self.tokens += sum(map(len, document.sentences))
-            if self.layer is None:
-                yield document
-            else:
-                changed = tuple(self._change(sentence, self.layer) for sentence in document.sentences)
-                yield replace(document, sentences=changed)
-
-    def _change(self, sentence: Sentence, layer: str) -> Sentence:
-        before = len(self.repairs)
-        legal = repaired(sentence, layer, self.source, self.path, self.repairs)
-        if len(self.repairs) > before and not self.repair:
-            fault = self.repairs[before]
-            raise DataError(
-                f"The tag {fault.was!r} on {fault.word!r} is not legal in {self.source}: it {fault.reason}.",
-                remedy="Correct it, or repair such tags with --repair.",
-                path=fault.path,
-                line=fault.line or None,
-            )
-        if self.source is self.target:
-            return legal
-        return legal.with_layer(layer, convert_tags(legal.layers[layer], self.source, self.target))
 
 
 def convert(
@@ -128,19 +88,43 @@ def convert(
     if rereadable:
         del chosen.problems[reported:]  # the second reading reports them again
         documents = read(source, chosen)
-    change = _Change(path, layer, source_scheme, scheme or source_scheme, repair)
+    counts = Counter(documents=0, sentences=0, tokens=0)
+    repairs: list[TagRepair] = []
+    target_scheme = scheme or source_scheme
+
+    def change(document: Document) -> Document:
+        counts.update(documents=1, sentences=len(document.sentences), tokens=sum(map(len, document.sentences)))
+        if layer is None:
+            return document
+        sentences = [repaired(sentence, layer, source_scheme, path, repairs) for sentence in document.sentences]
+        if repairs and not repair:
+            raise _illegal(repairs[0], source_scheme)
+        if source_scheme is not target_scheme:
+            sentences = [
+                sentence.with_layer(layer, convert_tags(sentence.layers[layer], source_scheme, target_scheme))
+                for sentence in sentences
+            ]
+        return replace(document, sentences=tuple(sentences))
+
     with open_target(target) as stream:
-        layers = () if layer is None else (Layer(layer, change.target),)
-        write(change.applied(documents), stream, WriteOptions(layers=layers))
+        layers = () if layer is None else (Layer(layer, target_scheme),)
+        write(map(change, documents), stream, WriteOptions(layers=layers))
     return Conversion(
-        change.documents,
-        change.sentences,
-        change.tokens,
-        layer,
-        source_scheme,
-        change.target,
-        tuple(change.repairs),
-        tuple(chosen.problems),
+        **counts,
+        layer=layer,
+        source_scheme=source_scheme,
+        scheme=target_scheme,
+        repairs=tuple(repairs),
+        problems=tuple(chosen.problems),
+    )
+
+
+def _illegal(repair: TagRepair, scheme: Scheme) -> DataError:
+    return DataError(
+        f"The tag {repair.was!r} on {repair.word!r} is not legal in {scheme}: it {repair.reason}.",
+        remedy="Correct it, or repair such tags with --repair.",
+        path=repair.path,
+        line=repair.line or None,
     )
 
 

@@ -1,10 +1,10 @@
-"""What a labeled corpus holds, counted."""
+"""Statistics of a labeled corpus: sizes, tags, labels, repeated sentences, illegal tags."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tagsmith.corpus.repair import TagRepair, repaired
 from tagsmith.text.document import Sentence
@@ -13,30 +13,20 @@ from tagsmith.text.schemes import Scheme, detect_scheme, tags_to_spans
 
 @dataclass(frozen=True, slots=True)
 class CorpusStatistics:
-    """Counts of one file or split.
+    """Counts of one layer of a file: in tokens, sentences, or different words (``vocabulary``).
 
     Parameters
     ----------
-    sentences, tokens
-        How many there are.
-    vocabulary
-        How many different words.
-    longest
-        The number of tokens of the longest sentence.
-    longest_line
-        The line of the file where that sentence begins.
-    scheme
-        The scheme the tags are in.
-    tags
-        Tag → how often it occurs, most frequent first.
-    labels
-        Span type → number of spans; in a plain scheme the same as ``tags``. Most frequent first.
+    longest, longest_line
+        The tokens of the longest sentence, and the line of the file where it begins.
+    tags, labels
+        How often each tag and each type of span occurs, most frequent first; in a plain scheme the labels are the tags.
     unlabeled_sentences
         How many sentences have no span (0 in a plain scheme).
     duplicates
-        How many sentences occur earlier in the same split, word for word.
+        How many sentences occur earlier in the file, word for word.
     repairs
-        The tags that break the scheme, and what they would become.
+        The tags that are illegal in the scheme, and what they would become.
     """
 
     sentences: int
@@ -49,44 +39,29 @@ class CorpusStatistics:
     labels: Mapping[str, int]
     unlabeled_sentences: int
     duplicates: int
-    repairs: tuple[TagRepair, ...] = field(default=())
+    repairs: tuple[TagRepair, ...] = ()
 
 
-def statistics(
-    sentences: Sequence[Sentence], layer: str, *, scheme: Scheme | None = None, path: str = ""
-) -> CorpusStatistics:
-    """Count what sentences hold in one layer.
-
-    Parameters
-    ----------
-    sentences
-        Sentences that all have the layer.
-    layer
-        Its name.
-    scheme
-        The scheme of its tags; found out by default.
-    path
-        The file they came from, for the repairs.
+def statistics(sentences: Sequence[Sentence], layer: str, *, path: str = "") -> CorpusStatistics:
+    """Count one layer of sentences that all have it; the repairs name the ``path``.
 
     >>> from tagsmith.text.document import sentence_from_words
     >>> counted = statistics([sentence_from_words(["John", "lives"], {"tags": ["B-PER", "O"]})], "tags")
     >>> counted.tokens, dict(counted.labels)
     (2, {'PER': 1})
     """
-    if scheme is None:
-        scheme = detect_scheme(sentence.layers[layer] for sentence in sentences)
+    scheme = detect_scheme(sentence.layers[layer] for sentence in sentences)
     tags: Counter[str] = Counter()
-    words: set[str] = set()
     labels: Counter[str] = Counter()
+    words: set[str] = set()
     without = 0
     repairs: list[TagRepair] = []
     for sentence in sentences:
-        own = sentence.layers[layer]
-        tags.update(own)
+        tags.update(sentence.layers[layer])
         words.update(sentence.words)
         repaired(sentence, layer, scheme, path, repairs)
         if scheme is not Scheme.PLAIN:
-            spans = tags_to_spans(own, scheme)
+            spans = tags_to_spans(sentence.layers[layer], scheme)
             labels.update(span.label for span in spans)
             without += not spans
     longest = max(sentences, key=len, default=None)
@@ -106,6 +81,6 @@ def statistics(
 
 
 def shared_sentences(first: Sequence[Sentence], second: Sequence[Sentence]) -> int:
-    """Count the sentences of ``second`` that occur word for word in ``first``: what a test set gives away."""
+    """Count the sentences of ``second``, such as a test set, that occur word for word in ``first``."""
     known = {sentence.words for sentence in first}
     return sum(sentence.words in known for sentence in second)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -68,7 +69,14 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
             with _open_file(Path(source), codec, newline) as file:
                 yield file
     except UnicodeDecodeError as error:
-        raise _undecodable(source, encoding, error) from error
+        offset, line = _first_bad_byte(source, encoding)
+        where = "" if offset is None else f" (byte offset {offset})"
+        raise DataError(
+            f"The byte 0x{error.object[error.start]:02x}{where} is not {encoding} text.",
+            remedy="Name the file's encoding with --encoding, such as latin-1, cp1252 or utf-16.",
+            path=name,
+            line=line,
+        ) from error
 
 
 def _open_file(path: Path, codec: str, newline: str) -> TextIO:
@@ -83,35 +91,20 @@ def _open_file(path: Path, codec: str, newline: str) -> TextIO:
         raise DataError(problem, remedy="Check its permissions.", path=path) from error
 
 
-def _undecodable(source: Source, encoding: str, error: UnicodeDecodeError) -> DataError:
-    offset, line = _first_bad_byte(source, encoding)
-    where = "" if offset is None else f" (byte offset {offset})"
-    return DataError(
-        f"The byte 0x{error.object[error.start]:02x}{where} is not {encoding} text.",
-        remedy="Name the file's encoding with --encoding, such as latin-1, cp1252 or utf-16.",
-        path=source_name(source),
-        line=line,
-    )
-
-
 def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | None]:
     """Find the offset and line of a file's first undecodable byte, reading the file again in small pieces."""
     if not isinstance(source, str | Path) or str(source) == STDIN:
         return None, None
     decoder = codecs.getincrementaldecoder(encoding)()
-    offset, line, pending = 0, 1, 0
+    line = 1
     with Path(source).open("rb") as stream:
-        for piece in iter(lambda: stream.read(1 << 16), b""):
+        for piece in chain(iter(lambda: stream.read(1 << 16), b""), [b""]):
             try:
-                text = decoder.decode(piece)
-            except UnicodeDecodeError as error:
-                # The decoder counts from the bytes that it kept of the previous piece.
+                line += decoder.decode(piece, final=not piece).count("\n")
+            except UnicodeDecodeError as error:  # its object begins with what the decoder kept of the piece before
                 good = error.object[: error.start].decode(encoding, "replace")
-                return offset - pending + error.start, line + good.count("\n")
-            line += text.count("\n")
-            offset += len(piece)
-            pending = len(decoder.getstate()[0])
-    return offset - pending, line  # the last character is cut off
+                return stream.tell() - len(error.object) + error.start, line + good.count("\n")
+    return None, None
 
 
 # --------------------------------------------------------------------------------------------- lines and columns
