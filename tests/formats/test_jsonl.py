@@ -239,6 +239,7 @@ def test_offsets_in_utf_16_units_are_recognized_by_the_quoted_text():
         ('{"text": "a", "label": [[0, 1]]}', "is no span", 1),
         ('{"text": "a", "label": [{"start": 0, "label": "X"}]}', "is no span", 1),
         ('{"text": "a", "label": [["0", 1, "X"]]}', "is no span", 1),
+        ('{"text": "a", "label": [{"start": 0, "end": 1, "labels": []}]}', "is no span", 1),
         ('{"text": "a", "label": "X"}', "no list of spans", 1),
         ('{"tokens": ["a"], "tags": ["O", "O"]}', "1 tokens but 2 tags", 1),
         ('{"tokens": ["a"], "tags": [0]}', "numbers and not names", 1),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -74,19 +74,18 @@ def _report(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequenc
     )
 
 
-def merge_cut_sentences(sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]) -> Iterator[list[Token]]:
+def merge_cut_sentences(sentences: Iterable[Sequence[Token]], spans: Iterable[TokenSpan]) -> list[list[Token]]:
     """Join sentences whose boundary lies inside a span."""
     inside = {boundary for span in spans for boundary in range(span.start + 1, span.end)}
-    pending: list[Token] = []
+    merged: list[list[Token]] = []
     boundary = 0
     for sentence in sentences:
-        if pending and boundary not in inside:
-            yield pending
-            pending = []
-        pending.extend(sentence)
+        if boundary in inside:
+            merged[-1].extend(sentence)
+        else:
+            merged.append(list(sentence))
         boundary += len(sentence)
-    if pending:
-        yield pending
+    return merged
 
 
 def tag_document(document: Document, options: ReadOptions) -> Document:

@@ -143,7 +143,7 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, name: str) -> Ite
     separator, columns, _ = layout
     for number, line in lines:
         cells = line.split(separator) if separator else layout.split(line)
-        begins = line.startswith(DOCSTART) and (cells[0] == DOCSTART or line[len(DOCSTART)] == " ")
+        begins = bool(line) and (cells[0] == DOCSTART or line.startswith("-DOCSTART- "))
         if not line or begins:
             if rows:
                 yield _Block(start, rows, extra, docstart)

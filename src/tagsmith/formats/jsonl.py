@@ -155,21 +155,21 @@ def _document(record: Any, place: Place) -> Document | None:
     if isinstance(record.get("data"), Mapping):
         return _label_studio(record, place)
     record = _with_named_layer(record, place)
-    text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), None)
+    text = _first_string(record, _TEXT_KEYS)
     words = record.get("tokens", record.get("words"))
     tags = next((record[key] for key in _TAG_KEYS if _are_strings(record.get(key))), None)
     if words is not None and (tags is not None or text is None):
-        return _token_document(record, words, tags, place)
+        return _token_document(record, text or "", words, tags, place)
     if text is None:
         raise place.error("This record has no text.", 'Give it a "text", or "tokens" and "tags".')
-    key = next((key for key in _SPAN_KEYS if record.get(key) is not None), None)
-    if key is None and place.options.labels_required:
+    labels = next((record[key] for key in _SPAN_KEYS if record.get(key) is not None), None)
+    if labels is None and place.options.labels_required:
         raise place.error(
             "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + ".",
             'Give it an empty list ("label": []) if nothing in it is labeled.',
         )
-    spans = _spans(record[key], text, place) if key is not None else None
-    return _text_document(text, spans, _given_sentences(record, text, place), _rest(record), place)
+    spans = None if labels is None else _spans(labels, text, place)
+    return _build(record, text, _sentences(record, text, place), place, spans=spans)
 
 
 def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
@@ -191,9 +191,8 @@ def _are_strings(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
-def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {key: value for key, value in record.items() if key not in _READ_KEYS}
-    return {"record": rest} if rest else {}
+def _first_string(record: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    return next((record[key] for key in keys if isinstance(record.get(key), str)), None)
 
 
 def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
@@ -214,33 +213,32 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
     if len(spans) < len(items):
         place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
-    return _text_document(text, _spans(spans, text, place), None, _rest(task), place)
+    return _build(task, text, _sentences({}, text, place), place, spans=_spans(spans, text, place))
 
 
-def _token_document(record: Mapping[str, Any], words: Any, tags: Any, place: Place) -> Document:
+def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any, place: Place) -> Document:
     if isinstance(words, list) and words and all(isinstance(word, Mapping) for word in words):
-        text = next((record[key] for key in _TEXT_KEYS if isinstance(record.get(key), str)), "")
-        sentences: Sequence[Sequence[Token]] = _given_sentences(record, text, place) or []
+        sentences: Sequence[Sequence[Token]] = _sentences({**record, "tokens": words}, text, place)
     elif _are_strings(words) and all(words):
         text, sentences = " ".join(words), [sentence_from_words(words).tokens]
     else:
         raise place.error("The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.')
     count = sum(map(len, sentences))
-    if _are_strings(tags) and len(tags) != count:
+    if tags is None and place.options.labels_required:
+        problem = "The tags are missing, or are numbers and not names."
+        raise place.error(problem, 'Give "tags": a list of names, one for each token.')
+    if tags is not None and len(tags) != count:
         raise place.error(f"There are {count} tokens but {len(tags)} tags.", "Give one tag for each token.")
-    if not _are_strings(tags) and (place.options.labels_required or tags is not None):
-        raise place.error(
-            "The tags are missing, or are numbers and not names.",
-            'Give "tags": a list of names, one for each token.',
-        )
-    return _build(text, sentences, tags, (), _rest(record), place)
+    return _build(record, text, sentences, place, tags=tags)
 
 
-def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]] | None:
-    """Read the record's tokens (Prodigy's), cut into its sentences or else by the sentence splitter."""
+def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]]:
+    """Tokenize the text, or use the record's own tokens (Prodigy's) and sentences."""
+    from tagsmith.text.tokenizer import split_sentences, tokenize_text  # loads the regex library
+
     given = record.get("tokens")
     if not isinstance(given, list) or not given:
-        return None
+        return tokenize_text(text)
     try:
         tokens = [Token(text[item["start"] : item["end"]], item["start"], item["end"]) for item in given]
     except (KeyError, TypeError) as error:
@@ -249,15 +247,10 @@ def _given_sentences(record: Mapping[str, Any], text: str, place: Place) -> list
     for left, right in pairwise(tokens):
         if right.start < left.end:
             raise place.error(f"The tokens {left.text!r} and {right.text!r} overlap.", "Leave out the tokens.")
-    from tagsmith.text.tokenizer import split_sentences  # loads the regex library
-
-    bounds = record.get("sentences") or split_sentences(text)
     starts = [token.start for token in tokens]
+    bounds = record.get("sentences") or split_sentences(text)
     cuts = [0, *(bisect_left(starts, start) for start, _ in bounds[1:]), len(tokens)]
-    return [tokens[a:b] for a, b in pairwise(cuts) if a < b]
-
-
-# ------------------------------------------------------------------------------------------ spans to tokens
+    return [tokens[first:last] for first, last in pairwise(cuts) if first < last]
 
 
 def _spans(items: Any, text: str, place: Place) -> list[Span]:
@@ -267,35 +260,31 @@ def _spans(items: Any, text: str, place: Place) -> list[Span]:
     spans = []
     for item in items:
         try:
-            start, end, label, quote = _span_fields(item)
-        except (KeyError, TypeError, ValueError, StopIteration, RuntimeError) as error:
+            start, end, label = _span_fields(item)
+        except (LookupError, StopIteration, TypeError, ValueError) as error:
             raise place.error(
                 f"The label {json.dumps(item, ensure_ascii=False)} is no span.",
                 'Give [start, end, label] or {"start": …, "end": …, "label": …}.',
             ) from error
+        quote = _first_string(item, _QUOTE_KEYS) if isinstance(item, Mapping) else None
         if quote and text[start:end] != quote:
-            start, end = _requoted(start, end, quote, text, place)
+            start, end = _quoted(start, end, quote, text, place)
         spans.append(Span(start, end, label, text[max(start, 0) : max(end, 0)]))
     return sorted(spans, key=lambda span: (span.start, span.end))
 
 
-def _span_fields(item: Any) -> tuple[int, int, str, str]:
+def _span_fields(item: Any) -> tuple[int, int, str]:
     if isinstance(item, Mapping):
-        start, end, label = (
-            next(item[key] for key in keys if key in item) for keys in (_START_KEYS, _END_KEYS, _LABEL_KEYS)
-        )
-        quote = next((item[key] for key in _QUOTE_KEYS if isinstance(item.get(key), str)), "")
-    else:
-        start, end, label = item
-        quote = ""
+        item = [next(item[key] for key in keys if key in item) for keys in (_START_KEYS, _END_KEYS, _LABEL_KEYS)]
+    start, end, label = item
     if isinstance(label, list):
         label = label[0]
     if not isinstance(label, str) or not label or isinstance(start, bool) or int(start) != start or int(end) != end:
         raise ValueError(item)
-    return int(start), int(end), label, quote
+    return int(start), int(end), label
 
 
-def _requoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[int, int]:
+def _quoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[int, int]:
     """Find the text that a span quotes: tools written in JavaScript count UTF-16 units, not characters."""
     units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
     first, last = bisect_left(units, start), bisect_left(units, end)
@@ -305,42 +294,31 @@ def _requoted(start: int, end: int, quote: str, text: str, place: Place) -> tupl
     return start, end
 
 
-def _text_document(
-    text: str,
-    spans: Sequence[Span] | None,
-    sentences: Sequence[Sequence[Token]] | None,
-    meta: Mapping[str, Any],
-    place: Place,
-) -> Document:
-    from tagsmith.text.tokenizer import tokenize_text  # loads the regex library
-
-    sentences = tokenize_text(text) if sentences is None else sentences
-    if spans is None:
-        return _build(text, sentences, None, (), meta, place)
-    tokens = list(chain.from_iterable(sentences))
-    aligned = align_spans(spans, text, tokens, place)
-    tags = spans_to_tags(aligned, len(tokens), Scheme.IOB2)
-    return _build(text, merge_cut_sentences(sentences, aligned), tags, spans, meta, place)
-
-
 def _build(
+    record: Mapping[str, Any],
     text: str,
-    sentences: Iterable[Sequence[Token]],
-    tags: Sequence[str] | None,
-    spans: Sequence[Span],
-    meta: Mapping[str, Any],
+    sentences: Sequence[Sequence[Token]],
     place: Place,
+    *,
+    spans: Sequence[Span] | None = None,
+    tags: Sequence[str] | None = None,
 ) -> Document:
-    """Make a document of the tokens of its sentences and, if there are tags, one tag for each token."""
+    """Make a document of the tokens of its sentences, labeled by spans or by tags, or not at all."""
+    if spans is not None:
+        tokens = list(chain.from_iterable(sentences))
+        aligned = align_spans(spans, text, tokens, place)
+        tags = spans_to_tags(aligned, len(tokens), Scheme.IOB2)
+        sentences = merge_cut_sentences(sentences, aligned)
     built: list[Sentence] = []
     position = 0
-    for tokens in sentences:
-        words, starts = tuple(token.text for token in tokens), tuple(token.start for token in tokens)
-        end = position + len(tokens)
+    for sentence in sentences:
+        words, starts = tuple(token.text for token in sentence), tuple(token.start for token in sentence)
+        end = position + len(sentence)
         layers = {} if tags is None else {place.options.layer or DEFAULT_LAYER: tuple(tags[position:end])}
         built.append(Sentence(words, starts, layers, place.line, {"record": True}))
         position = end
-    return Document(text, tuple(built), tuple(spans), meta)
+    others = {key: value for key, value in record.items() if key not in _READ_KEYS}
+    return Document(text, tuple(built), tuple(spans or ()), {"record": others} if others else {})
 
 
 # --------------------------------------------------------------------------------------------------- writing
