@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import chain
+from typing import Any
 
-from tagsmith.errors import DataError
-from tagsmith.formats.options import AlignmentProblem, Problem, ReadOptions
+from tagsmith.formats.options import AlignmentProblem, ReadOptions
+from tagsmith.formats.source import Place
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span, Token
 from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
-
-
-class Place(NamedTuple):
-    """Where a record is, and how it is read."""
-
-    path: str
-    line: int
-    options: ReadOptions
-
-    def error(self, problem: str, remedy: str) -> DataError:
-        """Make an error that names the record."""
-        return DataError(problem, remedy=remedy, path=self.path, line=self.line)
-
-    def report(self, message: str) -> None:
-        """Add a problem to those of the reading."""
-        self.options.problems.append(Problem(self.path, self.line, message))
 
 
 def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place: Place) -> list[TokenSpan]:
@@ -70,11 +55,11 @@ def _report(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequenc
     message = f"{problem}; {f'labeled {used[0]}–{used[1]} instead' if used else 'left out'}"
     characters = span.start, span.end
     place.options.problems.append(
-        AlignmentProblem(place.path, place.line, message, span.text, span.label, characters, nearest, used)
+        AlignmentProblem(place.path, place.line or 0, message, span.text, span.label, characters, nearest, used)
     )
 
 
-def merge_cut_sentences(sentences: Iterable[Sequence[Token]], spans: Iterable[TokenSpan]) -> list[list[Token]]:
+def _merge_cut(sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]) -> list[list[Token]]:
     """Join sentences whose boundary lies inside a span."""
     inside = {boundary for span in spans for boundary in range(span.start + 1, span.end)}
     merged: list[list[Token]] = []
@@ -88,22 +73,36 @@ def merge_cut_sentences(sentences: Iterable[Sequence[Token]], spans: Iterable[To
     return merged
 
 
+def build_document(
+    text: str,
+    sentences: Sequence[Sequence[Token]],
+    place: Place,
+    *,
+    spans: Sequence[Span] | None = None,
+    tags: Sequence[str] | None = None,
+    meta: Mapping[str, Any] | None = None,
+) -> Document:
+    """Make a document of the tokens of its sentences, labeled by spans, by a tag for each token, or not at all."""
+    if spans is not None:
+        tokens = list(chain.from_iterable(sentences))
+        aligned = align_spans(spans, text, tokens, place)
+        tags = spans_to_tags(aligned, len(tokens), Scheme.IOB2)
+        sentences = _merge_cut(sentences, aligned)
+    built: list[Sentence] = []
+    first = 0
+    for sentence in sentences:
+        words, starts = tuple(token.text for token in sentence), tuple(token.start for token in sentence)
+        last = first + len(sentence)
+        layers = {} if tags is None else {place.options.layer or DEFAULT_LAYER: tuple(tags[first:last])}
+        built.append(Sentence(words, starts, layers, place.line or 0, {"record": True} if place.line else {}))
+        first = last
+    return Document(text, tuple(built), tuple(spans or ()), meta or {})
+
+
 def tag_document(document: Document, options: ReadOptions) -> Document:
     """Return a document whose sentences have layers: if they have none, its spans become IOB2 tags of one."""
     if not document.spans or any(sentence.layers for sentence in document.sentences):
         return document
-    place = Place("<memory>", 0, options)
-    tokens = [list(sentence.tokens) for sentence in document.sentences]
-    spans = align_spans(document.spans, document.text, [token for part in tokens for token in part], place)
-    sentences, first = [], 0
-    for part in merge_cut_sentences(tokens, spans):
-        inside = [
-            TokenSpan(span.start - first, span.end - first, span.label)
-            for span in spans
-            if first <= span.start < first + len(part)
-        ]
-        tags = tuple(spans_to_tags(inside, len(part), Scheme.IOB2))
-        words, starts = tuple(token.text for token in part), tuple(token.start for token in part)
-        sentences.append(Sentence(words, starts, {options.layer or DEFAULT_LAYER: tags}))
-        first += len(part)
-    return replace(document, sentences=tuple(sentences))
+    tokens = [sentence.tokens for sentence in document.sentences]
+    tagged = build_document(document.text, tokens, Place("<memory>", options), spans=document.spans)
+    return replace(document, sentences=tagged.sentences)

@@ -22,17 +22,15 @@ from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
-    NoTokensError,
+    Place,
     Source,
-    column_place,
-    empty_cell,
+    at_least_one,
     group_documents,
     numbered_lines,
     open_source,
     source_name,
     token_line,
     written_layers,
-    wrong_columns,
 )
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
@@ -87,29 +85,26 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         file without tokens, or without labels where they are required; and as
         :func:`~tagsmith.formats.source.open_source`.
     """
-    name = source_name(source)
+    place = Place(source_name(source), options)
+    nothing = place.empty("tokens", "Give one token a line.")
     with open_source(source, options.encoding) as stream:
-        lines, layout = _find_layout(stream, options.separator, name)
-        blocks = _blocks(lines, layout, name)
+        lines, layout = _find_layout(stream, options.separator, nothing)
+        blocks = at_least_one(_blocks(lines, layout, place), nothing)
         first = list(islice(blocks, _SENTENCES_TO_JUDGE))
-        if not first:
-            raise _no_tokens(name)
-        columns = _find_columns(first, options, name)
+        columns = _find_columns(first, place)
         tags: dict[str, str] = {}  # one object a tag saves memory
         yield from group_documents(
             (
-                *_sentence(block, columns, layout.separator, options, name, tags),
+                *_sentence(block, columns, layout.separator, place, tags),
                 None if block.docstart is None else {"docstart": block.docstart},
             )
             for block in chain(first, blocks)
         )
 
 
-def _no_tokens(name: str) -> NoTokensError:
-    return NoTokensError("The file holds no tokens.", remedy="Give one token a line.", path=name)
-
-
-def _find_layout(stream: Iterable[str], separator: str | None, name: str) -> tuple[Iterator[tuple[int, str]], _Layout]:
+def _find_layout(
+    stream: Iterable[str], separator: str | None, nothing: DataError
+) -> tuple[Iterator[tuple[int, str]], _Layout]:
     """Take separator and number of columns from the first line that is surely a token; give the lines back too."""
     lines = numbered_lines(stream)
     seen: list[tuple[int, str]] = []
@@ -124,7 +119,7 @@ def _find_layout(stream: Iterable[str], separator: str | None, name: str) -> tup
         if (separator or "\t") in line or not (row or line.startswith("# ")):  # perhaps a token
             row = number, line
     if row is None:
-        raise _no_tokens(name)
+        raise nothing
     number, line = row
     if separator is None and "\t" in line:
         separator = "\t"
@@ -134,7 +129,7 @@ def _find_layout(stream: Iterable[str], separator: str | None, name: str) -> tup
     return chain(seen, lines), _Layout(separator, columns, number)
 
 
-def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, name: str) -> Iterator[_Block]:
+def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> Iterator[_Block]:
     """Cut the lines into sentences, checking the number of columns."""
     rows: list[list[str]] = []
     extra: list[tuple[int, str]] = []
@@ -153,42 +148,32 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, name: str) -> Ite
         elif line[0] == "#" and layout.is_comment(line, cells):
             extra.append((len(rows), line))
         elif len(cells) != columns:
-            raise wrong_columns(
-                cells,
-                columns,
-                f"line {layout.line}",
-                remedy="Give every token a line with the same columns and a blank line between sentences, "
-                "or name the separator.",
-                path=name,
-                line=number,
-                separator="white space" if separator is None else repr(separator),
-            )
+            between = ", separated by " + ("white space" if separator is None else repr(separator))
+            remedy = "Give all lines the same columns, put a blank line between sentences, or name the separator."
+            raise place.wrong_columns(len(cells), columns, between, f"line {layout.line}", remedy, number)
         else:
             if not rows:
                 start = number
             rows.append(cells)
 
 
-def _find_columns(blocks: Sequence[_Block], options: ReadOptions, name: str) -> tuple[int, int | None]:
+def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | None]:
     """Find the places (from 0) of the word and of the tag in a row; no tag if there are no labels."""
+    options = place.options
     count, line = len(blocks[0].rows[0]), blocks[0].line
     counted = count > 1 and _first_column_counts(blocks) and (count > 2 or not options.labels_required)
     word = 1 if counted else 0
     if options.word_column is not None:
-        word = column_place(options.word_column, count, name, line)
+        word = place.column(options.word_column, count, line)
     if options.column is not None:
-        return word, column_place(options.column, count, name, line)
-    if counted and count == 5 and name.endswith(".iob2"):
+        return word, place.column(options.column, count, line)
+    if counted and count == 5 and place.path.endswith(".iob2"):
         return word, 2  # Universal NER: number, word, tag, -, annotator
     if word != count - 1:
         return word, count - 1
     if options.labels_required:
-        raise DataError(
-            "The file has no labels: its lines hold one column, the word.",
-            remedy="Give each line a word and a tag, or name the separator.",
-            path=name,
-            line=line,
-        )
+        problem = "The file has no labels: its lines hold one column, the word."
+        raise place.error(problem, "Give each line a word and a tag, or name the separator.", line)
     return word, None
 
 
@@ -202,8 +187,7 @@ def _sentence(
     block: _Block,
     columns: tuple[int, int | None],
     separator: str | None,
-    options: ReadOptions,
-    name: str,
+    place: Place,
     known_tags: dict[str, str],
 ) -> tuple[str, Sentence]:
     """Make the sentence of a block, and its text."""
@@ -216,7 +200,7 @@ def _sentence(
     layers: dict[str, Sequence[str]] = {}
     if tag is not None:
         tags = [known_tags.setdefault(row[tag], row[tag]) for row in rows]
-        layers[options.layer or DEFAULT_LAYER] = tags
+        layers[place.options.layer or DEFAULT_LAYER] = tags
     if len(rows[0]) > 2 or word != 0:
         meta["rows"] = tuple(map(tuple, rows))
         meta["columns"] = columns
@@ -225,7 +209,7 @@ def _sentence(
     sentence = sentence_from_words(words, layers, line=block.line, meta=meta)
     for what, cells in (("word", words), *(("tag", tags) for tags in layers.values())):
         if "" in cells:
-            raise empty_cell(what, name, token_line(sentence, cells.index("")))
+            raise place.empty_cell(what, token_line(sentence, cells.index("")))
     return " ".join(words), sentence
 
 

@@ -17,20 +17,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TextIO
 
-from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
-    NoTokensError,
+    Place,
     Source,
     at_least_one,
-    empty_cell,
     group_documents,
     numbered_lines,
     open_source,
     source_name,
     written_layers,
-    wrong_columns,
 )
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.schemes import OUTSIDE
@@ -64,15 +61,15 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         With file and line: a line without ten columns or without a number before its word, an empty word, a sentence
         without tokens; a file without tokens; and as :func:`~tagsmith.formats.source.open_source`.
     """
-    name = source_name(source)
-    nothing = NoTokensError("The file holds no tokens.", remedy="Give one token a line, in ten columns.", path=name)
+    place = Place(source_name(source), options)
+    nothing = place.empty("tokens", "Give one token a line, in ten columns.")
     tags: dict[str, str] = {}  # one object a tag saves memory
     with open_source(source, options.encoding) as stream:
-        blocks = at_least_one(_blocks(stream, name), nothing)
+        blocks = at_least_one(_blocks(stream, place), nothing)
         yield from group_documents(_sentence(block, options, tags) for block in blocks)
 
 
-def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
+def _blocks(stream: Iterable[str], place: Place) -> Iterator[_Block]:
     block = _Block(0, [], [], [])
     for number, line in numbered_lines(stream):
         if line.startswith("#"):
@@ -80,7 +77,7 @@ def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
         elif line:
             cells = line.split("\t")
             if not cells[0].isdecimal() or len(cells) != 10 or not cells[1]:
-                _check_other_line(cells, name, number)
+                _check_other_line(cells, place, number)
                 block.extra.append((len(block.tokens), line))
                 continue
             if not block.tokens:
@@ -91,24 +88,19 @@ def _blocks(stream: Iterable[str], name: str) -> Iterator[_Block]:
             yield block
             block = _Block(0, [], [], [])
         elif block.extra:
-            raise DataError(
-                "This sentence has comments but no tokens.",
-                remedy="Remove the blank line, or the comments.",
-                path=name,
-                line=number,
-            )
+            problem = "This sentence has comments but no tokens."
+            raise place.error(problem, "Remove the blank line, or the comments.", number)
 
 
-def _check_other_line(cells: Sequence[str], name: str, number: int) -> None:
+def _check_other_line(cells: Sequence[str], place: Place, number: int) -> None:
     """Accept a multiword range or an empty node; raise for anything else."""
     remedy = "Correct the line, or read the file as conll."
     if len(cells) != 10:
-        raise wrong_columns(cells, 10, "CoNLL-U", remedy=remedy, path=name, line=number, separator="tabs")
+        raise place.wrong_columns(len(cells), 10, ", separated by tabs", "CoNLL-U", remedy, number)
     if not cells[0].replace("-", ".", 1).replace(".", "", 1).isdecimal():
-        problem = f"The first column is {cells[0]!r}, not the number of a token."
-        raise DataError(problem, remedy=remedy, path=name, line=number)
+        raise place.error(f"The first column is {cells[0]!r}, not the number of a token.", remedy, number)
     if not cells[1] and "." not in cells[0]:
-        raise empty_cell("word", name, number)
+        raise place.empty_cell("word", number)
 
 
 def _sentence(

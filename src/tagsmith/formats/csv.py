@@ -17,15 +17,12 @@ from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
-    NoTokensError,
+    Place,
     Source,
     at_least_one,
-    column_place,
-    empty_cell,
     open_source,
     pick_layer,
     source_name,
-    wrong_columns,
 )
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
@@ -63,20 +60,20 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         quotation mark that is never closed; a file without tokens; and as
         :func:`~tagsmith.formats.source.open_source`.
     """
-    name = source_name(source)
-    nothing = NoTokensError("The file holds no tokens.", remedy="Give a header and one token a row.", path=name)
+    place = Place(source_name(source), options)
+    nothing = place.empty("tokens", "Give a header and one token a row.")
     with open_source(source, options.encoding, newline="") as stream:
-        rows = at_least_one(_rows(stream, options.separator, name), nothing)
-        columns = _find_columns(next(rows), options, name)
-        for sentence in at_least_one(_sentences(rows, columns, name), nothing):
+        rows = at_least_one(_rows(stream, place), nothing)
+        columns = _find_columns(next(rows), place)
+        for sentence in at_least_one(_sentences(rows, columns, place), nothing):
             yield Document(" ".join(sentence.words), (sentence,))
 
 
-def _rows(stream: Iterable[str], separator: str | None, name: str) -> Iterator[_Row]:
+def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
     """Split the rows, the header first, leaving out blank ones."""
     lines = iter(stream)
     first = next((line for line in lines if line.strip()), "")
-    delimiter = separator or max(_SEPARATORS, key=first.count)
+    delimiter = place.options.separator or max(_SEPARATORS, key=first.count)
     reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     number = 1  # of the line where the next row begins: a quoted cell may span lines
     try:
@@ -85,25 +82,22 @@ def _rows(stream: Iterable[str], separator: str | None, name: str) -> Iterator[_
                 yield _Row(number, cells)
             number = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(
-            f"The row cannot be read: {error}.",
-            remedy='A cell that holds a quotation mark is written "like ""this""".',
-            path=name,
-            line=number,
-        ) from error
+        remedy = 'A cell that contains a quotation mark is written "like ""this""".'
+        raise place.error(f"The row cannot be read: {error}.", remedy, number) from error
 
 
-def _find_columns(header: _Row, options: ReadOptions, name: str) -> _Columns:
+def _find_columns(header: _Row, place: Place) -> _Columns:
+    options = place.options
     headings = [cell.strip().lower() for cell in header.cells]
 
     def find(wanted: int | str | None, usual: Sequence[str]) -> int | None:
         if wanted is not None:
-            return column_place(wanted, len(headings), name, header.line, headings)
+            return place.column(wanted, len(headings), header.line, headings)
         return next((headings.index(heading) for heading in usual if heading in headings), None)
 
     def missing(problem: str, remedy: str) -> DataError:
         have = ", ".join(map(repr, header.cells))
-        return DataError(f"{problem}: the headings are {have}.", remedy=remedy, path=name, line=header.line)
+        return place.error(f"{problem}: the headings are {have}.", remedy, header.line)
 
     sentence = find(options.sentence_column, _SENTENCE_HEADINGS)
     if sentence is None:
@@ -114,9 +108,9 @@ def _find_columns(header: _Row, options: ReadOptions, name: str) -> _Columns:
     layer = options.layer if options.column is not None or options.layer in headings else None
     tag = find(options.layer if options.column is None and layer else options.column, _TAG_HEADINGS)
     layers = {
-        heading: place
-        for place, heading in enumerate(headings)
-        if place not in (sentence, word, tag) and heading and not heading.startswith("unnamed")
+        heading: number
+        for number, heading in enumerate(headings)
+        if number not in (sentence, word, tag) and heading and not heading.startswith("unnamed")
     }
     if tag is not None:
         layers[layer or DEFAULT_LAYER] = tag
@@ -125,36 +119,32 @@ def _find_columns(header: _Row, options: ReadOptions, name: str) -> _Columns:
     return _Columns(sentence, word, layers, len(headings))
 
 
-def _sentences(rows: Iterable[_Row], columns: _Columns, name: str) -> Iterator[Sentence]:
+def _sentences(rows: Iterable[_Row], columns: _Columns, place: Place) -> Iterator[Sentence]:
     current = ""
     members: list[_Row] = []
     for row in rows:
         if len(row.cells) != columns.width:
             remedy = "Put cells that contain the separator in quotation marks."
-            raise wrong_columns(row.cells, columns.width, "the header", remedy=remedy, path=name, line=row.line)
+            raise place.wrong_columns(len(row.cells), columns.width, "", "the header", remedy, row.line)
         value = row.cells[columns.sentence].strip()
         if not value and not current:
-            raise DataError(
-                "The first row does not number its sentence.",
-                remedy="Give the first row of each sentence, or every row, the number of its sentence.",
-                path=name,
-                line=row.line,
-            )
+            remedy = "Give the first row of each sentence, or every row, the number of its sentence."
+            raise place.error("The first row does not number its sentence.", remedy, row.line)
         if value and value != current:
             if members:
-                yield _sentence(members, columns, name)
+                yield _sentence(members, columns, place)
             members, current = [], value
         members.append(row)
     if members:
-        yield _sentence(members, columns, name)
+        yield _sentence(members, columns, place)
 
 
-def _sentence(rows: Sequence[_Row], columns: _Columns, name: str) -> Sentence:
+def _sentence(rows: Sequence[_Row], columns: _Columns, place: Place) -> Sentence:
     words = [row.cells[columns.word].strip() for row in rows]
-    layers = {layer: [row.cells[place].strip() for row in rows] for layer, place in columns.layers.items()}
+    layers = {layer: [row.cells[number].strip() for row in rows] for layer, number in columns.layers.items()}
     for what, cells in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):
         if "" in cells:
-            raise empty_cell(what, name, rows[cells.index("")].line)
+            raise place.empty_cell(what, rows[cells.index("")].line)
     return sentence_from_words(words, layers, line=rows[0].line)
 
 

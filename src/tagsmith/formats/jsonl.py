@@ -30,19 +30,18 @@ from itertools import accumulate, chain, pairwise
 from typing import Any, TextIO, TypeGuard
 
 from tagsmith.errors import DataError
-from tagsmith.formats.alignment import Place, align_spans, merge_cut_sentences
+from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import NoTokensError, Source, at_least_one, open_source, pick_layer, source_name
+from tagsmith.formats.source import Place, Source, at_least_one, open_source, pick_layer, source_name
 from tagsmith.text.document import (
-    DEFAULT_LAYER,
     Document,
     Sentence,
     Span,
     Token,
     sentence_from_words,
 )
-from tagsmith.text.schemes import Scheme, spans_to_tags, tags_to_spans
+from tagsmith.text.schemes import Scheme, tags_to_spans
 
 _TEXT_KEYS = ("text", "full_text", "data")
 _SPAN_KEYS = ("spans", "label", "labels", "entities")
@@ -69,11 +68,11 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         file without records; and as :func:`~tagsmith.formats.source.open_source`. With ``alignment="error"`` also
         every span that would be reported.
     """
-    name = source_name(source)
-    nothing = NoTokensError("The file holds no records.", remedy="Give one JSON object a line.", path=name)
+    file = Place(source_name(source), options)
+    nothing = file.empty("records", "Give one JSON object a line.")
     with open_source(source, options.encoding) as stream:
-        for line, record in at_least_one(_records(stream, name), nothing):
-            document = _document(record, Place(name, line, options))
+        for line, record in at_least_one(_records(stream, file), nothing):
+            document = _document(record, file._replace(line=line))
             if document is not None:
                 yield document
 
@@ -82,10 +81,10 @@ def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents that are to be tagged: each keeps all keys of its record, labels included."""
     from tagsmith.text.tokenizer import words_and_starts  # loads the regex library
 
-    name = source_name(source)
+    file = Place(source_name(source), options)
     with open_source(source, options.encoding) as stream:
-        for line, record in _records(stream, name):
-            place = Place(name, line, options)
+        for line, record in _records(stream, file):
+            place = file._replace(line=line)
             if not isinstance(record, dict):
                 raise place.error("This is not a JSON object.", 'Give {"text": "…"}.')
             text, words = record.get("text"), record.get("tokens")
@@ -100,22 +99,22 @@ def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
                 raise place.error("This object has no text.", 'Give it a "text", or "tokens": a list of words.')
 
 
-def _records(stream: TextIO, name: str) -> Iterator[tuple[int, Any]]:
+def _records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
     """Parse the records of a file of JSON lines, or of one array, with the line that each begins on."""
     for number, line in enumerate(stream, 1):
         text = line.strip()
         if not text:
             continue
         if text.startswith("["):
-            yield from _array("".join(chain([line], stream)), number, name)
+            yield from _array("".join(chain([line], stream)), number, file)
             return
         try:
             yield number, json.loads(text)
         except json.JSONDecodeError as error:
-            raise _not_json(error, name, number) from error
+            raise _not_json(error, file, number) from error
 
 
-def _array(text: str, number: int, name: str) -> Iterator[tuple[int, Any]]:
+def _array(text: str, number: int, file: Place) -> Iterator[tuple[int, Any]]:
     """Parse an array record by record, so as to know the line of each."""
     decoder = json.JSONDecoder()
     position = text.index("[") + 1
@@ -131,7 +130,7 @@ def _array(text: str, number: int, name: str) -> Iterator[tuple[int, Any]]:
             if text[following : following + 1] not in (",", "]"):
                 raise json.JSONDecodeError("Expecting ',' delimiter", text, following)
         except json.JSONDecodeError as error:
-            raise _not_json(error, name, number + text.count("\n", 0, error.pos)) from error
+            raise _not_json(error, file, number + text.count("\n", 0, error.pos)) from error
         yield line, record
         position = following + (text[following] == ",")
 
@@ -141,9 +140,9 @@ def _skip_space(text: str, position: int) -> int:
     return space.end() if space else position
 
 
-def _not_json(error: json.JSONDecodeError, name: str, line: int) -> DataError:
+def _not_json(error: json.JSONDecodeError, file: Place, line: int) -> DataError:
     problem = f"This is not JSON: {error.msg} at character {error.colno}."
-    return DataError(problem, remedy="Give one JSON object a line, or one array of objects.", path=name, line=line)
+    return file.error(problem, "Give one JSON object a line, or one array of objects.", line)
 
 
 def _document(record: Any, place: Place) -> Document | None:
@@ -169,7 +168,7 @@ def _document(record: Any, place: Place) -> Document | None:
             'Give it an empty list ("label": []) if nothing in it is labeled.',
         )
     spans = None if labels is None else _spans(labels, text, place)
-    return _build(record, text, _sentences(record, text, place), place, spans=spans)
+    return build_document(text, _sentences(record, text, place), place, spans=spans, meta=_rest(record))
 
 
 def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
@@ -213,7 +212,8 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
     if len(spans) < len(items):
         place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
-    return _build(task, text, _sentences({}, text, place), place, spans=_spans(spans, text, place))
+    sentences = _sentences({}, text, place)
+    return build_document(text, sentences, place, spans=_spans(spans, text, place), meta=_rest(task))
 
 
 def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any, place: Place) -> Document:
@@ -229,7 +229,7 @@ def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any,
         raise place.error(problem, 'Give "tags": a list of names, one for each token.')
     if tags is not None and len(tags) != count:
         raise place.error(f"There are {count} tokens but {len(tags)} tags.", "Give one tag for each token.")
-    return _build(record, text, sentences, place, tags=tags)
+    return build_document(text, sentences, place, tags=tags, meta=_rest(record))
 
 
 def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]]:
@@ -294,31 +294,10 @@ def _quoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[
     return start, end
 
 
-def _build(
-    record: Mapping[str, Any],
-    text: str,
-    sentences: Sequence[Sequence[Token]],
-    place: Place,
-    *,
-    spans: Sequence[Span] | None = None,
-    tags: Sequence[str] | None = None,
-) -> Document:
-    """Make a document of the tokens of its sentences, labeled by spans or by tags, or not at all."""
-    if spans is not None:
-        tokens = list(chain.from_iterable(sentences))
-        aligned = align_spans(spans, text, tokens, place)
-        tags = spans_to_tags(aligned, len(tokens), Scheme.IOB2)
-        sentences = merge_cut_sentences(sentences, aligned)
-    built: list[Sentence] = []
-    position = 0
-    for sentence in sentences:
-        words, starts = tuple(token.text for token in sentence), tuple(token.start for token in sentence)
-        end = position + len(sentence)
-        layers = {} if tags is None else {place.options.layer or DEFAULT_LAYER: tuple(tags[position:end])}
-        built.append(Sentence(words, starts, layers, place.line, {"record": True}))
-        position = end
-    others = {key: value for key, value in record.items() if key not in _READ_KEYS}
-    return Document(text, tuple(built), tuple(spans or ()), {"record": others} if others else {})
+def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the meta of a document: what its record holds beside text and labels."""
+    rest = {key: value for key, value in record.items() if key not in _READ_KEYS}
+    return {"record": rest} if rest else {}
 
 
 # --------------------------------------------------------------------------------------------------- writing

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import Any, NamedTuple, TextIO, TypeVar
 
 from tagsmith.errors import DataError
-from tagsmith.formats.options import WriteOptions
+from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 
 Source = str | Path | TextIO
@@ -25,9 +25,6 @@ T = TypeVar("T")
 
 class NoTokensError(DataError):
     """A readable file without a single token: an error in training, but not where a file is to be tagged."""
-
-
-# --------------------------------------------------------------------------------------------------- opening
 
 
 def source_name(source: Source) -> str:
@@ -107,7 +104,50 @@ def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | No
     return None, None
 
 
-# --------------------------------------------------------------------------------------------- lines and columns
+class Place(NamedTuple):
+    """What is being read: the file, how to read it and, where one is a unit, the line of the record."""
+
+    path: str
+    options: ReadOptions
+    line: int | None = None
+
+    def error(self, problem: str, remedy: str, line: int | None = None) -> DataError:
+        """Make an error that names the file and the line."""
+        return DataError(problem, remedy=remedy, path=self.path, line=line or self.line)
+
+    def empty(self, what: str, remedy: str) -> NoTokensError:
+        """Make the error for a file that holds no tokens, or no records."""
+        return NoTokensError(f"The file holds no {what}.", remedy=remedy, path=self.path)
+
+    def empty_cell(self, what: str, line: int) -> DataError:
+        """Make the error for an empty word or tag."""
+        remedy = "Fill the cell, or remove the line. Two separators may be side by side, or one at the end."
+        return self.error(f"The {what} is empty.", remedy, line)
+
+    def wrong_columns(self, count: int, expected: int, between: str, what: str, remedy: str, line: int) -> DataError:
+        """Make the error for a line that does not have as many columns as ``what`` has."""
+        few = "few" if count < expected else "many"
+        problem = f"This line has too {few} columns: {count}{between}, where {what} has {expected}."
+        return self.error(problem, remedy, line)
+
+    def column(self, wanted: int | str, count: int, line: int, headings: Sequence[str] = ()) -> int:
+        """Return the place, from 0, of a column given by heading or by number (from 1, or from -1 at the end)."""
+        text = str(wanted).strip().lower()
+        if text in headings:
+            return headings.index(text)
+        number = int(text) if text.removeprefix("-").isdecimal() else 0
+        if 0 < abs(number) <= count:
+            return number - 1 if number > 0 else count + number
+        names = "".join(f"{heading!r}, " for heading in headings)
+        raise self.error(
+            f"There is no column {number or repr(wanted)}: {'the header' if headings else 'this line'} has {count}.",
+            f"Give {names}a number from 1 to {count}, or from -{count} to -1.",
+            line,
+        )
+
+    def report(self, message: str) -> None:
+        """Add a problem to those of the reading."""
+        self.options.problems.append(Problem(self.path, self.line or 0, message))
 
 
 def numbered_lines(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
@@ -120,44 +160,6 @@ def numbered_lines(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
         line = raw.removesuffix("\n").removesuffix("\r")
         yield number, "" if line.isspace() else line
     yield number, ""
-
-
-def column_place(
-    wanted: int | str, count: int, path: str, line: int | None = None, headings: Sequence[str] = ()
-) -> int:
-    """Return the place, from 0, of a column given by heading or by number (from 1, or from -1 at the end)."""
-    text = str(wanted).strip().lower()
-    if text in headings:
-        return headings.index(text)
-    number = int(text) if text.removeprefix("-").isdecimal() else 0
-    if 0 < abs(number) <= count:
-        return number - 1 if number > 0 else count + number
-    names = "".join(f"{heading!r}, " for heading in headings)
-    raise DataError(
-        f"There is no column {number or repr(wanted)}: {'the header' if headings else 'this line'} has {count}.",
-        remedy=f"Give {names}a number from 1 to {count}, or from -{count} to -1.",
-        path=path,
-        line=line,
-    )
-
-
-def wrong_columns(
-    cells: Sequence[str], expected: int, what: str, *, remedy: str, path: str, line: int, separator: str = ""
-) -> DataError:
-    """Make the error for a line that does not have as many columns as ``what`` has."""
-    few = "few" if len(cells) < expected else "many"
-    between = f", separated by {separator}" if separator else ""
-    problem = f"This line has too {few} columns: {len(cells)}{between}, where {what} has {expected}."
-    return DataError(problem, remedy=remedy, path=path, line=line)
-
-
-def empty_cell(what: str, path: str, line: int) -> DataError:
-    """Make the error for an empty word or tag."""
-    remedy = "Fill the cell, or remove the line. Two separators may be side by side, or one at the end."
-    return DataError(f"The {what} is empty.", remedy=remedy, path=path, line=line)
-
-
-# ---------------------------------------------------------------------------------------- sentences and documents
 
 
 def at_least_one(items: Iterable[T], error: DataError) -> Iterator[T]:
