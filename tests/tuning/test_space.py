@@ -6,7 +6,7 @@ import pytest
 
 from tagsmith.errors import RecipeError
 from tagsmith.training.recipe import PRESETS, Recipe, make_recipe
-from tagsmith.tuning.space import Choices, Interval, default_space, make_space, read_space
+from tagsmith.tuning.space import Choices, Interval, choose_space, default_space, make_space
 
 optuna = pytest.importorskip("optuna")
 BASE = Recipe()
@@ -39,7 +39,7 @@ def test_a_space_written_as_toml_is_read_back(base, tmp_path):
     space = {**default_space(base), "epochs": Interval(5, 25, step=10), "final_rate": Interval(0.0, 1.0, step=0.25)}
     path = tmp_path / "space.toml"
     path.write_text("".join(f"{name} = {dimension.as_toml()}\n" for name, dimension in space.items()), "utf-8")
-    assert read_space(path, base) == space
+    assert choose_space(path, base) == space
 
 
 def test_values_take_the_types_of_their_fields():
@@ -100,12 +100,12 @@ def test_an_impossible_space_is_refused_by_name_with_a_remedy(tmp_path, content,
     path = tmp_path / "space.toml"
     path.write_text(content, "utf-8")
     with pytest.raises(RecipeError, match=message) as caught:
-        read_space(path, BASE)
+        choose_space(path, BASE)
     assert caught.value.remedy
     assert str(path) in str(caught.value)
 
 
 def test_a_missing_space_is_named(tmp_path):
     with pytest.raises(RecipeError, match="the search space cannot be read") as caught:
-        read_space(tmp_path / "nowhere.toml", BASE)
+        choose_space(tmp_path / "nowhere.toml", BASE)
     assert "nowhere.toml" in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import sys
 import time
@@ -19,7 +20,6 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from tagsmith.files import only_one
-from tagsmith.tuning import search as search_module
 from tagsmith.tuning import worker
 from tagsmith.tuning.study import finished_trials, next_trial, open_study
 from tagsmith.tuning.tune import tune
@@ -49,7 +49,7 @@ def quick(monkeypatch, request):
 
     event.listen(Engine, "connect", no_waiting)
     if request.function is not test_the_folder_holds_what_people_want_to_see:
-        monkeypatch.setattr(search_module, "importance_plot", lambda *_: b"")
+        monkeypatch.setattr(sys.modules[tune.__module__], "importance_plot", lambda *_: b"")
     yield
     event.remove(Engine, "connect", no_waiting)
 
@@ -270,10 +270,10 @@ def test_impossible_options_are_refused_before_anything_is_written(corpus, train
 
 
 @pytest.mark.parametrize(("package", "extra"), [("optuna", "tune"), ("filelock", "tune"), ("keras", "train")])
-def test_a_missing_extra_is_named(corpus, monkeypatch, package, extra):
-    monkeypatch.setattr(sys.modules[tune.__module__], "find_spec", lambda name: None if name == package else sys)
+def test_a_missing_extra_is_named(monkeypatch, package, extra):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else sys)
     with pytest.raises(MissingExtraError, match=rf"Tuning needs the '{extra}' extra"):
-        search(corpus)
+        importlib.reload(sys.modules["tagsmith.tuning"])
 
 
 def test_a_path_may_hold_anything(corpus, trained, tmp_path):

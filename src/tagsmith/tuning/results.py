@@ -25,24 +25,12 @@ HOLLOW = {"facecolors": "none", "edgecolors": "tab:gray"}
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """The result of a search.
+    """The result of a search."""
 
-    Parameters
-    ----------
-    base
-        The recipe that the search began with.
-    measure
-        What the dev score is: ``"F1"``, ``"accuracy"`` or, of several layers, ``"mean"``.
-    trials
-        Every finished trial, in the order of their numbers; at least one is complete.
-    importances
-        How much each field mattered, the most important first; empty where there are too few trials.
-    """
-
-    base: Recipe
-    measure: str
-    trials: tuple[Trial, ...]
-    importances: dict[str, float]
+    base: Recipe  # the search began with it
+    measure: str  # what the dev score is: "F1", "accuracy" or, of several layers, "mean"
+    trials: tuple[Trial, ...]  # the finished ones, in the order of their numbers; at least one is complete
+    importances: dict[str, float]  # how much each field mattered, most first; empty where there are too few trials
 
     @property
     def best(self) -> Trial:
@@ -175,12 +163,12 @@ def _draw_importances(bars: Any, importances: Mapping[str, float], trials: int) 
 def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Sequence[Trial]) -> None:
     """Draw the score of every trial over its value of a field: those stopped early hollow, the base recipe marked."""
     with_it = [trial for trial in trials if name in trial.changes and trial.score is not None]
-    places: list[Any] = []
+    values: list[Any] = []
     if isinstance(dimension, Choices):  # evenly spaced, also where the base recipe is none of them
-        places = [*dimension.values, *{trial.changes[name] for trial in with_it} - set(dimension.values)]
-        places = sorted(places) if all(isinstance(place, int | float) for place in places) else places
-        panel.set_xticks(range(len(places)), [_value(value) for value in places])
-        panel.set_xlim(-0.5, len(places) - 0.5)
+        values = [*dimension.values, *{trial.changes[name] for trial in with_it} - set(dimension.values)]
+        values = sorted(values) if all(isinstance(value, int | float) for value in values) else values
+        panel.set_xticks(range(len(values)), map(_value, values))
+        panel.set_xlim(-0.5, len(values) - 0.5)
     elif dimension.log:
         panel.set_xscale("log")
         ticks = [dimension.low, (dimension.low * dimension.high) ** 0.5, dimension.high]
@@ -188,8 +176,8 @@ def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Se
         panel.set_xticks([], minor=True)
 
     def draw(chosen: list[Trial], **style: Any) -> None:
-        values = [trial.changes[name] for trial in chosen]
-        x = [places.index(value) for value in values] if places else values
+        x = [trial.changes[name] for trial in chosen]
+        x = [values.index(value) for value in x] if values else x
         panel.scatter(x, [100 * (trial.score or 0.0) for trial in chosen], s=18, **style)
 
     draw([trial for trial in with_it if not (trial.complete or trial.base)], **HOLLOW, label="stopped early")

@@ -92,19 +92,25 @@ def _around(value: Any, others: Iterable[Any]) -> Choices:
     return Choices(tuple(sorted({value, *(other for other in others if other or isinstance(value, float))})))
 
 
-def read_space(path: Path, base: Recipe) -> dict[str, Choices | Interval]:
-    """Read a TOML file of fields, each with a list of values or with ``low``, ``high`` and perhaps ``log`` or ``step``.
+def choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe) -> Space:
+    """Return the space that a caller means: that of a TOML file or of plain values, or the one around the recipe.
+
+    A file has a list of values for a field, or a table with ``low``, ``high`` and perhaps ``log`` or ``step``.
 
     Raises
     ------
     RecipeError
-        The file is missing, not TOML, or holds an unknown field or an impossible range.
+        The file is missing, not TOML, or as :func:`make_space`.
     """
-    table = read_changes(path, "the search space", LIST)
+    if space is None:
+        return default_space(base)
+    if not isinstance(space, str | Path):
+        return make_space(space, base)
+    table = read_changes(Path(space), "the search space", LIST)
     try:
         return make_space(table, base)
     except RecipeError as error:
-        raise RecipeError(error.problem, path=path, remedy=error.remedy) from error
+        raise RecipeError(error.problem, path=space, remedy=error.remedy) from error
 
 
 def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | Interval]:

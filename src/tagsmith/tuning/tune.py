@@ -1,27 +1,34 @@
-"""Tuning: the search for the recipe with the best dev score."""
+"""Tuning: the search for the recipe with the best dev score, in a folder of its own."""
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import time
 from collections.abc import Mapping
-from importlib.util import find_spec
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
 from rich.console import Console
 
 from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.sources import Data
-from tagsmith.errors import MissingExtraError, RecipeError
+from tagsmith.errors import InputError, RecipeError, TrainingError
+from tagsmith.files import only_one, write_atomically
 from tagsmith.model.frozen_vectors import frozen_vectors
+from tagsmith.training.measure import deciding_measure
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import prepare
-from tagsmith.tuning.space import Space, default_space, make_space, read_space
+from tagsmith.tuning.display import SearchDisplay
+from tagsmith.tuning.results import BEST, PLOT, TRIALS, Tuning, importance_plot, ranked, recipe_file, trials_file
+from tagsmith.tuning.space import choose_space
+from tagsmith.tuning.study import DATABASE, create_study, finished_trials, importances, open_study, queue_lost
+from tagsmith.tuning.worker import Search, work, work_in_processes
 
-if TYPE_CHECKING:
-    from tagsmith.tuning.results import Tuning
+SPACE = "space.toml"
 
 
 def tune(
@@ -90,37 +97,101 @@ def tune(
     --------
     >>> tune("train.conll", dev="dev.conll", out="search/", trials=50).recipe  # doctest: +SKIP
     """
-    _check_numbers(trials, processes, minutes)
-    for package, extra in (("optuna", "tune"), ("filelock", "tune"), ("keras", "train")):
-        if find_spec(package) is None:
-            raise MissingExtraError("Tuning", extra)
+    for name, number in (("trials", trials), ("processes", processes)):
+        if number < 1:
+            raise RecipeError(f"{name} is {number}.", remedy="It must be at least 1.")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
     folder, base = Path(out), choose_recipe(preset, recipe)
-    chosen = _choose_space(space, base, vectors)
-
-    from tagsmith.tuning.search import check_folder, run_search
-    from tagsmith.tuning.worker import Search
-
-    check_folder(folder, resume)
+    searched = choose_space(space, base)
+    if space is not None and vectors is not None and "word_dim" in searched:
+        raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
+    _check_folder(folder, resume)
     corpus = read_corpus(train, dev, seed=seed, **options)
     frozen = None if vectors is None else frozen_vectors(vectors)
     identity = prepare(corpus, base, frozen, seed).identity
     deadline = None if minutes is None else time.time() + 60 * minutes
-    search = Search(folder, corpus, base, chosen, frozen if processes == 1 else vectors, seed, trials, deadline)
-    return run_search(search, identity, resume, processes, console or Console(stderr=True, file=sys.stderr))
+    search = Search(folder, corpus, base, searched, frozen if processes == 1 else vectors, seed, trials, deadline)
+    folder.mkdir(parents=True, exist_ok=True)
+    with only_one(folder / ".search", seconds=0) as alone:
+        if not alone:
+            raise InputError("a search is running in this folder.", path=folder, remedy="Wait for it, or stop it.")
+        study = _begin_or_resume(search, resume, identity)
+        try:
+            _run_trials(search, study, processes, console or Console(stderr=True, file=sys.stderr))
+        finally:  # after Ctrl-C too
+            queue_lost(study)
+            tuning = _write_results(search, study)
+    if tuning is None:
+        raise TrainingError(
+            f"No trial ran to its end, so there is no best recipe. {folder / TRIALS} says what became of the trials; "
+            "--resume goes on with more --trials or more time."
+        )
+    return tuning
 
 
-def _check_numbers(trials: int, processes: int, minutes: float | None) -> None:
-    for name, value in (("trials", trials), ("processes", processes)):
-        if value < 1:
-            raise RecipeError(f"{name} is {value}.", remedy="It must be at least 1.")
-    if minutes is not None and not 0 < minutes < math.inf:
-        raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
+def _check_folder(folder: Path, resume: bool) -> None:
+    """Raise unless a search can begin in the folder or, for ``resume``, go on there."""
+    has_study = (folder / DATABASE).is_file()
+    if folder.exists() and not folder.is_dir():
+        problem, remedy = "this is a file.", "Name a folder for the search."
+    elif resume and not has_study:
+        problem, remedy = "there is no search to resume here.", "Search without --resume."
+    elif has_study and not resume:
+        problem, remedy = "this folder holds a search.", "Go on with it by --resume, or choose another folder."
+    elif not resume and folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir()):
+        problem, remedy = "this folder is not empty and holds no search.", "Choose another folder."
+    else:
+        return
+    raise InputError(problem, path=folder, remedy=remedy)
 
 
-def _choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe, vectors: str | Path | None) -> Space:
-    if space is None:
-        return default_space(base)
-    chosen = read_space(Path(space), base) if isinstance(space, str | Path) else make_space(space, base)
-    if vectors is not None and "word_dim" in chosen:
-        raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
-    return chosen
+def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Study:
+    base = search.base.as_dict()
+    space = {name: dimension.as_toml() for name, dimension in search.space.items()}
+    settings = {
+        "another recipe": json.loads(json.dumps(base)),
+        "another search space": space,
+        "another seed": search.seed,
+        "other data or vectors": identity,
+    }
+    if resume:
+        study = open_study(search.folder)
+        before = study.user_attrs.get("settings", {})
+        if wrong := [name for name, value in settings.items() if before.get(name) != value]:
+            raise RecipeError(
+                f"this search was begun with {wrong[0]}.",
+                path=search.folder,
+                remedy="Resume with the same arguments and version of tagsmith, or search in another folder.",
+            )
+        queue_lost(study)
+        return study
+    write_atomically(search.folder / SPACE, "".join(f"{name} = {text}\n" for name, text in space.items()))
+    allowed = {name: base[name] for name, dimension in search.space.items() if base[name] in dimension}
+    return create_study(search.folder, allowed, settings)
+
+
+def _run_trials(search: Search, study: optuna.Study, processes: int, console: Console) -> None:
+    done = list(finished_trials(study))
+    display = SearchDisplay(console, search.trials, done, deciding_measure(search.corpus))
+    with display.bar if console.is_terminal else nullcontext():
+        sentences = f"{len(search.corpus.train):,} train, {len(search.corpus.dev):,} dev sentences"
+        before = f"; {len(done)} done before" if done else ""
+        display.message(f"{sentences}; searching {', '.join(search.space)}; {search.trials} trials{before}")
+        if processes == 1:
+            work(search, display.tell)
+        else:
+            work_in_processes(search, display.tell, min(processes, search.trials))
+
+
+def _write_results(search: Search, study: optuna.Study) -> Tuning | None:
+    """Write what the finished trials show; return None if none of them is complete."""
+    trials, measure = finished_trials(study), deciding_measure(search.corpus)
+    if trials:
+        write_atomically(search.folder / TRIALS, trials_file(trials, measure))
+    if not ranked(trials):
+        return None
+    tuning = Tuning(search.base, measure, trials, importances(study, list(search.space)))
+    write_atomically(search.folder / BEST, recipe_file(tuning))
+    write_atomically(search.folder / PLOT, importance_plot(tuning, search.space))
+    return tuning
