@@ -89,8 +89,9 @@ def _spelling(g: Graph, weights: Weights, a: Architecture) -> str:
     lengths = g.node("ReduceSum", real, g.constant([1], np.int64), keepdims=0)
     vectors = g.node("Gather", g.constant(weights["word/characters"]), "characters", axis=0)
     steps = g.node("Transpose", vectors, perm=[1, 0, 2])  # (C, n, character_dim)
-    kernels = _kernels(weights, "word/spelling", ("forward", "backward"), a.characters)
-    last = _operator(g, a.characters, *kernels, steps, lengths)[1]  # (2, n, units)
+    last = _operator(g, weights, "word/spelling", ("forward", "backward"), a.characters, steps, lengths)[
+        1
+    ]  # (2, n, units)
     by_form = g.node("Transpose", last, perm=[1, 0, 2])
     return g.node("Reshape", by_form, g.constant([-1, a.character_size], np.int64))
 
@@ -141,9 +142,10 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
         states = g.cast(states, "float32")
     last: list[list[str]] = []
     for number in range(a.layers):
-        kernels = _kernels(weights, f"sentence/{number}", a.directions, a.cell)
         initial = [hidden[number], *memory[number : number + 1]]
-        outputs, *ends = _operator(g, a.cell, *kernels, states, "lengths", initial, int8)
+        outputs, *ends = _operator(
+            g, weights, f"sentence/{number}", a.directions, a.cell, states, "lengths", initial, int8
+        )
         last.append(ends)
         by_sentence = g.node("Transpose", outputs, perm=[0, 2, 1, 3])  # (T, B, directions, H)
         outputs = g.node("Reshape", by_sentence, g.constant([0, 0, a.state_size], np.int64))
@@ -153,28 +155,12 @@ def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> 
     return [emissions, *(g.concatenate(ends, axis=0) for ends in zip(*last, strict=True))]
 
 
-def _kernels(
-    weights: Weights, prefix: str, directions: Sequence[str], cell: str
-) -> tuple[list[Array], list[Array], list[Array]]:
-    """Input kernels (D, gates·H), recurrent kernels (H, gates·H) and biases (2·gates·H,), in ONNX's gate order."""
-    kernels, recurrents, biases = [], [], []
-    for direction in directions:
-        kernel, recurrent, bias = (
-            weights[f"{prefix}/{direction}/{name}"] for name in ("kernel", "recurrent_kernel", "bias")
-        )
-        kernels.append(_reorder(kernel, cell))
-        recurrents.append(_reorder(recurrent, cell))
-        entry, inner = bias if cell == "gru" else (bias, np.zeros_like(bias))
-        biases.append(np.concatenate([_reorder(entry, cell), _reorder(inner, cell)]))
-    return kernels, recurrents, biases
-
-
 def _operator(
     g: Graph,
+    weights: Weights,
+    prefix: str,
+    directions: Sequence[str],
     cell: str,
-    kernels: list[Array],
-    recurrents: list[Array],
-    biases: list[Array],
     steps: str,
     lengths: str,
     initial: Sequence[str] = (),
@@ -185,9 +171,12 @@ def _operator(
     Returns all hidden states, (T, directions, B, H), the last ones, (directions, B, H), and an LSTM's last memory.
     With ``int8`` the kernels of an LSTM are 8-bit integers; ONNX Runtime scales the inputs as it runs.
     """
+    kernels, recurrents, biases = zip(
+        *(_reordered(weights, f"{prefix}/{direction}", cell) for direction in directions), strict=True
+    )
     attributes: dict[str, Any] = {
-        "hidden_size": recurrents[0].shape[0],
-        "direction": "bidirectional" if len(recurrents) == 2 else "forward",
+        "hidden_size": len(recurrents[0]),
+        "direction": "bidirectional" if len(directions) == 2 else "forward",
         "outputs": 3 if cell == "lstm" else 2,
     }
     bias = g.constant(np.stack(biases))
@@ -214,10 +203,17 @@ def _int8_columns(kernel: Array) -> tuple[Array, Array]:
     return rows.T, scale[:, 0]
 
 
-def _reorder(array: Array, cell: str) -> Array:
-    """Reorder the gates, which are side by side on the last axis."""
-    gates = np.split(array, len(GATE_ORDER[cell]), axis=-1)
-    return np.concatenate([gates[gate] for gate in GATE_ORDER[cell]], axis=-1)
+def _reordered(weights: Weights, prefix: str, cell: str) -> tuple[Array, Array, Array]:
+    """Input kernel (D, gates·H), recurrent kernel (H, gates·H) and biases (2·gates·H,), in ONNX's gate order."""
+    kernel, recurrent, bias = (weights[f"{prefix}/{name}"] for name in ("kernel", "recurrent_kernel", "bias"))
+    biases = bias if cell == "gru" else (bias, np.zeros_like(bias))
+
+    def reorder(array: Array) -> list[Array]:
+        gates = np.split(array, len(GATE_ORDER[cell]), axis=-1)
+        return [gates[gate] for gate in GATE_ORDER[cell]]
+
+    kernel, recurrent = (np.concatenate(reorder(array), axis=-1) for array in (kernel, recurrent))
+    return kernel, recurrent, np.concatenate([gate for array in biases for gate in reorder(array)])
 
 
 # ---------------------------------------------------------------------------------------- sentences in a loop

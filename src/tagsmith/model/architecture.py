@@ -90,13 +90,7 @@ class Architecture:
 
 
 def architecture_from_dict(values: dict[str, Any]) -> Architecture:
-    """Rebuild an :class:`Architecture` from :meth:`Architecture.as_dict`.
-
-    Raises
-    ------
-    ModelError
-        A field is unknown or missing: the model was written by another version.
-    """
+    """Rebuild an :class:`Architecture` from :meth:`Architecture.as_dict`; its fields must be those of this version."""
     known = {field.name for field in fields(Architecture)}
     if set(values) != known:
         wrong = ", ".join(sorted(known ^ set(values)))

@@ -68,13 +68,7 @@ _Bools = NDArray[np.bool_]
 
 
 def equal_lengths(gold: Tags, predicted: Tags) -> _Ints:
-    """Return the sentences' lengths.
-
-    Raises
-    ------
-    DataError
-        If the numbers of sentences, or the lengths of a sentence, differ.
-    """
+    """Return the lengths of the sentences; raise :class:`DataError` if gold and predicted differ in them."""
     if len(gold) != len(predicted):
         raise DataError(
             f"There are {len(gold)} gold sentences but {len(predicted)} predicted sentences.",

@@ -100,7 +100,7 @@ def _section(scores: Scores) -> str:
     )
 
 
-def _counted_row(name: str, scores: Scores | TypeScores, kind: str = "label") -> str:
+def _counted_row(name: str, scores: TypeScores, kind: str = "label") -> str:
     counts = [f"{count:,}" for count in (scores.support, scores.found, scores.correct)]
     return _row(name, scores.precision, scores.recall, scores.f1, counts, kind)
 

@@ -46,7 +46,7 @@ class TypeScores:
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class Scores(TypeScores):
     """Scores over all labels, as fractions of 1.
 
     ``precision``, ``recall`` and ``f1`` are micro averages (over all spans). The macro values are means over all labels
@@ -54,16 +54,10 @@ class Scores:
     were scored, these are the scores of the first, and ``layers`` holds the scores of each.
     """
 
-    precision: float
-    recall: float
-    f1: float
     macro_precision: float
     macro_recall: float
     macro_f1: float
     accuracy: float
-    support: int
-    found: int
-    correct: int
     tokens: int
     types: Mapping[str, TypeScores]
     layers: Mapping[str, Scores] = field(default_factory=dict)
@@ -178,15 +172,12 @@ def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path
 
 def _scores_from_counts(counts: Counts) -> Scores:
     types = {label: TypeScores(*spans.rates(), *spans) for label, spans in counts.types.items()}
-    macro_precision, macro_recall, macro_f1 = (
-        sum(getattr(scores, name) for scores in types.values()) / max(len(types), 1)
+    macro = {
+        f"macro_{name}": sum(getattr(scores, name) for scores in types.values()) / max(len(types), 1)
         for name in ("precision", "recall", "f1")
-    )
+    }
     accuracy = counts.right / max(counts.tokens, 1)
-    total = counts.total
-    return Scores(
-        *total.rates(), macro_precision, macro_recall, macro_f1, accuracy, *total, tokens=counts.tokens, types=types
-    )
+    return Scores(*counts.total.rates(), *counts.total, **macro, accuracy=accuracy, tokens=counts.tokens, types=types)
 
 
 # --- conlleval's file format and report ---
@@ -213,7 +204,7 @@ def _read_columns(
             is_token.append(False)
             continue
         expected = expected or len(columns)
-        _check_columns(columns, expected, delimiter, path, number)
+        _check_columns(len(columns), expected, delimiter or " ", path, number)
         token = columns[0] != "-X-" or len(columns) == 2  # two columns hold no word
         gold.append(columns[-2] if token else BOUNDARY)
         predicted.append(columns[-1] if token else BOUNDARY)
@@ -226,19 +217,16 @@ def _guess_delimiter(text: str) -> str:
     return "\t" if tabs >= 2 or (tabs and not spaces) else " "
 
 
-def _check_columns(
-    columns: list[str], expected: int, delimiter: str | None, path: str | Path | None, line: int
-) -> None:
-    if len(columns) >= 2 and len(columns) == expected:
+def _check_columns(count: int, expected: int, delimiter: str, path: str | Path | None, line: int) -> None:
+    if count != expected:
+        problem = f"This line has {count} column{'s'[: count != 1]} where the first has {expected}."
+    elif count < 2:
+        problem = "This line has one column, but at least two are needed: the gold and the predicted tag."
+    else:
         return
-    problem = (
-        f"This line has {len(columns)} column{'s'[: len(columns) != 1]} where the first has {expected}."
-        if len(columns) != expected
-        else "This line has one column, but at least two are needed: the gold and the predicted tag."
-    )
     raise DataError(
         problem,
-        remedy=f"Columns are separated by {delimiter or ' '!r}. Write the word, the gold tag and the predicted tag "
+        remedy=f"Columns are separated by {delimiter!r}. Write the word, the gold tag and the predicted tag "
         "without separators inside a column, or name another separator.",
         path=path,
         line=line,
