@@ -72,8 +72,8 @@ def test_in_a_layer_that_a_corpus_lacks_every_tag_is_possible():
     assert rows.tolist() == [9, 9, 0, 4]
     assert possible[9].all()
     assert describe_unknown(corpus) == [
-        "1 train sentences know nothing of layer pos, not NOUN, VERB",
-        "1 train sentences know nothing of layer ner, not LOC, PER",
+        "1 train sentences have no layer pos",
+        "1 train sentences have no layer ner",
     ]
 
 

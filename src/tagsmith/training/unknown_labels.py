@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.corpus.corpus import Corpus
+from tagsmith.corpus.corpus import Corpus, Labels
 from tagsmith.corpus.sentences import NO_TAG, Integers, Rows
 from tagsmith.corpus.tag_rows import inner_rows
 from tagsmith.text.layer import Layer
@@ -85,16 +85,23 @@ def describe_unknown(corpus: Corpus, *, labeled_by_model: bool = False) -> list[
         return []
     lines = []
     for layer in corpus.layers:
-        name = f" of layer {layer.name}" if len(corpus.layers) > 1 else ""
         for number, labels in enumerate(knowledge.sets):
             count = int((knowledge.train == number).sum())
-            known = labels.get(layer.name, frozenset())
-            unknown = sorted(set(layer.labels) - known)
-            if count and unknown:
-                what = ", ".join(sorted(known)) or "nothing"
-                lines.append(f"{count:,} train sentences know {what}{name}, not {', '.join(unknown)}")
-        known = knowledge.sets[0].get(layer.name, frozenset())
-        if labeled_by_model and not lines and (lacking := sorted(set(layer.labels) - known)):
-            what = ", ".join(sorted(known)) or "nothing"
-            lines.append(f"train sentences know {what}{name}; the model adds {', '.join(lacking)}")
+            if count and (unknown := _unknown(layer, labels)):
+                rest = f", not {unknown}" if layer.name in labels else ""
+                lines.append(f"{count:,} train sentences {_known(corpus, layer, labels)}{rest}")
+        labels = knowledge.sets[0]
+        if labeled_by_model and not lines and (unknown := _unknown(layer, labels)):
+            lines.append(f"train sentences {_known(corpus, layer, labels)}; the model adds {unknown}")
     return lines
+
+
+def _unknown(layer: Layer, labels: Labels) -> str:
+    return ", ".join(sorted(set(layer.labels) - labels.get(layer.name, frozenset())))
+
+
+def _known(corpus: Corpus, layer: Layer, labels: Labels) -> str:
+    if layer.name not in labels:
+        return f"have no layer {layer.name}"
+    name = f" of layer {layer.name}" if len(corpus.layers) > 1 else ""
+    return f"know {', '.join(sorted(labels[layer.name])) or 'nothing'}{name}"
