@@ -15,16 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tagsmith.cli.bench import bench_command
-from tagsmith.cli.convert import convert_command
-from tagsmith.cli.demo import demo_command
-from tagsmith.cli.evaluate import evaluate_command
-from tagsmith.cli.inspect import inspect_command
-from tagsmith.cli.score import score_command
-from tagsmith.cli.serve import serve_command
-from tagsmith.cli.tag import tag_command
-from tagsmith.cli.train import train_command
-from tagsmith.cli.tune import tune_command
+from tagsmith.cli import bench, convert, demo, evaluate, inspect, score, serve, tag, train, tune
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError
 
 FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -50,20 +41,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich's help is prettier and takes twice as long to appear
 )
-COMMANDS = (
-    demo_command,
-    train_command,
-    tune_command,
-    evaluate_command,
-    score_command,
-    tag_command,
-    convert_command,
-    inspect_command,
-    bench_command,
-    serve_command,
-)
-for command in COMMANDS:
-    app.command(command.__name__.removesuffix("_command"))(command)
+app.command("demo")(demo.demo_command)
+app.command("train")(train.train_command)
+app.command("tune")(tune.tune_command)
+app.command("evaluate")(evaluate.evaluate_command)
+app.command("score")(score.score_command)
+app.command("tag")(tag.tag_command)
+app.command("convert")(convert.convert_command)
+app.command("inspect")(inspect.inspect_command)
+app.command("bench")(bench.bench_command)
+app.command("serve")(serve.serve_command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -60,7 +60,7 @@ def _run(out: Path) -> None:
         vectors=VECTORS if find_spec(VECTORS_PACKAGE) else None,
         seed=0,
     )
-    print_scores(out, ("test",))
+    print_scores(tagger.model.scores, ("test",))
     show = partial(stdout_console().print, markup=False, highlight=False, soft_wrap=True)
     (tags,) = tagger.tag([TUTORIAL_SENTENCE])
     show(f"\n  {' '.join(TUTORIAL_SENTENCE)}\n  {' '.join(without_prefixes(tags))}\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli import options
+from tagsmith.errors import DataError
 
 if TYPE_CHECKING:
     from tagsmith.scores.scores import Scores
@@ -80,8 +81,6 @@ def evaluate_command(
 
 def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
     """Raise if nothing is labeled; print a note about labels that the model cannot give."""
-    from tagsmith.errors import DataError
-
     if not scores.support:
         raise DataError(
             "The file has no labels: no tag in it marks a span.",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tagsmith.cli import options
+from tagsmith.errors import DataError, RecipeError, TrainingError
 
 if TYPE_CHECKING:
     from tagsmith.training.recipe import Recipe
@@ -69,12 +72,11 @@ def train_command(
     check_target(out)
     known_labels = dict(map(_known_labels, knows or ()))
 
-    from tagsmith.errors import TrainingError
     from tagsmith.training.train import train as run
 
     before = _state(out)
     try:
-        run(
+        tagger = run(
             list(train),
             out=out,
             dev=dev,
@@ -95,7 +97,7 @@ def train_command(
     except TrainingError as error:
         saved = _what_was_saved(out, before)
         raise TrainingError(f"{error} {saved[0].upper()}{saved[1:]}.") from error
-    print_scores(out)
+    print_scores(tagger.model.scores)
 
 
 def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Path | None = None) -> Recipe:
@@ -123,10 +125,6 @@ def check_files(files: list[Path]) -> None:
 
 def _change(text: str) -> tuple[str, Any]:
     """Read ``field=value``, the value as TOML has it; a bare word is a string."""
-    import tomllib
-
-    from tagsmith.errors import RecipeError
-
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise RecipeError(f"--set {text} is not FIELD=VALUE.", remedy="Write, for example, --set units=100.")
@@ -138,8 +136,6 @@ def _change(text: str) -> tuple[str, Any]:
 
 def _known_labels(text: str) -> tuple[str, list[str]]:
     """Read ``file=label,label``."""
-    from tagsmith.errors import DataError
-
     name, equals, labels = text.rpartition("=")
     known = [label.strip() for label in labels.split(",") if label.strip()]
     if not equals or not known:
@@ -160,15 +156,13 @@ def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
     return "no model was saved, since no epoch had ended"
 
 
-def print_scores(folder: Path, parts: tuple[str, ...] = ("dev", "test")) -> None:
-    """Print a table of a model's scores on each of the parts that it was scored on."""
-    from tagsmith.model.folder import read_config
+def print_scores(scores: Mapping[str, Any], parts: Sequence[str] = ("dev", "test")) -> None:
+    """Print a table for each of the parts that a model was scored on."""
     from tagsmith.scores.scores import scores_from_dict
     from tagsmith.scores.tables import scores_tables
 
     console = options.stdout_console()
-    for part, values in read_config(folder)["scores"].items():
-        if part not in parts:
-            continue
-        for table in scores_tables(scores_from_dict(values), part):
-            console.print(table)
+    for part in parts:
+        if part in scores:
+            for table in scores_tables(scores_from_dict(scores[part]), part):
+                console.print(table)
