@@ -56,17 +56,10 @@ STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
 class Recurrent:
     """A recurrent layer over rows that hold several sentences each.
 
-    Parameters
-    ----------
-    cell
-        ``"rnn"``, ``"lstm"`` or ``"gru"``.
-    entering, units
-        Size of the inputs, D, and of the hidden state per direction, H.
-    directions
-        ``("forward",)`` or ``("forward", "backward")``; the outputs are concatenated.
-    rng
-        Draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias with ones for the
-        LSTM's forget gate (Jozefowicz et al. 2015).
+    ``cell`` is ``"rnn"``, ``"lstm"`` or ``"gru"``, ``entering`` the size of the inputs, D, and ``units`` that of the
+    hidden state per direction, H. The outputs of the ``directions``, ``("forward",)`` or ``("forward", "backward")``,
+    are concatenated. ``rng`` draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias
+    with ones for the LSTM's forget gate (Jozefowicz et al. 2015).
     """
 
     def __init__(

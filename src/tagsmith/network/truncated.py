@@ -56,10 +56,6 @@ class StatefulRecurrent(keras.layers.Layer):  # type: ignore[misc]
             state.assign(keras.ops.stop_gradient(value))
         return outputs
 
-    def compute_output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return ``(batch, time, units)``."""
-        return (*input_shape[:2], self.recurrent.cell.output_size)
-
 
 def stateful_twin(model: keras.Sequential, batch_size: int, window: int) -> keras.Sequential:
     """Return a model with the same weights whose recurrent layers keep their state between calls.

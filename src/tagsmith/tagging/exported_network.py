@@ -18,7 +18,6 @@ from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
-STATES = ("hidden", "memory")  # of a recurrent layer; only an LSTM has a memory
 WINDOW = 4096  # tokens of a window of a long sentence
 
 
@@ -72,7 +71,7 @@ class ExportedNetwork:
             words = sentence[starts[window] : starts[window] + WINDOW]
             forms = self.look_up([words])
             inputs = self._feed(forms, forms.tokens[:, None], np.array([len(words)]))
-            carried = [name for name in STATES if name in inputs]
+            carried = [name for name in ("hidden", "memory") if name in inputs]  # only an LSTM has a memory
             inputs |= dict(zip(carried, states[window], strict=False))
             outputs = self._sentences.run(inputs)
             return outputs["emissions"], np.stack([outputs[f"last_{name}"] for name in carried])
