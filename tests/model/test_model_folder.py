@@ -56,8 +56,7 @@ def test_the_folder_holds_the_files_of_the_design_and_no_more(written):
 def test_the_configuration_can_be_read_by_people(written):
     config = json.loads((written / ModelFile.CONFIG).read_text("utf-8"))
     assert config["format_version"] == FORMAT_VERSION
-    assert config["scheme"] == "IOB2"
-    assert config["tags"][0] == "O"
+    assert config["layers"] == [{"name": "ner", "scheme": "IOB2", "labels": ["LOC", "PER"]}]
     assert set(config["sha256"]) >= set(FILES) - {ModelFile.CONFIG}
 
 

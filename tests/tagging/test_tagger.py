@@ -401,7 +401,7 @@ def test_a_graph_that_is_none_is_refused_by_name():
 @pytest.mark.parametrize("change", ["tags", "weights"])
 def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path, change):
     if change == "tags":
-        broken = replace(MODEL, tags=MODEL.layers[0].tags[:-1])
+        broken = replace(MODEL, layers=(replace(MODEL.layers[0], labels=MODEL.layers[0].labels[:-1]),))
     else:
         broken = replace(MODEL, weights={name: array for name, array in MODEL.weights.items() if name != "crf/0/end"})
     write_model(broken, tmp_path / "model")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from every_sequence import probabilities
 from random_model import LAYERS, SMALL, WORDS, random_layers_model, random_model, random_sentences, single_layer
 from tagsmith.errors import DataError
-from tagsmith.model.folder import FORMAT_VERSION, SEVERAL_LAYERS, read_config, read_model, write_model
+from tagsmith.model.folder import FORMAT_VERSION, read_config, read_model, write_model
 from tagsmith.tagging import batching, exported_network, spans
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import document_from_sentences, sentence_from_words
@@ -237,16 +237,9 @@ def test_sentences_that_lack_a_layer_are_an_error():
 def test_a_folder_of_several_layers_says_so_and_is_loaded_again(tmp_path):
     write_model(MODEL, tmp_path / "several")
     config = read_config(tmp_path / "several")
-    assert config["format_version"] == SEVERAL_LAYERS
-    assert [own["layer"] for own in config["further"]] == ["ner", "chunk"]
+    assert config["format_version"] == FORMAT_VERSION
+    assert [layer["name"] for layer in config["layers"]] == ["pos", "ner", "chunk"]
     assert read_model(tmp_path / "several").layers == MODEL.layers
     loaded = load(tmp_path / "several", precision="float32")
     assert loaded.tag_layers(SENTENCES) == TAGGER.tag_layers(SENTENCES)
     assert pickle.loads(pickle.dumps(loaded)).tag_layers(SENTENCES) == TAGGER.tag_layers(SENTENCES)
-
-
-def test_a_folder_of_one_layer_is_as_before(tmp_path):
-    write_model(random_model(), tmp_path / "one")
-    config = read_config(tmp_path / "one")
-    assert config["format_version"] == FORMAT_VERSION == 2
-    assert "further" not in config

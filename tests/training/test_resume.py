@@ -16,7 +16,6 @@ from packed_rows import make_batch, numbered
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
 from tagsmith.network.backend import keras
-from tagsmith.training import loop
 from tagsmith.training.checkpoint import FILE
 from tagsmith.training.display import Silent
 from tagsmith.training.loop import TrainingRun
@@ -80,7 +79,8 @@ class Stopping(Silent):
 def stop(monkeypatch, error, epoch, *, midway):
     from contextlib import nullcontext
 
-    monkeypatch.setattr(loop, "open_display", lambda *_: nullcontext(Stopping(error, epoch, midway=midway)))
+    stopping = nullcontext(Stopping(error, epoch, midway=midway))
+    monkeypatch.setattr("tagsmith.training.train.open_display", lambda *_: stopping)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,7 @@ def test_an_interruption_before_the_first_epoch_leaves_no_model(corpus, monkeypa
 
 def test_it_stops_when_the_dev_score_rises_no_more_and_of_equal_epochs_keeps_the_last(corpus, monkeypatch):
     given = iter([0.5, 0.7, 0.6, 0.7, 0.6])
-    monkeypatch.setattr(TrainingRun, "measured", lambda *_: next(given, 0.1))
+    monkeypatch.setattr(loop, "deciding_score", lambda *_: next(given, 0.1))
     kept = []
     monkeypatch.setattr(TrainingRun, "save", lambda self: kept.append(self.best))
     tagger = run(corpus, {"patience": 3})
@@ -241,7 +241,7 @@ def test_cells_without_an_8_bit_form_run_in_float32(corpus):
 def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     assert run(corpus).precision == "int8"
     assert tagsmith.load(corpus["out"]).precision == "int8"
-    monkeypatch.setattr(loop, "MOST_LOST", -1.0)  # as if 8 bits had lost more than that
+    monkeypatch.setattr("tagsmith.training.train.MOST_LOST", -1.0)  # as if 8 bits had lost more than that
     said = io.StringIO()
     tagger = run({**corpus, "console": Console(file=said, width=200)})
     assert tagger.precision == tagsmith.load(corpus["out"]).precision == "float32"
@@ -249,3 +249,4 @@ def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     assert tagsmith.load(corpus["out"], precision="int8").precision == "int8"
     config = json.loads((corpus["out"] / "config.json").read_text("utf-8"))
     assert config["scores"]["dev"]["f1"] == tagger.evaluate(corpus["dev"]).f1
+    assert tagger.model.scores == config["scores"]
