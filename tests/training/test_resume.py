@@ -227,7 +227,7 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     """Train, save, load: the emissions of the runtime are those of the Keras network with the best weights."""
     recipe = make_recipe(changes={**TINY, **changes, "epochs": 1})
     task = prepare(read_corpus(corpus["train"], corpus["dev"]), recipe, corpus["vectors"] if vectors else None, 0)
-    session = TrainingRun(task, recipe, 0, tmp_path / "model")
+    session = TrainingRun(task, recipe, 0, tmp_path / "run")
     session.train(Silent())
     session.network.assign(session.best)
     _finish(session, tmp_path / "model", Silent())
