@@ -296,6 +296,15 @@ def test_several_layers_are_judged_by_the_mean_of_their_scores(tmp_path, trained
     assert len(tuning.trials) == 2
 
 
+def test_sentences_in_memory_are_searched_like_files(corpus, trained):
+    from_files = search(corpus, trials=2)
+    sentence = (["Ada", "lives", "in", "New", "York"], ["B-PER", "O", "O", "B-LOC", "I-LOC"])
+    out = corpus["out"].with_name("memory")
+    in_memory = search({**corpus, "train": [sentence] * 30, "dev": [sentence] * 10, "out": out}, trials=2)
+    assert in_memory.measure == "F1"
+    assert [trial.changes for trial in in_memory.trials] == [trial.changes for trial in from_files.trials]
+
+
 def test_trials_stopped_early_count_in_what_mattered(corpus, trained):
     tuning = search(corpus, trials=20)
     assert not all(trial.complete for trial in tuning.trials)

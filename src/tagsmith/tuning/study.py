@@ -1,8 +1,8 @@
 """The study: an Optuna database of trials, drawn one by one, none of them lost.
 
 A trial is *complete* when its training ended by itself, *pruned* when its dev curve was poor or its training failed,
-and *failed* when its process died; then it runs again. Optuna's own heartbeat is not used: only ``Study.optimize``
-keeps it, and it finds a dead process after minutes, where the lock on the search's folder tells at once.
+and *failed* when its process died; then it runs again. The lock on the search's folder shows at once that a trial's
+process is gone; Optuna's heartbeat, which only ``Study.optimize`` keeps, would show it after a grace period.
 """
 
 from __future__ import annotations
