@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tagsmith.cli import tag_input
-from tagsmith.cli.tag_input import text_documents
+from tagsmith.cli.tag_input import read_text
+from tagsmith.formats.options import ReadOptions
 from tagsmith.text.document import Document
 from tagsmith.text.tokenizer import words_and_starts
 
@@ -22,7 +23,7 @@ PIECES = [
 
 def _read(text: str) -> list[Document]:
     # newline="\n": as files are opened, so that nothing is translated
-    return list(text_documents(io.StringIO(text, newline="\n")))
+    return list(read_text(io.StringIO(text, newline="\n"), ReadOptions()))
 
 
 def _in_place(documents: list[Document]) -> list[tuple[tuple[str, ...], tuple[int, ...]]]:

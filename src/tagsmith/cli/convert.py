@@ -1,4 +1,4 @@
-"""``tagsmith convert``: labeled files from one format or scheme to another."""
+"""``tagsmith convert``: a labeled file in another format or scheme."""
 
 from __future__ import annotations
 
@@ -17,21 +17,16 @@ SHOWN = 5  # examples of what was repaired or reported
 
 
 def convert_command(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A labeled file; '-': standard input.", show_default=False)
-    ],
-    target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The file to write; '-': standard output.", show_default=False)
-    ],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A labeled file. '-': standard input.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write. '-': standard output.")],
     source_format: Annotated[
-        str, typer.Option("--from", help="conll, conllu, csv or jsonl; auto goes by ending and content.")
+        str, typer.Option("--from", help="A file format, such as conll or jsonl; auto goes by suffix and content.")
     ] = "auto",
     target_format: Annotated[
-        str, typer.Option("--to", help="conll, conllu, csv or jsonl; auto goes by the ending of OUT.")
+        str, typer.Option("--to", help="A file format, such as conll or jsonl; auto goes by the suffix of OUT.")
     ] = "auto",
     scheme: Annotated[
-        str | None,
-        typer.Option(help="The scheme to write, such as IOB2 or BIOES. [default: as it is]", show_default=False),
+        str | None, typer.Option(help="The scheme to write, such as IOB2 or BIOES. [default: as it is]")
     ] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Make illegal tags legal instead of stopping.")] = False,
     layer: Layer = None,
@@ -40,10 +35,7 @@ def convert_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Convert a labeled file to another format or scheme.
-
-    OUT appears whole or not at all. What was converted, repaired or is doubtful is told on standard error.
-    """
+    """Convert a labeled file to another format or scheme; report repairs and problems on standard error."""
     from tagsmith.corpus.convert import convert
 
     conversion = convert(

@@ -37,7 +37,6 @@ def inspect_command(
         typer.Argument(
             metavar="PATH...",
             help="Labeled files, or model folders. Sentences of later files that are in the first one too are counted.",
-            show_default=False,
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
@@ -66,9 +65,6 @@ def inspect_command(
         _show(report, stdout_console())
 
 
-# --------------------------------------------------------------------------------------------------- corpora
-
-
 def _corpus_report(
     path: Path, format: str, options: dict[str, Any], first: Sequence[Sentence] | None
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
@@ -81,22 +77,22 @@ def _corpus_report(
     problems = options.setdefault("problems", [])
     sentences = read_sentences(path, format=format, **options)
     layer = next(iter(sentences[0].layers)) if sentences else ""
-    counted = statistics(sentences, layer, path=str(path))
+    counts = statistics(sentences, layer, path=str(path))
     report = {
         "path": str(path),
         "kind": "corpus",
         "format": format,
         "layer": layer,
-        "scheme": counted.scheme.value,
-        "sentences": counted.sentences,
-        "tokens": counted.tokens,
-        "vocabulary": counted.vocabulary,
-        "longest": {"tokens": counted.longest, "line": counted.longest_line},
-        "unlabeled_sentences": counted.unlabeled_sentences,
-        "duplicates": counted.duplicates,
-        "labels": counted.labels,
-        "tags": counted.tags,
-        "repairs": [str(repair) for repair in counted.repairs],
+        "scheme": counts.scheme.value,
+        "sentences": counts.sentences,
+        "tokens": counts.tokens,
+        "vocabulary": counts.vocabulary,
+        "longest": {"tokens": counts.longest, "line": counts.longest_line},
+        "unlabeled_sentences": counts.unlabeled_sentences,
+        "duplicates": counts.duplicates,
+        "labels": counts.labels,
+        "tags": counts.tags,
+        "repairs": [str(repair) for repair in counts.repairs],
         "problems": [str(problem) for problem in problems],
     }
     if first is not None:
@@ -104,27 +100,18 @@ def _corpus_report(
     return report, sentences
 
 
-# ---------------------------------------------------------------------------------------------------- models
-
-
 def _model_report(folder: Path) -> dict[str, Any]:
     """Describe a model folder; every file of it is verified."""
     from tagsmith.model.folder import read_config, read_model
-    from tagsmith.tagging.tagger import Tagger
 
     model = read_model(folder)
-    config = read_config(folder)
-    tagger = Tagger(model)
-    layers = [tagger.layer(name) for name in tagger.layers]
-    every = [{"layer": own.name, "scheme": own.scheme.value, "labels": list(own.labels)} for own in layers]
+    layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
     return {
         "path": str(folder),
         "kind": "model",
-        "format_version": config["format_version"],
-        "layer": model.layers[0].name,
-        "scheme": model.layers[0].scheme.value,
-        "labels": list(tagger.labels),
-        **({"layers": every} if len(every) > 1 else {}),
+        "format_version": read_config(folder)["format_version"],
+        **layers[0],
+        **({"layers": layers} if len(layers) > 1 else {}),
         "words": len(model.vocabulary.words),
         "pretrained_words": len(model.vocabulary.pretrained),
         "characters": len(model.vocabulary.characters),
@@ -135,9 +122,6 @@ def _model_report(folder: Path) -> dict[str, Any]:
         "scores": dict(model.scores),
         "files": {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()},
     }
-
-
-# --------------------------------------------------------------------------------------------------- showing
 
 
 def _show(report: Mapping[str, Any], console: Console) -> None:
@@ -200,16 +184,21 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
 
 
 def _model_facts(report: Mapping[str, Any]) -> dict[str, str]:
-    sizes = report["files"]
-    layers = {
-        f"layer {layer['layer']}": f"scheme {layer['scheme']}, labels {', '.join(layer['labels'])}"
-        for layer in report.get("layers", ())
-    } or {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
+    if "layers" in report:
+        layers = {
+            f"layer {layer['layer']}": f"scheme {layer['scheme']}, labels {', '.join(layer['labels'])}"
+            for layer in report["layers"]
+        }
+    else:
+        layers = {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
     scores = {
-        f"scores ({part}, {layer})" if layer else f"scores ({part})": values
+        f"scores ({part}, {layer})" if layer else f"scores ({part})": (
+            f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
+        )
         for part, every in report["scores"].items()
         for layer, values in every.get("layers", {"": every}).items()
     }
+    sizes = report["files"]
     return {
         "format version": str(report["format_version"]),
         **layers,
@@ -217,9 +206,6 @@ def _model_facts(report: Mapping[str, Any]) -> dict[str, str]:
         "parameters": f"{report['parameters']:,}",
         "network": ", ".join(f"{name} {value}" for name, value in report["architecture"].items()),
         "runs in": report["precision"],
-        **{
-            name: f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
-            for name, values in scores.items()
-        },
+        **scores,
         "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
     }

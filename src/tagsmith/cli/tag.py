@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, reading_options
+from tagsmith.errors import DataError
 
 if TYPE_CHECKING:
     from tagsmith.formats.format import Format
@@ -21,10 +22,9 @@ _TOKENS_SUFFIXES = (".tokens", ".tok")
 
 
 def tag_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.", show_default=False)],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
     inputs: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="INPUT...", help="Files to tag. '-' or nothing: standard input.", show_default=False),
+        list[Path] | None, typer.Argument(metavar="INPUT...", help="Files to tag. '-' or nothing: standard input.")
     ] = None,
     input_format: Annotated[
         str,
@@ -42,20 +42,13 @@ def tag_command(
     ] = "auto",
     output: Annotated[
         Path,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="OUT",
-            help="The file to write; it appears when all is done. '-': standard output.",
-        ),
+        typer.Option("--output", "-o", metavar="OUT", help="The file to write; '-': standard output."),
     ] = Path("-"),
     threshold: Annotated[
         list[str] | None,
         typer.Option(
             metavar="P|LABEL=P",
-            help="Drop spans less probable than P, of all labels or of one. May be repeated: --threshold 0.5 "
-            "--threshold PER=0.9.",
-            show_default=False,
+            help="Drop spans less probable than P, of all labels or of one: --threshold 0.5 --threshold PER=0.9.",
         ),
     ] = None,
     column: Column = None,
@@ -76,7 +69,7 @@ def tag_command(
     layers = [tagger.layer(name) for name in tagger.layers]
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
     least = _thresholds(threshold or [], labels)
-    tagger.tag_layers([], threshold=least)  # says at once if that is impossible
+    tagger.tag_layers([], threshold=least)  # raises now if that is impossible
     tagged = _tagged(tagger, read_input(sources, options, tagger.layers), spans=written.holds_spans, threshold=least)
     writing = WriteOptions(layers=tagger.model.layers, place="append")
     with open_target(str(output)) as stream:
@@ -85,7 +78,6 @@ def tag_command(
 
 def _input_format(source: Path, wanted: str) -> str:
     from tagsmith.cli.tag_input import TEXT_READERS
-    from tagsmith.errors import DataError
     from tagsmith.formats import AUTO, FORMATS, format_by_suffix
 
     if wanted == AUTO:
@@ -106,8 +98,6 @@ def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
 
 def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float] | None:
     """Read ``0.5`` and ``LABEL=0.5``; the threshold of one label has priority over that of all."""
-    from tagsmith.errors import DataError
-
     every, single = {}, {}
     for text in given:
         label, _, number = text.rpartition("=")

@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import TextIO
 
 from tagsmith.formats import FORMATS
 from tagsmith.formats.format import Reader
@@ -80,40 +79,32 @@ def read_tokens(source: Source, options: ReadOptions) -> Iterator[Document]:
 
 def read_text(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read paragraphs of text, cut into sentences and tokens."""
-    with open_source(source, options.encoding) as stream:
-        yield from text_documents(stream)
-
-
-TEXT_READERS: dict[str, Reader] = {"text": read_text, "tokens": read_tokens}
-
-
-def text_documents(stream: TextIO) -> Iterator[Document]:
-    """Read the paragraphs of an open stream."""
     begin = 0  # where the paragraph, or what is left of it, begins in the file
     parts: list[str] = []
     size, enough = 0, PART
     line_begins = True
-    for piece in iter(lambda: stream.readline(PART), ""):  # a line may be as long as the file
-        line_ends = piece.endswith("\n")
-        if line_begins and line_ends and piece.isspace():
-            yield from _paragraph("".join(parts), begin)
-            begin += size + len(piece)
-            parts, size, enough = [], 0, PART
-            continue
-        line_begins = line_ends
-        parts.append(piece)
-        size += len(piece)
-        if size >= enough:
-            text = "".join(parts)
-            sentences = _cut_sentences(text)
-            if len(sentences) > 1:  # the last may go on, and is read again with what follows
-                _, starts = sentences[-1]
-                cut = starts[0]
-                yield _document(text[:cut], sentences[:-1], begin)
-                begin += cut
-                parts, size = [text[cut:]], size - cut
-            enough = max(PART, 2 * size)  # so that reading again takes no more than twice the time
-    yield from _paragraph("".join(parts), begin)
+    with open_source(source, options.encoding) as stream:
+        for piece in iter(lambda: stream.readline(PART), ""):  # a line may be as long as the file
+            line_ends = piece.endswith("\n")
+            if line_begins and line_ends and piece.isspace():
+                yield from _paragraph("".join(parts), begin)
+                begin += size + len(piece)
+                parts, size, enough = [], 0, PART
+                continue
+            line_begins = line_ends
+            parts.append(piece)
+            size += len(piece)
+            if size >= enough:
+                text = "".join(parts)
+                sentences = _cut_sentences(text)
+                if len(sentences) > 1:  # the last may go on, and is read again with what follows
+                    _, starts = sentences[-1]
+                    cut = starts[0]
+                    yield _document(text[:cut], sentences[:-1], begin)
+                    begin += cut
+                    parts, size = [text[cut:]], size - cut
+                enough = max(PART, 2 * size)  # so that reading again takes no more than twice the time
+        yield from _paragraph("".join(parts), begin)
 
 
 def _paragraph(text: str, begin: int) -> Iterator[Document]:
@@ -143,3 +134,6 @@ def _pieces(text: str, words: list[str], starts: list[int]) -> Iterator[WordsAnd
         yield words[first:last], starts[first:last]
         first = last
     yield words[first:], starts[first:]
+
+
+TEXT_READERS: dict[str, Reader] = {"text": read_text, "tokens": read_tokens}

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
+from tagsmith.formats.options import AUTO as AUTO
 from tagsmith.formats.source import Source, open_source
 
-AUTO = "auto"
 _FALLBACK = "conll"  # what nothing else claims, and every stream
 _SNIFFED = 4096  # characters
 

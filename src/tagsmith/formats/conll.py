@@ -14,7 +14,7 @@ of word and tag in a row; ``separator``, if it is not a tab.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, NamedTuple, TextIO
 
@@ -72,9 +72,6 @@ class _Block(NamedTuple):
     docstart: str | None
 
 
-# --------------------------------------------------------------------------------------------------- reading
-
-
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents, one at a time.
 
@@ -93,13 +90,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         first = list(islice(blocks, _SENTENCES_TO_JUDGE))
         columns = _find_columns(first, place)
         tags: dict[str, str] = {}  # one object a tag saves memory
-        yield from group_documents(
-            (
-                *_sentence(block, columns, layout.separator, place, tags),
-                None if block.docstart is None else {"docstart": block.docstart},
-            )
-            for block in chain(first, blocks)
-        )
+        blocks = chain(first, blocks)
+        yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
 
 
 def _find_layout(
@@ -161,7 +153,9 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
     """Find the places (from 0) of the word and of the tag in a row; no tag if there are no labels."""
     options = place.options
     count, line = len(blocks[0].rows[0]), blocks[0].line
-    counted = count > 1 and _first_column_counts(blocks) and (count > 2 or not options.labels_required)
+    tokens = [(row[0], str(number)) for block in blocks for number, row in enumerate(block.rows, 1)]
+    counted = len(tokens) > len(blocks) and all(cell == number for cell, number in tokens)
+    counted = counted and count > 1 and (count > 2 or not options.labels_required)
     word = 1 if counted else 0
     if options.word_column is not None:
         word = place.column(options.word_column, count, line)
@@ -177,20 +171,10 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
     return word, None
 
 
-def _first_column_counts(blocks: Sequence[_Block]) -> bool:
-    return max(len(block.rows) for block in blocks) > 1 and all(
-        row[0] == str(number) for block in blocks for number, row in enumerate(block.rows, 1)
-    )
-
-
 def _sentence(
-    block: _Block,
-    columns: tuple[int, int | None],
-    separator: str | None,
-    place: Place,
-    known_tags: dict[str, str],
-) -> tuple[str, Sentence]:
-    """Make the sentence of a block, and its text."""
+    block: _Block, columns: tuple[int, int | None], separator: str | None, place: Place, known_tags: dict[str, str]
+) -> tuple[str, Sentence, Mapping[str, Any] | None]:
+    """Make the sentence of a block, with its text, and the ``meta`` of the document that begins with it."""
     rows = block.rows
     word, tag = columns
     words = [row[word] for row in rows]
@@ -210,10 +194,7 @@ def _sentence(
     for what, cells in (("word", words), *(("tag", tags) for tags in layers.values())):
         if "" in cells:
             raise place.empty_cell(what, token_line(sentence, cells.index("")))
-    return " ".join(words), sentence
-
-
-# --------------------------------------------------------------------------------------------------- writing
+    return " ".join(words), sentence, None if block.docstart is None else {"docstart": block.docstart}
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:

@@ -49,9 +49,6 @@ class _Block(NamedTuple):
     extra: list[tuple[int, str]]
 
 
-# --------------------------------------------------------------------------------------------------- reading
-
-
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents, one at a time.
 
@@ -160,9 +157,6 @@ def _space_words(words: Sequence[str], block: _Block) -> tuple[str, list[int]]:
         starts.append(len(text))
         text += word if touches else f"{word} "
     return text.rstrip(" "), starts
-
-
-# --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:

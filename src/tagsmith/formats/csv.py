@@ -47,9 +47,6 @@ class _Row(NamedTuple):
     cells: list[str]
 
 
-# --------------------------------------------------------------------------------------------------- reading
-
-
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents, one for each sentence.
 
@@ -146,9 +143,6 @@ def _sentence(rows: Sequence[_Row], columns: _Columns, place: Place) -> Sentence
         if "" in cells:
             raise place.empty_cell(what, rows[cells.index("")].line)
     return sentence_from_words(words, layers, line=rows[0].line)
-
-
-# --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
