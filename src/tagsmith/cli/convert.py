@@ -41,7 +41,7 @@ def convert_command(
     conversion = convert(
         str(source),
         str(target),
-        source_format=source_format,
+        format=source_format,
         target_format=target_format,
         scheme=_scheme(scheme),
         repair=repair,

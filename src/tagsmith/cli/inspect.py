@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,7 +71,8 @@ def _corpus_report(
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.corpus.statistics import shared_sentences, statistics
-    from tagsmith.formats import AUTO, detect_format
+    from tagsmith.formats import detect_format
+    from tagsmith.formats.options import AUTO
 
     if format == AUTO:
         format = detect_format(path, options.get("encoding", "utf-8"))
@@ -83,15 +85,7 @@ def _corpus_report(
         "kind": "corpus",
         "format": format,
         "layer": layer,
-        "scheme": counts.scheme.value,
-        "sentences": counts.sentences,
-        "tokens": counts.tokens,
-        "vocabulary": counts.vocabulary,
-        "longest": {"tokens": counts.longest, "line": counts.longest_line},
-        "unlabeled_sentences": counts.unlabeled_sentences,
-        "duplicates": counts.duplicates,
-        "labels": counts.labels,
-        "tags": counts.tags,
+        **asdict(counts),
         "repairs": [str(repair) for repair in counts.repairs],
         "problems": [str(problem) for problem in problems],
     }

@@ -78,7 +78,8 @@ def tag_command(
 
 def _input_format(source: Path, wanted: str) -> str:
     from tagsmith.cli.tag_input import TEXT_READERS
-    from tagsmith.formats import AUTO, FORMATS, format_by_suffix
+    from tagsmith.formats import FORMATS, format_by_suffix
+    from tagsmith.formats.options import AUTO
 
     if wanted == AUTO:
         return "tokens" if source.suffix.lower() in _TOKENS_SUFFIXES else format_by_suffix(source) or "text"
@@ -88,7 +89,8 @@ def _input_format(source: Path, wanted: str) -> str:
 
 
 def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
-    from tagsmith.formats import AUTO, FORMATS, format_by_suffix, format_named
+    from tagsmith.formats import FORMATS, format_by_suffix, format_named
+    from tagsmith.formats.options import AUTO
 
     if wanted == AUTO:
         same = inputs & FORMATS.keys() if len(inputs) == 1 else set()

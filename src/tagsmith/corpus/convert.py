@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tagsmith.corpus.repair import TagRepair, repaired
-from tagsmith.corpus.sources import select_layers
+from tagsmith.corpus.sources import read_file, select_layers
 from tagsmith.errors import DataError
 from tagsmith.files import open_text_atomically
-from tagsmith.formats import AUTO, detect_format, format_by_suffix, format_named
-from tagsmith.formats.options import Problem, ReadOptions, WriteOptions, read_options
+from tagsmith.formats import format_by_suffix, format_named
+from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
 from tagsmith.formats.source import STDIN, Source, source_name
 from tagsmith.text.document import Document
 from tagsmith.text.layer import Layer
@@ -40,7 +40,6 @@ def convert(
     source: Source,
     target: str | Path | TextIO,
     *,
-    source_format: str = AUTO,
     target_format: str = AUTO,
     scheme: Scheme | None = None,
     repair: bool = False,
@@ -57,9 +56,8 @@ def convert(
         A path, ``"-"`` for standard input, or an open text stream.
     target
         A path, ``"-"`` for standard output, or an open text stream.
-    source_format, target_format
-        ``"auto"`` goes by the file's suffix, and for the source also by its content; a target without a known suffix
-        is ``"conll"``.
+    target_format
+        ``"auto"`` goes by the target's suffix; without a known one it is ``"conll"``.
     scheme
         The scheme to write; by default the one the file has.
     repair
@@ -75,11 +73,9 @@ def convert(
     chosen = read_options(**{"labels_required": scheme is not None or repair, **options})
     if target_format == AUTO:
         target_format = format_by_suffix(target) or "conll"
-    if source_format == AUTO:
-        source_format = detect_format(source, chosen.encoding)
-    write, read = format_named(target_format).write, format_named(source_format).read
+    write = format_named(target_format).write
     reported = len(chosen.problems)
-    documents: Iterable[Document] = read(source, chosen)
+    documents: Iterable[Document] = read_file(source, chosen)
     rereadable = isinstance(source, str | Path) and str(source) != STDIN
     if not rereadable:
         documents = list(documents)
@@ -87,7 +83,7 @@ def convert(
     layer, source_scheme = _find_scheme(documents, chosen, path)
     if rereadable:
         del chosen.problems[reported:]  # the second reading reports them again
-        documents = read(source, chosen)
+        documents = read_file(source, chosen)
     counts = Counter(documents=0, sentences=0, tokens=0)
     repairs: list[TagRepair] = []
     target_scheme = scheme or source_scheme

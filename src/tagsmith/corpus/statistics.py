@@ -17,28 +17,27 @@ class CorpusStatistics:
 
     Parameters
     ----------
-    longest, longest_line
-        The tokens of the longest sentence, and the line of the file where it begins.
-    tags, labels
-        How often each tag and each type of span occurs, most frequent first; in a plain scheme the labels are the tags.
+    longest
+        The ``tokens`` of the longest sentence, and the ``line`` of the file where it begins.
     unlabeled_sentences
         How many sentences have no span (0 in a plain scheme).
     duplicates
         How many sentences occur earlier in the file, word for word.
+    labels, tags
+        How often each type of span and each tag occurs, most frequent first; in a plain scheme the labels are the tags.
     repairs
         The tags that are illegal in the scheme, and what they would become.
     """
 
+    scheme: Scheme
     sentences: int
     tokens: int
     vocabulary: int
-    longest: int
-    longest_line: int
-    scheme: Scheme
-    tags: Mapping[str, int]
-    labels: Mapping[str, int]
+    longest: Mapping[str, int]
     unlabeled_sentences: int
     duplicates: int
+    labels: Mapping[str, int]
+    tags: Mapping[str, int]
     repairs: tuple[TagRepair, ...] = ()
 
 
@@ -64,18 +63,17 @@ def statistics(sentences: Sequence[Sentence], layer: str, *, path: str = "") -> 
             spans = tags_to_spans(sentence.layers[layer], scheme)
             labels.update(span.label for span in spans)
             without += not spans
-    longest = max(sentences, key=len, default=None)
+    longest = max(sentences, key=len, default=Sentence((), ()))
     return CorpusStatistics(
+        scheme=scheme,
         sentences=len(sentences),
         tokens=tags.total(),
         vocabulary=len(words),
-        longest=len(longest) if longest else 0,
-        longest_line=longest.line if longest else 0,
-        scheme=scheme,
-        tags=dict(tags.most_common()),
-        labels=dict((tags if scheme is Scheme.PLAIN else labels).most_common()),
+        longest={"tokens": len(longest), "line": longest.line},
         unlabeled_sentences=without,
         duplicates=len(sentences) - len({sentence.words for sentence in sentences}),
+        labels=dict((tags if scheme is Scheme.PLAIN else labels).most_common()),
+        tags=dict(tags.most_common()),
         repairs=tuple(repairs),
     )
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
-from tagsmith.formats.options import AUTO as AUTO
 from tagsmith.formats.source import Source, open_source
 
 _FALLBACK = "conll"  # what nothing else claims, and every stream
@@ -62,13 +61,3 @@ def detect_format(source: Source, encoding: str = "utf-8") -> str:
         beginning = stream.read(_SNIFFED)
     claims = (format.name for format in FORMATS.values() if format.begins and format.begins(beginning))
     return next(claims, _FALLBACK)
-
-
-# Until every caller uses FORMATS.
-READERS = {name: format.read for name, format in FORMATS.items()}
-WRITERS = {name: format.write for name, format in FORMATS.items()}
-
-
-def check_format(name: str) -> str:
-    """Return the name if it is a format's; see :func:`format_named`."""
-    return format_named(name).name

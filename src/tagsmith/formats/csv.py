@@ -33,6 +33,9 @@ _SEPARATORS = ",;\t|"
 _HEADER = re.compile(r"(?!\s*[\[{])[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
 
 
+_Row = tuple[int, list[str]]  # the line where it begins, and its cells
+
+
 class _Columns(NamedTuple):
     """The places (from 0) of what is read from a row, and the number of cells in it."""
 
@@ -40,11 +43,6 @@ class _Columns(NamedTuple):
     word: int
     layers: dict[str, int]  # the tag's comes last
     width: int
-
-
-class _Row(NamedTuple):
-    line: int
-    cells: list[str]
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
@@ -76,7 +74,7 @@ def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
     try:
         for cells in reader:
             if any(cells):
-                yield _Row(number, cells)
+                yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
         remedy = 'A cell that contains a quotation mark is written "like ""this""".'
@@ -85,16 +83,16 @@ def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
 
 def _find_columns(header: _Row, place: Place) -> _Columns:
     options = place.options
-    headings = [cell.strip().lower() for cell in header.cells]
+    line, cells = header
+    headings = [cell.strip().lower() for cell in cells]
 
     def find(wanted: int | str | None, usual: Sequence[str]) -> int | None:
         if wanted is not None:
-            return place.column(wanted, len(headings), header.line, headings)
+            return place.column(wanted, len(headings), line, headings)
         return next((headings.index(heading) for heading in usual if heading in headings), None)
 
     def missing(problem: str, remedy: str) -> DataError:
-        have = ", ".join(map(repr, header.cells))
-        return place.error(f"{problem}: the headings are {have}.", remedy, header.line)
+        return place.error(f"{problem}: the headings are {', '.join(map(repr, cells))}.", remedy, line)
 
     sentence = find(options.sentence_column, _SENTENCE_HEADINGS)
     if sentence is None:
@@ -119,30 +117,30 @@ def _find_columns(header: _Row, place: Place) -> _Columns:
 def _sentences(rows: Iterable[_Row], columns: _Columns, place: Place) -> Iterator[Sentence]:
     current = ""
     members: list[_Row] = []
-    for row in rows:
-        if len(row.cells) != columns.width:
+    for line, cells in rows:
+        if len(cells) != columns.width:
             remedy = "Put cells that contain the separator in quotation marks."
-            raise place.wrong_columns(len(row.cells), columns.width, "", "the header", remedy, row.line)
-        value = row.cells[columns.sentence].strip()
+            raise place.wrong_columns(len(cells), columns.width, "", "the header", remedy, line)
+        value = cells[columns.sentence].strip()
         if not value and not current:
             remedy = "Give the first row of each sentence, or every row, the number of its sentence."
-            raise place.error("The first row does not number its sentence.", remedy, row.line)
+            raise place.error("The first row does not number its sentence.", remedy, line)
         if value and value != current:
             if members:
                 yield _sentence(members, columns, place)
             members, current = [], value
-        members.append(row)
+        members.append((line, cells))
     if members:
         yield _sentence(members, columns, place)
 
 
 def _sentence(rows: Sequence[_Row], columns: _Columns, place: Place) -> Sentence:
-    words = [row.cells[columns.word].strip() for row in rows]
-    layers = {layer: [row.cells[number].strip() for row in rows] for layer, number in columns.layers.items()}
-    for what, cells in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):
-        if "" in cells:
-            raise place.empty_cell(what, rows[cells.index("")].line)
-    return sentence_from_words(words, layers, line=rows[0].line)
+    words = [cells[columns.word].strip() for _, cells in rows]
+    layers = {layer: [cells[number].strip() for _, cells in rows] for layer, number in columns.layers.items()}
+    for what, column in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):
+        if "" in column:
+            raise place.empty_cell(what, rows[column.index("")][0])
+    return sentence_from_words(words, layers, line=rows[0][0])
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
