@@ -15,6 +15,23 @@ PLACES = "Ann O\nleft O\nRome B-LOC\n\nOslo B-LOC\nrains O\n\n"
     [
         (["people.conll", "--partial"], "All training files know the same labels: PER."),
         (["places.conll", "--knows", "people.conll"], "--knows people.conll is not FILE=LABEL,LABEL."),
+        (["places.conll", "--has", "people.conll"], "--has people.conll is not FILE=LAYER,LAYER."),
+        (
+            [
+                "places.conll",
+                "--has",
+                "people.conll=x",
+                "--layer",
+                "a",
+                "--layer",
+                "b",
+                "--column",
+                "2",
+                "--column",
+                "2",
+            ],
+            "people.conll: The layer 'x' is not one of those to learn.",
+        ),
         (["places.conll", "--knows", "people.conll=LOC"], "people.conll: The label 'PER' occurs here but"),
         (["places.conll", "--knows", "x.conll=LOC"], "There is no file 'x.conll' among those given."),
         (["places.conll", "--from", "nowhere"], "nowhere: there is no such model folder."),

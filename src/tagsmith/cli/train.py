@@ -49,6 +49,13 @@ def train_command(
             help="All labels that annotators looked for in a file; may be repeated, and implies --partial.",
         ),
     ] = None,
+    has: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE=LAYER,…",
+            help="The layers that a file has, if it lacks some; may be repeated, and implies --partial.",
+        ),
+    ] = None,
     start: Annotated[
         Path | None,
         typer.Option(
@@ -70,7 +77,8 @@ def train_command(
 
     check_files([*train, *(dev or ()), *(test or ())])
     check_target(out)
-    known_labels = dict(map(_known_labels, knows or ()))
+    known_labels = dict(_listed("--knows", text, "LABEL", "PER,LOC") for text in knows or ())
+    layers_of_files = dict(_listed("--has", text, "LAYER", "pos,ner") for text in has or ())
 
     from tagsmith.training.train import train as run
 
@@ -84,7 +92,8 @@ def train_command(
             recipe=chosen,
             vectors=vectors,
             seed=seed,
-            partial=known_labels or partial,
+            partial=known_labels or (True if has else partial),
+            has=layers_of_files,
             start=start,
             format=format,
             resume=resume,
@@ -134,14 +143,14 @@ def _change(text: str) -> tuple[str, Any]:
         return name.strip(), value.strip()
 
 
-def _known_labels(text: str) -> tuple[str, list[str]]:
-    """Read ``file=label,label``."""
-    name, equals, labels = text.rpartition("=")
-    known = [label.strip() for label in labels.split(",") if label.strip()]
-    if not equals or not known:
-        remedy = "Write, for example, --knows news.conll=PER,LOC."
-        raise DataError(f"--knows {text} is not FILE=LABEL,LABEL.", remedy=remedy)
-    return name, known
+def _listed(option: str, text: str, kind: str, example: str) -> tuple[str, list[str]]:
+    """Read ``file=name,name``."""
+    file, equals, listed = text.rpartition("=")
+    names = [name.strip() for name in listed.split(",") if name.strip()]
+    if not equals or not names:
+        remedy = f"Write, for example, {option} news.conll={example}."
+        raise DataError(f"{option} {text} is not FILE={kind},{kind}.", remedy=remedy)
+    return file, names
 
 
 def _state(folder: Path) -> tuple[int, int] | None:
