@@ -41,12 +41,12 @@ def test_the_word_graph_encodes_every_form(a, pretrained):
     weights = random_weights(a, TAGS, pretrained=pretrained)
     forms = VOCABULARY.encode(WORDS)
     vectors = np.float32([vector_of(forms, number, weights) for number in range(len(WORDS))])
-    found = run_words(weights, a, forms, vectors)
+    outputs = run_words(weights, a, forms, vectors)
     expected = np.float32([encode_form(forms, number, weights, a) for number in range(len(WORDS))])
-    np.testing.assert_allclose(found["encodings"], expected, atol=1e-5)
-    assert ("projections" in found) == (a.cell == "lstm")
+    np.testing.assert_allclose(outputs["encodings"], expected, atol=1e-5)
+    assert ("projections" in outputs) == (a.cell == "lstm")
     if a.cell == "lstm":
-        rows = found["projections"].reshape(-1, 4 * a.units)
+        rows = outputs["projections"].reshape(-1, 4 * a.units)
         np.testing.assert_allclose(rows, projected(weights, a, expected), atol=1e-4)
 
 
@@ -69,11 +69,11 @@ def test_the_sentence_graph_runs_over_every_sentence_to_its_own_end(a, batch):
     rng = np.random.default_rng(1)
     lengths = np.int32([*sorted(rng.integers(1, 8, batch - 1), reverse=True), 0])
     encodings = rng.standard_normal((max(lengths), batch, a.encoding_size)).astype(np.float32)
-    found = run_sentences(weights, a, encodings, lengths)["emissions"]
-    assert found.shape == (max(lengths), batch, TAGS)
+    emissions = run_sentences(weights, a, encodings, lengths)["emissions"]
+    assert emissions.shape == (max(lengths), batch, TAGS)
     for b, length in enumerate(lengths[:-1]):
         expected = sentence_emissions(encodings[:length, b].astype(np.float64), weights, a)
-        np.testing.assert_allclose(found[:length, b], expected, atol=2e-5)
+        np.testing.assert_allclose(emissions[:length, b], expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("a", EVERY, ids=describe)
@@ -83,11 +83,11 @@ def test_both_graphs_of_every_configuration_agree_with_the_plain_network(a):
     vectors = np.float32([vector_of(forms, number, weights) for number in range(8)])
     encodings = run_words(weights, a, forms, vectors)["encodings"]
     words = np.random.default_rng(2).integers(0, 8, (5, 2))
-    found = run_sentences(weights, a, encodings[words], np.int32([5, 2]))["emissions"]
+    emissions = run_sentences(weights, a, encodings[words], np.int32([5, 2]))["emissions"]
     plain = np.float64([encode_form(forms, number, weights, a) for number in range(8)])
     for b, length in enumerate((5, 2)):
         np.testing.assert_allclose(
-            found[:length, b], sentence_emissions(plain[words[:length, b]], weights, a), atol=1e-4
+            emissions[:length, b], sentence_emissions(plain[words[:length, b]], weights, a), atol=1e-4
         )
 
 
@@ -104,8 +104,8 @@ def test_the_last_states_let_a_sentence_go_on_where_it_was_cut(a, int8, batch):
     ends = {}
     # The forward state after the first part, the backward one before the second.
     for part, way in (((0, 5), 0), ((5, 9), 1)):
-        found = run_sentences(weights, a, encodings[slice(*part)], np.full(batch, part[1] - part[0]), int8=int8)
-        ends[way] = {name: found[f"last_{name}"] for name in states if f"last_{name}" in found}
+        outputs = run_sentences(weights, a, encodings[slice(*part)], np.full(batch, part[1] - part[0]), int8=int8)
+        ends[way] = {name: outputs[f"last_{name}"] for name in states if f"last_{name}" in outputs}
     for (first, last), way in (((5, 9), 0), ((0, 5), 1)):
         entering = {name: array.copy() for name, array in states.items()}
         if way < len(a.directions):

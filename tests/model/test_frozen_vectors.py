@@ -27,10 +27,10 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """What was read from its own file, as it is read."""
-    found: list[object] = []
-    monkeypatch.setattr(module, "load_vectors", lambda source: found.append(source) or load_vectors(source))
-    return found
+    """The sources that load_vectors read."""
+    sources: list[object] = []
+    monkeypatch.setattr(module, "load_vectors", lambda source: sources.append(source) or load_vectors(source))
+    return sources
 
 
 def kept(path: Path) -> list[Path]:
@@ -45,9 +45,9 @@ def assert_same(a: FrozenVectors, b: FrozenVectors) -> None:
 
 
 def test_rows_are_the_vectors_with_a_deviation_of_one_behind_a_row_of_zeros(path):
-    found, matrix = frozen_vectors(path), load_vectors(path).matrix
-    assert found.words == ("the", "of", "Zürich")
-    table = found.rows * found.scales
+    vectors, matrix = frozen_vectors(path), load_vectors(path).matrix
+    assert vectors.words == ("the", "of", "Zürich")
+    table = vectors.rows * vectors.scales
     assert not table[0].any()
     np.testing.assert_allclose(table[1:], matrix / matrix.std(), atol=0.02)
 

@@ -43,9 +43,9 @@ def outputs_of(layer: Recurrent, inputs=INPUTS, sentences=SENTENCES, kept=None) 
     return array(compiled(lambda inputs, sentences: layer(inputs, sentences, kept))(inputs, sentences))
 
 
-def assert_each_as_alone(found: np.ndarray, alone: np.ndarray) -> None:
+def assert_each_as_alone(outputs: np.ndarray, alone: np.ndarray) -> None:
     """Compare outputs of the packed rows with those of a batch of the same sentences apart."""
-    rows, lengths = apart(found, SENTENCES)
+    rows, lengths = apart(outputs, SENTENCES)
     inside = np.arange(rows.shape[1]) < lengths[:, None]
     np.testing.assert_allclose(rows[inside], alone[inside], atol=1e-5)
 
@@ -54,11 +54,11 @@ def assert_each_as_alone(found: np.ndarray, alone: np.ndarray) -> None:
 @pytest.mark.parametrize("cell", CELLS)
 def test_each_sentence_follows_the_gate_equations_from_its_own_start(cell, directions):
     layer = random_layer(cell, directions)
-    found = outputs_of(layer)
+    outputs = outputs_of(layer)
     for b, steps in places(SENTENCES):
-        own = INPUTS[b : b + 1, steps].astype(np.float64)
-        runs = [run_cell(cell, own, *weights_of(layer, way), reverse=way == "backward") for way in directions]
-        np.testing.assert_allclose(found[b, steps], np.concatenate(runs, axis=-1)[0], atol=1e-5)
+        inputs = INPUTS[b : b + 1, steps].astype(np.float64)
+        runs = [run_cell(cell, inputs, *weights_of(layer, way), reverse=way == "backward") for way in directions]
+        np.testing.assert_allclose(outputs[b, steps], np.concatenate(runs, axis=-1)[0], atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -99,8 +99,8 @@ def test_the_layer_agrees_with_its_exported_graph(cell, both):
         "output/kernel": np.eye(a.state_size, dtype=np.float32),
         "output/bias": np.zeros(a.state_size, np.float32),
     }
-    found = run_sentences(weights, a, APART.transpose(1, 0, 2), LENGTHS)["emissions"]
-    assert_each_as_alone(outputs_of(layer), found.transpose(1, 0, 2))
+    emissions = run_sentences(weights, a, APART.transpose(1, 0, 2), LENGTHS)["emissions"]
+    assert_each_as_alone(outputs_of(layer), emissions.transpose(1, 0, 2))
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -114,7 +114,7 @@ def test_what_stands_in_the_padding_changes_nothing(cell):
 def test_dropout_of_the_state_enters_the_recurrent_product_alone(cell):
     layer = random_layer(cell)
     kept = np.random.default_rng(2).choice([0.0, 2.0], (2, len(SENTENCES), UNITS)).astype(np.float32)
-    found = outputs_of(layer, kept=kept)
+    outputs = outputs_of(layer, kept=kept)
     for number, way in enumerate(BOTH):
         kernel, recurrent, bias = weights_of(layer, way)
         for b, steps in places(SENTENCES):
@@ -122,10 +122,10 @@ def test_dropout_of_the_state_enters_the_recurrent_product_alone(cell):
             thinned = kept[number, b, :, None] * recurrent
             zeros = np.zeros((1, UNITS))
             state = (zeros, zeros) if cell == "lstm" else (zeros,)
-            own = range(steps.start, steps.stop)
-            for t in own if way == "forward" else reversed(own):
+            times = range(steps.start, steps.stop)
+            for t in times if way == "forward" else reversed(times):
                 state = STEPS[cell](INPUTS[b, t][None], state, kernel, thinned, bias)
-                here = found[b, t, number * UNITS : (number + 1) * UNITS]
+                here = outputs[b, t, number * UNITS : (number + 1) * UNITS]
                 np.testing.assert_allclose(here, state[0][0], atol=1e-5)
 
 
@@ -141,18 +141,18 @@ def test_gradients_agree_with_finite_differences(cell):
         return ops.sum(layer(ops.convert_to_tensor(inputs), ops.convert_to_tensor(SENTENCES)) * scale)
 
     run = compiled(loss, list(named.values()))
-    found = dict(zip(named, gradients(loss, list(named.values())), strict=True))
+    slopes = dict(zip(named, gradients(loss, list(named.values())), strict=True))
     for name, variable in named.items():
         direction = random_direction(variable.shape, seed=len(name))
         # In float32, steps of 0.01 give two to three digits.
         slope = numeric_slope(run, variable, direction)
-        assert np.linalg.norm(found[name]) > 0.1
-        assert np.sum(found[name] * direction) == pytest.approx(slope, abs=3e-3, rel=1e-2)
+        assert np.linalg.norm(slopes[name]) > 0.1
+        assert np.sum(slopes[name] * direction) == pytest.approx(slope, abs=3e-3, rel=1e-2)
 
 
-@pytest.mark.skipif(BACKEND != "jax", reason="the LSTM's own gradient exists on JAX only")
+@pytest.mark.skipif(BACKEND != "jax", reason="the LSTM has a custom gradient on JAX only")
 @pytest.mark.parametrize("reverse", [False, True])
-def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(reverse):
+def test_the_custom_gradient_of_the_lstm_equals_that_of_automatic_differentiation(reverse):
     import jax
     from jax import numpy as jnp
 
@@ -163,7 +163,7 @@ def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(r
     kernel = rng.standard_normal((UNITS, 4 * UNITS)).astype(np.float32)
     same = SENTENCES.T[1:] == SENTENCES.T[:-1]
     border = np.zeros((1, len(SENTENCES)), bool)
-    going_on = np.concatenate([same, border] if reverse else [border, same])[:, :, None].astype(np.float32)
+    continues = np.concatenate([same, border] if reverse else [border, same])[:, :, None].astype(np.float32)
     scale = rng.standard_normal((TIME, len(SENTENCES), UNITS)).astype(np.float32) * INSIDE.T[:, :, None]
 
     def plain(projected, kernel):
@@ -171,8 +171,8 @@ def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(r
         outputs = jnp.zeros((TIME, len(SENTENCES), UNITS))
         for b, steps in places(SENTENCES):
             hidden = cell = jnp.zeros(UNITS)
-            own = range(steps.start, steps.stop)
-            for t in reversed(own) if reverse else own:
+            times = range(steps.start, steps.stop)
+            for t in reversed(times) if reverse else times:
                 entry, forget, candidate, output = jnp.split(projected[t, b] + hidden @ kernel, 4)
                 cell = jax.nn.sigmoid(forget) * cell + jax.nn.sigmoid(entry) * jnp.tanh(candidate)
                 hidden = jax.nn.sigmoid(output) * jnp.tanh(cell)
@@ -182,14 +182,14 @@ def test_the_own_gradient_of_the_lstm_equals_that_of_automatic_differentiation(r
     def total(run):
         return lambda *arguments: (run(*arguments) * scale).sum()
 
-    own, expected = (
+    custom, expected = (
         compiled(jax.value_and_grad(total(run), (0, 1)))(projected, kernel)
-        for run in (lambda p, k: lstm(p, k, going_on, reverse), plain)
+        for run in (lambda p, k: lstm(p, k, continues, reverse), plain)
     )
-    np.testing.assert_allclose(own[0], expected[0], rtol=1e-5)
-    for found, wanted in zip(own[1], expected[1], strict=True):
+    np.testing.assert_allclose(custom[0], expected[0], rtol=1e-5)
+    for gradient, wanted in zip(custom[1], expected[1], strict=True):
         assert np.abs(wanted).max() > 0.1
-        np.testing.assert_allclose(found, wanted, atol=1e-5)
+        np.testing.assert_allclose(gradient, wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", CELLS)

@@ -23,14 +23,14 @@ BACKENDS = ("jax", "tensorflow")
 
 def steps(page: str) -> list[tuple[str, dict[str, str]]]:
     """Return each python block with the outputs shown below it, by backend; "" is for any backend."""
-    found: list[tuple[str, dict[str, str]]] = []
+    blocks: list[tuple[str, dict[str, str]]] = []
     for match in BLOCK.finditer(page):
         language, backend, text = match.groups()
         if language == "python":
-            found.append((text, {}))
+            blocks.append((text, {}))
         elif language == "text":
-            found[-1][1][backend or ""] = text
-    return found
+            blocks[-1][1][backend or ""] = text
+    return blocks
 
 
 def without_numbers(text: str) -> str:

@@ -43,10 +43,10 @@ def test_every_form_is_encoded_as_written_plainly(kind, width, shape_dim, pretra
     assert named.keys() == weights.keys()
     for name, variable in named.items():
         variable.assign(weights[name])
-    found = encode(encoder, FORMS)
-    assert found.shape == (len(FORMS.shapes), a.encoding_size)
-    expected = [encode_form(FORMS, number, weights, a) for number in range(len(found))]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    encodings = encode(encoder, FORMS)
+    assert encodings.shape == (len(FORMS.shapes), a.encoding_size)
+    expected = [encode_form(FORMS, number, weights, a) for number in range(len(encodings))]
+    np.testing.assert_allclose(encodings, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -66,10 +66,10 @@ def test_spellings_of_long_words_may_be_given_apart(kind):
         return encoder(Forms(*parts), long=(long,))
 
     short = forms._replace(characters=forms.characters[:, :12])
-    found = array(compiled(encoded)(forms.characters[:3], *short))
-    np.testing.assert_allclose(found, encode(encoder, forms), atol=1e-6)
+    encodings = array(compiled(encoded)(forms.characters[:3], *short))
+    np.testing.assert_allclose(encodings, encode(encoder, forms), atol=1e-6)
     if kind != "none":
-        assert not np.allclose(found, encode(encoder, short), atol=1e-6)
+        assert not np.allclose(encodings, encode(encoder, short), atol=1e-6)
 
 
 def test_a_form_is_encoded_alike_in_any_company():
@@ -83,16 +83,16 @@ def test_a_batchs_own_rows_stand_for_the_whole_trained_table():
     encoder = make(SMALL)
     rows, place = np.unique(FORMS.trained, return_inverse=True)
     rows = np.append(rows, [-1, -1]).astype(np.int32)
-    own = FORMS._replace(trained=place.astype(np.int32))
+    forms = FORMS._replace(trained=place.astype(np.int32))
 
     def encoded(rows, *parts):
         trained = encoder.trained_rows(rows)
         return trained, encoder(Forms(*parts), trained)
 
-    trained, found = map(array, compiled(encoded)(rows, *own))
+    trained, encodings = map(array, compiled(encoded)(rows, *forms))
     np.testing.assert_array_equal(trained[:-2], array(encoder.tables["trained"].value)[rows[:-2]])
     assert np.isfinite(trained).all()
-    np.testing.assert_allclose(found, encode(encoder, FORMS), atol=1e-6)
+    np.testing.assert_allclose(encodings, encode(encoder, FORMS), atol=1e-6)
 
 
 def test_words_with_a_vector_start_with_that_vector_and_others_with_a_random_one():
@@ -132,11 +132,11 @@ def test_only_the_rows_that_a_batch_holds_are_pulled_at(kind):
     named = {n: v for n, v in encoder.named_weights().items() if v.trainable}
     inputs = Forms(*map(ops.convert_to_tensor, forms))
     values = gradients(lambda: ops.sum(encoder(inputs) ** 2), list(named.values()))
-    found = dict(zip(named, values, strict=True))
-    assert all(np.isfinite(gradient).all() for gradient in found.values())
-    pulled = np.flatnonzero(found["word/trained"].any(axis=1))
+    gradient_of = dict(zip(named, values, strict=True))
+    assert all(np.isfinite(gradient).all() for gradient in gradient_of.values())
+    pulled = np.flatnonzero(gradient_of["word/trained"].any(axis=1))
     assert set(pulled) <= set(forms.trained.tolist())
     assert len(pulled) >= 2
     if kind != "none":
         used = set(forms.characters[forms.characters > 0].tolist())
-        assert set(np.flatnonzero(found["word/characters"].any(axis=1))) <= used
+        assert set(np.flatnonzero(gradient_of["word/characters"].any(axis=1))) <= used

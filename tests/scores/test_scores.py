@@ -176,7 +176,7 @@ def test_illegal_bioes_tags_count_the_spans_that_the_schemes_module_reads(pair):
 
 def strict_spans(tags: list[str], scheme: Scheme) -> set[tuple[int, int, str]]:
     """Every stretch whose tags are exactly those that the scheme gives to one span there, maximal."""
-    found = set()
+    spans = set()
     begin = {Scheme.IOB2: "B", Scheme.BIOES: "B", Scheme.BILOU: "B", Scheme.BMES: "B", Scheme.IOE2: "I"}[scheme]
     inside = "M" if scheme is Scheme.BMES else "I"
     last = {Scheme.IOB2: "I", Scheme.BILOU: "L"}.get(scheme, "E")
@@ -191,8 +191,8 @@ def strict_spans(tags: list[str], scheme: Scheme) -> set[tuple[int, int, str]]:
             goes_on = scheme is Scheme.IOB2 and tags[end : end + 1] == [f"I-{label}"]
             began_before = scheme is Scheme.IOE2 and start and tags[start - 1] == f"I-{label}"
             if not goes_on and not began_before:
-                found.add((start, end, label))
-    return found
+                spans.add((start, end, label))
+    return spans
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,10 @@ def test_length_batches_cover_all_sentences_within_the_budget(lengths, budget, m
     batches = list(length_batches(lengths, budget, most))
     assert sorted(index for batch in batches for index in batch.tolist()) == list(range(len(lengths)))
     for batch in batches:
-        own = lengths[batch]
-        assert (np.diff(own) <= 0).all()
+        batch_lengths = lengths[batch]
+        assert (np.diff(batch_lengths) <= 0).all()
         assert 1 <= len(batch) <= most
-        assert len(batch) == 1 or len(batch) * own[0] <= budget
+        assert len(batch) == 1 or len(batch) * batch_lengths[0] <= budget
     # No batch could have taken the next sentence too.
     for batch, following in pairwise(batches):
         assert len(batch) == most or (len(batch) + 1) * max(1, lengths[batch[0]]) > budget

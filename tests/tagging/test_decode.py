@@ -51,15 +51,15 @@ def problems(draw, size=1.0):
 def legal_sequences(emissions, length, allowed, weights):
     """Every legal sequence of one sentence with its score, one after the other, in float64."""
     start, between, end = (np.float64(weights[f"crf/{name}"]) for name in ("start", "between", "end"))
-    found = {}
+    scores = {}
     for tags in product(range(emissions.shape[1]), repeat=length):
         if not (allowed.start[tags[0]] and allowed.end[tags[-1]]):
             continue
         if not all(allowed.between[a, b] for a, b in pairwise(tags)):
             continue
         score = start[tags[0]] + end[tags[-1]] + sum(float(emissions[t, tag]) for t, tag in enumerate(tags))
-        found[tags] = score + sum(between[a, b] for a, b in pairwise(tags))
-    return found
+        scores[tags] = score + sum(between[a, b] for a, b in pairwise(tags))
+    return scores
 
 
 def bioes_problem(steps, batch):
@@ -138,15 +138,15 @@ def test_a_sentence_alone_gets_the_same_path_as_in_a_batch():
 @settings(deadline=None)
 def test_tag_marginals_are_the_sums_over_all_legal_sequences(size, exponents, data):
     emissions, lengths, allowed, weights = data.draw(problems(size))
-    found = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
-    shares = found.tag_marginals()
+    sums = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
+    shares = sums.tag_marginals()
     for b, length in enumerate(lengths):
         scores = legal_sequences(emissions[:, b], length, allowed, weights)
         expected = np.zeros((length, emissions.shape[2]))
         for tags, probability in probabilities(scores).items():
             expected[np.arange(length), tags] += probability
         np.testing.assert_allclose(shares[:length, b], expected, atol=1e-9)
-        assert found.log_partition[b] == pytest.approx(np.logaddexp.reduce(list(scores.values())), rel=1e-12, abs=1e-9)
+        assert sums.log_partition[b] == pytest.approx(np.logaddexp.reduce(list(scores.values())), rel=1e-12, abs=1e-9)
 
 
 @pytest.mark.parametrize("size", [1.0, 1e4])
@@ -160,12 +160,12 @@ def test_span_probability_is_the_share_of_the_sequences_that_hold_the_span(size,
     count = data.draw(st.integers(1, lengths[b] - first))
     tag = st.integers(0, emissions.shape[2] - 1)
     wanted = tuple(data.draw(st.lists(tag, min_size=count, max_size=count)))
-    found = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
+    sums = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
     shares = probabilities(legal_sequences(emissions[:, b], lengths[b], allowed, weights))
     expected = sum(share for tags, share in shares.items() if tags[first : first + count] == wanted)
     paths = np.zeros(emissions.shape[:2], np.int64)
     paths[first : first + count, b] = wanted
-    (share,) = found.span_probabilities(np.array([b]), np.array([first]), np.array([first + count]), paths)
+    (share,) = sums.span_probabilities(np.array([b]), np.array([first]), np.array([first + count]), paths)
     assert share == pytest.approx(expected, abs=1e-9)
 
 
@@ -178,25 +178,25 @@ def test_span_probabilities_are_the_shares_of_the_sequences_that_hold_the_spans(
     chain = constrained_chain(allowed, weights)
     paths = viterbi(emissions, lengths, chain)
     spans = [(b, i, j) for b, length in enumerate(lengths) for i in range(length) for j in range(i + 1, length + 1)]
-    found = posterior_within(exponents, emissions, lengths, chain)
+    sums = posterior_within(exponents, emissions, lengths, chain)
     shares = [
         probabilities(legal_sequences(emissions[:, b], length, allowed, weights)) for b, length in enumerate(lengths)
     ]
     expected = [
         sum(share for tags, share in shares[b].items() if tags[i:j] == tuple(paths[i:j, b])) for b, i, j in spans
     ]
-    np.testing.assert_allclose(found.span_probabilities(*np.array(spans).T, paths), expected, atol=1e-9)
+    np.testing.assert_allclose(sums.span_probabilities(*np.array(spans).T, paths), expected, atol=1e-9)
 
 
 @pytest.mark.parametrize("size", [0.1, 1.0, 3.0, 5.0, 10.0, 20.0, 60.0, 300.0, 1e4])
 def test_the_posterior_agrees_with_log_space_whatever_the_size_of_the_emissions(size):
     emissions, lengths, chain = bioes_problem(300, 5)
     emissions *= np.float32(size)
-    found = posterior(emissions, lengths, chain)
+    sums = posterior(emissions, lengths, chain)
     expected = posterior_within(0.0, emissions, lengths, chain)
-    np.testing.assert_allclose(found.log_partition, expected.log_partition, rtol=1e-12)
+    np.testing.assert_allclose(sums.log_partition, expected.log_partition, rtol=1e-12)
     inside = np.arange(300)[:, None] < lengths
-    np.testing.assert_allclose(found.tag_marginals()[inside], expected.tag_marginals()[inside], atol=1e-9)
+    np.testing.assert_allclose(sums.tag_marginals()[inside], expected.tag_marginals()[inside], atol=1e-9)
 
 
 @pytest.mark.parametrize("height", [-60, 60])
@@ -221,9 +221,9 @@ def test_a_sequence_that_falls_far_behind_can_catch_up():
     chain = constrained_chain(Transitions(np.ones(2, bool), np.eye(2, dtype=bool), np.ones(2, bool)))
     emissions = np.zeros((6000, 1, 2), np.float32)
     emissions[:3000, 0, 0] = emissions[3000:, 0, 1] = 1
-    found = posterior(emissions, np.array([6000]), chain)
-    np.testing.assert_allclose(found.tag_marginals(), 0.5, atol=1e-9)
-    assert found.log_partition[0] == pytest.approx(3000 + np.log(2))
+    sums = posterior(emissions, np.array([6000]), chain)
+    np.testing.assert_allclose(sums.tag_marginals(), 0.5, atol=1e-9)
+    assert sums.log_partition[0] == pytest.approx(3000 + np.log(2))
 
 
 def test_what_stands_past_the_end_of_a_sentence_has_no_influence():
@@ -264,8 +264,8 @@ def test_path_spans_are_those_of_the_tags(batch):
         for b, length in enumerate(lengths)
         for span in tags_to_spans([tags[row] for row in paths[:length, b]], Scheme.BIOES)
     ]
-    found = path_spans(paths, lengths, reader)
-    assert list(zip(*(column.tolist() for column in found), strict=True)) == expected
+    columns = path_spans(paths, lengths, reader)
+    assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
 
 
 @given(labeled_batches(), st.data())
@@ -275,14 +275,14 @@ def test_dropped_spans_leave_the_tags_of_the_others(batch, data):
     sentences, starts, ends, _ = path_spans(paths, lengths, reader)
     keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(starts), max_size=len(starts))), bool)
     before = paths.copy()
-    found = drop_spans(paths, sentences[~keep], starts[~keep], ends[~keep], reader)
+    changed = drop_spans(paths, sentences[~keep], starts[~keep], ends[~keep], reader)
     np.testing.assert_array_equal(paths, before)
     kept = iter(keep)
     for b, length in enumerate(lengths):
         spans = tags_to_spans([tags[row] for row in paths[:length, b]], Scheme.BIOES)
         left = [span for span in spans if next(kept)]
-        assert [tags[row] for row in found[:length, b]] == spans_to_tags(left, length, Scheme.BIOES)
-        np.testing.assert_array_equal(found[length:, b], paths[length:, b])
+        assert [tags[row] for row in changed[:length, b]] == spans_to_tags(left, length, Scheme.BIOES)
+        np.testing.assert_array_equal(changed[length:, b], paths[length:, b])
 
 
 def test_span_tags_say_what_opens_and_closes():
@@ -318,9 +318,9 @@ def test_decoding_leaves_the_emissions_as_they_are(batch, size):
     )
     paths = viterbi(emissions, lengths, chain)
     k_best(emissions, lengths, chain, 2)
-    found = posterior(emissions, lengths, chain)
-    found.tag_marginals()
-    found.span_probabilities(np.array([0]), np.array([0]), np.array([4]), paths)
+    sums = posterior(emissions, lengths, chain)
+    sums.tag_marginals()
+    sums.span_probabilities(np.array([0]), np.array([0]), np.array([4]), paths)
     posterior_within(0.0, emissions, lengths, chain).tag_marginals()
     np.testing.assert_array_equal(emissions, before)
 
@@ -361,14 +361,14 @@ def test_a_sentence_of_ten_thousand_tokens_is_decoded_in_full():
     lengths = np.array([10_000])
     path = viterbi(emissions, lengths, chain)[:, 0]
     assert is_legal([tags[row] for row in path], Scheme.BIOES)
-    found = posterior(emissions, lengths, chain)
-    assert np.isfinite(found.log_partition).all()
-    shares = found.tag_marginals()[:, 0]
+    sums = posterior(emissions, lengths, chain)
+    assert np.isfinite(sums.log_partition).all()
+    shares = sums.tag_marginals()[:, 0]
     np.testing.assert_allclose(shares.sum(axis=1), 1.0, atol=1e-6)
     in_logs = posterior_within(0.0, emissions, lengths, chain)
     np.testing.assert_allclose(shares, in_logs.tag_marginals()[:, 0], atol=1e-8)
     spans = path_spans(path[:, None], lengths, span_tags(tags))[:3]
-    probabilities = found.span_probabilities(*spans, path[:, None])
+    probabilities = sums.span_probabilities(*spans, path[:, None])
     np.testing.assert_allclose(probabilities, in_logs.span_probabilities(*spans, path[:, None]), atol=1e-8)
     # The middle of a long sentence knows nothing of its ends: a window around it gives the same marginals.
     window = posterior(emissions[4900:5100], np.array([200]), Chain(chain.start, chain.between, chain.end))

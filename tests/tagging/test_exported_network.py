@@ -44,9 +44,9 @@ def test_a_batch_gives_the_emissions_of_each_sentence(a, count):
     forms = network.look_up(sentences)
     starts = np.cumsum(lengths) - lengths
     tokens = forms.tokens[starts + np.minimum(np.arange(lengths[0])[:, None], lengths - 1)]
-    found = network.emissions(forms, tokens, lengths)
+    emissions = network.emissions(forms, tokens, lengths)
     for place, sentence in enumerate(sentences):
-        np.testing.assert_allclose(found[: len(sentence), place], plainly(model, sentence), atol=1e-4)
+        np.testing.assert_allclose(emissions[: len(sentence), place], plainly(model, sentence), atol=1e-4)
 
 
 @pytest.mark.parametrize("length", [1, 6, 7, 8, 40])

@@ -29,19 +29,19 @@ FEW = [["John", "lives", "in"], [], ["Paris"], ["the", "café", "London", "x"], 
 def test_the_k_best_sequences_are_the_first_of_all_legal_ones(scheme):
     model = random_model(labels=("X",), scheme=scheme)
     tagger = Tagger(model, precision="float32")
-    for sentence, found in zip(FEW, tagger.tag_k_best(FEW, 7), strict=True):
+    for sentence, sequences in zip(FEW, tagger.tag_k_best(FEW, 7), strict=True):
         if not sentence:
-            assert found == [([], 1.0)]
+            assert sequences == [([], 1.0)]
             continue
         shares = probabilities(model, sentence)
         best = sorted(shares, key=shares.__getitem__, reverse=True)[:7]
-        assert [tags for tags, _ in found] == [convert_tags(tags, Scheme.BIOES, scheme) for tags in best]
-        assert [share for _, share in found] == pytest.approx([shares[tags] for tags in best], rel=1e-3)
+        assert [tags for tags, _ in sequences] == [convert_tags(tags, Scheme.BIOES, scheme) for tags in best]
+        assert [share for _, share in sequences] == pytest.approx([shares[tags] for tags in best], rel=1e-3)
     assert len(tagger.tag_k_best([["Paris"]], 100)[0]) == 2  # O and S-X
 
 
 def test_the_best_of_the_k_best_is_the_answer(tagger):
-    assert [own[0][0] for own in tagger.tag_k_best(SENTENCES, 3)] == tagger.tag(SENTENCES)
+    assert [sequences[0][0] for sequences in tagger.tag_k_best(SENTENCES, 3)] == tagger.tag(SENTENCES)
 
 
 def test_none_of_the_k_best_is_no_question(tagger):
@@ -53,15 +53,16 @@ def test_none_of_the_k_best_is_no_question(tagger):
 def test_tag_marginals_are_the_sums_over_all_legal_sequences(scheme):
     model = random_model(labels=("X", "Y") if scheme is Scheme.PLAIN else ("X",), scheme=scheme)
     tagger = Tagger(model, precision="float32")
-    found = tagger.tag_marginals(FEW)
-    assert [own.shape for own in found] == [(len(sentence), len(model.layers[0].tags)) for sentence in FEW]
-    for sentence, own in zip(FEW, found, strict=True):
-        np.testing.assert_allclose(own.sum(axis=1), 1.0, atol=1e-6)
+    answers = tagger.tag_marginals(FEW)
+    tags = len(model.layers[0].tags)
+    assert [marginals.shape for marginals in answers] == [(len(sentence), tags) for sentence in FEW]
+    for sentence, marginals in zip(FEW, answers, strict=True):
+        np.testing.assert_allclose(marginals.sum(axis=1), 1.0, atol=1e-6)
         if sentence and scheme is not Scheme.PLAIN:
-            expected = np.zeros(own.shape)
+            expected = np.zeros(marginals.shape)
             for tags, share in probabilities(model, sentence).items():
                 expected[range(len(tags)), [model.layers[0].tags.index(tag) for tag in tags]] += share
-            np.testing.assert_allclose(own, expected, atol=1e-4)
+            np.testing.assert_allclose(marginals, expected, atol=1e-4)
 
 
 # ------------------------------------------------------------------------------------------------ thresholds

@@ -198,9 +198,9 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch):
 @pytest.mark.parametrize("unit", ["a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-"])
 def test_a_long_run_without_spaces_is_cut_whole(unit: str):
     text = unit * 50_000  # a pattern that looks back over the run at each step would not end here for minutes
-    found = [pair for words, starts in words_and_starts(text) for pair in zip(words, starts, strict=True)]
-    assert "".join(word for word, _ in found) == text
-    assert all(text.startswith(word, start) for word, start in found)
+    pairs = [pair for words, starts in words_and_starts(text) for pair in zip(words, starts, strict=True)]
+    assert "".join(word for word, _ in pairs) == text
+    assert all(text.startswith(word, start) for word, start in pairs)
 
 
 def test_agreement_with_universal_dependencies_english():
@@ -208,7 +208,7 @@ def test_agreement_with_universal_dependencies_english():
     if not folder:
         pytest.skip("TAGSMITH_DATA is not set")
     path = Path(folder, "ud_english_ewt", "en_ewt-ud-dev.conllu")
-    gold, found, common = 0, 0, 0
+    gold, predicted, common = 0, 0, 0
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         rows = [line.split("\t") for line in block.split("\n") if line and not line.startswith("#")]
         if not rows:
@@ -221,5 +221,5 @@ def test_agreement_with_universal_dependencies_english():
                 expected.add((start, start + len(word)))
                 position = start + len(word)
         actual = {(token.start, token.end) for token in tokenize(text)}
-        gold, found, common = gold + len(expected), found + len(actual), common + len(expected & actual)
-    assert 2 * common / (gold + found) > 0.975
+        gold, predicted, common = gold + len(expected), predicted + len(actual), common + len(expected & actual)
+    assert 2 * common / (gold + predicted) > 0.975
