@@ -14,11 +14,11 @@ ONCE = ("--rounds", "1", "--threads", "1")
 def test_the_json_holds_every_measure(tagsmith, model: Path, corpus: Path):
     done = tagsmith("bench", model, corpus / "dev.conll", "--json", "--new-words", "4000", *ONCE)
     assert (done.returncode, done.stderr) == (0, b"")
-    found = json.loads(done.stdout)
+    speed = json.loads(done.stdout)
     sentences = (corpus / "dev.conll").read_text().strip().split("\n\n")
-    assert found["sentences"] == len(sentences)
-    assert found["tokens"] == sum(sentence.count("\n") + 1 for sentence in sentences)
-    assert set(found["throughput"]) == {
+    assert speed["sentences"] == len(sentences)
+    assert speed["tokens"] == sum(sentence.count("\n") + 1 for sentence in sentences)
+    assert set(speed["throughput"]) == {
         "words to tags, int8",
         "words to tags, float32",
         "words to tags, int8, cold",
@@ -26,18 +26,18 @@ def test_the_json_holds_every_measure(tagsmith, model: Path, corpus: Path):
         "words to tags and span probabilities, int8",
         "text to spans, int8",
     }
-    for rate in found["throughput"].values():
+    for rate in speed["throughput"].values():
         assert 0 < rate["min"] <= rate["median"] <= rate["max"]
         assert rate["share_of_ceiling"] > 0
-    assert set(found["ceiling"]) == {"int8", "float32"}
-    assert 0 < found["latency"]["median_ms"] <= found["latency"]["p99_ms"]
-    assert found["start"]["seconds"] > 0
-    assert 0 < found["start"]["memory_after_first_tag_mb"] <= found["start"]["memory_after_data_mb"]
-    assert found["new_words"]["tokens"] == 4000
-    assert 0 < found["new_words"]["least_mb"] <= found["new_words"]["most_mb"]
-    assert found["vocabulary"] > 100
-    assert found["machine"]["processor"]
-    assert (found["threads"], found["rounds"]) == (1, 1)
+    assert set(speed["ceiling"]) == {"int8", "float32"}
+    assert 0 < speed["latency"]["median_ms"] <= speed["latency"]["p99_ms"]
+    assert speed["start"]["seconds"] > 0
+    assert 0 < speed["start"]["memory_after_first_tag_mb"] <= speed["start"]["memory_after_data_mb"]
+    assert speed["new_words"]["tokens"] == 4000
+    assert 0 < speed["new_words"]["least_mb"] <= speed["new_words"]["most_mb"]
+    assert speed["vocabulary"] > 100
+    assert speed["machine"]["processor"]
+    assert (speed["threads"], speed["rounds"]) == (1, 1)
 
 
 @pytest.mark.slow

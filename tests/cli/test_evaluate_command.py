@@ -68,13 +68,13 @@ def test_table_json_file_and_page_agree(run_here, model: Path, corpus: Path, tmp
 
 
 def test_a_file_in_another_scheme_gives_the_same_scores(run_here, model: Path, corpus: Path, tmp_path: Path):
-    found = []
+    scores = []
     run_here("convert", corpus / "dev.conll", tmp_path / "bioes.conll", "--scheme", "BIOES")
     for data in (corpus / "dev.conll", tmp_path / "bioes.conll"):
         status, out, _ = run_here("evaluate", model, data, "--json", "-")
         assert status == 0
-        found.append(json.loads(out))
-    assert found[0] == found[1]
+        scores.append(json.loads(out))
+    assert scores[0] == scores[1]
 
 
 def test_strict_and_conlleval_agree_on_well_formed_tags(run_here, model: Path, corpus: Path):

@@ -35,7 +35,6 @@ NAMED = ("--layer=pos", "--layer=ner")
 @pytest.fixture(scope="module")
 def trained(tagsmith, tiny, files, tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "model"
-    tiny = [own for own in tiny if "buckets" not in own]
     changes = ("--set=epochs=6", "--set=learning_rate=0.05", "--set=batch_tokens=128")
     done = tagsmith("train", files[0], "--dev", files[1], "--out", out, *OPTIONS, *NAMED, *tiny, *changes)
     assert done.returncode == 0, done.stderr.decode()
@@ -119,12 +118,12 @@ def test_tag_writes_every_layer_of_json_lines_which_train_reads_again(run_here, 
     assert run_here("tag", trained[0], lines, "-o", tagged)[0] == 0
     record = json.loads(tagged.read_text("utf-8"))
     assert record["tags"] == record["layers"]["pos"] == ["NAME", "VERB", "NAME"]
-    assert [(own["text"], own["label"]) for own in record["layers"]["ner"]] == [("Ada", "PER"), ("Oslo", "LOC")]
-    assert all(0 < own["score"] <= 1 for own in record["layers"]["ner"])
+    assert [(span["text"], span["label"]) for span in record["layers"]["ner"]] == [("Ada", "PER"), ("Oslo", "LOC")]
+    assert all(0 < span["score"] <= 1 for span in record["layers"]["ner"])
     assert record["id"] == 7
     status, out, _ = run_here("evaluate", trained[0], tagged, "--json", "-")
     assert status == 0
-    assert [own["f1"] for own in json.loads(out)["layers"].values()] == [1.0, 1.0]
+    assert [scores["f1"] for scores in json.loads(out)["layers"].values()] == [1.0, 1.0]
 
 
 def test_a_threshold_is_for_the_layers_that_have_spans(run_here, trained, tmp_path):
@@ -152,6 +151,6 @@ def test_inspect_lists_the_layers(run_here, trained):
 def test_bench_measures_all_layers_together(run_here, trained, files):
     status, out, err = run_here("bench", trained[0], files[1], "--rounds", "1", "--json")
     assert status == 0, err
-    found = json.loads(out)
-    assert found["tags"] == 12
-    assert any("span probabilities" in name for name in found["throughput"])
+    speed = json.loads(out)
+    assert speed["tags"] == 12
+    assert any("span probabilities" in name for name in speed["throughput"])

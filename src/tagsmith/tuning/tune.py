@@ -104,7 +104,7 @@ def tune(
         raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
     folder, base = Path(out), choose_recipe(preset, recipe)
     searched = choose_space(space, base)
-    if space is not None and vectors is not None and "word_dim" in searched:
+    if vectors is not None and "word_dim" in searched:
         raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
     _check_folder(folder, resume)
     corpus = read_corpus(train, dev, seed=seed, **options)
