@@ -107,11 +107,12 @@ class Graph:
 
         Each branch adds nodes to a subgraph and returns its ``results``.
         """
-        graphs = []
-        for branch in branches:
+
+        def subgraph(branch: Callable[[Graph], Sequence[str]]) -> Any:
             inner = Graph(self)
-            graphs.append(inner._subgraph("branch", [], branch(inner), results))
-        then_branch, else_branch = graphs
+            return inner._subgraph("branch", [], branch(inner), results)
+
+        then_branch, else_branch = map(subgraph, branches)
         return self.nodes_of("If", condition, outputs=len(results), then_branch=then_branch, else_branch=else_branch)
 
     def scan(

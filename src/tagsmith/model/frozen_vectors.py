@@ -53,7 +53,7 @@ def unit_variance(matrix: FloatMatrix) -> FloatMatrix:
 
 
 def _freeze(vectors: Vectors) -> FrozenVectors:
-    table = np.concatenate([np.zeros((1, vectors.dimensions), np.float32), unit_variance(vectors.matrix)])
+    table = np.concatenate([np.zeros((1, vectors.matrix.shape[1]), np.float32), unit_variance(vectors.matrix)])
     return FrozenVectors(vectors.words, *quantize_rows(table))
 
 
@@ -77,16 +77,16 @@ def _read(cached: Path) -> FrozenVectors | None:
     return table if len(table.rows) == len(table.scales) == len(words) + 1 else None
 
 
-def _keep(kept: Path, vectors: FrozenVectors) -> None:
-    """Write a file for the next run. Where that is impossible, on a full disk say, the next run reads anew."""
+def _keep(cached: Path, vectors: FrozenVectors) -> None:
+    """Write the cached file. If that fails, for example on a full disk, the next run reads the vectors again."""
     words = "\n".join(vectors.words)
-    if not vectors.words or words.count("\n") != len(vectors.words) - 1:  # word2vec's binary words may hold anything
+    if not vectors.words or words.count("\n") != len(vectors.words) - 1:  # binary words may contain a line feed
         return
     with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with open_atomically(kept) as stream:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with open_atomically(cached) as stream:
             encoded = np.frombuffer(words.encode("utf-8"), np.uint8)
             np.savez(stream, words=encoded, rows=vectors.rows, scales=vectors.scales)
-        newest_first = sorted(kept.parent.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
+        newest_first = sorted(cached.parent.glob("*.npz"), key=lambda path: path.stat().st_mtime, reverse=True)
         for old in newest_first[MOST_KEPT:]:
             old.unlink(missing_ok=True)

@@ -38,15 +38,6 @@ class Vectors:
 
     words: tuple[str, ...]
     matrix: FloatMatrix
-    name: str
-
-    def __len__(self) -> int:
-        return len(self.words)
-
-    @property
-    def dimensions(self) -> int:
-        """The length of a vector."""
-        return int(self.matrix.shape[1])
 
 
 def load_vectors(source: str | Path, words: Container[str] | None = None, limit: int | None = None) -> Vectors:
@@ -88,7 +79,7 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
         raise VectorsError(
             f"The file is cut short or damaged ({error}).", remedy="Download it again.", path=path
         ) from error
-    return Vectors(tuple(rows.words), matrix, path.name)
+    return Vectors(tuple(rows.words), matrix)
 
 
 def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], FloatMatrix]:
@@ -176,7 +167,13 @@ def _read_rows(stream: io.BufferedReader, rows: _Rows) -> FloatMatrix:
     first, newline, rest = start.partition(b"\n")
     header = first.split()
     if not (newline and len(header) == 2 and all(field.isdigit() for field in header)):
-        return _read_text(stream, rows, _dimensions_of(first, rows), 1)
+        if (dimensions := _trailing_numbers(first)) < 2:
+            rows.fail(
+                "This is not a file of word vectors: the first line is not a word followed by numbers.",
+                "Give GloVe text, word2vec text or binary, or fastText .vec, plain or compressed.",
+                1,
+            )
+        return _read_text(stream, rows, dimensions, 1)
     count, dimensions = map(int, header)
     if not dimensions:
         rows.fail("The header says that vectors have 0 dimensions.", "Give a file of word vectors.", 1)
@@ -209,17 +206,6 @@ def _trailing_numbers(line: bytes) -> int:
             break
         count += 1
     return count
-
-
-def _dimensions_of(line: bytes, rows: _Rows) -> int:
-    dimensions = _trailing_numbers(line)
-    if dimensions < 2:
-        rows.fail(
-            "This is not a file of word vectors: the first line is not a word followed by numbers.",
-            "Give GloVe text, word2vec text or binary, or fastText .vec, plain or compressed.",
-            1,
-        )
-    return dimensions
 
 
 def _read_text(stream: io.BufferedReader, rows: _Rows, dimensions: int, line: int) -> FloatMatrix:
@@ -329,4 +315,4 @@ def _load_package(name: str, words: Container[str] | None, limit: int | None) ->
     if len(names) != len(matrix):
         rows.fail(f"There are {len(names)} words but {len(matrix)} vectors.", "Reinstall the package.")
     kept = [index for index, word in enumerate(names[:limit]) if rows.add(word)]
-    return Vectors(tuple(rows.words), np.asarray(matrix[kept], np.float32), name)
+    return Vectors(tuple(rows.words), np.asarray(matrix[kept], np.float32))

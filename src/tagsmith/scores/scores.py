@@ -78,12 +78,10 @@ def scores_from_dict(values: Mapping[str, Any]) -> Scores:
 
 
 def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None) -> Scores:
-    """Score predicted tags against gold tags, sentence by sentence.
+    """Score predicted tags against gold tags: one sequence of tags per sentence, both of the same length.
 
     Parameters
     ----------
-    gold, predicted
-        One sequence of tags per sentence, both of the same length.
     mode
         ``"conlleval"``: any tag sequence has spans, by the rules of the CoNLL-2000 scorer (a stray ``I-X``
         starts a span). ``"strict"``: only well-formed spans of ``scheme`` count (a stray ``I-X`` is no span
@@ -104,7 +102,7 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
     DataError
         If the numbers of sentences, or the lengths of a sentence, differ.
     ValueError
-        If ``mode`` is unknown, or is strict and ``scheme`` is None.
+        If ``mode`` is unknown, or is strict without a ``scheme``.
 
     Examples
     --------
