@@ -11,6 +11,7 @@ import tagsmith
 
 PUBLIC = [
     "FORMATS",
+    "Corpus",
     "DataError",
     "Document",
     "InputError",
@@ -32,6 +33,7 @@ PUBLIC = [
     "__version__",
     "create_rnn_model",
     "load",
+    "read_corpus",
     "read_documents",
     "read_sentences",
     "score_tags",

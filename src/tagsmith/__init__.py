@@ -9,18 +9,20 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tagsmith.errors import (
+    DataError,
+    InputError,
+    MissingExtraError,
+    ModelError,
+    RecipeError,
+    TagsmithError,
+    TrainingError,
+    VectorsError,
+)
+
 if TYPE_CHECKING:
+    from tagsmith.corpus.corpus import Corpus, read_corpus
     from tagsmith.corpus.sources import read_documents, read_sentences
-    from tagsmith.errors import (
-        DataError,
-        InputError,
-        MissingExtraError,
-        ModelError,
-        RecipeError,
-        TagsmithError,
-        TrainingError,
-        VectorsError,
-    )
     from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions
     from tagsmith.network.rnn import create_rnn_model
@@ -38,6 +40,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "FORMATS",
+    "Corpus",
     "DataError",
     "Document",
     "InputError",
@@ -59,6 +62,7 @@ __all__ = [
     "__version__",
     "create_rnn_model",
     "load",
+    "read_corpus",
     "read_documents",
     "read_sentences",
     "score_tags",
@@ -71,6 +75,7 @@ __all__ = [
 
 # Module → the public names it defines.
 _HOMES = {
+    "tagsmith.corpus.corpus": ("Corpus", "read_corpus"),
     "tagsmith.corpus.sources": ("read_documents", "read_sentences"),
     "tagsmith.text.document": ("Document", "Sentence", "Span", "Token"),
     "tagsmith.text.layer": ("Layer",),
@@ -78,16 +83,6 @@ _HOMES = {
     "tagsmith.text.tokenizer": ("tokenize", "tokenize_text"),
     "tagsmith.formats": ("FORMATS",),
     "tagsmith.formats.options": ("WriteOptions",),
-    "tagsmith.errors": (
-        "DataError",
-        "InputError",
-        "MissingExtraError",
-        "ModelError",
-        "RecipeError",
-        "TagsmithError",
-        "TrainingError",
-        "VectorsError",
-    ),
     "tagsmith.scores.scores": ("score_tags",),
     "tagsmith.network.rnn": ("create_rnn_model",),
     "tagsmith.tagging.tagger": ("Tagger", "load"),

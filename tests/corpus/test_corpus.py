@@ -4,7 +4,8 @@ import io
 
 import pytest
 
-from tagsmith.corpus.corpus import label_of, read_corpus
+from tagsmith.corpus.corpus import read_corpus
+from tagsmith.corpus.knowledge import label_of
 from tagsmith.corpus.sources import read_documents, read_sentences
 from tagsmith.corpus.statistics import shared_sentences, statistics
 from tagsmith.errors import DataError

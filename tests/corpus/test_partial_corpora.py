@@ -101,7 +101,7 @@ def test_plain_tags_for_a_plain_model_are_all_known(files):
         (["people", "none"], {}, "none.conll: The file has no labels", "--column"),
         (["people", "places"], {"knows": {"x.conll": ["PER"]}}, "no file 'x.conll' among", "people.conll, places"),
         (["people", "places"], {"knows": {"people.conll": ["LOC"]}}, "people.conll: The label 'PER'", "LOC, PER"),
-        (["people", "places"], {"knows": {"people.conll": ["PER", "CAR"]}}, "'CAR', said to be known", "LOC, PER"),
+        (["people", "places"], {"knows": {"people.conll": ["PER", "CAR"]}}, "'CAR', stated for this file", "LOC, PER"),
     ],
 )
 def test_what_cannot_be_meant_is_one_clear_error(files, train, more, message, remedy):
@@ -150,8 +150,12 @@ def test_the_layers_of_a_file_can_be_stated(files):
     assert known(corpus, "train", "ner") == [None] * 2 + [["PER"]] * 2
     with pytest.raises(DataError, match=r"speech\.jsonl:1: This record has no layer 'ner'"):
         read_corpus(["speech.jsonl", files["people"]], ["speech.jsonl"], **options)
-    with pytest.raises(DataError, match="The layer 'chunk' is not one of those to learn"):
-        read_corpus(["speech.jsonl"], ["speech.jsonl"], has={"speech.jsonl": ["chunk"]}, **options)
+    with pytest.raises(DataError, match=r"speech\.jsonl: 'chunk', stated for this file, occurs in no training data"):
+        read_corpus(
+            [BOTH_LAYERS * 2, "speech.jsonl"], ["speech.jsonl"], has={"speech.jsonl": ["pos", "chunk"]}, **options
+        )
+    with pytest.raises(DataError, match="There is no file 'x' among those given"):
+        read_corpus([BOTH_LAYERS * 2], has={"x": ["pos"]}, **options)
 
 
 def test_a_model_of_several_layers_keeps_those_that_new_data_lack():

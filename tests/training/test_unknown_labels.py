@@ -13,7 +13,8 @@ from test_training import NAMES, PLACES, QUIET, TINY, VERBS, write_corpus
 
 import tagsmith
 from keras_calls import array
-from tagsmith.corpus.corpus import Corpus, Knowledge, read_corpus
+from tagsmith.corpus.corpus import Corpus, read_corpus
+from tagsmith.corpus.knowledge import Knowledge
 from tagsmith.corpus.sentences import hold_sentences
 from tagsmith.errors import DataError
 from tagsmith.network.batches import training_batches

@@ -1,52 +1,36 @@
-"""Labeled corpora in memory: layers, parts, and which labels each sentence was annotated with."""
+"""Labeled corpora in memory: layers, parts, and what each sentence was annotated with."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from tagsmith.corpus.legal_tags import occurring_labels, scheme_of_layer, with_legal_tags
+from tagsmith.corpus.knowledge import (
+    Group,
+    Knowledge,
+    Partial,
+    check_dev,
+    check_statements,
+    completed,
+    group_of,
+    nothing_unknown,
+    with_labels,
+)
+from tagsmith.corpus.legal_tags import scheme_of_layer, with_legal_tags
 from tagsmith.corpus.repair import TagRepair
 from tagsmith.corpus.sentences import Integers, SentenceCollector, Sentences, TokenStore
-from tagsmith.corpus.sources import Data, Item, Part, parts_of, sentences_of
+from tagsmith.corpus.sources import Data, Part, parts_of, sentences_of
 from tagsmith.errors import DataError
 from tagsmith.formats.options import Problem, ReadOptions, read_options
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.layer import Layer
-from tagsmith.text.schemes import OUTSIDE, Scheme, split_label
 
-NO_VALUE = "_"  # how CoNLL-U writes that a column says nothing
 PARTS = ("train", "dev", "test")
-
-Partial = bool | Mapping[str, Collection[str]]
-"""True: every corpus has labels of its own. A mapping states all labels that were looked for in a file."""
-
-Labels = Mapping[str, frozenset[str]]
-"""Layer → labels that were looked for; a layer that is missing was not annotated at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """Which labels were looked for where: an ``O`` says nothing about any other label.
-
-    Parameters
-    ----------
-    sets
-        Distinct sets of labels.
-    train, dev, test
-        (sentences,) the number of each sentence's set.
-    """
-
-    sets: tuple[Labels, ...]
-    train: npt.NDArray[np.integer]
-    dev: npt.NDArray[np.integer]
-    test: npt.NDArray[np.integer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +62,6 @@ class Corpus:
     def layer(self, name: str) -> Layer:
         """Return a layer by its name."""
         return next(layer for layer in self.layers if layer.name == name)
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """One corpus of a part: its sentences, and per layer the labels that occur and those that were looked for."""
-
-    sentences: Sentences
-    occurring: Labels
-    known: Labels
-
-    @property
-    def path(self) -> str:
-        return self.sentences.path_of(0)
 
 
 def read_corpus(
@@ -140,16 +111,19 @@ def read_corpus(
     for part, data in zip(PARTS, (train, dev, test), strict=True):
         if data is not None:
             reading.read(part, data)
+    check_statements(reading.has, reading.paths, reading.layers)
     store, layers, repairs = _legal_layers(reading, partial is not None or bool(start))
     groups = {
-        part: [_group(Sentences(store, places), layers, partial) for places in reading.groups[part]] for part in PARTS
+        part: [group_of(Sentences(store, places), layers, partial) for places in corpora]
+        for part, corpora in reading.corpora.items()
     }
-    layers = _with_labels(layers, groups["train"], start)
-    _check_dev(groups["dev"], layers)
-    _check_statements(partial, groups, layers)
-    groups = _complete_groups(groups, layers, start, partial)
-    if partial and all(_knows_all(group, layers) for group in groups["train"]):
-        raise _nothing_unknown(layers, groups["train"][0].path)
+    layers = with_labels(layers, groups["train"], start)
+    check_dev(groups["dev"], layers)
+    if isinstance(partial, Mapping):
+        check_statements(partial, store.paths, {label for layer in layers for label in layer.labels})
+    groups = completed(groups, layers, everything=partial is False or not (partial or start))
+    if partial and all(group.knows_all(layers) for group in groups["train"]):
+        raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
     return Corpus(layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(chosen.problems))
 
@@ -163,25 +137,26 @@ class _Reading:
     def __init__(
         self, options: ReadOptions, separately: bool, has: Mapping[str, Collection[str]], start: Sequence[Layer]
     ) -> None:
-        self.options, self.separately, self.start = options, separately, start
-        self.has = {Path(path): tuple(layers) for path, layers in has.items()}
-        self.collector = SentenceCollector()
-        self.groups: dict[str, list[Integers]] = {part: [] for part in PARTS}
+        self.options, self.separately, self.has, self.start = options, separately, has, start
+        self.collector, self.paths = SentenceCollector(), list[str]()
+        self.corpora: dict[str, list[Integers]] = {part: [] for part in PARTS}
         self.layers: tuple[str, ...] = options.layers if len(options.layers) > 1 else ()
 
     def read(self, part: str, data: Data) -> None:
         """Read the corpora of a part."""
-        for sources in self._corpora(data):
+        for sources in self._sources_of_corpora(data):
             first = len(self.collector)
             for source in sources:
+                self.paths.append(source.path)
                 self.collector.begin_source(source.path)
-                for sentence in self._sentences(source, part):
+                several = len(self.options.layers) > 1
+                for sentence in self._several_layers(source) if several else self._one_layer(source):
                     self.collector.add(sentence)
             if len(self.collector) == first:
                 raise DataError(f"There are no {part} sentences.", remedy="Give at least one labeled sentence.")
-            self.groups[part].append(np.arange(first, len(self.collector)))
+            self.corpora[part].append(np.arange(first, len(self.collector)))
 
-    def _corpora(self, data: Data) -> list[list[Part]]:
+    def _sources_of_corpora(self, data: Data) -> list[list[Part]]:
         if not self.separately:
             return [list(parts_of(data))]
         items: list[Any] = list(data) if isinstance(data, list | tuple) else [data]
@@ -192,52 +167,44 @@ class _Reading:
             )
         return [list(parts_of(item)) for item in items]
 
-    def _sentences(self, source: Part, part: str) -> Any:
-        """The sentences of a source, with the corpus's names for their layers."""
-        if self.layers and len(self.options.layers) > 1:
-            yield from self._several(source)
-            return
+    def _one_layer(self, source: Part) -> Iterator[Sentence]:
+        """Sentences with one layer, which gets the name that it has in the corpus."""
         options = self.options
-        if self.layers and part != "train":
-            options = replace(options, layers=options.layers or self.layers)
+        if self.corpora["train"] and not options.layers:  # the first file decides
+            options = replace(options, layers=self.layers)
         for sentence in sentences_of(source, options):
             ((name, tags),) = sentence.layers.items()
             if not self.layers:
-                self.layers = (self._name(name, source),)
+                self.layers = (self._corpus_name(name, source),)
             yield sentence if name == self.layers[0] else replace(sentence, layers={self.layers[0]: tags})
 
-    def _several(self, source: Part) -> Any:
-        options = self.options
-        if self.separately:
-            in_memory = source.file is None
-            names = self._layers_in(source) if in_memory else self.has.get(Path(source.path), options.layers)
-            if unknown := [name for name in names if name not in options.layers]:
-                raise DataError(
-                    f"The layer {unknown[0]!r} is not one of those to learn.",
-                    remedy=f"The layers are: {', '.join(options.layers)}.",
-                    path=source.path,
-                )
-            columns = dict(zip(options.layers, options.columns, strict=False))
-            options = replace(options, layers=tuple(names), columns=tuple(columns[n] for n in names if n in columns))
-        yield from sentences_of(source, options)
-
-    def _layers_in(self, source: Part) -> tuple[str, ...]:
-        first: Item = source.items[0]
-        sentence = first.sentences[0] if isinstance(first, Document) and first.sentences else first
-        layers = sentence.layers if isinstance(sentence, Sentence) else {}
-        return tuple(name for name in self.options.layers if name in layers)
-
-    def _name(self, name: str, source: Part) -> str:
-        """The corpus's name for a layer that is alone: that of the model to go on from, if it has one layer."""
+    def _corpus_name(self, name: str, source: Part) -> str:
+        """A layer that is alone is called as in the model to go on from, if that has one layer too."""
         if len(self.start) == 1:
             return self.start[0].name
-        if self.start and not self.options.layers and name not in {layer.name for layer in self.start}:
+        names = [layer.name for layer in self.start]
+        if self.start and not self.options.layers and name not in names:
             raise DataError(
                 f"The model has several layers, and none is called {name!r}.",
-                remedy=f"Name the layer of these labels with --layer: {', '.join(one.name for one in self.start)}.",
+                remedy=f"Name the layer of these labels with --layer: {', '.join(names)}.",
                 path=source.path,
             )
         return name
+
+    def _several_layers(self, source: Part) -> Iterator[Sentence]:
+        """Sentences with those of the layers that their source has."""
+        options, names = self.options, self.options.layers
+        if self.separately and source.file is None:
+            first = source.items[0]
+            sentence = first.sentences[0] if isinstance(first, Document) and first.sentences else first
+            names = tuple(name for name in names if isinstance(sentence, Sentence) and name in sentence.layers)
+        elif self.separately:
+            stated = {Path(path): layers for path, layers in self.has.items()}.get(Path(source.path), names)
+            names = tuple(name for name in names if name in stated) or names
+        if names != options.layers:
+            columns = dict(zip(options.layers, options.columns, strict=False))
+            options = replace(options, layers=names, columns=tuple(columns[name] for name in names if name in columns))
+        return sentences_of(source, options)
 
 
 def _legal_layers(reading: _Reading, mixed: bool) -> tuple[TokenStore, tuple[Layer, ...], list[TagRepair]]:
@@ -250,157 +217,17 @@ def _legal_layers(reading: _Reading, mixed: bool) -> tuple[TokenStore, tuple[Lay
         if name not in store.columns:
             layers.append(known[name])  # the data lack it
             continue
-        scheme = known[name].scheme if name in known else scheme_of_layer(store, name, reading.groups["train"])
+        scheme = known[name].scheme if name in known else scheme_of_layer(store, name, reading.corpora["train"])
         store = with_legal_tags(store, name, scheme, repairs, mixed)
         layers.append(Layer(name, scheme))
     return store, tuple(layers), repairs
-
-
-# --------------------------------------------------------------------------------------------------- labels
-
-
-def _group(sentences: Sentences, layers: Sequence[Layer], partial: Partial | None) -> _Group:
-    occurring = {}
-    path = sentences.path_of(0)
-    for layer in layers:
-        labels = occurring_labels(sentences, layer)
-        if labels is None:
-            continue
-        if not labels - {NO_VALUE}:
-            raise DataError(
-                f"The file has no labels: every tag of the layer {layer.name!r} is "
-                f"{OUTSIDE if layer.gives_spans else NO_VALUE!r}.",
-                remedy="Choose the column or layer that holds the labels with --column or --layer.",
-                path=path,
-            )
-        occurring[layer.name] = labels
-    return _Group(sentences, occurring, _stated(sentences, occurring, partial))
-
-
-def _stated(sentences: Sentences, occurring: Labels, partial: Partial | None) -> Labels:
-    """What a corpus knows: the labels stated for its files, or else those that occur in it."""
-    if not isinstance(partial, Mapping):
-        return occurring
-    files = {Path(sentences.store.paths[row]) for row in np.unique(sentences.store.sources[sentences.places])}
-    stated = frozenset[str]().union(*(labels for path, labels in partial.items() if Path(path) in files))
-    if not stated:
-        return occurring
-    every = frozenset[str]().union(*occurring.values())
-    if surplus := sorted(every - stated):
-        raise DataError(
-            f"The label {surplus[0]!r} occurs here but is not among those that the file is said to know.",
-            remedy=f"State all of them: {', '.join(sorted(every | stated))}.",
-            path=sentences.path_of(0),
-        )
-    return {layer: labels | stated for layer, labels in occurring.items()}
-
-
-def _with_labels(layers: Sequence[Layer], train: Sequence[_Group], start: Sequence[Layer]) -> tuple[Layer, ...]:
-    before = {layer.name: layer.labels for layer in start}
-    labels = {
-        layer.name: set(before.get(layer.name, ())).union(*(group.occurring.get(layer.name, ()) for group in train))
-        for layer in layers
-    }
-    return tuple(replace(layer, labels=tuple(sorted(labels[layer.name]))) for layer in layers)
-
-
-def _check_dev(groups: Sequence[_Group], layers: Sequence[Layer]) -> None:
-    """Check that dev has no label that training lacks."""
-    for layer in layers:
-        for group in groups:
-            if unknown := group.occurring.get(layer.name, frozenset()) - {*layer.labels, NO_VALUE}:
-                raise _unknown_label(group.sentences, layer, unknown)
-
-
-def _unknown_label(sentences: Sentences, layer: Layer, unknown: Collection[str]) -> DataError:
-    """Name the first label of a part that training lacks."""
-    index, token, label = next(
-        (index, token, label)
-        for index, tags in enumerate(sentences.tags(layer.name))
-        for token, tag in enumerate(tags)
-        if (label := label_of(tag, layer.scheme)) in unknown
-    )
-    others = len(unknown) - 1
-    more = f" (nor {others} other label{'s' if others > 1 else ''} of this file)" if others else ""
-    return DataError(
-        f"The label {label!r} does not occur in the training file{more}.",
-        remedy="Correct it if it is a slip, or add sentences with it to the training file.",
-        path=sentences.path_of(index),
-        line=sentences.line_of(index, token) or None,
-    )
-
-
-def _check_statements(partial: Partial | None, groups: Mapping[str, list[_Group]], layers: Sequence[Layer]) -> None:
-    """Check that what is stated of files can be meant."""
-    if not isinstance(partial, Mapping):
-        return
-    files = {Path(path) for each in groups.values() for group in each for path in group.sentences.store.paths}
-    labels = {label for layer in layers for label in layer.labels}
-    for name, stated in partial.items():
-        if Path(name) not in files:
-            given = ", ".join(sorted(map(str, files)))
-            raise DataError(f"There is no file {name!r} among those given.", remedy=f"The files are: {given}.")
-        if surplus := sorted(set(stated) - labels):
-            raise DataError(
-                f"The label {surplus[0]!r}, said to be known here, occurs in no training file.",
-                remedy=f"The labels are: {', '.join(sorted(labels))}.",
-                path=name,
-            )
-
-
-def _complete_groups(
-    groups: dict[str, list[_Group]], layers: Sequence[Layer], start: Sequence[Layer], partial: Partial | None
-) -> dict[str, list[_Group]]:
-    """Say of every corpus what it knows of each layer that it has: of plain tags always all of them."""
-    train = groups["train"]
-    everything = partial is False or not (partial or start)
-
-    def complete(group: _Group, partner: _Group | None) -> _Group:
-        known = {}
-        for layer in layers:
-            if layer.name in group.occurring:
-                labels = group.known[layer.name] | (partner.known.get(layer.name, frozenset()) if partner else set())
-                all_of_them = everything or not layer.gives_spans
-                known[layer.name] = frozenset(layer.labels) if all_of_them else labels & set(layer.labels)
-        return replace(group, known=known)
-
-    def partners(part: str) -> Sequence[_Group | None]:
-        return train if part != "train" and len(groups[part]) == len(train) else [None] * len(groups[part])
-
-    return {
-        part: [complete(group, partner) for group, partner in zip(groups[part], partners(part), strict=True)]
-        for part in PARTS
-    }
-
-
-def _knows_all(group: _Group, layers: Sequence[Layer]) -> bool:
-    return all(frozenset(layer.labels) == group.known.get(layer.name) for layer in layers)
-
-
-def _nothing_unknown(layers: Sequence[Layer], path: str) -> DataError:
-    if not any(layer.gives_spans for layer in layers):
-        return DataError(
-            "These are plain tags, one for each token, such as parts of speech: none of them can be missing.",
-            remedy="Train without --partial and --knows.",
-            path=path,
-        )
-    labels = ", ".join(label for layer in layers for label in layer.labels)
-    return DataError(
-        f"All training files know the same labels: {labels}.",
-        remedy="Train without --partial, or state with --knows what each file knows.",
-    )
-
-
-def label_of(tag: str, scheme: Scheme) -> str | None:
-    """Return the label of a tag: its span type, or a plain or bare tag itself; None for ``O``."""
-    return None if tag == OUTSIDE and scheme is not Scheme.PLAIN else split_label(tag, scheme)
 
 
 # ---------------------------------------------------------------------------------------------------- parts
 
 
 def _parts(
-    groups: Mapping[str, list[_Group]], layers: Sequence[Layer], seed: int, *, hold_out_dev: bool
+    groups: Mapping[str, list[Group]], layers: Sequence[Layer], seed: int, *, hold_out_dev: bool
 ) -> tuple[list[Sentences], Knowledge | None]:
     """Join the corpora of each part; hold out a tenth of each training corpus if there is no dev part."""
     sets = list(dict.fromkeys(tuple(sorted(group.known.items())) for each in groups.values() for group in each))

@@ -13,7 +13,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tagsmith.corpus.corpus import Corpus, Partial, read_corpus
+from tagsmith.corpus.corpus import Corpus, read_corpus
+from tagsmith.corpus.knowledge import Partial
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import TrainingError
 from tagsmith.export.graphs import sentence_graph

@@ -13,7 +13,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.corpus.corpus import Corpus, Labels
+from tagsmith.corpus.corpus import Corpus
+from tagsmith.corpus.knowledge import Labels
 from tagsmith.corpus.sentences import NO_TAG, Integers, Rows
 from tagsmith.corpus.tag_rows import inner_rows
 from tagsmith.text.layer import Layer
