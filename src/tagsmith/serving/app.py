@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tagsmith.serving.refusals import handle_error
 from tagsmith.serving.routes import add_routes
 
 PAGE = Path(__file__).with_name("page")
+# Newer versions of FastAPI send traces by themselves if the environment names a collector; older ones ignore this.
+NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False, "logs": False}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
+        gc.freeze()  # what is loaded by now lives as long as the server: collections need not look at it
         async with models.running(), in_background(models.watch()), extension.running():
             yield {"close_streams": extension.close_streams}
 
@@ -83,6 +87,7 @@ def create_app(
         docs_url=None,  # FastAPI's own pages fetch scripts from other sites
         redoc_url=None,
         lifespan=lifespan,
+        telemetry=NO_TELEMETRY,
         exception_handlers={HTTPException: handle_error, RequestValidationError: handle_error},
     )
     add_routes(app.router, models)

@@ -184,7 +184,7 @@ class Models:
     @property
     def main(self) -> ServedModel | None:
         """The default model; None before there is one."""
-        return next(iter(self), None)
+        return next(iter(self._models.values()), None)
 
     def find(self, name: str | None) -> ServedModel:
         """Return a model by its name, or the default one.
@@ -194,13 +194,12 @@ class Models:
         Refusal
             There is no such model.
         """
+        model = self.main if name is None else self._models.get(name)
+        if model is not None:
+            return model
         if self.main is None:
             raise Refusal(404, "no_model", "There is no model yet: label sentences, and train one.")
-        if name is None:
-            return self.main
-        if name not in self._models:
-            raise Refusal(404, "no_such_model", f"There is no such model; there are: {', '.join(self._models)}.")
-        return self._models[name]
+        raise Refusal(404, "no_such_model", f"There is no such model; there are: {', '.join(self._models)}.")
 
     async def serve(self, folder: Path, name: str) -> None:
         """Serve this folder as the default model from now on; if it is the first model, it gets this name.

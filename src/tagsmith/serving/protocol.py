@@ -36,7 +36,6 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._one_too_many = False
         self._sent_bytes = 0  # by the client since the headers began
-        self._header_bytes = 0  # of them, those of complete headers
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -60,19 +59,14 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._in_headers and self._sent_bytes > self.config.limits.headers:
             self._refuse(TOO_LARGE)
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a complete header."""
-        super().on_header(name, value)
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > self.config.limits.headers:
-            self._refuse(TOO_LARGE)
-
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the request was refused."""
-        self._in_headers = False
         self._stop_timer()
         if self._one_too_many:
             self._refuse(TOO_MANY)
+        elif sum(len(name) + len(value) for name, value in self.headers) > self.config.limits.headers:
+            self._refuse(TOO_LARGE)  # they came so fast that `data_received` counted no incomplete ones
+        self._in_headers = False
         if not self.transport.is_closing():
             self._start_timer(self.config.limits.body_seconds)
             super().on_headers_complete()
@@ -85,7 +79,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Expect the next request."""
         self._stop_timer()
-        self._in_headers, self._sent_bytes, self._header_bytes = True, 0, 0
+        self._in_headers, self._sent_bytes = True, 0
         if self.cycle is not None:
             super().on_message_complete()
 

@@ -42,7 +42,7 @@ class TagRequest(Wire):
 
     @model_validator(mode="after")
     def _check_one(self) -> TagRequest:
-        if sum(value is not None for value in (self.text, self.texts, self.tokens)) != 1:
+        if (self.text is None) + (self.texts is None) + (self.tokens is None) != 2:
             raise ValueError("give exactly one of text, texts and tokens")
         return self
 
