@@ -1,4 +1,4 @@
-"""What a run shows while it trains: a live line on a terminal, plain lines elsewhere; all to stderr."""
+"""The display of a training run: a progress bar on a terminal, plain lines elsewhere; all on standard error."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Display(Protocol):
-    """What the training loop tells of itself."""
+    """Gets the news of the training loop."""
 
     def message(self, text: str) -> None:
-        """Something the user should know once."""
+        """Show something once."""
 
     def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
-        """``done`` steps of ``epoch`` are over; ``loss`` per token so far, ``speed`` in tokens per second."""
+        """Show that ``done`` steps of ``epoch`` are over: ``loss`` per token so far, ``speed`` in tokens per second."""
 
     def epoch(self, entry: dict[str, Any]) -> None:
-        """An epoch is over; ``entry`` is its line of the history."""
+        """Show that an epoch is over; ``entry`` is its line of the history."""
 
 
 class Silent:
@@ -36,7 +36,7 @@ class Silent:
         """Ignore it."""
 
 
-class Lines:
+class Lines(Silent):
     """One plain line an epoch: for logs and pipes."""
 
     def __init__(self, console: Console) -> None:
@@ -45,9 +45,6 @@ class Lines:
     def message(self, text: str) -> None:
         """Print it."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
-        """Ignore it: a log wants no moving line."""
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Print the epoch's numbers."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,17 +19,20 @@ from tagsmith.network.tagger_network import Noise, TaggerNetwork, split_noise
 from tagsmith.training.optimizer import Optimizer
 
 
-class Step(Protocol):
-    """What the training loop needs of a step."""
+class Step:
+    """One step on some backend. The defaults are for backends whose Keras variables are always up to date."""
+
+    network: TaggerNetwork
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token, still on the device."""
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
-        """Compile for the shapes of these examples, changing nothing."""
+        """Compile for the shapes of these examples, changing nothing; by default the first step of each shape does."""
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """The learned weights by name, as they are now: to be read before the next step."""
+        """Return the learned weights by name, as they are now: to be read before the next step."""
+        return self.network.arrays()
 
     def synchronize(self) -> None:
         """Bring the Keras variables up to date."""
@@ -38,7 +41,7 @@ class Step(Protocol):
         """Take over the Keras variables after something else changed them."""
 
 
-class JaxStep:
+class JaxStep(Step):
     """Two compiled functions: the gradient, and the update of the weights and the optimizer's state.
 
     On processors a batch is cut in two, and a thread computes the gradient of each half: the products of a time step
@@ -133,8 +136,8 @@ class JaxStep:
         self.values = [variable.value.copy() for variable in self.changing]
 
 
-class TensorFlowStep:
-    """The step as a ``tf.function``; the variables are always up to date."""
+class TensorFlowStep(Step):
+    """The step as a ``tf.function``."""
 
     def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import tensorflow as tf
@@ -149,31 +152,21 @@ class TensorFlowStep:
             optimizer.apply(gradients, batch.trained, row_gradients)
             return loss
 
-        self.run, self.arrays = tf.function(step), network.arrays
+        self.network, self.run = network, tf.function(step)
         self.convert, self.map = tf.convert_to_tensor, tf.nest.map_structure
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
         return self.run(self.map(self.convert, batch), self.map(self.convert, noise))
 
-    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
-        """Do nothing: the first step of each shape pays for itself."""
 
-    def synchronize(self) -> None:
-        """Do nothing: the variables are up to date."""
-
-    def reload(self) -> None:
-        """Do nothing: the step reads the variables."""
-
-
-class TorchStep:
-    """The step in PyTorch, operation by operation; the variables are always up to date."""
+class TorchStep(Step):
+    """The step in PyTorch, operation by operation."""
 
     def __init__(self, network: TaggerNetwork, optimizer: Optimizer) -> None:
         import torch
 
         self.network, self.optimizer, self.torch = network, optimizer, torch
-        self.arrays = network.arrays
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token."""
@@ -195,15 +188,6 @@ class TorchStep:
         with self.torch.no_grad():
             self.optimizer.apply(gradients, inputs.trained, row_gradients)
         return loss.detach()
-
-    def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
-        """Do nothing: the first step of each shape pays for itself."""
-
-    def synchronize(self) -> None:
-        """Do nothing: the variables are up to date."""
-
-    def reload(self) -> None:
-        """Do nothing: the step reads the variables."""
 
 
 STEPS: dict[str, Callable[[TaggerNetwork, Optimizer], Step]] = {
