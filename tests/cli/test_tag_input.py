@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tagsmith.cli import tag_input
@@ -37,6 +37,7 @@ def _in_place(documents: list[Document]) -> list[tuple[tuple[str, ...], tuple[in
 
 @pytest.mark.parametrize("part", [1, 7, 40])
 @given(text=st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
+@example(text='...)\x00\x00"ann')
 def test_parts_have_the_sentences_of_the_whole(part: int, text: str):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tag_input, "PART", part)

@@ -16,7 +16,7 @@ _COLUMN = "The column of the tags, counted from 1, or from -1 at the end; in csv
 
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")]
 Format = Annotated[
-    str, typer.Option("--format", help="conll, conllu, csv or jsonl; auto goes by the file's suffix and content.")
+    str, typer.Option("--format", help="A file format, such as conll or jsonl; auto goes by suffix and content.")
 ]
 Layer = Annotated[str | None, typer.Option("--layer", help=_LAYER)]
 Layers = Annotated[list[str] | None, typer.Option("--layer", help=f"{_LAYER} Several: --layer upos --layer xpos.")]

@@ -1,16 +1,10 @@
 """Input of ``tagsmith tag``: documents of sentences and tokens, read one at a time in constant memory.
 
-Beside the registered formats there are two of unlabeled text:
-
-====== ======================================================================================================
-text   Paragraphs, which end at blank lines. A long one is passed on in parts, cut where a sentence ends, so that
-       every sentence is found as if the whole text had been read. Only if no sentence ends for ``LONGEST``
-       tokens is one cut, between words.
-tokens A sentence a line, tokens separated by spaces.
-====== ======================================================================================================
-
-The record of a *text* document says where the document begins in its file (``offset``, in characters); the offsets of
-tokens and spans index the document's own text. If there are several files, the records name theirs (``source``).
+Beside the registered formats there are two of unlabeled text. *tokens* has a sentence a line, with spaces between the
+tokens. *text* has paragraphs, which end at blank lines. A long one is passed on in parts, cut where a sentence ends, so
+that every sentence is found as if the whole text had been read. Only if no sentence ends for ``LONGEST`` tokens is one
+cut, between words. The record of a *text* document says where the document begins in its file (``offset``, in
+characters); the offsets of tokens and spans index the document's own text.
 """
 
 from __future__ import annotations
@@ -38,13 +32,8 @@ def read_input(
 ) -> Iterator[Document]:
     """Read files, each given with the name of its format, one after the other.
 
-    A file's own layers stay beside the ``predicted`` ones: those that would be replaced by them, or be taken for them,
-    are renamed, to ``gold_tags`` or ``gold_upos``.
-
-    Raises
-    ------
-    DataError
-        A file is not in its format. A file without tokens is no error.
+    If there are several, the record of each document names its file (``source``). A file's layers stay beside the
+    ``predicted`` ones; those that would be replaced by them, or be taken for them, become ``gold_tags``, ``gold_upos``.
     """
     for source, name in sources:
         read = TEXT_READERS[name] if name in TEXT_READERS else FORMATS[name].read_for_tagging
@@ -97,10 +86,10 @@ def read_text(source: Source, options: ReadOptions) -> Iterator[Document]:
             if size >= enough:
                 text = "".join(parts)
                 sentences = _cut_sentences(text)
-                if len(sentences) > 1:  # the last may go on, and is read again with what follows
-                    _, starts = sentences[-1]
+                if len(sentences) > 2:  # the last may go on, and so may the one before it if the last is half a word
+                    _, starts = sentences[-2]
                     cut = starts[0]
-                    yield _document(text[:cut], sentences[:-1], begin)
+                    yield _document(text[:cut], sentences[:-2], begin)
                     begin += cut
                     parts, size = [text[cut:]], size - cut
                 enough = max(PART, 2 * size)  # so that reading again takes no more than twice the time

@@ -52,10 +52,8 @@ def convert(
 
     Parameters
     ----------
-    source
-        A path, ``"-"`` for standard input, or an open text stream.
-    target
-        A path, ``"-"`` for standard output, or an open text stream.
+    source, target
+        A path, ``"-"`` for standard input or output, or an open text stream.
     target_format
         ``"auto"`` goes by the target's suffix; without a known one it is ``"conll"``.
     scheme

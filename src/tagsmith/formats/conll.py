@@ -73,15 +73,7 @@ class _Block(NamedTuple):
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents, one at a time.
-
-    Raises
-    ------
-    DataError
-        With file and line: a row with more or fewer columns than the first, an empty word or tag, a missing column, a
-        file without tokens, or without labels where they are required; and as
-        :func:`~tagsmith.formats.source.open_source`.
-    """
+    """Read documents; all rows must have the same number of columns, and no word or tag may be empty."""
     place = Place(source_name(source), options)
     nothing = place.empty("tokens", "Give one token a line.")
     with open_source(source, options.encoding) as stream:
@@ -200,12 +192,8 @@ def _sentence(
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
     """Write documents: the columns and comments that were read, with the layer in its column or in a new one.
 
-    A sentence that was not read from columns gets a column of words and one of tags, if it has the layer.
-
-    Raises
-    ------
-    DataError
-        A word cannot be written: it contains the separator or a line break.
+    A sentence that was not read from columns gets a column of words and one of tags, if it has the layer. A word that
+    contains the separator or a line break cannot be written.
     """
     for document in documents:
         if "docstart" in document.meta:

@@ -50,14 +50,7 @@ class _Block(NamedTuple):
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents, one at a time.
-
-    Raises
-    ------
-    DataError
-        With file and line: a line without ten columns or without a number before its word, an empty word, a sentence
-        without tokens; a file without tokens; and as :func:`~tagsmith.formats.source.open_source`.
-    """
+    """Read documents; a line needs ten columns, a number and a word, and a sentence needs tokens."""
     place = Place(source_name(source), options)
     nothing = place.empty("tokens", "Give one token a line, in ten columns.")
     tags: dict[str, str] = {}  # one object a tag saves memory

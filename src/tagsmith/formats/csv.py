@@ -46,15 +46,7 @@ class _Columns(NamedTuple):
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents, one for each sentence.
-
-    Raises
-    ------
-    DataError
-        With file and line: a missing heading, a row with more or fewer cells than the header, an empty word or tag, a
-        quotation mark that is never closed; a file without tokens; and as
-        :func:`~tagsmith.formats.source.open_source`.
-    """
+    """Read documents, one for each sentence; rows must be as long as the header, and no word or tag may be empty."""
     place = Place(source_name(source), options)
     nothing = place.empty("tokens", "Give a header and one token a row.")
     with open_source(source, options.encoding, newline="") as stream:
@@ -144,12 +136,9 @@ def _sentence(rows: Sequence[_Row], columns: _Columns, place: Place) -> Sentence
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
-    """Write one row a token: sentence number (on every row), word, the other layers, and the layer last.
+    """Write one row a token: sentence number, word, the other layers, and the layer last.
 
-    Raises
-    ------
-    DataError
-        A sentence does not have the layers of the first one.
+    All sentences must have the same layers.
     """
     writer = csv.writer(stream, delimiter=options.separator or ",", lineterminator="\n")
     layers: list[str] = []
@@ -159,18 +148,14 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
             chosen = pick_layer(sentence.layers, options.layer)
             layers = sorted(sentence.layers, key=lambda layer: layer == chosen)  # stable: only the chosen one moves
             writer.writerow(["Sentence #", "Word", *layers[:-1], *(["Tag"] if layers else [])])
-        if sentence.layers.keys() != set(layers):
+        if different := sorted(sentence.layers.keys() ^ set(layers)):
             raise DataError(
-                f"This sentence has the layers {_listed(sentence.layers)}, but the first one has {_listed(layers)}.",
-                remedy="Write a format without a header, or a file for each kind of sentence.",
+                f"Some sentences do not have the layers {', '.join(different)}, so that one header does not fit all.",
+                remedy="Write another format, or a file for each kind of sentence.",
                 line=sentence.line or None,
             )
         columns = [sentence.layers[layer] for layer in layers]
         writer.writerows([f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True))
-
-
-def _listed(layers: Iterable[str]) -> str:
-    return ", ".join(sorted(layers)) or "none"
 
 
 FORMAT = Format(

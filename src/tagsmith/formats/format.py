@@ -23,9 +23,11 @@ class Format:
     name
         What users call it: ``--from``, ``--to``, ``--input-format``.
     read
-        Reads labeled documents one at a time, so that a file of any size can be read in constant memory.
+        Reads labeled documents one at a time, in constant memory. Raises :class:`~tagsmith.errors.DataError` with file,
+        line and remedy for whatever is wrong, and as :func:`~tagsmith.formats.source.open_source`;
+        :class:`~tagsmith.formats.source.NoTokensError` for a file without tokens.
     write
-        Writes documents.
+        Writes documents. Raises :class:`~tagsmith.errors.DataError` for what the format cannot express.
     suffixes
         The endings of its files' names, in lower case, with the dot.
     begins

@@ -59,14 +59,9 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents, one for each record.
+    """Read documents, one for each record, which needs a text, or tokens, and labels.
 
-    Raises
-    ------
-    DataError
-        With file and line: what is not JSON, a record without text or labels, a span without start, end and label; a
-        file without records; and as :func:`~tagsmith.formats.source.open_source`. With ``alignment="error"`` also
-        every span that would be reported.
+    With ``alignment="error"`` every span that would be reported is an error.
     """
     file = Place(source_name(source), options)
     nothing = file.empty("records", "Give one JSON object a line.")

@@ -177,11 +177,8 @@ def group_documents(
 ) -> Iterator[Document]:
     """Join sentences into documents, one newline between the texts of neighbors.
 
-    Parameters
-    ----------
-    sentences
-        Each with its text, in which its tokens have their offsets, and with the ``meta`` of the document that
-        begins with it. None: it belongs to the document before or, if none has begun, is a document by itself.
+    Each sentence comes with its text, in which its tokens have their offsets, and with the ``meta`` of the document
+    that begins with it. None: it belongs to the document before or, if none has begun, is a document by itself.
     """
     meta: Mapping[str, Any] | None = None
     texts: list[str] = []
