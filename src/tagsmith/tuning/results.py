@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from optuna.distributions import CategoricalDistribution
+
 from tagsmith import __version__
 from tagsmith.training.recipe import Recipe, change_recipe, toml_value
-from tagsmith.tuning.space import Choices, Interval, Space
+from tagsmith.tuning.space import Dimension, Space
 from tagsmith.tuning.study import Trial
 
 if TYPE_CHECKING:
@@ -160,12 +162,12 @@ def _draw_importances(bars: Any, importances: Mapping[str, float], trials: int) 
     bars.set_xlabel(f"importance (%): PED-ANOVA over {trials} trials")
 
 
-def _draw_field(panel: Any, name: str, dimension: Choices | Interval, trials: Sequence[Trial]) -> None:
+def _draw_field(panel: Any, name: str, dimension: Dimension, trials: Sequence[Trial]) -> None:
     """Draw the score of every trial over its value of a field: those stopped early hollow, the base recipe marked."""
     with_it = [trial for trial in trials if name in trial.changes and trial.score is not None]
     values: list[Any] = []
-    if isinstance(dimension, Choices):  # evenly spaced, also where the base recipe is none of them
-        values = [*dimension.values, *{trial.changes[name] for trial in with_it} - set(dimension.values)]
+    if isinstance(dimension, CategoricalDistribution):  # evenly spaced, also where the base recipe is none of them
+        values = [*dimension.choices, *{trial.changes[name] for trial in with_it} - set(dimension.choices)]
         values = sorted(values) if all(isinstance(value, int | float) for value in values) else values
         panel.set_xticks(range(len(values)), map(_value, values))
         panel.set_xlim(-0.5, len(values) - 0.5)

@@ -4,92 +4,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna import Trial
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from tagsmith.errors import RecipeError
 from tagsmith.training.recipe import Recipe, change_recipe, read_changes, toml_value
-
-if TYPE_CHECKING:
-    import optuna
 
 DIGITS = 4  # significant digits of a drawn number: more make no difference to the results
 RANGE = "{low = 0.001, high = 0.01, log = true}"
 LIST = "units = [100, 200]"
 
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """One of these values."""
-
-    values: tuple[Any, ...]
-
-    def __contains__(self, value: object) -> bool:
-        return value in self.values
-
-    def draw(self, trial: optuna.Trial, name: str) -> Any:
-        """Draw a value for a trial."""
-        return trial.suggest_categorical(name, self.values)
-
-    def as_toml(self) -> str:
-        """Return it as the TOML of a space file."""
-        return f"[{', '.join(map(toml_value, self.values))}]"
+Dimension = CategoricalDistribution | IntDistribution | FloatDistribution
+Space = Mapping[str, Dimension]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A range of numbers, both bounds included; they have the type of the field."""
-
-    low: float
-    high: float
-    log: bool = False  # drawn evenly over the logarithm
-    step: float | None = None  # between possible values, counted from low
-
-    def __contains__(self, value: object) -> bool:
-        if not isinstance(value, int | float) or not self.low <= value <= self.high:
-            return False
-        steps = (value - self.low) / (self.step or 1)
-        return self.step is None or math.isclose(steps, round(steps), abs_tol=1e-9)
-
-    def draw(self, trial: optuna.Trial, name: str) -> int | float:
-        """Draw a value for a trial."""
-        if isinstance(self.low, int) and isinstance(self.high, int):
-            return trial.suggest_int(name, self.low, self.high, step=int(self.step or 1), log=self.log)
-        value = trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
-        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
-
-    def as_toml(self) -> str:
-        """Return it as the TOML of a space file."""
-        more = (", log = true" if self.log else "") + ("" if self.step is None else f", step = {self.step}")
-        return f"{{low = {self.low}, high = {self.high}{more}}}"
+def draw(dimension: Dimension, trial: Trial, name: str) -> Any:
+    """Draw a field's value for a trial."""
+    if isinstance(dimension, CategoricalDistribution):
+        return trial.suggest_categorical(name, dimension.choices)
+    if isinstance(dimension, IntDistribution):
+        return trial.suggest_int(name, dimension.low, dimension.high, step=dimension.step, log=dimension.log)
+    value = trial.suggest_float(name, dimension.low, dimension.high, step=dimension.step, log=dimension.log)
+    return min(max(float(f"{value:.{DIGITS}g}"), dimension.low), dimension.high)
 
 
-Space = Mapping[str, Choices | Interval]
+def holds(dimension: Dimension, value: object) -> bool:
+    """Return whether a value is one of those that can be drawn."""
+    if isinstance(dimension, CategoricalDistribution):
+        return value in dimension.choices
+    if not isinstance(value, int | float) or not dimension.low <= value <= dimension.high:
+        return False
+    steps = (value - dimension.low) / (dimension.step or 1)
+    return dimension.step is None or math.isclose(steps, round(steps), abs_tol=1e-9)
 
 
-def default_space(base: Recipe) -> dict[str, Choices | Interval]:
+def as_toml(dimension: Dimension) -> str:
+    """Return a field's values or range as the TOML of a space file."""
+    if isinstance(dimension, CategoricalDistribution):
+        return f"[{', '.join(map(toml_value, dimension.choices))}]"
+    has_step = dimension.step is not None and not (isinstance(dimension, IntDistribution) and dimension.step == 1)
+    more = (", log = true" if dimension.log else "") + (f", step = {dimension.step}" if has_step else "")
+    return f"{{low = {dimension.low}, high = {dimension.high}{more}}}"
+
+
+def default_space(base: Recipe) -> dict[str, Dimension]:
     """Return the space around a recipe, which is in it: a small recipe gives a space of small ones.
 
     The number of epochs stays the same: more are seldom worse, and decide how long the search takes.
     """
     rate, shape = base.learning_rate, base.architecture
     return {
-        "learning_rate": Interval(float(f"{rate / 4:.2g}"), float(f"{rate * 4:.2g}"), log=True),
+        "learning_rate": FloatDistribution(float(f"{rate / 4:.2g}"), float(f"{rate * 4:.2g}"), log=True),
         "batch_tokens": _around(base.batch_tokens, (base.batch_tokens // 2, base.batch_tokens * 2)),
         "units": _around(shape.units, (shape.units // 2, shape.units * 3 // 2)),
         "layers": _around(shape.layers, (1, 2)),
         "characters": _around(shape.characters, ("cnn", "lstm")),
-        "word_dropout": Interval(min(0.1, base.word_dropout), max(0.7, base.word_dropout)),
-        "hidden_dropout": Interval(min(0.1, base.hidden_dropout), max(0.7, base.hidden_dropout)),
-        "variational_dropout": Choices((False, True)),
-        "unknown_rate": Interval(0.0, max(0.6, base.unknown_rate)),
+        "word_dropout": FloatDistribution(min(0.1, base.word_dropout), max(0.7, base.word_dropout)),
+        "hidden_dropout": FloatDistribution(min(0.1, base.hidden_dropout), max(0.7, base.hidden_dropout)),
+        "variational_dropout": CategoricalDistribution((False, True)),
+        "unknown_rate": FloatDistribution(0.0, max(0.6, base.unknown_rate)),
         "average_epochs": _around(base.average_epochs, (0.0, 1.0, 4.0)),
     }
 
 
-def _around(value: Any, others: Iterable[Any]) -> Choices:
-    return Choices(tuple(sorted({value, *(other for other in others if other or isinstance(value, float))})))
+def _around(value: Any, others: Iterable[Any]) -> CategoricalDistribution:
+    return CategoricalDistribution(
+        tuple(sorted({value, *(other for other in others if other or isinstance(value, float))}))
+    )
 
 
 def choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe) -> Space:
@@ -113,7 +97,7 @@ def choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe) -> 
         raise RecipeError(error.problem, path=space, remedy=error.remedy) from error
 
 
-def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | Interval]:
+def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Dimension]:
     """Check a space given as plain values: a list for choices, a mapping for an interval.
 
     Raises
@@ -124,7 +108,7 @@ def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | In
     if not table:
         raise RecipeError("the search space is empty.", remedy=f"Name a field, such as: {LIST}")
     known = base.as_dict()
-    space: dict[str, Choices | Interval] = {}
+    space: dict[str, Dimension] = {}
     for name, given in table.items():
         if name not in known:
             raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(known))}.")
@@ -140,17 +124,17 @@ def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Choices | In
     return space
 
 
-def _choices(name: str, given: list[Any] | tuple[Any, ...], base: Recipe) -> Choices:
+def _choices(name: str, given: list[Any] | tuple[Any, ...], base: Recipe) -> CategoricalDistribution:
     values = tuple(_possible(name, value, base) for value in given)
     if not values:
         raise RecipeError(f"{name} has no values.", remedy="List at least one.")
     for number, value in enumerate(values):
         if value in values[:number]:
             raise RecipeError(f"{name} has the value {value!r} twice.", remedy="List each value once.")
-    return Choices(values)
+    return CategoricalDistribution(values)
 
 
-def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> Interval:
+def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> IntDistribution | FloatDistribution:
     kind = type(base.as_dict()[name])
     if kind not in (int, float):
         raise RecipeError(f"{name} is no number and has no range.", remedy="List its values in brackets.")
@@ -174,10 +158,11 @@ def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> Interval:
     for wrong, problem, remedy in problems:
         if wrong:
             raise RecipeError(problem, remedy=remedy)
-    if step is None:
-        return Interval(low, high, log)
-    reached = low + math.floor((high - low) / step + 1e-9) * step  # the last value that whole steps lead to
-    return Interval(low, kind(min(reached, high)), step=kind(step))
+    if step is not None:
+        high = kind(min(low + math.floor((high - low) / step + 1e-9) * step, high))  # the last one that is reached
+    if kind is int:
+        return IntDistribution(low, high, log, step or 1)
+    return FloatDistribution(low, high, log, step)
 
 
 def _possible(name: str, value: Any, base: Recipe) -> Any:

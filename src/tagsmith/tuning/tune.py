@@ -24,7 +24,7 @@ from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import prepare
 from tagsmith.tuning.display import SearchDisplay
 from tagsmith.tuning.results import BEST, PLOT, TRIALS, Tuning, importance_plot, ranked, recipe_file, trials_file
-from tagsmith.tuning.space import choose_space
+from tagsmith.tuning.space import as_toml, choose_space, holds
 from tagsmith.tuning.study import DATABASE, create_study, finished_trials, importances, open_study, queue_lost
 from tagsmith.tuning.worker import Search, work, work_in_processes
 
@@ -148,7 +148,7 @@ def _check_folder(folder: Path, resume: bool) -> None:
 
 def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Study:
     base = search.base.as_dict()
-    space = {name: dimension.as_toml() for name, dimension in search.space.items()}
+    space = {name: as_toml(dimension) for name, dimension in search.space.items()}
     settings = {
         "another recipe": json.loads(json.dumps(base)),
         "another search space": space,
@@ -167,7 +167,7 @@ def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Stud
         queue_lost(study)
         return study
     write_atomically(search.folder / SPACE, "".join(f"{name} = {text}\n" for name, text in space.items()))
-    allowed = {name: base[name] for name, dimension in search.space.items() if base[name] in dimension}
+    allowed = {name: base[name] for name, dimension in search.space.items() if holds(dimension, base[name])}
     return create_study(search.folder, allowed, settings)
 
 

@@ -23,7 +23,7 @@ from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.training.display import Silent
 from tagsmith.training.recipe import Recipe, change_recipe
 from tagsmith.training.task import prepare
-from tagsmith.tuning.space import Space
+from tagsmith.tuning.space import Space, draw, holds
 from tagsmith.tuning.study import Trial, finished_trial, next_trial, open_study
 
 
@@ -72,8 +72,8 @@ def _run(search: Search, study: optuna.Study, trial: optuna.Trial, tell: Tell) -
     """Run one trial and write its end into the study."""
     base, is_base = search.base.as_dict(), trial.user_attrs.get("base", False)
     # The base recipe is tried as it is, though some of its values may lie outside the user's space.
-    possible = {name: values for name, values in search.space.items() if not is_base or base[name] in values}
-    drawn = {name: values.draw(trial, name) for name, values in possible.items()}
+    possible = {name: values for name, values in search.space.items() if not is_base or holds(values, base[name])}
+    drawn = {name: draw(values, trial, name) for name, values in possible.items()}
     changes = {name: base[name] for name in search.space} if is_base else drawn
     trial.set_user_attr("changes", changes)
 
