@@ -29,12 +29,12 @@ from tagsmith.cli.speed import describe_machine
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.labeling.desk import LabelingProject
 from tagsmith.labeling.extension import open_labeling
-from tagsmith.labeling.store import NewSentence, Store
+from tagsmith.labeling.store import Store
 from tagsmith.serving.app import create_app
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.server import Server, configure
 from tagsmith.tagging.tagger import load
-from tagsmith.text.document import Sentence
+from tagsmith.text.document import Sentence, document_from_sentences, sentence_from_words
 from tagsmith.text.schemes import OUTSIDE, detect_scheme, split_label, tags_to_spans
 
 RESULTS = Path(__file__).parent / "results" / "labeling.json"
@@ -71,7 +71,7 @@ def learned(
     found: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), labels) as client:
         store = Store(Path(folder))  # sentences come cut into tokens, which the HTTP interface does not take
-        new = [NewSentence(" ".join(pool[place].words), pool[place].words, _starts(pool[place])) for place in drawn]
+        new = [document_from_sentences([sentence_from_words(pool[place].words)]) for place in drawn]
         ids, _ = store.add(new, "pool")
         store.close()
         places = dict(zip(ids, drawn, strict=True))
@@ -94,14 +94,6 @@ def learned(
                 pass
             found.append({"f1": 100 * version.evaluate(dev).f1, "seconds": run["seconds"]})
     return found
-
-
-def _starts(sentence: Sentence) -> list[int]:
-    starts, position = [], 0
-    for word in sentence.words:
-        starts.append(position)
-        position += len(word) + 1
-    return starts
 
 
 def _train(client: httpx.Client) -> dict[str, Any]:

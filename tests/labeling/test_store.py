@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from tagsmith import TokenSpan
+from tagsmith import Document, Sentence, TokenSpan
 from tagsmith.errors import InputError
-from tagsmith.labeling.store import DATABASE, HELD_OUT_EVERY, NewSentence, Store
+from tagsmith.labeling.store import DATABASE, HELD_OUT_EVERY, Store
 
 WRITER = """
 import sys
 from pathlib import Path
-from tagsmith import TokenSpan
-from tagsmith.labeling.store import NewSentence, Store
+from tagsmith import Document, Sentence, TokenSpan
+from tagsmith.labeling.store import Store
 
 store = Store(Path(sys.argv[1]))
 for number in range(100_000):
-    ids, _ = store.add([NewSentence(f"word {number}", ["word", str(number)], [0, 5])], "here")
+    ids, _ = store.add([Document(f"word {number}", (Sentence(("word", str(number)), (0, 5)),))], "here")
     store.save(ids[0], "accepted", [TokenSpan(1, 2, "NUMBER")])
     print(ids[0], flush=True)
 """
@@ -36,8 +36,8 @@ def store(tmp_path: Path):
     store.close()
 
 
-def sentences(*texts: str) -> list[NewSentence]:
-    return [NewSentence(text, text.split(), [0] * len(text.split())) for text in texts]
+def sentences(*texts: str) -> list[Document]:
+    return [Document(text, (Sentence(tuple(text.split()), (0,) * len(text.split())),)) for text in texts]
 
 
 @pytest.mark.parametrize("acknowledged", [1, 7, 40])
@@ -67,7 +67,7 @@ def test_a_sentence_is_added_once(store: Store):
 
 
 def test_words_that_join_to_the_same_text_are_different_sentences(store: Store):
-    ids, _ = store.add([NewSentence("ab c", ["ab", "c"], [0, 3]), NewSentence("a bc", ["a", "bc"], [0, 2])], "")
+    ids, _ = store.add(sentences("ab c", "a bc"), "")
     assert len(set(ids)) == 2
 
 

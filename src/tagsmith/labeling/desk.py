@@ -1,4 +1,7 @@
-"""The annotation desk: takes in text, offers the sentence to label next, keeps what people decide, exports it."""
+"""The annotation desk: takes in text, offers the sentence to label next, keeps what people decide, exports it.
+
+Methods of :class:`Desk` that return answers are routes; FastAPI calls them in threads.
+"""
 
 from __future__ import annotations
 
@@ -9,39 +12,27 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from tagsmith import (
-    FORMATS,
-    Document,
-    Layer,
-    Scheme,
-    Sentence,
-    Tagger,
-    TokenSpan,
-    WriteOptions,
-    spans_to_tags,
-    tokenize_text,
-)
+from fastapi import Path as PathParameter
+from fastapi import Query, Response
+
+from tagsmith import FORMATS, Document, Layer, Scheme, Sentence, TokenSpan, WriteOptions, spans_to_tags, tokenize_text
 from tagsmith.errors import InputError
 from tagsmith.files import only_one
-from tagsmith.labeling.schema import (
-    Counts,
-    Edit,
-    LabeledSentence,
-    LabeledSpan,
-    LabeledSpanAnswer,
-    LabelingAnswer,
-)
-from tagsmith.labeling.store import ChangedMeanwhileError, NewSentence, SentenceRow, Store
+from tagsmith.labeling import schema
+from tagsmith.labeling.schema import LabeledSentence, LabelingAnswer, Status
+from tagsmith.labeling.store import ChangedMeanwhileError, SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
 from tagsmith.serving.models import Models, Version
 from tagsmith.serving.refusals import Refusal, log_failure
 from tagsmith.serving.schema import ModelVersion, TokenAnswer
 
 SCORED_AT_ONCE = 64
+SCORING_SECONDS = 0.25  # between two looks for new sentences or a new model
 LOCK = "in-use.lock"
 NEW_LAYER = Layer("tags", Scheme.IOB2)  # where there is no model yet
+SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,19 +64,10 @@ class LabelingProject:
 
 
 class Desk:
-    """The labeling of one server. Its methods block: call them in a thread.
-
-    Parameters
-    ----------
-    project
-        What is labeled.
-    models
-        The default one suggests.
-    """
+    """The labeling of a project; the default one of ``models`` suggests labels."""
 
     def __init__(self, project: LabelingProject, models: Models) -> None:
         self.project, self.models = project, models
-        self.more_to_score = asyncio.Event()
         self._store: Store | None = None
         self._opening = threading.Lock()
         self._opened = ExitStack()
@@ -105,7 +87,7 @@ class Desk:
             return self._store
 
     def _open(self) -> Store:
-        if self.tagger and len(self.tagger.layers) > 1:
+        if self.version and len(self.version.tagger.layers) > 1:
             raise no_labeling("This model has several layers; labeling is for models with one.")
         folder = self.project.folder
         with ExitStack() as opened:
@@ -116,17 +98,14 @@ class Desk:
             opened.callback(store.close)
             # Two servers would give the same number to two versions, and not see each other's edits.
             if not opened.enter_context(only_one(folder / LOCK, seconds=0)):
-                raise no_labeling(
-                    f"{folder}: another server is using it. Stop that server, or name another folder with --labeling."
-                )
-            known = store.setting("gives_spans")
-            if known not in (None, self.gives_spans):
+                remedy = "Stop that server, or name another folder with --labeling."
+                raise no_labeling(f"{folder}: another server is using it. {remedy}")
+            known, gives_spans = store.setting("gives_spans"), self.layer.gives_spans
+            if known not in (None, gives_spans):
                 kinds = ("plain tags", "spans")
-                raise no_labeling(
-                    f"{folder} holds {kinds[known]}, but the model gives {kinds[self.gives_spans]}. "
-                    "Name another folder with --labeling."
-                )
-            store.set("gives_spans", self.gives_spans)
+                problem = f"{folder} holds {kinds[known]}, but the model gives {kinds[gives_spans]}."
+                raise no_labeling(f"{problem} Name another folder with --labeling.")
+            store.set("gives_spans", gives_spans)
             store.set("labels", self._labels(store))  # a retrained model knows only the labels that occurred
             self._opened = opened.pop_all()
         return store
@@ -141,109 +120,89 @@ class Desk:
         return None if self.models.main is None else self.models.main.current
 
     @property
-    def tagger(self) -> Tagger | None:
-        """Its tagger."""
-        return None if self.version is None else self.version.tagger
-
-    @property
     def layer(self) -> Layer:
         """What people label: the model's layer, whose scheme writes spans as tags."""
-        return NEW_LAYER if self.tagger is None else self.tagger.layer()
-
-    @property
-    def gives_spans(self) -> bool:
-        """Whether people label spans, and not every token."""
-        return self.layer.gives_spans
-
-    def labels(self) -> list[str]:
-        """All labels. Known labels keep their order, on which keys and colors depend; new ones come last.
-
-        First come those given at the start and the model's, then those added later, or brought by a new model.
-        """
-        return self._labels(self.store)
+        return NEW_LAYER if self.version is None else self.version.tagger.layer()
 
     def _labels(self, store: Store) -> list[str]:
-        of_model = self.tagger.labels if self.tagger else ()
-        return list(dict.fromkeys((*store.setting("labels", []), *self.project.labels, *of_model)))
+        """All labels. Known labels keep their order, on which keys and colors depend; new ones come last."""
+        return list(dict.fromkeys((*store.setting("labels", []), *self.project.labels, *self.layer.labels)))
 
-    def state(self) -> LabelingAnswer:
-        """What there is to label, with which labels."""
+    # --- labels
+
+    def show_labeling(self) -> LabelingAnswer:
+        """Tell what there is to label, with which labels."""
         version, store = self.version, self.store
         return LabelingAnswer(
-            labels=self.labels(),
-            gives_spans=self.gives_spans,
-            model=None if version is None else ModelVersion(name=version.answer.name, version=version.version),
-            counts=self.counts(),
-            scored=0 if version is None else store.scored(version.version),
+            labels=self._labels(store),
+            gives_spans=self.layer.gives_spans,
+            model=None if version is None else ModelVersion(name=version.answer.name, version=version.answer.version),
+            counts=self._counts(),
+            scored=0 if version is None else store.scored(version.answer.version),
             formats=list(FORMATS),
         )
 
-    def counts(self) -> Counts:
-        """The number of sentences of each status."""
-        return Counts(**self.store.counts())
+    def _counts(self) -> schema.Counts:
+        return schema.Counts(**self.store.counts())
 
-    def add_label(self, label: str) -> None:
-        """Add a label; only to spans, as tokens that already have another label would need it too."""
-        if not self.gives_spans:
+    def add_label(self, new: schema.NewLabel) -> LabelingAnswer:
+        """Add a label."""
+        if not self.layer.gives_spans:  # tokens that already have another label would need it too
             raise Refusal(409, "no_new_labels", "This model gives each token a label; labels cannot be added to it.")
-        if label not in (labels := self.labels()):
-            self.store.set("labels", [*labels, label])
+        if new.label not in (labels := self._labels(self.store)):
+            self.store.set("labels", [*labels, new.label])
+        return self.show_labeling()
 
     # --- sentences
 
-    def add_text(self, text: str, source: str) -> tuple[list[int], int]:
-        """Cut a text into sentences and add the new ones; return the ids of all, and how many are new."""
+    def add_text(self, new: schema.NewText) -> schema.AddedAnswer:
+        """Add the sentences of a text to the queue."""
         sentences = []
-        for tokens in tokenize_text(text):
+        for tokens in tokenize_text(new.text):
             first, last = tokens[0].start, tokens[-1].end
-            words, starts = [token.text for token in tokens], [token.start - first for token in tokens]
-            sentences.append(NewSentence(text[first:last], words, starts))
-        return self.store.add(sentences, source)
+            sentence = Sentence(tuple(token.text for token in tokens), tuple(token.start - first for token in tokens))
+            sentences.append(Document(new.text[first:last], (sentence,)))
+        ids, added = self.store.add(sentences, new.source)
+        return schema.AddedAnswer(ids=ids, added=added, known=len(ids) - added)
 
-    def next(self, skip: Sequence[int]) -> LabeledSentence | None:
-        """The sentence to label next, with the suggestions of the model in service."""
-        row = self.store.next(skip)
-        return None if row is None else self.shown(row)
+    def next_sentence(
+        self, skip: Annotated[str, Query(pattern=r"^[0-9,]*$", max_length=10_000)] = ""
+    ) -> schema.NextAnswer:
+        """Offer the waiting sentence that the model is least sure of, but none of ``skip`` (ids between commas)."""
+        row = self.store.next([int(number) for number in skip.split(",") if 0 < len(number) < 16])
+        return schema.NextAnswer(sentence=None if row is None else self._shown(row), left=self._counts().waiting)
 
-    def sentence(self, number: int) -> SentenceRow:
-        """Return a sentence.
+    def list_sentences(
+        self, status: Status, limit: Annotated[int, Query(ge=1, le=1000)] = 50
+    ) -> schema.SentencesAnswer:
+        """List sentences, the last changed first."""
+        return schema.SentencesAnswer(sentences=[self._shown(row) for row in self.store.sentences(status, limit)])
 
-        Raises
-        ------
-        Refusal
-            There is no such sentence.
-        """
-        row = self.store.sentence(number)
-        if row is None:
-            raise _no_such_sentence()
-        return row
+    def remove_sentences(self, status: Literal["waiting", "skipped"]) -> schema.RemovedAnswer:
+        """Remove all waiting sentences, or all skipped ones."""
+        return schema.RemovedAnswer(removed=self.store.remove(status))
 
-    def save(self, number: int, edit: Edit) -> LabeledSentence:
-        """Keep a person's decision; when this returns it is on the disk.
+    def show_sentence(self, number: SentenceNumber) -> LabeledSentence:
+        """Show a sentence."""
+        return self._shown(_existing(self.store.sentence(number)))
 
-        Raises
-        ------
-        Refusal
-            There is no such sentence, its spans are impossible, or someone else edited it after it was shown.
-        """
-        row = self.sentence(number)
-        given: Sequence[LabeledSpan] | None = edit.spans
+    def save_sentence(self, number: SentenceNumber, edit: schema.Edit) -> schema.SavedAnswer:
+        """Keep a person's decision about a sentence; the answer comes when it is safe on the disk."""
+        row = _existing(self.store.sentence(number))
+        given: Sequence[schema.LabeledSpan] | None = edit.spans
         if given is None and edit.status == "accepted":
-            given = self.shown(row).spans  # as it stands
+            given = self._shown(row).spans  # as it stands
         spans = None if given is None else self._checked(given, len(row.words))
-        if edit.status == "accepted" and not self.gives_spans and len(spans or ()) < len(row.words):
+        if edit.status == "accepted" and not self.layer.gives_spans and len(spans or ()) < len(row.words):
             raise Refusal(409, "tokens_without_label", "Each token needs a label.")
         try:
-            saved = self.store.save(number, edit.status, spans, edit.revision)
+            saved = _existing(self.store.save(number, edit.status, spans, edit.revision))
         except ChangedMeanwhileError:
             raise Refusal(409, "changed_meanwhile", "Someone else changed this sentence in the meantime.") from None
-        if saved is None:
-            raise _no_such_sentence()
-        self.more_to_score.set()
-        return self.shown(saved)
+        return schema.SavedAnswer(sentence=self._shown(saved), counts=self._counts())
 
-    def _checked(self, given: Sequence[LabeledSpan], length: int) -> list[TokenSpan]:
-        labels, taken = set(self.labels()), 0
+    def _checked(self, given: Sequence[schema.LabeledSpan], length: int) -> list[TokenSpan]:
+        labels, taken = set(self._labels(self.store)), 0
         spans = sorted(TokenSpan(span.start, span.end, span.label) for span in given)
         for start, end, label in spans:
             if start >= end:
@@ -254,18 +213,18 @@ class Desk:
                 raise Refusal(409, "bad_span", f"Two spans overlap at token {start}.")
             if label not in labels:
                 raise Refusal(404, "no_such_label", "A span has an unknown label; add the label first.")
-            if not self.gives_spans and end - start > 1:
+            if not self.layer.gives_spans and end - start > 1:
                 raise Refusal(409, "bad_span", "With plain tags each token is a span of its own.")
             taken = end
         return spans
 
-    def shown(self, row: SentenceRow) -> LabeledSentence:
+    def _shown(self, row: SentenceRow) -> LabeledSentence:
         """A sentence as an answer; one that nobody labeled yet has the model's spans."""
         suggested, certainty = row.spans is None, row.certainty
         spans: list[Any] = row.spans or []
         if suggested and (version := self.version):
             spans = row.suggested or []
-            if row.scored_by != version.version:
+            if row.scored_by != version.answer.version:
                 ((spans, certainty),) = suggest(version.tagger, [row.words])
         return LabeledSentence(
             id=row.id,
@@ -275,7 +234,7 @@ class Desk:
                 for word, start in zip(row.words, row.starts, strict=True)
             ],
             spans=[
-                LabeledSpanAnswer(start=start, end=end, label=label, score=score[0] if score else None)
+                schema.LabeledSpanAnswer(start=start, end=end, label=label, score=score[0] if score else None)
                 for start, end, label, *score in spans
             ],
             suggested=suggested,
@@ -290,18 +249,12 @@ class Desk:
     def tags(self, row: SentenceRow) -> list[str]:
         """The labels of a sentence as tags, one per token."""
         spans = [TokenSpan(*span) for span in row.spans or []]
-        if not self.gives_spans:
+        if not self.layer.gives_spans:
             return [span.label for span in spans]
         return spans_to_tags(spans, len(row.words), self.layer.scheme)
 
-    def export(self, format: str) -> str:
-        """Write all accepted sentences in a format.
-
-        Raises
-        ------
-        Refusal
-            There is no such format.
-        """
+    def export(self, format: Annotated[str, Query(json_schema_extra={"enum": list(FORMATS)})]) -> Response:
+        """Give all accepted sentences as a file."""
         if format not in FORMATS:
             raise Refusal(422, "no_such_format", f"There is no such format; there are: {', '.join(FORMATS)}.")
         stream, layer, documents = io.StringIO(), self.layer, []
@@ -309,39 +262,34 @@ class Desk:
             sentence = Sentence(tuple(row.words), tuple(row.starts), {layer.name: tuple(self.tags(row))})
             documents.append(Document(row.text, (sentence,)))
         FORMATS[format].write(documents, stream, WriteOptions(layers=(layer,)))
-        return stream.getvalue()
+        disposition = f'attachment; filename="labels.{format}"'
+        headers = {"content-type": FORMATS[format].media_type, "content-disposition": disposition}
+        return Response(stream.getvalue(), headers=headers)
 
     # --- the queue's order
 
     async def score(self) -> None:
-        """Let the model score waiting sentences forever, a few at a time, and again when there is a new one."""
+        """Let the model score waiting sentences forever, a few at a time, and again when there is a new model."""
         while True:
-            self.more_to_score.clear()
             try:
                 while await asyncio.to_thread(self._score_some):
                     pass
             except Exception as error:
                 log_failure(error)  # its message may contain text
-            try:
-                async with asyncio.timeout(1.0):  # a new model version does not announce itself
-                    await self.more_to_score.wait()
-            except TimeoutError:
-                pass
+            await asyncio.sleep(SCORING_SECONDS)
 
     def _score_some(self) -> bool:
         """Score some sentences; return whether there were any."""
         version = self.version
         if version is None or self._store is None:  # nobody has labeled anything yet
             return False
-        rows = self.store.unscored(version.version, SCORED_AT_ONCE)
+        rows = self.store.unscored(version.answer.version, SCORED_AT_ONCE)
         suggested = suggest(version.tagger, [row.words for row in rows])
-        self.store.keep_scores(
-            version.version,
-            [
-                (row.id, [list(span) for span in spans], certainty)
-                for row, (spans, certainty) in zip(rows, suggested, strict=True)
-            ],
-        )
+        scores = [
+            (row.id, [list(span) for span in spans], certainty)
+            for row, (spans, certainty) in zip(rows, suggested, strict=True)
+        ]
+        self.store.keep_scores(version.answer.version, scores)
         return bool(rows)
 
 
@@ -350,5 +298,7 @@ def no_labeling(message: str) -> Refusal:
     return Refusal(409, "no_labeling", message)
 
 
-def _no_such_sentence() -> Refusal:
-    return Refusal(404, "no_such_sentence", "There is no such sentence.")
+def _existing(row: SentenceRow | None) -> SentenceRow:
+    if row is None:
+        raise Refusal(404, "no_such_sentence", "There is no such sentence.")
+    return row

@@ -6,18 +6,22 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+from fastapi import APIRouter, Response
+
+from tagsmith import FORMATS
 from tagsmith.errors import InputError
-from tagsmith.labeling.desk import Desk, LabelingProject
+from tagsmith.labeling.desk import Desk, LabelingProject, no_labeling
 from tagsmith.labeling.retraining import Retraining, folders_in_service
-from tagsmith.labeling.routes import labeling_routes, routes_without_labeling, training_routes
 from tagsmith.serving.app import Extension, in_background
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.models import Models
-from tagsmith.serving.refusals import Refusal
+from tagsmith.serving.refusals import Refusal, described
 
 logger = logging.getLogger("tagsmith.labeling")
 VIEWS = {name: Path(__file__).with_name("page") / name for name in ("label", "train")}
+ERRORS = described(400, 401, 403, 404, 408, 409, 413, 422)
 
 
 def open_labeling(
@@ -42,11 +46,11 @@ def open_labeling(
     async def running() -> AsyncIterator[None]:
         async with in_background(desk.score()):
             yield
-        await retraining.cancel()
+        await retraining.stop()
         desk.close()
 
     return models, Extension(
-        routers=(labeling_routes(desk), training_routes(retraining)),
+        routers=(_labeling_routes(desk), _training_routes(retraining)),
         pages=VIEWS,
         running=running,
         close_streams=retraining.close_streams,
@@ -55,7 +59,14 @@ def open_labeling(
 
 def without_labeling() -> Extension:
     """Make the extension of a server that only tags: the page's views and the routes say why they do nothing."""
-    return Extension(routers=(routes_without_labeling(),), pages=VIEWS)
+    router = APIRouter(include_in_schema=False)
+
+    async def refuse() -> None:
+        raise no_labeling("This server was started with --no-labeling.")
+
+    for part in ("labeling", "training", "versions"):
+        router.add_api_route(f"/v1/{part}{{rest:path}}", refuse, methods=["DELETE", "GET", "POST", "PUT"])
+    return Extension(routers=(router,), pages=VIEWS)
 
 
 def _open_early(desk: Desk) -> None:
@@ -71,3 +82,34 @@ def _open_early(desk: Desk) -> None:
         if desk.models.main is None:
             raise InputError(refusal.detail) from refusal
         logger.warning("nobody can label here: %s", refusal.detail)
+
+
+def _labeling_routes(desk: Desk) -> APIRouter:
+    router = APIRouter(prefix="/v1/labeling", tags=["labeling"], responses=ERRORS)
+    content_types = [format.media_type.partition(";")[0] for format in FORMATS.values()]
+    router.get("")(desk.show_labeling)
+    router.post("/labels")(desk.add_label)
+    router.get("/next")(desk.next_sentence)
+    router.get("/sentences")(desk.list_sentences)
+    router.post("/sentences")(desk.add_text)
+    router.delete("/sentences")(desk.remove_sentences)
+    router.get("/sentences/{number}")(desk.show_sentence)
+    router.put("/sentences/{number}")(desk.save_sentence)
+    router.get("/export", response_class=Response, responses=_files(*content_types))(desk.export)
+    return router
+
+
+def _training_routes(retraining: Retraining) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["training"], responses=ERRORS)
+    router.get("/training")(retraining.show_training)
+    router.post("/training", status_code=202)(retraining.start)
+    router.post("/training/cancel")(retraining.cancel)
+    router.get("/training/events", response_class=Response, responses=_files("text/event-stream"))(retraining.follow)
+    router.post("/versions/{number}")(retraining.put_in_service)
+    router.delete("/versions/{number}")(retraining.delete_version)
+    return router
+
+
+def _files(*content_types: str) -> dict[int | str, dict[str, Any]]:
+    """Describe answers that are not JSON for the OpenAPI schema."""
+    return {200: {"content": {content_type: {} for content_type in content_types}}}

@@ -1,13 +1,22 @@
-"""Retraining on the labeled sentences, and the model versions it makes: a new one goes live only when approved."""
+"""Retraining on the labeled sentences, and the model versions it makes: a new one goes live only when approved.
+
+Methods of :class:`Retraining` that return answers are routes.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated
+
+from fastapi import Path as PathParameter
+from fastapi.responses import StreamingResponse
 
 from tagsmith.errors import InputError
 from tagsmith.labeling.desk import Desk, LabelingProject
@@ -18,6 +27,7 @@ from tagsmith.labeling.training_run import TrainingRun
 from tagsmith.serving.refusals import Refusal
 
 NEEDED = 10  # accepted sentences
+VersionNumber = Annotated[int, PathParameter(ge=0, le=2**53)]
 
 
 class Retraining:
@@ -50,19 +60,19 @@ class Retraining:
 
     # --- the state
 
-    def state(self) -> TrainingAnswer:
-        """The last run, all versions, and whether training can start now."""
-        hint = self.hint()
+    def show_training(self) -> TrainingAnswer:
+        """Tell about the last run, all versions, and whether training can start now."""
+        hint = self._hint()
         return TrainingAnswer(
             run=self.run.answer if self.run else None,
             versions=self._versions(),
-            in_service=self.in_service(),
+            in_service=self._in_service(),
             ready=not hint,
             hint=hint,
         )
 
     def _versions(self) -> list[VersionAnswer]:
-        rows, in_service = self.store.versions(), self.in_service()
+        rows, in_service = self.store.versions(), self._in_service()
         if self.original is not None:
             scores = self.store.setting("original_scores", {})
             rows.insert(0, VersionRow(number=0, created=None, sentences=0, dev=scores.get("dev", 0), scores=scores))
@@ -80,12 +90,12 @@ class Retraining:
             for row in rows
         ]
 
-    def in_service(self) -> int | None:
+    def _in_service(self) -> int | None:
         """The number of the version in service."""
         number: int | None = self.store.setting("in_service", None if self.original is None else 0)
         return number
 
-    def hint(self) -> str:
+    def _hint(self) -> str:
         """What is missing before training can start; empty if nothing is."""
         if self.run and self.run.running:
             return "A run is in progress."
@@ -100,19 +110,14 @@ class Retraining:
 
     # --- a run
 
-    async def start(self, options: TrainingOptions) -> None:
-        """Start a run.
-
-        Raises
-        ------
-        Refusal
-            A run is in progress, or there is too little to train on.
-        """
+    async def start(self, options: TrainingOptions) -> TrainingAnswer:
+        """Start to train on the accepted sentences, in a process of its own."""
         async with self._changing:
-            if hint := await asyncio.to_thread(self.hint):
+            if hint := await asyncio.to_thread(self._hint):
                 raise Refusal(409, "not_now", hint)
             self.run = await asyncio.to_thread(self._prepare, options)
             self._working = asyncio.create_task(self.run.work(self._keep))
+        return await asyncio.to_thread(self.show_training)
 
     def _prepare(self, options: TrainingOptions) -> TrainingRun:
         """Gather what the training process needs."""
@@ -129,9 +134,9 @@ class Retraining:
             train=[(row.words, desk.tags(row)) for row in train],
             dev=[(row.words, desk.tags(row)) for row in dev],
             out=str(self.folder(number)),
-            start=str(self.folder(self.in_service() or 0)) if desk.tagger else None,
+            start=str(self.folder(self._in_service() or 0)) if desk.version else None,
             layer=desk.layer.name,
-            gives_spans=desk.gives_spans,
+            gives_spans=desk.layer.gives_spans,
             corpus=list(map(str, project.corpus)),
             dev_files=list(map(str, project.dev)),
             vectors=project.vectors,
@@ -148,7 +153,7 @@ class Retraining:
         """
         rows = self.store.accepted()
         train, dev = [row for row in rows if not row.held_out], [row for row in rows if row.held_out]
-        known = set(self.desk.tagger.labels if self.desk.tagger else ()).union(*(row.labels for row in train))
+        known = set(self.desk.layer.labels).union(*(row.labels for row in train))
         for row in [row for row in dev if row.labels - known]:
             dev.remove(row)
             train.append(row)
@@ -168,7 +173,7 @@ class Retraining:
         """Keep the version that a run has made; it is not in service yet."""
         answer = run.answer
         assert answer.after is not None
-        if answer.before is not None and self.in_service() == 0:
+        if answer.before is not None and self._in_service() == 0:
             before = answer.before
             self.store.set("original_scores", {"f1": before.f1, "accuracy": before.accuracy, "dev": answer.dev})
         self.store.add_version(
@@ -182,8 +187,13 @@ class Retraining:
         )
         shutil.rmtree(run.folder, ignore_errors=True)
 
-    async def cancel(self) -> None:
+    async def cancel(self) -> TrainingAnswer:
         """Stop the run, if there is one, and keep nothing of it."""
+        await self.stop()
+        return await asyncio.to_thread(self.show_training)
+
+    async def stop(self) -> None:
+        """Stop the run, as the server stops."""
         run = self.run
         if run is None or not run.running:
             return
@@ -195,6 +205,30 @@ class Retraining:
             for folder in (out, out.with_name(out.name + ".training"), run.folder):
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    async def follow(self) -> StreamingResponse:
+        """Follow a run: the events ``state``, ``progress``, ``epoch`` and ``message``, and ``end`` at its end."""
+        headers = {"cache-control": "no-store"}
+        return StreamingResponse(self._events(), media_type="text/event-stream", headers=headers)
+
+    async def _events(self) -> AsyncIterator[str]:
+        run = self.run
+        with run.listening() if run else nullcontext() as queue:  # before the first state: no event is missed
+            first = await asyncio.to_thread(self.show_training)
+            yield f"event: state\ndata: {first.model_dump_json()}\n\n"
+            if run is None or queue is None or first.run is None or first.run.state != "running":
+                return
+            async for event in run.follow(queue, after=len(first.run.epochs)):
+                if event is None:
+                    yield ": still running\n\n"
+                    continue
+                name, data = event
+                yield f"event: {name}\ndata: {data or await self._state_json()}\n\n"
+        if not run.running:
+            yield f"event: end\ndata: {await self._state_json()}\n\n"
+
+    async def _state_json(self) -> str:
+        return (await asyncio.to_thread(self.show_training)).model_dump_json()
+
     def close_streams(self) -> None:
         """End all streams of events: the server is stopping."""
         if self.run:
@@ -202,14 +236,8 @@ class Retraining:
 
     # --- versions
 
-    async def put_in_service(self, number: int) -> None:
-        """Serve a version from now on; no request fails.
-
-        Raises
-        ------
-        Refusal
-            There is no such version, or its folder is damaged.
-        """
+    async def put_in_service(self, number: VersionNumber) -> TrainingAnswer:
+        """Put a version in service: accept a new one, or bring an old one back. No request fails meanwhile."""
         async with self._changing:
             await asyncio.to_thread(self._check_version, number)
             try:
@@ -217,22 +245,17 @@ class Retraining:
             except InputError as error:
                 raise Refusal(409, "damaged", str(error)) from error
             await asyncio.to_thread(self.store.set, "in_service", number)
-            self.desk.more_to_score.set()
+        return await asyncio.to_thread(self.show_training)
 
-    async def delete_version(self, number: int) -> None:
-        """Delete a version.
-
-        Raises
-        ------
-        Refusal
-            There is no such version, it is in service, or it is the original.
-        """
+    async def delete_version(self, number: VersionNumber) -> TrainingAnswer:
+        """Delete a version."""
         async with self._changing:
             await asyncio.to_thread(self._check_version, number)
-            if number in (0, await asyncio.to_thread(self.in_service)):
+            if number in (0, await asyncio.to_thread(self._in_service)):
                 raise Refusal(409, "in_use", "The model in service and the original cannot be deleted.")
             await asyncio.to_thread(self.store.remove_version, number)
             await asyncio.to_thread(shutil.rmtree, self.folder(number), ignore_errors=True)
+        return await asyncio.to_thread(self.show_training)
 
     def _check_version(self, number: int) -> None:
         known = {row.number for row in self.store.versions()} | ({0} if self.original else set())

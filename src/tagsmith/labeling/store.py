@@ -7,22 +7,21 @@ killed process nor a power cut loses an acknowledged change (https://www.sqlite.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from sqlalchemy import JSON, Engine, String, create_engine, delete, event, func, select
+from sqlalchemy import JSON, Engine, Select, String, create_engine, delete, event, func, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from tagsmith import TokenSpan
+from tagsmith import Document, TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.files import digest
 from tagsmith.labeling.schema import Status
 
-Result = TypeVar("Result")
 DATABASE = "labels.sqlite"
 HELD_OUT_EVERY = 5  # each fifth accepted sentence belongs to the dev set
 
@@ -65,10 +64,6 @@ class SentenceRow(Table):
         return {label for _, _, label in self.spans or ()}
 
 
-class ChangedMeanwhileError(Exception):
-    """Someone else edited a sentence after it was shown."""
-
-
 class VersionRow(Table):
     """A model trained on the labeled sentences; its folder is named by its number."""
 
@@ -88,17 +83,8 @@ class SettingRow(Table):
     value: Mapped[Any] = mapped_column(JSON)
 
 
-@dataclass(frozen=True, slots=True)
-class NewSentence:
-    """A sentence to label: its text, words, and where each of them starts in the text."""
-
-    text: str
-    words: Sequence[str]
-    starts: Sequence[int]
-
-    def digest(self) -> str:
-        """Identify the sentence by its words."""
-        return digest("\x1f".join(self.words).encode("utf-8", "surrogatepass"))
+class ChangedMeanwhileError(Exception):
+    """Someone else edited a sentence after it was shown."""
 
 
 class Store:
@@ -112,7 +98,7 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._writing = threading.Lock()  # SQLite has one writer at a time: wait here, not in its busy loop
+        self._one_writer = threading.Lock()  # SQLite has one writer at a time: wait here, not in its busy loop
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._engine = _open(folder / DATABASE)
@@ -128,69 +114,67 @@ class Store:
         """Close all connections."""
         self._engine.dispose()
 
-    def _change(self, change: Callable[[Session], Result]) -> Result:
-        """Make a change; when this returns it is on the disk."""
-        with self._writing, Session(self._engine, expire_on_commit=False) as session, session.begin():
-            return change(session)
+    @contextmanager
+    def _writing(self) -> Iterator[Session]:
+        """A transaction; after the context it is on the disk."""
+        with self._one_writer, Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
 
-    def _read(self, read: Callable[[Session], Result]) -> Result:
-        with Session(self._engine, expire_on_commit=False) as session:
-            return read(session)
+    def _reading(self) -> Session:
+        return Session(self._engine, expire_on_commit=False)
+
+    def _all(self, wanted: Select[Any]) -> list[Any]:
+        with self._reading() as session:
+            return list(session.scalars(wanted))
 
     # --- sentences
 
-    def add(self, sentences: Iterable[NewSentence], source: str) -> tuple[list[int], int]:
-        """Add new sentences; return the ids of all, in their order, and how many are new."""
-
-        def change(session: Session) -> tuple[list[int], int]:
-            ids, added = [], 0
-            for sentence in sentences:
-                digest = sentence.digest()
-                row = session.scalar(select(SentenceRow).where(SentenceRow.digest == digest))
+    def add(self, sentences: Iterable[Document], source: str) -> tuple[list[int], int]:
+        """Add new sentences, a document each; return the ids of all, in their order, and how many are new."""
+        ids, added = [], 0
+        with self._writing() as session:
+            for document in sentences:
+                (sentence,) = document.sentences
+                words, starts = list(sentence.words), list(sentence.starts)
+                key = digest("\x1f".join(words).encode("utf-8", "surrogatepass"))
+                row = session.scalar(select(SentenceRow).where(SentenceRow.digest == key))
                 if row is None:
-                    words, starts = list(sentence.words), list(sentence.starts)
-                    row = SentenceRow(digest=digest, text=sentence.text, words=words, starts=starts, source=source)
+                    row = SentenceRow(digest=key, text=document.text, words=words, starts=starts, source=source)
                     session.add(row)
                     session.flush()
                     added += 1
                 ids.append(row.id)
-            return ids, added
-
-        return self._change(change)
+        return ids, added
 
     def sentence(self, number: int) -> SentenceRow | None:
         """Return a sentence."""
-        return self._read(lambda session: session.get(SentenceRow, number))
+        with self._reading() as session:
+            return session.get(SentenceRow, number)
 
     def sentences(self, status: Status, limit: int | None = None) -> list[SentenceRow]:
         """Return sentences, the last changed first."""
         wanted = select(SentenceRow).where(SentenceRow.status == status)
-        wanted = wanted.order_by(SentenceRow.changed.desc().nulls_last(), SentenceRow.id.desc()).limit(limit)
-        return self._read(lambda session: list(session.scalars(wanted)))
+        return self._all(wanted.order_by(SentenceRow.changed.desc().nulls_last(), SentenceRow.id.desc()).limit(limit))
 
     def accepted(self) -> list[SentenceRow]:
         """Return the accepted sentences in the order in which they were added."""
-        wanted = select(SentenceRow).where(SentenceRow.status == "accepted").order_by(SentenceRow.id)
-        return self._read(lambda session: list(session.scalars(wanted)))
+        return self._all(select(SentenceRow).where(SentenceRow.status == "accepted").order_by(SentenceRow.id))
 
     def next(self, skip: Sequence[int] = ()) -> SentenceRow | None:
         """Return the waiting sentence that the model is least sure of; those it has not seen come last."""
         wanted = select(SentenceRow).where(SentenceRow.status == "waiting", SentenceRow.id.not_in(skip))
-        wanted = wanted.order_by(SentenceRow.certainty.asc().nulls_last(), SentenceRow.id).limit(1)
-        return self._read(lambda session: session.scalar(wanted))
+        rows = self._all(wanted.order_by(SentenceRow.certainty.asc().nulls_last(), SentenceRow.id).limit(1))
+        return rows[0] if rows else None
 
     def counts(self) -> dict[str, int]:
         """Count the sentences of each status, and the accepted ones that are held out."""
-
-        def read(session: Session) -> dict[str, int]:
+        counts: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
+        with self._reading() as session:
             by_status = session.execute(select(SentenceRow.status, func.count()).group_by(SentenceRow.status))
-            counts: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
             counts |= {status: count for status, count in by_status}  # noqa: C416 - its rows are not pairs
             held_out = select(func.count()).where(SentenceRow.status == "accepted", SentenceRow.held_out.is_(True))
             counts["held_out"] = session.scalar(held_out) or 0
-            return counts
-
-        return self._read(read)
+        return counts
 
     def save(
         self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
@@ -202,8 +186,7 @@ class Store:
         ChangedMeanwhileError
             The sentence has another revision.
         """
-
-        def change(session: Session) -> SentenceRow | None:
+        with self._writing() as session:
             row = session.get(SentenceRow, number)
             if row is None:
                 return None
@@ -212,76 +195,69 @@ class Store:
             if spans is not None:
                 row.spans = [list(span) for span in spans]
             if status == "accepted" and row.held_out is None:
-                assigned = select(func.count()).where(SentenceRow.held_out.is_not(None))
-                row.held_out = (session.scalar(assigned) or 0) % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+                assigned = session.scalar(select(func.count()).where(SentenceRow.held_out.is_not(None))) or 0
+                row.held_out = assigned % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
             row.status, row.changed = status, datetime.now(UTC)
             return row
 
-        return self._change(change)
-
     def hold_out(self, number: int, held_out: bool) -> None:
         """Move a sentence to the dev set, or to the training set, for good."""
-
-        def change(session: Session) -> None:
+        with self._writing() as session:
             session.get_one(SentenceRow, number).held_out = held_out
-
-        self._change(change)
 
     def remove(self, status: Status) -> int:
         """Remove all sentences of a status; return how many there were."""
-
-        def change(session: Session) -> int:
+        with self._writing() as session:
             removed = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
             return len(removed.all())
-
-        return self._change(change)
 
     # --- the model's scores
 
     def unscored(self, version: str, limit: int) -> list[SentenceRow]:
         """Return waiting sentences that this version of the model has not scored."""
-        wanted = select(SentenceRow).where(
-            SentenceRow.status == "waiting", SentenceRow.scored_by.is_distinct_from(version)
-        )
-        return self._read(lambda session: list(session.scalars(wanted.order_by(SentenceRow.id).limit(limit))))
+        is_unscored = SentenceRow.scored_by.is_distinct_from(version)
+        wanted = select(SentenceRow).where(SentenceRow.status == "waiting", is_unscored)
+        return self._all(wanted.order_by(SentenceRow.id).limit(limit))
 
     def scored(self, version: str) -> int:
         """Count the waiting sentences that this version of the model has scored."""
-        wanted = select(func.count()).where(SentenceRow.status == "waiting", SentenceRow.scored_by == version)
-        return self._read(lambda session: session.scalar(wanted) or 0)
+        with self._reading() as session:
+            is_scored = SentenceRow.scored_by == version
+            return session.scalar(select(func.count()).where(SentenceRow.status == "waiting", is_scored)) or 0
 
     def keep_scores(self, version: str, scores: Iterable[tuple[int, list[Any], float]]) -> None:
         """Keep the spans that the model suggests, and how certain it is, by the sentences' ids."""
-
-        def change(session: Session) -> None:
+        with self._writing() as session:
             for number, suggested, certainty in scores:
                 if (row := session.get(SentenceRow, number)) is not None:
                     row.suggested, row.certainty, row.scored_by = suggested, certainty, version
-
-        self._change(change)
 
     # --- versions and settings
 
     def add_version(self, version: VersionRow) -> None:
         """Keep a version."""
-        self._change(lambda session: session.add(version))
+        with self._writing() as session:
+            session.add(version)
 
     def versions(self) -> list[VersionRow]:
         """Return all versions in the order of their numbers."""
-        return self._read(lambda session: list(session.scalars(select(VersionRow).order_by(VersionRow.number))))
+        return self._all(select(VersionRow).order_by(VersionRow.number))
 
     def remove_version(self, number: int) -> None:
         """Forget a version."""
-        self._change(lambda session: session.execute(delete(VersionRow).where(VersionRow.number == number)))
+        with self._writing() as session:
+            session.execute(delete(VersionRow).where(VersionRow.number == number))
 
     def setting(self, name: str, default: Any = None) -> Any:
         """Return a setting."""
-        row = self._read(lambda session: session.get(SettingRow, name))
+        with self._reading() as session:
+            row = session.get(SettingRow, name)
         return default if row is None else row.value
 
     def set(self, name: str, value: Any) -> None:
         """Keep a setting."""
-        self._change(lambda session: session.merge(SettingRow(name=name, value=value)))
+        with self._writing() as session:
+            session.merge(SettingRow(name=name, value=value))
 
 
 def _open(path: Path) -> Engine:
