@@ -47,22 +47,16 @@ def create_rnn_model(
 
     Parameters
     ----------
-    vocab_size
-        Number of rows of the embedding, including the padding row.
-    num_labels
-        Number of labels.
-    embedding_dim
-        Length of a word vector.
-    lstm_units
-        Units of each recurrent layer per direction, for every cell.
+    vocab_size, embedding_dim
+        Number of rows of the embedding, including the padding row, and their length.
+    lstm_units, layers
+        Units of a recurrent layer per direction, for every cell, and number of stacked layers.
     max_sequence_length
         Time steps of every input, or None for any number (the same within a batch).
     cell
         ``"lstm"``, ``"gru"`` (with ``reset_after``, as in cuDNN) or ``"rnn"``, the simple tanh cell.
     bidirectional
         Read each sequence in both directions and concatenate: 2 · ``lstm_units`` outputs per step.
-    layers
-        Number of stacked recurrent layers.
     dropout, recurrent_dropout
         Share of a recurrent layer's inputs, and of its state, that is dropped in training. A sequence has one mask for
         all its time steps: the variational dropout of Gal & Ghahramani (2016).
@@ -78,10 +72,8 @@ def create_rnn_model(
         ``"many-to-one"``: one for the whole text, ``(batch, num_labels)``, as in sentiment analysis.
     targets
         ``"integer"``: label indices, sparse cross-entropy. ``"one-hot"``: categorical cross-entropy.
-    optimizer
-        A Keras optimizer or its name; None leaves the model uncompiled.
-    learning_rate
-        For an optimizer given by name; None keeps Keras's default.
+    optimizer, learning_rate
+        A Keras optimizer, or its name and a learning rate (by default Keras's); None leaves the model uncompiled.
 
     Returns
     -------
