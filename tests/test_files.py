@@ -110,27 +110,33 @@ def test_a_folder_is_made_with_its_parents_and_replaced_whole(tmp_path):
 
 
 @pytest.mark.parametrize("error", ERRORS)
-@pytest.mark.parametrize("where", ["write", "os.fsync", "first rename", "second rename"])
-@pytest.mark.parametrize("old", [True, False])
-def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch, where, error, old):
+@pytest.mark.parametrize(
+    ("old", "where"),
+    [
+        (False, "write"),
+        (False, "os.fsync"),
+        (False, "new folder's rename"),
+        (True, "write"),
+        (True, "os.fsync"),
+        (True, "old folder's rename"),
+        (True, "new folder's rename"),
+    ],
+)
+def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path, monkeypatch, old, where, error):
     folder = tmp_path / "folder"
     if old:
         write_folder(folder, "old")
-    rename, calls = Path.rename, iter(("first rename", "second rename", "back") if old else ("second rename",))
+    rename, renames = Path.rename, iter(["old folder's rename"] * old + ["new folder's rename", "back"])
 
     def fail(path, target):
-        if next(calls) == where:
+        if next(renames) == where:
             raise error
         return rename(path, target)
 
     with monkeypatch.context() as patch:
         if where == "os.fsync":
             patch.setattr(where, fail_with(error))
-        elif "rename" in where:
-            patch.setattr(Path, "rename", fail)
-        if where == "first rename" and not old:
-            write_folder(folder, "new")  # nothing had to move aside
-            return
+        patch.setattr(Path, "rename", fail)
         with pytest.raises(type(error)):
             write_folder(folder, "new", error=error if where == "write" else None)
     assert list(tmp_path.iterdir()) == ([folder] if old else [])
