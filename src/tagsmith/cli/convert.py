@@ -68,15 +68,11 @@ def _summary(conversion: Conversion) -> list[str]:
     if conversion.scheme is not conversion.source_scheme:
         scheme += f" → {conversion.scheme.value}"
     labels = "no labels" if conversion.layer is None else f"layer {conversion.layer}, {scheme}"
-    counts = (
-        counted(conversion.documents, "document"),
-        counted(conversion.sentences, "sentence"),
-        counted(conversion.tokens, "token"),
-    )
+    counts = [counted(getattr(conversion, f"{noun}s"), noun) for noun in ("document", "sentence", "token")]
     lines = [f"{', '.join(counts)}; {labels}"]
     for what, items in (("tag repair", conversion.repairs), ("problem", conversion.problems)):
         if items:
-            lines.append(f"{counted(len(items), what)}:")
-            lines += [f"  {item}" for item in items[:SHOWN]]
-            lines += [f"  … and {len(items) - SHOWN:,} more"] * (len(items) > SHOWN)
+            lines += [f"{counted(len(items), what)}:", *(f"  {item}" for item in items[:SHOWN])]
+        if len(items) > SHOWN:
+            lines.append(f"  … and {len(items) - SHOWN:,} more")
     return lines

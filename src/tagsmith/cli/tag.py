@@ -41,8 +41,7 @@ def tag_command(
         ),
     ] = "auto",
     output: Annotated[
-        Path,
-        typer.Option("--output", "-o", metavar="OUT", help="The file to write; '-': standard output."),
+        Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write; '-': standard output.")
     ] = Path("-"),
     threshold: Annotated[
         list[str] | None,
@@ -66,14 +65,13 @@ def tag_command(
     sources = [(str(source), _input_format(source, input_format)) for source in inputs or [Path("-")]]
     written = _output_format(output_format, output, {name for _, name in sources})
     options = read_options(**reading_options(None, column, word_column, separator, encoding))
-    layers = [tagger.layer(name) for name in tagger.layers]
+    layers = tagger.model.layers
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
     least = _thresholds(threshold or [], labels)
     tagger.tag_layers([], threshold=least)  # raises now if that is impossible
     tagged = _tagged(tagger, read_input(sources, options, tagger.layers), spans=written.holds_spans, threshold=least)
-    writing = WriteOptions(layers=tagger.model.layers, place="append")
     with open_target(str(output)) as stream:
-        written.write(tagged, stream, writing)
+        written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
 
 
 def _input_format(source: Path, wanted: str) -> str:

@@ -34,13 +34,7 @@ from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Place, Source, at_least_one, open_source, pick_layer, source_name
-from tagsmith.text.document import (
-    Document,
-    Sentence,
-    Span,
-    Token,
-    sentence_from_words,
-)
+from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
 _TEXT_KEYS = ("text", "full_text", "data")
@@ -59,10 +53,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents, one for each record, which needs a text, or tokens, and labels.
-
-    With ``alignment="error"`` every span that would be reported is an error.
-    """
+    """Read documents, one for each record; a record needs labels, and a text or tokens."""
     file = Place(source_name(source), options)
     nothing = file.empty("records", "Give one JSON object a line.")
     with open_source(source, options.encoding) as stream:
