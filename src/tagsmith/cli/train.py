@@ -155,7 +155,9 @@ def _listed(option: str, text: str, kind: str, example: str) -> tuple[str, list[
 
 def _state(folder: Path) -> tuple[int, int] | None:
     """Return something that changes when a model is written to the folder."""
-    config = folder / "config.json"
+    from tagsmith.model.folder import ModelFile
+
+    config = folder / ModelFile.CONFIG
     return (config.stat().st_ino, config.stat().st_mtime_ns) if config.is_file() else None
 
 
