@@ -10,6 +10,7 @@ import pytest
 
 from tagsmith import formats
 from tagsmith.corpus.convert import convert
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.formats import FORMATS, detect_format, find_formats, format_by_suffix, format_named
 
@@ -74,9 +75,13 @@ def test_a_suffix_and_a_beginning_mean_one_format():
     assert claims[2:] == [["csv"], ["jsonl"], []]
 
 
-def test_a_new_format_is_detected(slashes, file):
+def test_a_new_format_is_detected_and_read(slashes, file):
     assert format_by_suffix("x.SLASHES") == detect_format(file("", "x.slashes")) == "slashes"
     assert detect_format(file(TEXT, "x")) == "slashes"
+    assert [sentence.words for sentence in read_sentences(file(TEXT, "x"))] == [
+        ("Ann", "left", "Rome"),
+        ("Bob", "stayed"),
+    ]
 
 
 def test_a_new_format_is_converted(slashes, file, tmp_path):

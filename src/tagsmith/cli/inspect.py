@@ -36,7 +36,7 @@ def inspect_command(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH...",
+            metavar="PATH",
             help="Labeled files, or model folders. Sentences of later files that are in the first one too are counted.",
         ),
     ],
@@ -72,9 +72,8 @@ def _corpus_report(
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.corpus.statistics import shared_sentences, statistics
     from tagsmith.formats import detect_format
-    from tagsmith.formats.options import AUTO
 
-    if format == AUTO:
+    if format == "auto":
         format = detect_format(path, options.get("encoding", "utf-8"))
     problems = options.setdefault("problems", [])
     sentences = read_sentences(path, format=format, **options)

@@ -24,7 +24,7 @@ _TOKENS_SUFFIXES = (".tokens", ".tok")
 def tag_command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
     inputs: Annotated[
-        list[Path] | None, typer.Argument(metavar="INPUT...", help="Files to tag. '-' or nothing: standard input.")
+        list[Path] | None, typer.Argument(metavar="INPUT", help="Files to tag. '-' or nothing: standard input.")
     ] = None,
     input_format: Annotated[
         str,
@@ -77,9 +77,8 @@ def tag_command(
 def _input_format(source: Path, wanted: str) -> str:
     from tagsmith.cli.tag_input import TEXT_READERS
     from tagsmith.formats import FORMATS, format_by_suffix
-    from tagsmith.formats.options import AUTO
 
-    if wanted == AUTO:
+    if wanted == "auto":
         return "tokens" if source.suffix.lower() in _TOKENS_SUFFIXES else format_by_suffix(source) or "text"
     if wanted not in (known := [*TEXT_READERS, *FORMATS]):
         raise DataError(f"There is no input format {wanted!r}.", remedy=f"Choose one of {', '.join(known)}.")
@@ -88,9 +87,8 @@ def _input_format(source: Path, wanted: str) -> str:
 
 def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
     from tagsmith.formats import FORMATS, format_by_suffix, format_named
-    from tagsmith.formats.options import AUTO
 
-    if wanted == AUTO:
+    if wanted == "auto":
         same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
         wanted = format_by_suffix(output) or next(iter(same), "conll")
     return format_named(wanted)

@@ -49,9 +49,6 @@ _BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
-# --------------------------------------------------------------------------------------------------- reading
-
-
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents, one for each record; a record needs labels, and a text or tokens."""
     file = Place(source_name(source), options)
@@ -284,9 +281,6 @@ def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the meta of a document: what its record holds beside text and labels."""
     rest = {key: value for key, value in record.items() if key not in _READ_KEYS}
     return {"record": rest} if rest else {}
-
-
-# --------------------------------------------------------------------------------------------------- writing
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
