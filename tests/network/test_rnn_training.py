@@ -35,7 +35,7 @@ def test_early_stopping_on_a_validation_set_as_in_the_tutorial():
     model = small_model(8, learning_rate=0.05)
     x, y = rule_data(32, 0)
     x_other, _ = rule_data(32, 1)
-    y_other = np.random.default_rng(2).integers(0, LABELS, x_other.shape)  # cannot be learnt: only gets worse
+    y_other = np.random.default_rng(2).integers(0, LABELS, x_other.shape)  # cannot be learned: only gets worse
     stop = keras.callbacks.EarlyStopping(monitor="val_loss", patience=2, restore_best_weights=True)
     history = model.fit(
         x, y, validation_data=(x_other, y_other), epochs=40, batch_size=32, callbacks=[stop], verbose=0

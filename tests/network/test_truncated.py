@@ -109,7 +109,7 @@ def test_the_reported_loss_is_that_of_the_whole_documents():
 
 
 def test_windows_of_padding_alone_move_nothing():
-    """Adam would go on by momentum; trailing padding must not change what is learnt."""
+    """Adam would go on by momentum; trailing padding must not change what is learned."""
     longer_x, longer_y = np.pad(X, ((0, 0), (0, 9))), np.pad(Y, ((0, 0), (0, 9)))
     options = {"window": WINDOW, "batch_size": 4, "epochs": 2}
     plain = weights_after(randomized(small_model(None, mask_padding=True)), lambda m: fit_truncated(m, X, Y, **options))

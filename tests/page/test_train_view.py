@@ -166,7 +166,7 @@ def test_a_run_from_the_button_to_the_decision(open_view, fake, appearance):
     expect(page.get_by_role("heading", name="Run 1 done")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.locator("#said")).to_have_text(
-        "The training is done: F1 80.0 per cent on the dev set, 24.4 points better than before."
+        "The training is done: F1 80.0 percent on the dev set, 24.4 points better than before."
     )
     expect(run_card(page)).to_contain_text("Trained on 16 corrected sentences: 7 epochs in 12 s.")
     expect(run_card(page)).to_contain_text("There are only 4 sentences in the dev set")
@@ -367,7 +367,7 @@ def test_epochs_are_not_announced_too_often(open_view, fake):
     fake.end("done")
     expect(page.locator("#said")).to_contain_text("The training is done")
     epochs = [said for said in page.evaluate("heard") if said.startswith("Epoch")]
-    assert epochs == [f"Epoch 1 of 8: F1 {100 * epoch(1)['dev']:.1f} per cent."]
+    assert epochs == [f"Epoch 1 of 8: F1 {100 * epoch(1)['dev']:.1f} percent."]
 
 
 # --- versions

@@ -27,7 +27,7 @@ PERHAPS_FINAL = _set(
     """
 )
 
-# Abbreviations only when capitalized: "ill." is a word before a full stop.
+# Abbreviations only when capitalized: "ill." is a word before a period.
 ONLY_CAPITALIZED = _set(
     """
     apr. ark. col. conn. cos. dec. dist. div. ft. ga. gen. gov. hon. ill. kan. ky. mo. mon. mt. nev. pa. pres. pt.

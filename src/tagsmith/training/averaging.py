@@ -29,7 +29,7 @@ class Average:
         self.updates = updates
 
     def update(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Move the average towards ``arrays``."""
+        """Move the average toward ``arrays``."""
         decay = np.float32(min(self.decay, (1 + self.updates) / (10 + self.updates)))
         self.updates += 1
         for name, average in self.arrays.items():

@@ -60,7 +60,7 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Scores], progres
 
 
 def _row(title: str, *fractions: float) -> str:
-    """The beginning of a row of a table, in per cent."""
+    """The beginning of a row of a table, in percent."""
     return f"| {title} | " + " | ".join(f"{100 * fraction:.2f}" for fraction in fractions)
 
 

@@ -77,7 +77,7 @@ def recipe_file(tuning: Tuning) -> str:
 
 
 def trials_file(trials: Sequence[Trial], measure: str) -> str:
-    """Return all trials as CSV, scores in per cent."""
+    """Return all trials as CSV, scores in percent."""
     names = list(dict.fromkeys(name for trial in trials for name in trial.changes))
     stream = io.StringIO()
     table = csv.writer(stream, lineterminator="\n")

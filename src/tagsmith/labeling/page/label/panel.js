@@ -126,7 +126,7 @@ export class Panel {
     this.empty.replaceChildren(
       element("h2", {}, begun ? "Nothing is left to label." : "Nothing to label yet."),
       element("p", {}, "Drop text files on this page, or paste text below. It is cut into sentences for you."),
-      element("p", { class: "quiet" }, "Leave an empty line between texts that have no full stop."),
+      element("p", { class: "quiet" }, "Leave an empty line between texts that have no period."),
     );
     if (counts.accepted >= ENOUGH) this.empty.append(element("p", {}, link));
   }

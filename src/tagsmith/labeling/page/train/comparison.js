@@ -29,14 +29,14 @@ export function compare(run) {
 export function outcome({ measure, before, after }) {
   const key = measure === "accuracy" ? "accuracy" : "f1";
   const what = change(before?.[key], after?.[key]);
-  const told = `${titled(measure)} ${percent(after?.[key])} per cent on the dev set`;
+  const told = `${titled(measure)} ${percent(after?.[key])} percent on the dev set`;
   if (!what) return told;
   const kind = what.kind === "same" ? "the same as before" : `${what.points} points ${what.word} than before`;
   return `${told}, ${kind}`;
 }
 
 function told(run) {
-  const on = `In per cent, on the ${counted(run.dev, "sentence")} of the dev set.`;
+  const on = `In percent, on the ${counted(run.dev, "sentence")} of the dev set.`;
   return run.before ? `${on} Before is the model that was in service when the run began.` : on;
 }
 
@@ -77,7 +77,7 @@ function byLabel({ before, after, measure }) {
     element(
       "table",
       { class: "scores" },
-      element("caption", { class: "unseen" }, "Scores by label, in per cent"),
+      element("caption", { class: "unseen" }, "Scores by label, in percent"),
       before ? headPaired() : headSingle(),
       element("tbody", {}, rows),
     ),

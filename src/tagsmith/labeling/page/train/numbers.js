@@ -13,7 +13,7 @@ export function grouped(number) {
   return GROUPED.format(Math.round(number));
 }
 
-/** A fraction of 1 in per cent, "81.5"; a dash for what is not known. */
+/** A fraction of 1 in percent, "81.5"; a dash for what is not known. */
 export function percent(fraction) {
   return isKnown(fraction) ? (tenths(fraction) / 10).toFixed(1) : "–";
 }

@@ -147,7 +147,7 @@ export class RunCard {
   #makeCurves({ measure }) {
     const lossCurve = makeCurve({ title: "Loss", kind: "loss", bounds: { from: 0 }, format: loss });
     const devCurve = makeCurve({
-      title: `${titled(measure)} on the dev set, in per cent`, kind: "dev", bounds: { low: 0, high: 100, least: 20 },
+      title: `${titled(measure)} on the dev set, in percent`, kind: "dev", bounds: { low: 0, high: 100, least: 20 },
       format: (value) => percent(value / 100),
     });
     this.draw = (epochs, most) => {
@@ -175,7 +175,7 @@ export class RunCard {
     if (performance.now() - this.#announced < QUIET_SECONDS * 1000 || !isShown(this.card)) return;
     this.#announced = performance.now();
     const { of_epochs: most, measure } = this.#run;
-    announce(`Epoch ${epoch}${most ? ` of ${most}` : ""}: ${measure} ${percent(dev)} per cent.`);
+    announce(`Epoch ${epoch}${most ? ` of ${most}` : ""}: ${measure} ${percent(dev)} percent.`);
   }
 
   #outcome(training) {
