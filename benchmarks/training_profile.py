@@ -89,7 +89,7 @@ def profile(run: TrainingRun) -> dict[str, Any]:
     half, _ = split_batch(batch, 2)
     rows, tags = len(half.words), len(run.task.corpus.layers[0].tags)
     tokens, forms = 2 * rows * steps, 2 * len(half.forms.shapes)
-    characters_read = forms * half.forms.characters.shape[1] + sum(2 * places.size for places in half.long)
+    letters = forms * half.forms.characters.shape[1] + sum(2 * places.size for places in half.long)
     rng = np.random.default_rng(0)
     encodings = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, a.encoding_size)).astype(np.float32))
     emissions = jax.numpy.asarray(rng.normal(0, 1, (rows, steps, tags)).astype(np.float32))
@@ -105,11 +105,7 @@ def profile(run: TrainingRun) -> dict[str, Any]:
     # Operations of the products in the forward pass; the backward pass takes twice as many.
     operations = {
         "recurrent layer": 2.0 * tokens * ways * gates * (a.encoding_size + a.units),
-        "words: characters, vectors, shapes": 2.0
-        * characters_read
-        * a.character_width
-        * a.character_dim
-        * a.character_units,
+        "words: characters, vectors, shapes": 2.0 * letters * a.character_width * a.character_dim * a.character_units,
         "CRF": 2.0 * tokens * tags * tags,
     }
     rate = _product_rate()
