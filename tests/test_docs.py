@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import tagsmith
 from tagsmith.cli.app import app
 from test_import_order import ORDER
 
@@ -104,3 +105,8 @@ def test_a_command_has_the_options_that_its_section_shows_and_no_others(name: st
     shown, reading = (set(OPTION.findall(of_others.sub("", text[title]))) for title in (name, "Reading options"))
     assert shown <= options
     assert options <= shown | reading
+
+
+def test_the_python_page_names_every_public_name():
+    page = (ROOT / "docs" / "python.md").read_text("utf-8")
+    assert not [name for name in tagsmith.__all__ if name != "__version__" and not re.search(rf"\b{name}\b", page)]
