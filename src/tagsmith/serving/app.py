@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from tagsmith import __version__
 from tagsmith.serving.guards import Guards
 from tagsmith.serving.models import Models
-from tagsmith.serving.refusals import handle_error
+from tagsmith.serving.refusals import error_response
 from tagsmith.serving.routes import add_routes
 
 PAGE = Path(__file__).with_name("page")
@@ -29,24 +29,12 @@ NO_TELEMETRY: Any = {"auto_configure": False, "tracing": False, "metrics": False
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extension:
-    """What another package adds to the server.
-
-    Parameters
-    ----------
-    routers
-        Its routes.
-    pages
-        Folders of static files, by their names under ``/page``.
-    running
-        A context that lasts as long as the server runs.
-    close_streams
-        Called when the server begins to stop: ends the event streams, which would last for ever.
-    """
+    """What another package adds to the server."""
 
     routers: tuple[APIRouter, ...] = ()
-    pages: Mapping[str, Path] = field(default_factory=dict)
-    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
-    close_streams: Callable[[], None] = lambda: None
+    pages: Mapping[str, Path] = field(default_factory=dict)  # folders of static files, by their names under /page
+    running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext  # lasts as long as the server runs
+    close_streams: Callable[[], None] = lambda: None  # ends the event streams, when the server begins to stop
 
 
 def create_app(
@@ -57,20 +45,9 @@ def create_app(
     origins: Iterable[str] = (),
     hosts: Iterable[str] = (),
 ) -> FastAPI:
-    """Make the application that serves these models.
+    """Make the application that serves these models, with an extension such as labeling.
 
-    Parameters
-    ----------
-    models
-        Loaded models, the limits and the metrics.
-    extension
-        More routes and pages, such as those of labeling.
-    api_key
-        What clients must send; None: nothing.
-    origins
-        Other sites whose pages may call the server.
-    hosts
-        Names by which the server may be called; empty: any.
+    ``api_key``, ``origins`` and ``hosts`` are those of :class:`~tagsmith.serving.guards.Guards`.
     """
     extension, origins = extension or Extension(), tuple(origins)
 
@@ -88,7 +65,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
         telemetry=NO_TELEMETRY,
-        exception_handlers={HTTPException: handle_error, RequestValidationError: handle_error},
+        exception_handlers={HTTPException: _answer_error, RequestValidationError: _answer_error},
     )
     add_routes(app.router, models)
     for router in extension.routers:
@@ -105,6 +82,10 @@ def create_app(
             allow_headers=["authorization", "content-type", "x-api-key"],
         )
     return app
+
+
+async def _answer_error(_: Request, error: Exception) -> Response:
+    return error_response(error)
 
 
 @asynccontextmanager

@@ -41,10 +41,6 @@ class Guards:
 
     Parameters
     ----------
-    app
-        The application.
-    limits, metrics
-        The server's.
     api_key
         What clients must send, as ``Authorization: Bearer …`` or ``X-API-Key``; None: nothing.
     origins

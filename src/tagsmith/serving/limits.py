@@ -9,43 +9,19 @@ from tagsmith.errors import RecipeError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much one client may ask for, and all clients together.
+    """How much one client may ask for, and all clients together."""
 
-    Parameters
-    ----------
-    body
-        Bytes of a request's body.
-    texts
-        Texts, or sentences given as tokens, in a request.
-    characters
-        Characters of a text, or of a sentence given as tokens.
-    k_best
-        Tag sequences a request may ask for.
-    waiting
-        Requests that wait for a model; further ones are refused.
-    waiting_characters
-        Characters in all waiting requests.
-    deadline
-        Seconds until a request must be answered.
-    body_seconds, header_seconds
-        Seconds a client has to send the body, and to send the request line and headers.
-    headers
-        Bytes of the request line and headers.
-    connections
-        Open connections.
-    """
-
-    body: int = 4 << 20
-    texts: int = 256
-    characters: int = 100_000
-    k_best: int = 20
-    waiting: int = 512
-    waiting_characters: int = 4 << 20
-    deadline: float = 30.0
-    body_seconds: float = 20.0
-    header_seconds: float = 10.0
-    headers: int = 32 << 10
-    connections: int = 2048
+    body: int = 4 << 20  # bytes of a request's body
+    texts: int = 256  # texts, or sentences given as tokens, in a request
+    characters: int = 100_000  # of a text, or of a sentence given as tokens
+    k_best: int = 20  # tag sequences a request may ask for
+    waiting: int = 512  # requests that wait for a model; further ones are refused
+    waiting_characters: int = 4 << 20  # in all waiting requests
+    deadline: float = 30.0  # seconds until a request must be answered
+    body_seconds: float = 20.0  # for the client to send the body
+    header_seconds: float = 10.0  # for the client to send the request line and headers
+    headers: int = 32 << 10  # bytes of the request line and headers
+    connections: int = 2048  # open at a time
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tagsmith.serving.limits import Limits
-from tagsmith.serving.refusals import Refusal, overloaded
+from tagsmith.serving.refusals import Refusal
 
 Work = TypeVar("Work")
 Answer = TypeVar("Answer")
@@ -29,7 +29,6 @@ BATCH_CHARACTERS = 200_000  # after which a batch is large enough
 class _Job(Generic[Work, Answer]):
     work: Work
     characters: int
-    until: float  # on the event loop's clock
     answer: asyncio.Future[Answer]
 
 
@@ -72,12 +71,11 @@ class MicroBatcher(Generic[Work, Answer]):
         observe: Callable[[int, float], None] = lambda pieces, seconds: None,
         workers: int = 1,
     ) -> None:
-        self._run, self._limits, self._observe = run, limits, observe
+        self._run, self._limits, self._observe, self._workers = run, limits, observe, workers
         self.arrivals = arrivals or Arrivals()
         self._waiting: deque[_Job[Work, Answer]] = deque()
         self._characters = 0
         self._ready = asyncio.Event()
-        self._workers = workers
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="tagsmith-batch")
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,8 +91,7 @@ class MicroBatcher(Generic[Work, Answer]):
 
     def start(self) -> None:
         """Begin to work, on the running event loop."""
-        loop = asyncio.get_running_loop()
-        self._tasks = [loop.create_task(self._work()) for _ in range(self._workers)]
+        self._tasks = [asyncio.get_running_loop().create_task(self._work()) for _ in range(self._workers)]
 
     async def stop(self) -> None:
         """Finish what waits, then end."""
@@ -115,28 +112,20 @@ class MicroBatcher(Generic[Work, Answer]):
             Too much is waiting already (503), or the deadline passed before the answer came (504).
         """
         if len(self._waiting) >= self._limits.waiting:
-            raise overloaded("requests", self._limits.waiting)
-        # A large request is not refused by an idle server, whatever the limit.
+            raise _overloaded("requests", self._limits.waiting)
+        # An idle server takes a large request, whatever the limit.
         if self._waiting and self._characters + characters > self._limits.waiting_characters:
-            raise overloaded("characters", self._limits.waiting_characters)
+            raise _overloaded("characters", self._limits.waiting_characters)
         loop = asyncio.get_running_loop()
-        job: _Job[Work, Answer] = _Job(work, characters, loop.time() + self._limits.deadline, loop.create_future())
+        job: _Job[Work, Answer] = _Job(work, characters, loop.create_future())
         self._waiting.append(job)
         self._characters += characters
         self._ready.set()
-        timer = loop.call_at(job.until, self._give_up, job)
+        timer = loop.call_later(self._limits.deadline, _give_up, job.answer, self._limits.deadline)
         try:
             return await job.answer
         finally:
             timer.cancel()
-
-    def _give_up(self, job: _Job[Work, Answer]) -> None:
-        if not job.answer.done():
-            seconds = self._limits.deadline
-            message = f"No answer within {seconds:g} seconds."
-            job.answer.set_exception(
-                Refusal(504, "deadline", message, limit=seconds, retry_after=max(1, round(seconds)))
-            )
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -176,3 +165,14 @@ class MicroBatcher(Generic[Work, Answer]):
                 taken.append(job)
                 size += job.characters
         return taken
+
+
+def _overloaded(what: str, limit: int) -> Refusal:
+    message = f"Too many {what} are waiting; the limit is {limit:,}."
+    return Refusal(503, "overloaded", message, limit=limit, retry_after=1)
+
+
+def _give_up(answer: asyncio.Future[Answer], seconds: float) -> None:
+    if not answer.done():
+        message = f"No answer within {seconds:g} seconds."
+        answer.set_exception(Refusal(504, "deadline", message, limit=seconds, retry_after=max(1, round(seconds))))

@@ -19,7 +19,7 @@ from tagsmith.serving.limits import Limits
 from tagsmith.serving.metrics import Metrics
 from tagsmith.serving.microbatch import Arrivals, MicroBatcher
 from tagsmith.serving.refusals import Refusal
-from tagsmith.serving.schema import ModelAnswer, TagRequest
+from tagsmith.serving.schema import LayerAnswer, ModelAnswer, TagRequest
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
 
@@ -32,22 +32,16 @@ class Version:
     """A model as it was in its folder at one time."""
 
     tagger: Tagger
-    version: str
     answer: ModelAnswer
+
+    @property
+    def version(self) -> str:
+        """Its name: a digest of the folder."""
+        return self.answer.version
 
 
 class ServedModel:
-    """A model folder in service.
-
-    Parameters
-    ----------
-    name
-        What clients call it.
-    folder
-        The model folder; another process may replace it at any time.
-    limits, metrics, arrivals
-        The server's.
-    """
+    """A model folder in service, under a name; another process may replace the folder at any time."""
 
     def __init__(self, name: str, folder: Path, limits: Limits, metrics: Metrics, arrivals: Arrivals) -> None:
         self.name, self.folder, self.metrics = name, folder, metrics
@@ -73,13 +67,7 @@ class ServedModel:
         return _digest_of(self.folder) not in (None, self.current.version)
 
     def serve(self, folder: Path) -> None:
-        """Serve another folder from now on.
-
-        Raises
-        ------
-        ModelError
-            It is no usable model; the one in service stays.
-        """
+        """Serve another folder from now on; if it is no usable model, the one in service stays."""
         version = _load(self.name, folder)
         self.folder = folder  # first: the watch must not take the old folder for a new version
         self.current = version
@@ -152,9 +140,6 @@ def _as_document(tokens: list[list[str]]) -> Document:
     return document_from_sentences([sentence_from_words(words) for words in tokens])
 
 
-# -------------------------------------------------------------------------------------------------- all of them
-
-
 class Models:
     """All models in service, by name; the first is the default.
 
@@ -187,13 +172,7 @@ class Models:
         return next(iter(self._models.values()), None)
 
     def find(self, name: str | None) -> ServedModel:
-        """Return a model by its name, or the default one.
-
-        Raises
-        ------
-        Refusal
-            There is no such model.
-        """
+        """Return a model by its name, or the default one; refuse a name that no model has."""
         model = self.main if name is None else self._models.get(name)
         if model is not None:
             return model
@@ -202,13 +181,7 @@ class Models:
         raise Refusal(404, "no_such_model", f"There is no such model; there are: {', '.join(self._models)}.")
 
     async def serve(self, folder: Path, name: str) -> None:
-        """Serve this folder as the default model from now on; if it is the first model, it gets this name.
-
-        Raises
-        ------
-        ModelError
-            It is no usable model.
-        """
+        """Serve this folder as the default model from now on; if it is the first model, it gets this name."""
         if self.main is not None:
             await asyncio.to_thread(self.main.serve, folder)
             return
@@ -238,7 +211,7 @@ def _load(name: str, folder: Path) -> Version:
     version = _digest_of(folder) or ""
     tagger = load(folder)
     tagger("The first call is slow.")
-    return Version(tagger, version, _describe(name, version, tagger))
+    return Version(tagger, _describe(name, version, tagger))
 
 
 def _digest_of(folder: Path) -> str | None:
@@ -250,23 +223,13 @@ def _digest_of(folder: Path) -> str | None:
 
 
 def _describe(name: str, version: str, tagger: Tagger) -> ModelAnswer:
-    heads = [(layer, tagger.layer(layer)) for layer in tagger.layers]
-    return ModelAnswer.model_validate(
-        {
-            "name": name,
-            "version": version,
-            "layers": [
-                {
-                    "name": layer,
-                    "scheme": head.scheme.value,
-                    "labels": list(head.labels),
-                    "gives_spans": head.gives_spans,
-                }
-                for layer, head in heads
-            ],
-            "precision": tagger.precision,
-            "scores": to_jsonable_python(tagger.model.scores),
-            "recipe": to_jsonable_python(tagger.model.recipe),
-            "card": tagger.model.extras.get("README.md", b"").decode("utf-8", "replace"),
-        }
+    layers = [tagger.layer(name) for name in tagger.layers]
+    return ModelAnswer(
+        name=name,
+        version=version,
+        layers=[LayerAnswer.model_validate(layer, from_attributes=True) for layer in layers],
+        precision=tagger.precision,
+        scores=to_jsonable_python(tagger.model.scores),
+        recipe=to_jsonable_python(tagger.model.recipe),
+        card=tagger.model.extras.get("README.md", b"").decode("utf-8", "replace"),
     )

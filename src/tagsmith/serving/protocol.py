@@ -15,7 +15,7 @@ TOO_MANY = b"503 Service Unavailable\r\nretry-after: 1"
 
 
 class LimitedConfig(Config):
-    """uvicorn's configuration, and the limits for its connections."""
+    """uvicorn's configuration with limits for connections."""
 
     def __init__(self, app: Any, limits: Limits, **options: Any) -> None:
         super().__init__(app, http=LimitedProtocol, **options)

@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
-from fastapi import HTTPException, Request, Response
+from fastapi import HTTPException, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
@@ -31,20 +31,10 @@ logger = logging.getLogger("tagsmith.serving")
 
 
 class Refusal(HTTPException):
-    """A request is answered with an error.
+    """An error as the answer to a request.
 
-    Parameters
-    ----------
-    status
-        HTTP status.
-    code
-        A word for programs.
-    message
-        A sentence for people; it never repeats the client's text.
-    limit
-        The limit that was passed, if one was.
-    retry_after
-        Seconds after which to try again, if that may help.
+    ``code`` is a word for programs, ``message`` a sentence for people that never repeats the client's text; ``limit``
+    is the limit that was passed, ``retry_after`` the seconds after which to try again.
     """
 
     def __init__(
@@ -55,17 +45,6 @@ class Refusal(HTTPException):
             headers["connection"] = "close"
         super().__init__(status, message, headers)
         self.code, self.limit = code, limit
-
-
-def too_many(code: str, what: str, count: int, limit: int) -> Refusal:
-    """The refusal of a request that is well formed but too large."""
-    return Refusal(422, code, f"{what}: {count:,}; the limit is {limit:,}.", limit=limit)
-
-
-def overloaded(what: str, limit: int) -> Refusal:
-    """The refusal of a request that comes while too much is waiting."""
-    message = f"Too many {what} are waiting; the limit is {limit:,}."
-    return Refusal(503, "overloaded", message, limit=limit, retry_after=1)
 
 
 def invalid_request(errors: Sequence[Mapping[str, Any]], fields: Container[object] | None = None) -> Refusal:
@@ -93,11 +72,6 @@ def error_response(error: Exception) -> Response:
     if (limit := getattr(error, "limit", None)) is not None:
         content["limit"] = limit
     return JSONResponse({"error": content}, error.status_code, error.headers)
-
-
-async def handle_error(_: Request, error: Exception) -> Response:
-    """Answer an error of a route; :class:`~tagsmith.serving.guards.Guards` answers all others the same way."""
-    return error_response(error)
 
 
 def described(*statuses: int) -> dict[int | str, dict[str, Any]]:

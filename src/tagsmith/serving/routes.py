@@ -13,8 +13,10 @@ from starlette.routing import request_response
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.metrics import CONTENT_TYPE
 from tagsmith.serving.models import Models
-from tagsmith.serving.refusals import Refusal, described, invalid_request, too_many
+from tagsmith.serving.refusals import Refusal, described, invalid_request
 from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnswer, TagRequest
+
+JSON = {"content-type": "application/json"}
 
 
 class PlainRoute(APIRoute):
@@ -75,17 +77,8 @@ def add_routes(router: APIRouter, models: Models) -> None:
         return Response(models.metrics.text(), headers={"content-type": CONTENT_TYPE})
 
 
-JSON = {"content-type": "application/json"}
-
-
 def read_tag_request(content_type: str, body: bytes) -> TagRequest:
-    """Parse and validate the body of ``/v1/tag``.
-
-    Raises
-    ------
-    Refusal
-        It is not JSON (415), or does not fit the schema (422).
-    """
+    """Parse and validate the body of ``/v1/tag``; refuse what is not JSON (415) or does not fit the schema (422)."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise Refusal(415, "not_json", "Send the body as application/json.")
     try:
@@ -96,23 +89,18 @@ def read_tag_request(content_type: str, body: bytes) -> TagRequest:
 
 
 def count_characters(request: TagRequest, limits: Limits) -> int:
-    """Return how many characters there are to tag.
-
-    Raises
-    ------
-    Refusal
-        There are more texts, characters or sequences than the limits allow (422).
-    """
+    """Return how many characters there are to tag; refuse more texts, characters or sequences than allowed (422)."""
     if request.tokens is not None:
         sizes = [sum(map(len, sentence)) + len(sentence) for sentence in request.tokens]
     else:
         sizes = [len(text) for text in request.texts or [request.text or ""]]
-    if len(sizes) > limits.texts:
-        raise too_many("too_many_texts", "Texts in a request", len(sizes), limits.texts)
-    if max(sizes, default=0) > limits.characters:
-        raise too_many("text_too_long", "Characters in a text", max(sizes), limits.characters)
-    if request.k_best > limits.k_best:
-        raise too_many("k_best_too_large", "Tag sequences asked for", request.k_best, limits.k_best)
+    for code, what, count, limit in (
+        ("too_many_texts", "Texts in a request", len(sizes), limits.texts),
+        ("text_too_long", "Characters in a text", max(sizes, default=0), limits.characters),
+        ("k_best_too_large", "Tag sequences asked for", request.k_best, limits.k_best),
+    ):
+        if count > limit:
+            raise Refusal(422, code, f"{what}: {count:,}; the limit is {limit:,}.", limit=limit)
     return sum(sizes)
 
 

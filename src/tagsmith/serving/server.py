@@ -58,13 +58,7 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
 
 
 def serve(app: Any, host: str, port: int, limits: Limits, ready: Callable[[int], None]) -> None:
-    """Serve until SIGINT or SIGTERM, then finish the accepted requests.
-
-    Raises
-    ------
-    InputError
-        The server cannot listen on this address.
-    """
+    """Serve until SIGINT or SIGTERM, then finish the accepted requests; see :func:`listen` for its errors."""
     sockets = listen(host, port)
     Server(configure(app, host, port, limits), ready).run(sockets)
 
