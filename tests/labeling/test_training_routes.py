@@ -162,7 +162,7 @@ def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Pa
     assert (models["ner"] / "config.json").exists()
 
 
-def test_a_cancelled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_path: Path):
+def test_a_canceled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_path: Path):
     client = open_client()
     accept(client, 12)
     assert client.post("/v1/training", json={"epochs": 200}).status_code == 202
@@ -170,11 +170,11 @@ def test_a_cancelled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_
         for line in stream.iter_lines():
             if line == "event: message":  # it is under way
                 break
-    cancelled = client.post("/v1/training/cancel").json()
-    assert (cancelled["run"]["state"], cancelled["versions"], cancelled["ready"]) == ("cancelled", [], True)
+    canceled = client.post("/v1/training/cancel").json()
+    assert (canceled["run"]["state"], canceled["versions"], canceled["ready"]) == ("canceled", [], True)
     folder = tmp_path / "people.labeling"
     assert [own for part in ("versions", "runs") for own in (folder / part).iterdir()] == []
-    assert client.post("/v1/training/cancel").json()["run"]["state"] == "cancelled"
+    assert client.post("/v1/training/cancel").json()["run"]["state"] == "canceled"
     assert [name for name, _ in events(client)] == ["state"]
     assert train(client, epochs=1)["run"]["number"] == 2
     metrics = client.get("/metrics").text

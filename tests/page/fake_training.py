@@ -215,7 +215,7 @@ def _add_training(app: FastAPI, fake: FakeTraining) -> None:
     @app.post("/v1/training/cancel")
     async def cancel():
         fake.asked.append(("cancel", None))
-        fake.end("cancelled")
+        fake.end("canceled")
         return fake.training()
 
     @app.get("/v1/training/events")

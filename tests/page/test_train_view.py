@@ -257,9 +257,9 @@ def test_cancel(open_view, fake):
     page.get_by_role("button", name="Train").click()
     fake.wait_for_streams(1)
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("heading", name="Run 1 cancelled")).to_be_focused()  # its button is gone
-    expect(run_card(page)).to_contain_text("It was cancelled. Nothing of it was kept.")
-    expect(page.locator("#said")).to_have_text("The training was cancelled.")
+    expect(page.get_by_role("heading", name="Run 1 canceled")).to_be_focused()  # its button is gone
+    expect(run_card(page)).to_contain_text("It was canceled. Nothing of it was kept.")
+    expect(page.locator("#said")).to_have_text("The training was canceled.")
     expect(page.get_by_role("button", name="Train")).to_be_enabled()
     assert fake.asked == [("train", {}), ("cancel", None)]
     assert_sound(page)
@@ -517,13 +517,13 @@ def test_real_training_from_nothing_until_the_first_version_is_back(new, open_pa
     assert new.post("/v1/tag", json={"text": "Anna lives in Rome."}).status_code == 200
 
 
-def test_real_run_is_cancelled(new, open_page):
+def test_real_run_is_canceled(new, open_page):
     page = open_page(f"{new.base_url}/#train")
     page.get_by_role("button", name="Train").click()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_role("heading", name="Run 1 cancelled")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Run 1 canceled")).to_be_visible(timeout=30_000)
     training = new.get("/v1/training").json()
-    assert (training["run"]["state"], training["versions"]) == ("cancelled", [])
+    assert (training["run"]["state"], training["versions"]) == ("canceled", [])
     expect(page.get_by_role("button", name="Train")).to_be_enabled()
 
 

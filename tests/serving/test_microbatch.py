@@ -155,7 +155,7 @@ def test_what_is_not_answered_in_time_is_given_up_and_not_done_later():
     run(test, Limits(deadline=0.2))
 
 
-def test_a_request_that_was_cancelled_is_not_done():
+def test_a_request_that_was_canceled_is_not_done():
     async def test(batcher, worker):
         worker.let.clear()
         running = asyncio.create_task(batcher.submit(1, 1))

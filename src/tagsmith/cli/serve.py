@@ -21,9 +21,7 @@ def serve_command(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...",
-            help="Model folders; NAME=FOLDER gives one a name. With --new: labels to begin with.",
-            show_default=False,
+            metavar="MODEL...", help="Model folders; NAME=FOLDER gives one a name. With --new: labels to begin with."
         ),
     ],
     new: Annotated[bool, typer.Option("--new", help="Begin without a model: label sentences, train one.")] = False,
@@ -32,46 +30,34 @@ def serve_command(
     labeling: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for what is labeled on the page and the models trained from it. "
-            "[default: MODEL.labeling, with --new new.labeling]",
-            show_default=False,
+            help="Folder for the labels and the models trained on them. "
+            "[default: MODEL.labeling, with --new new.labeling]"
         ),
     ] = None,
     no_labeling: Annotated[bool, typer.Option("--no-labeling", help="Only tag: no labeling, no training.")] = False,
     corpus: Annotated[
-        list[Path] | None,
-        typer.Option(help="Labeled file to train on beside what is labeled; may be repeated.", show_default=False),
+        list[Path] | None, typer.Option(help="Labeled file to train on besides the labels; may be repeated.")
     ] = None,
-    dev: Annotated[
-        list[Path] | None,
-        typer.Option(help="Labeled file to compare models on; may be repeated.", show_default=False),
-    ] = None,
+    dev: Annotated[list[Path] | None, typer.Option(help="Labeled file to compare models on; may be repeated.")] = None,
     vectors: Annotated[
-        str | None,
-        typer.Option(help="Pretrained vectors for --new: a file, or a package's name.", show_default=False),
+        str | None, typer.Option(help="Pretrained vectors for --new: a file, or the name of a package.")
     ] = None,
     api_key_file: Annotated[
         Path | None,
-        typer.Option(
-            help="File with the API key that clients must send. [default: the variable TAGSMITH_API_KEY]",
-            show_default=False,
-        ),
+        typer.Option(help="File with the API key that clients must send. [default: the variable TAGSMITH_API_KEY]"),
     ] = None,
     cors: Annotated[
-        list[str] | None,
-        typer.Option(help="Site whose pages may call the server, https://…; may be repeated.", show_default=False),
+        list[str] | None, typer.Option(help="Site whose pages may call the server, https://…; may be repeated.")
     ] = None,
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name by which a proxy calls the server. Without a key, a server that listens to this machine alone "
-            "answers only as localhost; may be repeated.",
-            show_default=False,
+            help="Name by which a proxy calls the server; may be repeated. Without a key, a server that listens to "
+            "this machine alone answers only as localhost."
         ),
     ] = None,
     limit: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=NUMBER changes a limit, see docs/serving.md; may be repeated.", show_default=False),
+        list[str] | None, typer.Option(help="NAME=NUMBER changes a limit, see docs/serving.md; may be repeated.")
     ] = None,
 ) -> None:
     """Serve models over HTTP, with a page to tag, label and train on, until Ctrl-C.
@@ -115,13 +101,7 @@ def check_extra() -> None:
 
 
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
-    """Read ``FOLDER`` and ``NAME=FOLDER``.
-
-    Raises
-    ------
-    ModelError
-        Two models have the same name.
-    """
+    """Read ``FOLDER`` and ``NAME=FOLDER``; two models must not have the same name."""
     from tagsmith.errors import ModelError
 
     folders: dict[str, Path] = {}
@@ -143,13 +123,7 @@ def labeling_project(
     dev: Sequence[Path],
     vectors: str | None,
 ) -> LabelingProject:
-    """Check the options of labeling; without models, ``labels`` are those to begin with.
-
-    Raises
-    ------
-    InputError
-        A label is impossible, a file is missing, or the vectors are unknown.
-    """
+    """Check the options of labeling, so that an error comes now and not when training begins."""
     from tagsmith.errors import DataError
     from tagsmith.labeling.desk import LabelingProject
 
@@ -176,7 +150,7 @@ def chosen_vectors(wanted: str | None) -> str | None:
     if wanted:
         from tagsmith.model.vectors import load_vectors
 
-        load_vectors(wanted, limit=1)  # an error comes now, and not when training begins
+        load_vectors(wanted, limit=1)
     return wanted or (VECTORS if find_spec(VECTORS_PACKAGE) else None)
 
 

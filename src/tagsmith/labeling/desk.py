@@ -37,25 +37,13 @@ SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelingProject:
-    """What people label, and where it is kept.
+    """What people label, and where it is kept."""
 
-    Parameters
-    ----------
-    folder
-        Holds the database and the trained models; made when it is first needed.
-    labels
-        Labels to begin with, where there is no model yet.
-    corpus, dev
-        Labeled files to train on, and to score on, besides the labeled sentences.
-    vectors
-        Pretrained vectors for a model that is trained from nothing.
-    """
-
-    folder: Path
-    labels: tuple[str, ...] = ()
-    corpus: tuple[Path, ...] = ()
-    dev: tuple[Path, ...] = ()
-    vectors: str | None = None
+    folder: Path  # holds the database and the trained models; made when it is first needed
+    labels: tuple[str, ...] = ()  # to begin with, where there is no model yet
+    corpus: tuple[Path, ...] = ()  # labeled files to train on, besides the labeled sentences
+    dev: tuple[Path, ...] = ()  # labeled files to score on, besides the held-out sentences
+    vectors: str | None = None  # pretrained ones, for a model that is trained from nothing
 
     @property
     def model_name(self) -> str:
@@ -74,13 +62,7 @@ class Desk:
 
     @property
     def store(self) -> Store:
-        """The database, made when it is first needed.
-
-        Raises
-        ------
-        Refusal
-            The model has several layers, the database cannot be used, or another server is using the folder.
-        """
+        """The database, made when it is first needed; a refusal says why nobody can label here."""
         with self._opening:
             if self._store is None:
                 self._store = self._open()
@@ -136,9 +118,9 @@ class Desk:
         return LabelingAnswer(
             labels=self._labels(store),
             gives_spans=self.layer.gives_spans,
-            model=None if version is None else ModelVersion(name=version.answer.name, version=version.answer.version),
+            model=None if version is None else ModelVersion(name=version.answer.name, version=version.version),
             counts=self._counts(),
-            scored=0 if version is None else store.scored(version.answer.version),
+            scored=0 if version is None else store.scored(version.version),
             formats=list(FORMATS),
         )
 
@@ -224,7 +206,7 @@ class Desk:
         spans: list[Any] = row.spans or []
         if suggested and (version := self.version):
             spans = row.suggested or []
-            if row.scored_by != version.answer.version:
+            if row.scored_by != version.version:
                 ((spans, certainty),) = suggest(version.tagger, [row.words])
         return LabeledSentence(
             id=row.id,
@@ -283,13 +265,13 @@ class Desk:
         version = self.version
         if version is None or self._store is None:  # nobody has labeled anything yet
             return False
-        rows = self.store.unscored(version.answer.version, SCORED_AT_ONCE)
+        rows = self.store.unscored(version.version, SCORED_AT_ONCE)
         suggested = suggest(version.tagger, [row.words for row in rows])
         scores = [
             (row.id, [list(span) for span in spans], certainty)
             for row, (spans, certainty) in zip(rows, suggested, strict=True)
         ]
-        self.store.keep_scores(version.answer.version, scores)
+        self.store.keep_scores(version.version, scores)
         return bool(rows)
 
 

@@ -29,13 +29,7 @@ def open_labeling(
 ) -> tuple[Models, Extension]:
     """Load models to serve, and make the extension in which people label for the first of them and train it.
 
-    A version that was put in service is served in place of the first folder. Without any folder, the first model that
-    is trained gets the name of the project's folder.
-
-    Raises
-    ------
-    InputError
-        A folder is no usable model; or there is no model, and the project's folder cannot be used.
+    Raises InputError if a folder is no usable model, or if there is no model and the project's folder cannot be used.
     """
     models = Models(folders_in_service(folders, project), limits)
     desk = Desk(project, models)

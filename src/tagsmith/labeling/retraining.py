@@ -33,12 +33,7 @@ VersionNumber = Annotated[int, PathParameter(ge=0, le=2**53)]
 class Retraining:
     """Starts runs, one at a time, and puts versions in service.
 
-    Parameters
-    ----------
-    desk
-        Where the labeled sentences and the versions are kept.
-    original
-        The model folder that the server was started with: version 0; None if it began from nothing.
+    Version 0 is ``original``, the model folder that the server was started with; None if it began from nothing.
     """
 
     def __init__(self, desk: Desk, original: Path | None) -> None:
@@ -47,16 +42,11 @@ class Retraining:
         self._working: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
-    @property
-    def store(self) -> Store:
-        """The database."""
-        return self.desk.store
-
     def folder(self, number: int) -> Path:
         """The model folder of a version."""
         if number == 0 and self.original is not None:
             return self.original
-        return version_folder(self.store.folder, number)
+        return version_folder(self.desk.store.folder, number)
 
     # --- the state
 
@@ -72,9 +62,9 @@ class Retraining:
         )
 
     def _versions(self) -> list[VersionAnswer]:
-        rows, in_service = self.store.versions(), self._in_service()
+        rows, in_service = self.desk.store.versions(), self._in_service()
         if self.original is not None:
-            scores = self.store.setting("original_scores", {})
+            scores = self.desk.store.setting("original_scores", {})
             rows.insert(0, VersionRow(number=0, created=None, sentences=0, dev=scores.get("dev", 0), scores=scores))
         return [
             VersionAnswer(
@@ -92,7 +82,7 @@ class Retraining:
 
     def _in_service(self) -> int | None:
         """The number of the version in service."""
-        number: int | None = self.store.setting("in_service", None if self.original is None else 0)
+        number: int | None = self.desk.store.setting("in_service", None if self.original is None else 0)
         return number
 
     def _hint(self) -> str:
@@ -101,7 +91,7 @@ class Retraining:
             return "A run is in progress."
         if not _training_is_installed():
             return "Training needs the 'train' extra: pip install 'tagsmith[train]'."
-        accepted = self.store.accepted()
+        accepted = self.desk.store.accepted()
         if len(accepted) < NEEDED:
             return f"Accept at least {NEEDED} sentences; there are {len(accepted)}."
         if sum(bool(row.spans) for row in accepted) < 2:
@@ -121,7 +111,7 @@ class Retraining:
 
     def _prepare(self, options: TrainingOptions) -> TrainingRun:
         """Gather what the training process needs."""
-        store, project, desk = self.store, self.desk.project, self.desk
+        desk, store, project = self.desk, self.desk.store, self.desk.project
         runs = store.folder / "runs"
         shutil.rmtree(runs, ignore_errors=True)  # of the run before this one
         number = store.setting("last_run", 0) + 1
@@ -151,14 +141,14 @@ class Retraining:
         one was trained on. A sentence moves for two reasons only: a dev set needs something to find, and every label in
         it must occur in training.
         """
-        rows = self.store.accepted()
+        rows = self.desk.store.accepted()
         train, dev = [row for row in rows if not row.held_out], [row for row in rows if row.held_out]
         known = set(self.desk.layer.labels).union(*(row.labels for row in train))
         for row in [row for row in dev if row.labels - known]:
             dev.remove(row)
             train.append(row)
             known |= row.labels
-            self.store.hold_out(row.id, False)
+            self.desk.store.hold_out(row.id, False)
         if not any(row.labels for row in dev):
             counts = Counter(label for row in train for label in row.labels)
             labeled = [row for row in train if row.labels]
@@ -166,7 +156,7 @@ class Retraining:
             dev.append((spare or labeled)[-1])
             if spare:  # else its labels occur nowhere else: it is trained on as well
                 train.remove(spare[-1])
-                self.store.hold_out(spare[-1].id, True)
+                self.desk.store.hold_out(spare[-1].id, True)
         return train, dev
 
     def _keep(self, run: TrainingRun) -> None:
@@ -175,8 +165,8 @@ class Retraining:
         assert answer.after is not None
         if answer.before is not None and self._in_service() == 0:
             before = answer.before
-            self.store.set("original_scores", {"f1": before.f1, "accuracy": before.accuracy, "dev": answer.dev})
-        self.store.add_version(
+            self.desk.store.set("original_scores", {"f1": before.f1, "accuracy": before.accuracy, "dev": answer.dev})
+        self.desk.store.add_version(
             VersionRow(
                 number=answer.number,
                 created=datetime.now(UTC),
@@ -200,7 +190,7 @@ class Retraining:
         await run.cancel()
         if self._working:
             await self._working
-        if run.answer.state == "cancelled":
+        if run.answer.state == "canceled":
             out = self.folder(run.answer.number)
             for folder in (out, out.with_name(out.name + ".training"), run.folder):
                 await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
@@ -244,7 +234,7 @@ class Retraining:
                 await self.desk.models.serve(self.folder(number), self.desk.project.model_name)
             except InputError as error:
                 raise Refusal(409, "damaged", str(error)) from error
-            await asyncio.to_thread(self.store.set, "in_service", number)
+            await asyncio.to_thread(self.desk.store.set, "in_service", number)
         return await asyncio.to_thread(self.show_training)
 
     async def delete_version(self, number: VersionNumber) -> TrainingAnswer:
@@ -253,12 +243,12 @@ class Retraining:
             await asyncio.to_thread(self._check_version, number)
             if number in (0, await asyncio.to_thread(self._in_service)):
                 raise Refusal(409, "in_use", "The model in service and the original cannot be deleted.")
-            await asyncio.to_thread(self.store.remove_version, number)
+            await asyncio.to_thread(self.desk.store.remove_version, number)
             await asyncio.to_thread(shutil.rmtree, self.folder(number), ignore_errors=True)
         return await asyncio.to_thread(self.show_training)
 
     def _check_version(self, number: int) -> None:
-        known = {row.number for row in self.store.versions()} | ({0} if self.original else set())
+        known = {row.number for row in self.desk.store.versions()} | ({0} if self.original else set())
         if number not in known:
             raise Refusal(404, "no_such_version", "There is no such version.")
 
@@ -269,16 +259,8 @@ def version_folder(project: Path, number: int) -> Path:
 
 
 def folders_in_service(folders: dict[str, Path], project: LabelingProject) -> dict[str, Path]:
-    """The model folders to serve at the start: the first one is replaced by the version that was put in service.
-
-    Nothing is made where nobody has labeled yet.
-
-    Raises
-    ------
-    InputError
-        The database cannot be read.
-    """
-    if not (project.folder / DATABASE).exists():
+    """The model folders to serve at the start: the first one is replaced by the version that was put in service."""
+    if not (project.folder / DATABASE).exists():  # nobody has labeled yet
         return folders
     store = Store(project.folder)
     number = store.setting("in_service")

@@ -6,12 +6,12 @@ import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnswer, Wire
 
 Status = Literal["waiting", "accepted", "skipped"]
-RunState = Literal["running", "done", "failed", "cancelled"]
+RunState = Literal["running", "done", "failed", "canceled"]
 LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"
 NO_LABELS = ("O", "_")  # tags that mean: no label
 
@@ -37,9 +37,6 @@ Label = Annotated[
     AfterValidator(_check_label),
 ]
 TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
-
-
-# ---------------------------------------------------------------------------------------------------- labeling
 
 
 class NewLabel(Wire):
@@ -151,9 +148,6 @@ class LabelingAnswer(Wire):
     formats: list[str] = Field(description="File formats of the export.")
 
 
-# ---------------------------------------------------------------------------------------------------- training
-
-
 class TrainingOptions(Wire):
     """How to train."""
 
@@ -161,7 +155,9 @@ class TrainingOptions(Wire):
 
 
 class LabelScores(Wire):
-    """The scores of one label, as fractions of 1."""
+    """The scores of one label, as fractions of 1; the training process reports more of them."""
+
+    model_config = ConfigDict(extra="ignore")
 
     precision: float
     recall: float

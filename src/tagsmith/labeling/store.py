@@ -181,10 +181,7 @@ class Store:
     ) -> SentenceRow | None:
         """Set a sentence's status and, unless None, its spans; return None if there is no such sentence.
 
-        Raises
-        ------
-        ChangedMeanwhileError
-            The sentence has another revision.
+        With a revision, raises ChangedMeanwhileError if the sentence has another one.
         """
         with self._writing() as session:
             row = session.get(SentenceRow, number)

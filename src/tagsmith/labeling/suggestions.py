@@ -9,20 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import NamedTuple
 
 import numpy as np
 
 from tagsmith import Document, Sentence, Tagger
 
-
-class SuggestedSpan(NamedTuple):
-    """A span in tokens, ``start`` to ``end`` (exclusive), and its probability."""
-
-    start: int
-    end: int
-    label: str
-    score: float
+SuggestedSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
 
 
 def suggest(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[tuple[list[SuggestedSpan], float]]:
@@ -44,7 +36,7 @@ def _spans(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[list[Sugg
         ends = {token.end: place + 1 for place, token in enumerate(sentence.tokens)}
         all_spans.append(
             [
-                SuggestedSpan(starts[span.start], ends[span.end], span.label, round(min(1.0, span.score or 0.0), 6))
+                (starts[span.start], ends[span.end], span.label, round(min(1.0, span.score or 0.0), 6))
                 for span in document.spans
             ]
         )
@@ -62,6 +54,6 @@ def _plain(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[list[Sugg
     for marginals, tags in zip(tagger.tag_marginals(sentences), tagger.tag(sentences), strict=True):
         scores = np.minimum(marginals[np.arange(len(tags)), [columns[tag] for tag in tags]], 1.0).round(6).tolist()
         all_spans.append(
-            [SuggestedSpan(at, at + 1, tag, score) for at, (tag, score) in enumerate(zip(tags, scores, strict=True))]
+            [(place, place + 1, tag, score) for place, (tag, score) in enumerate(zip(tags, scores, strict=True))]
         )
     return all_spans

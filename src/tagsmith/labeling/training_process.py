@@ -27,56 +27,34 @@ _reports = sys.stdout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingJob:
-    """What to train.
-
-    Parameters
-    ----------
-    train, dev
-        The labeled sentences.
-    out
-        The model folder to write.
-    start
-        The model to go on from; None: begin from nothing.
-    layer
-        The name of the layer of the labels.
-    gives_spans
-        Whether its tags write spans.
-    corpus, dev_files
-        Labeled files to train on and to score on as well.
-    vectors
-        Pretrained vectors, if it begins from nothing.
-    epochs
-        Most epochs; by default as many as the number of sentences needs.
-    """
+    """What to train."""
 
     train: list[LabeledWords]
     dev: list[LabeledWords]
-    out: str
-    start: str | None
-    layer: str
-    gives_spans: bool
-    corpus: list[str] = field(default_factory=list)
-    dev_files: list[str] = field(default_factory=list)
-    vectors: str | None = None
-    epochs: int | None = None
+    out: str  # the model folder to write
+    start: str | None  # the model folder to go on from
+    layer: str  # the name of the labels' layer
+    gives_spans: bool  # whether its tags write spans
+    corpus: list[str] = field(default_factory=list)  # labeled files to train on as well
+    dev_files: list[str] = field(default_factory=list)  # labeled files to score on as well
+    vectors: str | None = None  # pretrained ones, without ``start``
+    epochs: int | None = None  # by default as many as the number of sentences needs
 
     def as_line(self) -> bytes:
         """Return the line that the process reads."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class Reporter:
+class _Reporter:
     """A training display that reports on standard output."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs, self.steps, self.last = epochs, 0, 0.0
 
     def message(self, text: str) -> None:
-        """Report a message."""
         report("message", text=text)
 
     def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
-        """Report progress, a few times a second."""
         self.steps = max(self.steps, done)
         if time.monotonic() - self.last > STEP_SECONDS:
             self.last = time.monotonic()
@@ -84,7 +62,6 @@ class Reporter:
             report("progress", progress=min(1.0, share), epoch=epoch, loss=loss, tokens_per_second=speed)
 
     def epoch(self, entry: dict[str, Any]) -> None:
-        """Report an epoch's numbers."""
         report("progress", progress=entry["epoch"] / self.epochs, epoch=entry["epoch"])
         report("epoch", **{name: entry[name] for name in ("epoch", "loss", "dev", "best", "seconds")})
 
@@ -96,13 +73,7 @@ def report(event: str, **data: Any) -> None:
 
 
 def run(job: TrainingJob) -> None:
-    """Train, and compare with the model before.
-
-    Raises
-    ------
-    TagsmithError
-        The corpus, the vectors or the labeled sentences cannot be trained on.
-    """
+    """Train, and compare with the model before."""
     train: list[LabeledWords | str] = [*job.train, *job.corpus]
     dev: list[LabeledWords | str] = [*job.dev, *job.dev_files]
     corpus = tagsmith.read_sentences(job.corpus, layer=job.layer)
@@ -110,7 +81,7 @@ def run(job: TrainingJob) -> None:
     report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
     before = tagsmith.load(job.start) if job.start else None
     if before:
-        report("state", before=chosen_scores(before.evaluate(dev).as_dict()))
+        report("state", before=before.evaluate(dev).as_dict())
     tokens = sum(len(words) for words, _ in job.train) + sum(map(len, corpus))
     recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
@@ -124,9 +95,9 @@ def run(job: TrainingJob) -> None:
         start=job.start,
         partial=False if job.start else None,  # people have looked for every label
         layer=job.layer,
-        display=Reporter(recipe["epochs"]),
+        display=_Reporter(recipe["epochs"]),
     )
-    report("state", after=chosen_scores(tagger.model.scores["dev"]))
+    report("state", after=tagger.model.scores["dev"])
 
 
 def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
@@ -137,13 +108,6 @@ def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[s
         if from_nothing:
             recipe["learning_rate"] = 0.01
     return recipe | ({"epochs": epochs} if epochs else {})
-
-
-def chosen_scores(scores: dict[str, Any]) -> dict[str, Any]:
-    """Those of a model's scores that the page shows, see :class:`tagsmith.labeling.schema.ScoresAnswer`."""
-    names = ("precision", "recall", "f1", "support")
-    types = {label: {name: values[name] for name in names} for label, values in scores["types"].items()}
-    return {name: scores[name] for name in (*names, "accuracy")} | {"types": types}
 
 
 def _end_with_the_server() -> None:

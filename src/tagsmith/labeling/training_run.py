@@ -23,24 +23,14 @@ LONGEST_LINE = 16 << 20
 
 
 class TrainingRun:
-    """A run, from its start on.
-
-    Parameters
-    ----------
-    number
-        The number of the version that it makes.
-    folder
-        Where its log goes.
-    job
-        What to train.
-    """
+    """A run, from its start on; it makes the version ``number``, and its log goes to ``folder``."""
 
     def __init__(self, number: int, folder: Path, job: TrainingJob) -> None:
         self.folder, self.job = folder, job
         self.answer = RunAnswer(number=number, started=datetime.now(UTC), train=len(job.train), dev=len(job.dev))
         self._listeners: set[Events] = set()
         self._process: asyncio.subprocess.Process | None = None
-        self._cancelled = False
+        self._canceled = False
 
     @property
     def running(self) -> bool:
@@ -58,17 +48,17 @@ class TrainingRun:
                     stderr=log,
                     limit=LONGEST_LINE,
                 )
-            if self._cancelled:
+            if self._canceled:
                 self._process.terminate()
             await self._follow_process(self._process)
-            if self.answer.after is not None and not self._cancelled:
+            if self.answer.after is not None and not self._canceled:
                 await asyncio.to_thread(keep, self)
                 self._end("done")
         except Exception as error:
             self._update(problem=self.answer.problem or f"{type(error).__name__}: {error}")
         finally:
             if self.running:
-                self._end("cancelled" if self._cancelled else "failed")
+                self._end("canceled" if self._canceled else "failed")
 
     async def _follow_process(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
@@ -141,7 +131,7 @@ class TrainingRun:
 
     async def cancel(self) -> None:
         """End the process, if it runs."""
-        self._cancelled = self.running
+        self._canceled = self.running
         process = self._process
         if process is None or process.returncode is not None:
             return

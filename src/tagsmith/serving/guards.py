@@ -39,15 +39,9 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 class Guards:
     """ASGI middleware that refuses requests before they reach the application, and counts all of them.
 
-    Parameters
-    ----------
-    api_key
-        What clients must send, as ``Authorization: Bearer …`` or ``X-API-Key``; None: nothing.
-    origins
-        Other sites whose pages may call the server.
-    hosts
-        Names by which the server may be called, without port; empty: any. This stops DNS rebinding: the page of
-        another site, whose name is made to lead to this machine, could otherwise read what its visitor may read.
+    With ``api_key``, clients must send it. ``origins`` are other sites whose pages may call the server. ``hosts`` are
+    the names by which it may be called, without port; empty: any. They stop DNS rebinding: the page of another site,
+    whose name is made to lead to this machine, could otherwise read what its visitor may read.
     """
 
     def __init__(

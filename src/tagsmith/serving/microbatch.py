@@ -48,18 +48,9 @@ class Arrivals:
 class MicroBatcher(Generic[Work, Answer]):
     """Runs work in batches, in threads of its own.
 
-    Parameters
-    ----------
-    run
-        Does the work of a batch, in a thread; returns an answer, or an exception, for each piece.
-    limits
-        How much may wait, and for how long.
-    arrivals
-        Requests that are still being read, and will soon be submitted.
-    observe
-        Told of each batch: pieces of work in it, and the seconds it took.
-    workers
-        Batches that run at the same time.
+    ``run`` does the work of a batch and returns an answer, or an exception, for each piece. ``arrivals`` counts what
+    will soon be submitted. ``observe`` is told of each batch: pieces of work in it, and the seconds it took.
+    ``workers`` batches run at the same time.
     """
 
     def __init__(

@@ -69,14 +69,13 @@ class ServedModel:
     def serve(self, folder: Path) -> None:
         """Serve another folder from now on; if it is no usable model, the one in service stays."""
         version = _load(self.name, folder)
-        self.folder = folder  # first: the watch must not take the old folder for a new version
-        self.current = version
+        self.folder, self.current = folder, version  # in this order, or the watch sees a new version in the old folder
         logger.info("%s: version %s is in service", self.name, self.current.version)
 
     def reload(self) -> None:
         """Load the folder again and put it in service; a damaged or half-copied folder changes nothing."""
         try:
-            self.current = _load(self.name, self.folder)
+            self.serve(self.folder)
         except InputError as error:
             if (version := _digest_of(self.folder) or "") != self._unusable:  # logged once, tried again each time
                 self._unusable = version
@@ -84,7 +83,6 @@ class ServedModel:
                 logger.warning("the new version of %s is not usable, the old one stays: %s", self.name, error)
         else:
             self.metrics.reloads(self.name, "loaded").inc()
-            logger.info("%s: version %s is in service", self.name, self.current.version)
 
     # --- tagging
 
@@ -141,19 +139,9 @@ def _as_document(tokens: list[list[str]]) -> Document:
 
 
 class Models:
-    """All models in service, by name; the first is the default.
+    """All models in service, by name; the first is the default. There may be none: one can be added later.
 
-    Parameters
-    ----------
-    folders
-        Name → model folder. It may be empty: a first model can be added later.
-    limits
-        How much clients may ask for.
-
-    Raises
-    ------
-    ModelError
-        A folder is no usable model.
+    Raises ModelError if a folder is no usable model.
     """
 
     def __init__(self, folders: Mapping[str, Path], limits: Limits | None = None) -> None:

@@ -181,7 +181,7 @@ export class RunCard {
   #outcome(training) {
     const { run } = training;
     const log = run.messages.length ? [said(run)] : [];
-    if (run.state === "cancelled") return [element("p", {}, "It was cancelled. Nothing of it was kept."), ...log];
+    if (run.state === "canceled") return [element("p", {}, "It was canceled. Nothing of it was kept."), ...log];
     if (run.state === "failed") {
       return [element("p", { class: "problem" }, run.problem || "The training failed; it did not say why."), ...log];
     }
@@ -227,7 +227,7 @@ function summary({ train, corpus, epochs, seconds }) {
 }
 
 function ended(run) {
-  if (run.state === "cancelled") return "The training was cancelled.";
+  if (run.state === "canceled") return "The training was canceled.";
   if (run.state === "failed") return `The training failed. ${run.problem}`;
   return `The training is done: ${outcome(run)}.`;
 }
