@@ -1,4 +1,4 @@
-"""Every error that tagsmith raises on purpose.
+"""The exceptions of tagsmith.
 
 ::
 

@@ -1,1 +1,1 @@
-"""Corpora in memory: reading, checks, statistics."""
+"""Corpora in memory: any labeled data in, sentences as arrays out; checks, conversion, statistics."""

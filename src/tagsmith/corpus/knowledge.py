@@ -1,4 +1,4 @@
-"""What each corpus knows: the labels that its annotators looked for, layer by layer."""
+"""Knowledge of each corpus: the labels that its annotators looked for, layer by layer."""
 
 from __future__ import annotations
 

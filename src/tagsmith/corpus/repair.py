@@ -1,4 +1,4 @@
-"""Repairs of illegal tags, told with file and line."""
+"""Repairs of illegal tags, with file and line."""
 
 from __future__ import annotations
 

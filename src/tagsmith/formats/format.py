@@ -1,4 +1,4 @@
-"""What makes up a file format: its name, reader, writer, file suffixes and how its files begin."""
+"""A file format: its name, reader, writer, suffixes, and how its files begin."""
 
 from __future__ import annotations
 

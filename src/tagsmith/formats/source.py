@@ -1,4 +1,4 @@
-"""What file formats share: opening a file, its lines and columns, documents of sentences, the choice of layers."""
+"""Shared parts of the file formats: opening files, lines and columns, documents, the choice of layers."""
 
 from __future__ import annotations
 

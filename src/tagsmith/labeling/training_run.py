@@ -1,4 +1,4 @@
-"""A training run: its process, what it has reported so far, and who listens."""
+"""A training run: its process, its reports so far, and their listeners."""
 
 from __future__ import annotations
 

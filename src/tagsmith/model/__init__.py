@@ -1,1 +1,1 @@
-"""From sentences to arrays: vocabulary, pretrained vectors, batches."""
+"""What training writes and tagging reads: architecture, vocabulary, vectors, the model folder."""

@@ -1,1 +1,1 @@
-"""The HTTP server, which tags. Needs the ``serve`` extra."""
+"""The HTTP server that tags (needs the ``serve`` extra)."""

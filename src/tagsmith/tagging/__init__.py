@@ -1,1 +1,1 @@
-"""Run a trained tagger with NumPy and ONNX Runtime alone, and write what it needs."""
+"""The tagging engine: a trained model at work, with NumPy and ONNX Runtime alone."""

@@ -1,4 +1,4 @@
-"""Tags ↔ spans: what ``B-``, ``I-``, ``E-`` … mean, in every scheme that labeled files use.
+"""Tagging schemes: how ``B-``, ``I-``, ``E-`` … write spans as tags, and how to read, convert and repair them.
 
 A *tag* stands on one token, a *span* on a run of tokens; a scheme says how spans are written as tags:
 

@@ -1,1 +1,1 @@
-"""Recipes and the training loop (needs a training extra)."""
+"""Training: recipes, the loop, fine-tuning, checkpoints (needs a training extra)."""

@@ -1,4 +1,4 @@
-"""Training on labels that are unknown in part: what is unknown is summed over.
+"""Partly unknown labels: training sums over what is unknown.
 
 Take two corpora, one with dates labeled and one without. Merged as they are, the second teaches that dates are ``O``.
 Here an ``O`` token of the second stands for ``O`` *or any tag of a date*, and the likelihood of its sentences is that
