@@ -68,20 +68,20 @@ def convert(
     DataError
         As the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written in the scheme.
     """
-    chosen = read_options(**{"labels_required": scheme is not None or repair, **options})
+    reading = read_options(**{"labels_required": scheme is not None or repair, **options})
     if target_format == AUTO:
         target_format = format_by_suffix(target) or "conll"
     write = format_named(target_format).write
-    reported = len(chosen.problems)
-    documents: Iterable[Document] = read_file(source, chosen)
+    reported = len(reading.problems)
+    documents: Iterable[Document] = read_file(source, reading)
     rereadable = isinstance(source, str | Path) and str(source) != STDIN
     if not rereadable:
         documents = list(documents)
     path = source_name(source)
-    layer, source_scheme = _find_scheme(documents, chosen, path)
+    layer, source_scheme = _find_scheme(documents, reading, path)
     if rereadable:
-        del chosen.problems[reported:]  # the second reading reports them again
-        documents = read_file(source, chosen)
+        del reading.problems[reported:]  # the second reading reports them again
+        documents = read_file(source, reading)
     counts = Counter(documents=0, sentences=0, tokens=0)
     repairs: list[TagRepair] = []
     target_scheme = scheme or source_scheme
@@ -109,7 +109,7 @@ def convert(
         source_scheme=source_scheme,
         scheme=target_scheme,
         repairs=tuple(repairs),
-        problems=tuple(chosen.problems),
+        problems=tuple(reading.problems),
     )
 
 

@@ -106,8 +106,8 @@ def read_corpus(
             return train
         options.setdefault("layer", tuple(layer.name for layer in train.layers))
         dev, test, train = dev or train.dev, test or (train.test if len(train.test) else None), train.train
-    chosen = replace(read_options(**options), labels_required=True)
-    reading = _Reading(chosen, bool(partial), has or {}, start)
+    reading_options = replace(read_options(**options), labels_required=True)
+    reading = _Reading(reading_options, bool(partial), has or {}, start)
     for part, data in zip(PARTS, (train, dev, test), strict=True):
         if data is not None:
             reading.read(part, data)
@@ -125,7 +125,7 @@ def read_corpus(
     if partial and all(group.knows_all(layers) for group in groups["train"]):
         raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
-    return Corpus(layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(chosen.problems))
+    return Corpus(layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(reading_options.problems))
 
 
 # -------------------------------------------------------------------------------------------------- reading

@@ -131,8 +131,8 @@ def read_sentences(data: Data, **options: Any) -> list[Sentence]:
     >>> read_sentences(io.StringIO("John B-PER\nlives O\n"))[0].layers
     {'tags': ('B-PER', 'O')}
     """
-    chosen = read_options(**options)
-    return [sentence for part in parts_of(data) for sentence in sentences_of(part, chosen)]
+    reading = read_options(**options)
+    return [sentence for part in parts_of(data) for sentence in sentences_of(part, reading)]
 
 
 def sentences_of(part: Part, options: ReadOptions) -> Iterator[Sentence]:
@@ -158,8 +158,8 @@ def _sentences_of_file(source: Source, options: ReadOptions) -> Iterator[Sentenc
 
     def read(source: Source, layer_options: ReadOptions) -> Iterator[Document]:
         for document in read_file(source, layer_options):
-            chosen = (select_layers(sentence, layer_options, name) for sentence in document.sentences)
-            yield replace(document, sentences=tuple(chosen))
+            sentences = (select_layers(sentence, layer_options, name) for sentence in document.sentences)
+            yield replace(document, sentences=tuple(sentences))
 
     if len(each) > 1:
         yield from read_side_by_side(source, each, read)

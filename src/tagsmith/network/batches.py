@@ -16,15 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagsmith.corpus.sentences import Sentences
-from tagsmith.model.vocabulary import (
-    LONGEST_SPELLING,
-    NO_VECTOR,
-    UNKNOWN_WORD,
-    UNSEEN_WORD,
-    Forms,
-    Rows,
-    Vocabulary,
-)
+from tagsmith.model.vocabulary import LONGEST_SPELLING, NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD, Forms, Rows, Vocabulary
 
 Integers = npt.NDArray[np.int64]
 WINDOW = 32  # sentences among which the next one of a row is looked for
@@ -110,10 +102,10 @@ def row_lengths(lengths: Integers, token_budget: int) -> list[int]:
     """
     longest = int(lengths.max())
     at_least = max(_covering(lengths, 0.9), token_budget // 16)
-    found = [longest]
-    while (shorter := max(found[-1] // 2, at_least)) <= 0.75 * found[-1]:
-        found.append(shorter)
-    return found[::-1]
+    rows = [longest]
+    while (shorter := max(rows[-1] // 2, at_least)) <= 0.75 * rows[-1]:
+        rows.append(shorter)
+    return rows[::-1]
 
 
 def _covering(lengths: Integers, share: float) -> int:
@@ -146,9 +138,9 @@ def pack_rows(
         while starting:
             row = [starting.popleft()]
             room = row_length - size[row[0]]
-            while found := _fitting(starting, size, room) or _fitting(filling, size, room):
-                row.extend(found)
-                room -= size[found[0]]
+            while next_sentence := _fitting(starting, size, room) or _fitting(filling, size, room):
+                row.extend(next_sentence)
+                room -= size[next_sentence[0]]
             packed.append(row)
         order = list(filling)
         mixed = [packed[index] for index in rng.permutation(len(packed))]
@@ -252,9 +244,9 @@ def _fitting(waiting: deque[int], size: Sequence[int], room: int) -> list[int]:
             best, place = size[index], number
     if not best:
         return []
-    found = waiting[place]
+    longest = waiting[place]
     del waiting[place]
-    return [found]
+    return [longest]
 
 
 def _places(packed: Packed, lengths: Integers, starts: Integers, width: int, row_length: int) -> tuple[Integers, Rows]:

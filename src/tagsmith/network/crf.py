@@ -58,16 +58,9 @@ class CRF:
         none = ops.zeros_like(sentences[:, :1])
         before = ops.concatenate([none, sentences[:, :-1]], axis=1)
         after = ops.concatenate([sentences[:, 1:], none], axis=1)
-        place = _Place(
-            *(
-                ops.cast(found, emissions.dtype)
-                for found in (
-                    sentences > 0,
-                    (sentences > 0) & (sentences != before),
-                    (sentences > 0) & (sentences != after),
-                )
-            )
-        )
+        inside = sentences > 0
+        masks = (inside, inside & (sentences != before), inside & (sentences != after))
+        place = _Place(*(ops.cast(mask, emissions.dtype) for mask in masks))
         if possible is None:
             score = self._score(emissions, tags, place)
         else:
@@ -76,12 +69,12 @@ class CRF:
         return loss * place.inside[:, 0]
 
     def _score(self, emissions: Any, tags: Any, place: _Place) -> Any:
-        chosen = ops.one_hot(tags, ops.shape(emissions)[-1], dtype=emissions.dtype)  # (B, T, L)
-        own = emissions + place.first[:, :, None] * self.start + place.last[:, :, None] * self.end
-        scores = ops.sum(ops.sum(own * chosen, axis=-1) * place.inside, axis=1)
-        followed = ops.matmul(chosen[:, :-1], self.between)  # (B, T-1, L) scores of going on from each tag
+        gold = ops.one_hot(tags, ops.shape(emissions)[-1], dtype=emissions.dtype)  # (B, T, L)
+        local = emissions + place.first[:, :, None] * self.start + place.last[:, :, None] * self.end
+        scores = ops.sum(ops.sum(local * gold, axis=-1) * place.inside, axis=1)
+        followed = ops.matmul(gold[:, :-1], self.between)  # (B, T-1, L) scores of going on from each tag
         inner = place.inside[:, 1:] - place.first[:, 1:]  # not across the border between two sentences
-        return scores + ops.sum(ops.sum(followed * chosen[:, 1:], axis=-1) * inner, axis=1)
+        return scores + ops.sum(ops.sum(followed * gold[:, 1:], axis=-1) * inner, axis=1)
 
     def _log_partition(self, emissions: Any, place: _Place) -> Any:
         """The forward algorithm, each step one matrix product of probabilities scaled by their largest.

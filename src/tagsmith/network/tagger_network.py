@@ -45,15 +45,14 @@ def split_noise(noise: Noise, parts: int) -> list[Noise]:
         rows = array.shape[axis]
         size = -(-rows // parts)
         # Rows of padding have any noise.
-        chosen = np.minimum(np.arange(part * size, (part + 1) * size), rows - 1)
-        found: Bytes = np.take(array, chosen, axis)
-        return found
+        part_rows: Bytes = np.take(array, np.minimum(np.arange(part * size, (part + 1) * size), rows - 1), axis)
+        return part_rows
 
     return [
         Noise(
             *(
-                tuple(cut(array, part, int(name == "recurrent")) for array in own)
-                for name, own in noise._asdict().items()
+                tuple(cut(array, part, int(name == "recurrent")) for array in arrays)
+                for name, arrays in noise._asdict().items()
             )
         )
         for part in range(parts)
@@ -64,10 +63,9 @@ def split_noise(noise: Noise, parts: int) -> list[Noise]:
 class Dropout:
     """Shares of features dropped in training, in steps of 1/256.
 
-    ``word``: of the words' encodings; ``hidden``: of each recurrent
-    layer's outputs; ``recurrent``: of the hidden state between time steps. With ``variational`` the first two drop the
-    same features at every token of a sentence (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of
-    a row.
+    ``word``: of the words' encodings; ``hidden``: of each recurrent layer's outputs; ``recurrent``: of the hidden
+    state between time steps. With ``variational`` the first two drop the same features at every token of a sentence
+    (Gal & Ghahramani 2016); ``recurrent`` drops the same at every token of a row.
     """
 
     word: float = 0.0
@@ -208,8 +206,8 @@ class TaggerNetwork:
             return ops.sum(crf(emissions, tags, sentences, possible))
         if possible is not None:
             impossible = 1.0 - ops.take(possible, tags, axis=0)  # (B, T, L)
-            chosen = ops.logsumexp(emissions - impossible * NEVER, axis=-1)
-            return ops.sum((ops.logsumexp(emissions, axis=-1) - chosen) * inside)
+            possible = ops.logsumexp(emissions - impossible * NEVER, axis=-1)
+            return ops.sum((ops.logsumexp(emissions, axis=-1) - possible) * inside)
         losses = keras.losses.sparse_categorical_crossentropy(tags, emissions, from_logits=True)
         return ops.sum(losses * inside)
 

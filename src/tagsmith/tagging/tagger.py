@@ -111,19 +111,11 @@ class Tagger:
 
     def tag_texts(self, texts: Iterable[str], *, threshold: Threshold | None = None) -> list[Document]:
         """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
-        cut = [(text, words_and_starts(text)) for text in texts]
-        tagged = self._all_layers([words for _, found in cut for words, _ in found], True, threshold)
-        names, documents = self.layers, []
-        for text, found in cut:
-            sentences: list[Sentence] = []
-            spans: list[list[Span]] = [[] for _ in self._heads]
-            for (words, starts), own in zip(found, tagged, strict=False):
-                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
-                sentences.append(Sentence(tuple(words), tuple(starts), layers))
-                for collected, (_, located) in zip(spans, own, strict=True):
-                    collected.extend(_located(text, words, starts, located))
-            documents.append(Document(text, tuple(sentences), **self._spans(spans)))
-        return documents
+        documents = [
+            Document(text, tuple(Sentence(tuple(words), tuple(starts)) for words, starts in words_and_starts(text)))
+            for text in texts
+        ]
+        return self.tag_documents(documents, threshold=threshold)
 
     def tag_documents(
         self, documents: Sequence[Document], *, spans: bool = True, threshold: Threshold | None = None
@@ -141,27 +133,27 @@ class Tagger:
         threshold
             Least probability of a span, see :meth:`__call__`.
         """
-        tagged = self._all_layers([own.words for one in documents for own in one.sentences], spans, threshold)
+        words = [sentence.words for document in documents for sentence in document.sentences]
+        tagged = self._all_layers(words, spans, threshold)
         names, done = self.layers, []
         for document in documents:
             sentences: list[Sentence] = []
-            found: list[list[Span]] = [[] for _ in self._heads]
-            for sentence, own in zip(document.sentences, tagged, strict=False):
-                layers = {name: tuple(tags) for name, (tags, _) in zip(names, own, strict=True)}
+            predicted: list[list[Span]] = [[] for _ in self._heads]
+            for sentence, layers_of_sentence in zip(document.sentences, tagged, strict=False):
+                layers = {name: tuple(tags) for name, (tags, _) in zip(names, layers_of_sentence, strict=True)}
                 sentences.append(replace(sentence, layers={**sentence.layers, **layers}))
-                for collected, (_, located) in zip(found, own, strict=True):
+                for collected, (_, located) in zip(predicted, layers_of_sentence, strict=True):
                     collected.extend(_located(document.text, sentence.words, sentence.starts, located))
-            predicted = self._spans(found) if spans else {}
-            done.append(replace(document, sentences=tuple(sentences), **predicted))
+            changes = self._spans(predicted) if spans else {}
+            done.append(replace(document, sentences=tuple(sentences), **changes))
         return done
 
-    def _spans(self, found: Sequence[Sequence[Span]]) -> dict[str, Any]:
-        """What a document says of the spans found in each layer."""
-        if len(found) == 1:
-            return {"spans": tuple(found[0])}
-        layers = {
-            layer.name: tuple(own) for layer, own in zip(self.model.layers, found, strict=True) if layer.gives_spans
-        }
+    def _spans(self, predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
+        """Return the fields of a document that hold its spans, given those of each layer."""
+        if len(predicted) == 1:
+            return {"spans": tuple(predicted[0])}
+        pairs = zip(self.model.layers, predicted, strict=True)
+        layers = {layer.name: tuple(spans) for layer, spans in pairs if layer.gives_spans}
         return {"spans": next(iter(layers.values()), ()), "layer_spans": layers}
 
     # --- words
@@ -182,7 +174,7 @@ class Tagger:
     ) -> dict[str, list[list[str]]]:
         """Tag sentences with every layer of the model: layer → what :meth:`tag` returns."""
         tagged = self._tagged(sentences, self._heads, False, threshold)
-        return {name: [tags for tags, _ in own] for name, own in zip(self.layers, tagged, strict=True)}
+        return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
 
     def tag_stream(
         self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
@@ -282,21 +274,21 @@ class Tagger:
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         starts = np.cumsum(lengths) - lengths
         flat = [np.empty(int(lengths.sum()), np.int64) for _ in heads]
-        found: list[dict[int, list[ScoredSpan]]] = [{} for _ in heads]
+        scored: list[dict[int, list[ScoredSpan]]] = [{} for _ in heads]
         for indices, decoded in run_batches(self._network, sentences, self.threads, decoder.batch, decoder.windows):
             steps = np.arange(len(decoded[0].paths))[:, None]
             inside = steps < lengths[indices]
             places = (starts[indices] + steps)[inside]
-            for head, rows, collected, (paths, own) in zip(heads, flat, found, decoded, strict=True):
+            for head, rows, collected, (paths, batch_spans) in zip(heads, flat, scored, decoded, strict=True):
                 rows[places] = paths[inside]
-                if spans and own is not None and head.span_tags is not None:
+                if spans and batch_spans is not None and head.span_tags is not None:
                     labels = head.span_tags.labels
-                    for sentence, start, end, label, score in own.rows():
+                    for sentence, start, end, label, score in batch_spans.rows():
                         place = collected.setdefault(int(indices[sentence]), [])
                         place.append((start, end, labels[label], score))
         return [
             _by_sentence(head.layer.write_tags(rows, lengths.tolist()), collected)
-            for head, rows, collected in zip(heads, flat, found, strict=True)
+            for head, rows, collected in zip(heads, flat, scored, strict=True)
         ]
 
     # --- scores

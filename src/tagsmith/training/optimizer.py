@@ -114,8 +114,8 @@ class Optimizer:
         corrected = []
         for moment, decay, new in zip(self.moments, DECAYS, (gradients, ops.square(gradients)), strict=True):
             values = ops.convert_to_tensor(moment)
-            own = decay * ops.take(values, present, axis=0) + (1.0 - decay) * new
-            moment.assign(set_rows(values, rows, own))
-            corrected.append(own / (1.0 - ops.power(decay, step)))
+            mean = decay * ops.take(values, present, axis=0) + (1.0 - decay) * new
+            moment.assign(set_rows(values, rows, mean))
+            corrected.append(mean / (1.0 - ops.power(decay, step)))
         first, second = corrected
         return rate * first / (ops.sqrt(second) + EPSILON)

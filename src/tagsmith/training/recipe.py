@@ -89,8 +89,8 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every field by name, those of the architecture among them, as JSON values."""
-        own = asdict(self)
-        return {**own.pop("architecture"), **own}
+        fields_by_name = asdict(self)
+        return {**fields_by_name.pop("architecture"), **fields_by_name}
 
 
 def toml_value(value: Any) -> str:

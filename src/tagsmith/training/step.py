@@ -18,6 +18,8 @@ from tagsmith.network.batches import Batch, split_batch
 from tagsmith.network.tagger_network import Noise, TaggerNetwork, split_noise
 from tagsmith.training.optimizer import Optimizer
 
+LossAndGradients = tuple[Any, tuple[list[Any], Any]]  # gradients of the weights, and of the trained table's rows
+
 
 class Step:
     """One step on some backend. The defaults are for backends whose Keras variables are always up to date."""
@@ -75,36 +77,34 @@ class JaxStep(Step):
 
     def _differentiate(
         self, weights: list[Any], table: Any, tables: list[Any], batch: Batch, noise: Noise
-    ) -> tuple[Any, tuple[list[Any], Any]]:
+    ) -> LossAndGradients:
         with keras.StatelessScope(state_mapping=[(self.optimizer.table, table)]):
             trained = self.network.word_encoder.trained_rows(batch.trained)
-        found: tuple[Any, tuple[list[Any], Any]] = self.gradient(weights, trained, tables, batch, noise)
-        return found
+        result: LossAndGradients = self.gradient(weights, trained, tables, batch, noise)
+        return result
 
-    def _update(self, values: list[Any], shares: Any, found: list[tuple[list[Any], Any]], rows: Any) -> list[Any]:
+    def _update(self, values: list[Any], shares: Any, parts: list[tuple[list[Any], Any]], rows: Any) -> list[Any]:
         def joined(*gradients: Any) -> Any:
             return sum(share * gradient for share, gradient in zip(shares, gradients, strict=True))
 
         with keras.StatelessScope(state_mapping=list(zip(self.changing, values, strict=True))) as scope:
-            gradients = [joined(*own) for own in zip(*(weights for weights, _ in found), strict=True)]
-            self.optimizer.apply(gradients, rows, joined(*(row_gradients for _, row_gradients in found)))
+            gradients = [joined(*weight) for weight in zip(*(weights for weights, _ in parts), strict=True)]
+            self.optimizer.apply(gradients, rows, joined(*(row_gradients for _, row_gradients in parts)))
         return [scope.get_current_value(variable) for variable in self.changing]
 
-    def _gradients(self, batch: Batch, noise: Noise) -> tuple[Any, tuple[list[Any], Any]]:
+    def _gradients(self, batch: Batch, noise: Noise) -> LossAndGradients:
         *weights, table = self.values[: len(self.names)]
-        found: tuple[Any, tuple[list[Any], Any]] = self.wait(
-            self.differentiate(weights, table, self.tables, batch, noise)
-        )
-        return found
+        result: LossAndGradients = self.wait(self.differentiate(weights, table, self.tables, batch, noise))
+        return result
 
     def __call__(self, batch: Batch, noise: Noise) -> Any:
         """Change the weights; return the loss per token, still on the device."""
         parts = split_batch(batch, self.parts)
         tokens = np.array([(part.sentences > 0).sum() for part in parts], np.float32)
         shares = tokens / max(tokens.sum(), 1)
-        found = list(self.pool.map(self._gradients, parts, split_noise(noise, self.parts)))
-        self.values = self.update(self.values, shares, [gradients for _, gradients in found], batch.trained)
-        return sum(share * loss for share, (loss, _) in zip(shares, found, strict=True))
+        results = list(self.pool.map(self._gradients, parts, split_noise(noise, self.parts)))
+        self.values = self.update(self.values, shares, [gradients for _, gradients in results], batch.trained)
+        return sum(share * loss for share, (loss, _) in zip(shares, results, strict=True))
 
     def warm_up(self, examples: list[tuple[Batch, Noise]]) -> None:
         """Compile the gradient for the shapes of these examples, two at a time: the compiler uses one core each."""
