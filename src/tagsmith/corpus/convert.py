@@ -50,6 +50,9 @@ def convert(
     A file is read twice, first to find its scheme and check its tags, so memory does not grow with its size; a stream
     is held in memory. The target is written whole or not at all.
 
+    Raises DataError: as the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written
+    in the scheme.
+
     Parameters
     ----------
     source, target
@@ -62,11 +65,6 @@ def convert(
         Whether illegal tags are made legal; otherwise the first is an error.
     options
         As for :func:`~tagsmith.corpus.sources.read_documents`.
-
-    Raises
-    ------
-    DataError
-        As the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written in the scheme.
     """
     reading = read_options(**{"labels_required": scheme is not None or repair, **options})
     if target_format == AUTO:
@@ -141,10 +139,7 @@ def _find_scheme(documents: Iterable[Document], options: ReadOptions, path: str)
 def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
     """Open a path, ``"-"`` (standard output) or a stream for writing; a file appears when all is written.
 
-    Raises
-    ------
-    DataError
-        The file cannot be written, or is a directory.
+    Raises DataError: the file cannot be written, or is a directory.
     """
     if not isinstance(target, str | Path):
         yield target

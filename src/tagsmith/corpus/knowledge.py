@@ -26,18 +26,10 @@ Labels = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Which labels were looked for where: an ``O`` says nothing about any other label.
+    """Which labels were looked for where: an ``O`` says nothing about any other label."""
 
-    Parameters
-    ----------
-    sets
-        Distinct sets of labels.
-    train, dev, test
-        (sentences,) the number of each sentence's set.
-    """
-
-    sets: tuple[Labels, ...]
-    train: npt.NDArray[np.integer]
+    sets: tuple[Labels, ...]  # the distinct sets of labels
+    train: npt.NDArray[np.integer]  # (sentences,) the number of each sentence's set
     dev: npt.NDArray[np.integer]
     test: npt.NDArray[np.integer]
 
@@ -58,10 +50,7 @@ class Group:
 def group_of(sentences: Sentences, layers: Sequence[Layer], partial: Partial | None) -> Group:
     """Collect the labels that occur in a corpus; it knows those or, if stated, more.
 
-    Raises
-    ------
-    DataError
-        It has no labels in a layer, or one that is not among those stated for its files.
+    Raises DataError: it has no labels in a layer, or one that is not among those stated for its files.
     """
     occurring = {}
     for layer in layers:

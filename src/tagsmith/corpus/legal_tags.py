@@ -45,10 +45,7 @@ def with_legal_tags(
     Tags of a file in another scheme are converted if they have letters that the scheme lacks or, with ``mixed``,
     always; other illegal tags are repaired, which is added to ``repairs``.
 
-    Raises
-    ------
-    DataError
-        A file has plain tags where spans are needed, or the other way round.
+    Raises DataError: a file has plain tags where spans are needed, or the other way round.
     """
     column = store.columns[name]
     changed: dict[int, Sequence[str]] = {}  # sentence → its new tags

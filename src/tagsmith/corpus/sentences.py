@@ -35,34 +35,18 @@ class TagColumn:
 
 @dataclass(frozen=True)
 class TokenStore:
-    """All tokens of a corpus one after another, and where its sentences begin.
+    """All tokens of a corpus one after another, and where its sentences begin."""
 
-    Parameters
-    ----------
-    words
-        The distinct words, in the order of their first appearance.
-    word_rows, starts
-        (tokens,) each token's row in ``words``, and where it starts in its document's text.
-    columns
-        Layer → its tags.
-    firsts, lengths, lines
-        (sentences,) the first token, the number of tokens, and the line of the file (0: none).
-    sources, paths
-        (sentences,) where each sentence came from, a row of ``paths``.
-    meta
-        What a few sentences need to tell on which line their tokens stand.
-    """
-
-    words: tuple[str, ...]
-    word_rows: Rows
-    starts: Integers
-    columns: Mapping[str, TagColumn]
-    firsts: Integers
-    lengths: Integers
-    lines: Integers
-    sources: Rows
+    words: tuple[str, ...]  # the distinct words, in the order of their first appearance
+    word_rows: Rows  # (tokens,) rows of ``words``
+    starts: Integers  # (tokens,) where each token starts in its document's text
+    columns: Mapping[str, TagColumn]  # layer → its tags
+    firsts: Integers  # (sentences,) the first token
+    lengths: Integers  # (sentences,)
+    lines: Integers  # (sentences,) the line of the file; 0: none
+    sources: Rows  # (sentences,) rows of ``paths``
     paths: tuple[str, ...]
-    meta: Mapping[int, Mapping[str, Any]]
+    meta: Mapping[int, Mapping[str, Any]]  # what a few sentences need to tell on which line their tokens stand
 
 
 class Sentences(Sequence[Sentence]):

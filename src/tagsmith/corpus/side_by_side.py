@@ -22,6 +22,8 @@ Read = Callable[[Source, ReadOptions], Iterable[Document]]
 def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -> Iterator[Sentence]:
     """Read a source once for each layer, in step, and yield its sentences with all of them, in that order.
 
+    Raises DataError: as ``read``, and where the layers do not label the same tokens.
+
     Parameters
     ----------
     source
@@ -30,11 +32,6 @@ def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -
         The reading options of each layer.
     read
         Reads documents whose sentences have one layer.
-
-    Raises
-    ------
-    DataError
-        As ``read``, and where the layers do not label the same tokens.
     """
     path = source_name(source)
     text: str | None = None

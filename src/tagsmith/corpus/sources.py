@@ -53,10 +53,7 @@ def _is_pair(item: object) -> TypeGuard[Pair]:
 def parts_of(data: Data) -> Iterator[Part]:
     """Cut data into files and runs of sentences in memory.
 
-    Raises
-    ------
-    DataError
-        Something is none of the kinds of data.
+    Raises DataError: something is none of the kinds of data.
     """
     if is_file(data) or isinstance(data, Document | Sentence) or (isinstance(data, tuple) and _is_pair(data)):
         data = [data]

@@ -13,32 +13,18 @@ from tagsmith.text.schemes import Scheme, detect_scheme, tags_to_spans
 
 @dataclass(frozen=True, slots=True)
 class CorpusStatistics:
-    """Counts of one layer of a file: in tokens, sentences, or different words (``vocabulary``).
-
-    Parameters
-    ----------
-    longest
-        The ``tokens`` of the longest sentence, and the ``line`` of the file where it begins.
-    unlabeled_sentences
-        How many sentences have no span (0 in a plain scheme).
-    duplicates
-        How many sentences occur earlier in the file, word for word.
-    labels, tags
-        How often each type of span and each tag occurs, most frequent first; in a plain scheme the labels are the tags.
-    repairs
-        The tags that are illegal in the scheme, and what they would become.
-    """
+    """Counts of one layer of a file."""
 
     scheme: Scheme
     sentences: int
     tokens: int
-    vocabulary: int
-    longest: Mapping[str, int]
-    unlabeled_sentences: int
-    duplicates: int
-    labels: Mapping[str, int]
+    vocabulary: int  # different words
+    longest: Mapping[str, int]  # the ``tokens`` of the longest sentence, and the ``line`` where it begins
+    unlabeled_sentences: int  # sentences without a span; 0 in a plain scheme
+    duplicates: int  # sentences that occur earlier in the file, word for word
+    labels: Mapping[str, int]  # how often each type of span occurs, most frequent first; in a plain scheme as ``tags``
     tags: Mapping[str, int]
-    repairs: tuple[TagRepair, ...] = ()
+    repairs: tuple[TagRepair, ...] = ()  # the tags that are illegal in the scheme, and what they would become
 
 
 def statistics(sentences: Sequence[Sentence], layer: str, *, path: str = "") -> CorpusStatistics:

@@ -77,10 +77,7 @@ def inner_rows(rows: Rows, lengths: Integers, names: Sequence[str], layer: Layer
     ``lengths`` may cut a sentence into pieces: a span that is cut becomes two legal ones. Illegal tags are read as
     :func:`~tagsmith.text.schemes.tags_to_spans` reads them.
 
-    Raises
-    ------
-    KeyError
-        The layer does not have the label of a tag.
+    Raises KeyError: the layer does not have the label of a tag.
     """
     border = len(names)
     known = rows != NO_TAG

@@ -32,10 +32,7 @@ FORMATS = find_formats()
 def format_named(name: str) -> Format:
     """Look up a format.
 
-    Raises
-    ------
-    DataError
-        There is no such format; the message lists those there are.
+    Raises DataError: there is no such format; the message lists those there are.
     """
     if name not in FORMATS:
         raise DataError(f"There is no format {name!r}.", remedy=f"Choose one of {', '.join(FORMATS)}.")

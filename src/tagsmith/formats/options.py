@@ -44,44 +44,21 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadOptions:
-    """How to read labeled data; :func:`read_options` makes one from keyword arguments.
+    """How to read labeled data; :func:`read_options` makes one from keyword arguments."""
 
-    Parameters
-    ----------
-    format
-        The name of a format, or ``"auto"``: by the file's name, else by how it begins.
-    layers
-        The names of the layers to read. By default the only one, else ``"tags"``, else ``"upos"``.
-    columns
-        Where the tags of each layer stand: the number of the column, from 1, or from -1 at the end; in ``csv`` also
-        its heading.
-    word_column
-        Where the word stands, in the same way.
-    sentence_column
-        Where the number of the sentence stands (``csv``).
-    separator
-        What separates columns; detected by default.
-    encoding
-        The character encoding of the file.
-    labels_required
-        False where labels may be missing, because the data are to be tagged.
-    alignment
-        What to do with a character span whose ends are not ends of tokens: ``"snap"`` takes all tokens that it
-        touches, ``"skip"`` leaves it out, ``"error"`` raises. The first two report it.
-    problems
-        Collects what readers report.
-    """
-
-    format: str = AUTO
-    layers: tuple[str, ...] = ()
+    format: str = AUTO  # a format's name; "auto" goes by the file's name, else by how it begins
+    layers: tuple[str, ...] = ()  # the layers to read; by default the only one, else "tags", else "upos"
+    # Where the tags of each layer stand: the column's number, from 1, or from -1 at the end; in csv also its heading.
     columns: tuple[int | str, ...] = ()
     word_column: int | str | None = None
-    sentence_column: int | str | None = None
-    separator: str | None = None
+    sentence_column: int | str | None = None  # csv: where the number of the sentence stands
+    separator: str | None = None  # what separates columns; detected by default
     encoding: str = "utf-8"
-    labels_required: bool = True
+    labels_required: bool = True  # False: labels may be missing, because the data are to be tagged
+    # A character span that does not end where tokens do: take all tokens that it touches, leave it out (both are
+    # reported), or raise.
     alignment: Literal["snap", "skip", "error"] = "snap"
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)  # what readers report
     by_name: bool = False  # of several layers: a jsonl record holds this layer under a key of its name
 
     @property
@@ -116,10 +93,7 @@ def read_options(
     ``layer`` and ``column`` name one layer or several, in the same order. Columns without names are called by their
     heading, or ``column3``. The other keywords are the fields of :class:`ReadOptions`.
 
-    Raises
-    ------
-    DataError
-        An option is unknown, there are not as many layers as columns, or a layer occurs twice.
+    Raises DataError: an option is unknown, there are not as many layers as columns, or a layer occurs twice.
     """
     names, columns = tuple(map(str, _several(layer))), _several(column)
     known = {option.name for option in fields(ReadOptions)} - {"layers", "columns", "by_name"}

@@ -38,11 +38,8 @@ def source_name(source: Source) -> str:
 def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n") -> Iterator[TextIO]:
     r"""Open a source as text whose lines end at ``\n`` only, without the byte-order mark.
 
-    Raises
-    ------
-    DataError
-        The file is missing, a directory or unreadable; its bytes are not text in the encoding; or there is no
-        such encoding.
+    Raises DataError: the file is missing, a directory or unreadable; its bytes are not text in the encoding; or there
+    is no such encoding.
     """
     name = source_name(source)
     try:

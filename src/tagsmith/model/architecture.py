@@ -15,40 +15,20 @@ WORD_SHAPES = 10  # classes of tagsmith.model.vocabulary.word_shape
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The parts of the network and their sizes; nothing about training.
+    """The parts of the network and their sizes; nothing about training."""
 
-    Parameters
-    ----------
-    word_dim
-        Length of a word vector: of the pretrained and the trained vector, which are added.
-    characters
-        Encoder of a word's characters: ``"cnn"``, ``"lstm"``, ``"gru"`` or ``"none"``.
-    character_dim, character_units
-        Length of a character vector; number of filters (CNN) or of units per direction (recurrent).
-    character_width
-        Width of a filter in characters (CNN only).
-    shape_dim
-        Length of the vector of a word's shape (capitals, digits, …); 0 for none.
-    cell, units, layers, bidirectional
-        The recurrent layers over the words; ``units`` is per direction.
-    residual
-        Add the input of each recurrent layer to its output, from the second layer on.
-    head
-        ``"crf"``: a linear-chain CRF; ``"softmax"``: each token is classified by itself.
-    """
-
-    word_dim: int = 100
-    characters: str = "cnn"
+    word_dim: int = 100  # length of a word vector: of the pretrained and the trained one, which are added
+    characters: str = "cnn"  # encoder of a word's characters: "cnn", "lstm", "gru" or "none"
     character_dim: int = 30
-    character_units: int = 50
-    character_width: int = 3
-    shape_dim: int = 8
+    character_units: int = 50  # filters (CNN) or units per direction (recurrent)
+    character_width: int = 3  # of a filter, in characters (CNN only)
+    shape_dim: int = 8  # length of the vector of a word's shape (capitals, digits, …); 0 for none
     cell: str = "lstm"
-    units: int = 200
+    units: int = 200  # per direction
     layers: int = 1
     bidirectional: bool = True
-    residual: bool = False
-    head: str = "crf"
+    residual: bool = False  # add the input of each recurrent layer to its output, from the second layer on
+    head: str = "crf"  # "crf": a linear-chain CRF; "softmax": each token is classified by itself
 
     def __post_init__(self) -> None:
         for name, value, known in (

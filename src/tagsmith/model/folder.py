@@ -47,35 +47,17 @@ SENTENCE_GRAPHS: dict[Precision, ModelFile] = {"int8": ModelFile.SENTENCES_INT8,
 
 @dataclass(frozen=True)
 class Model:
-    """Everything a tagger needs, in memory.
-
-    Parameters
-    ----------
-    architecture, vocabulary
-        Shape of the network and rows of its tables.
-    layers
-        What the model gives. The network's outputs are the tags of all layers side by side.
-    weights
-        Weight name → array; the CRF of layer n (from 0) has the names ``crf/n/…``.
-    graphs
-        File name → serialized ONNX graph.
-    recipe, scores
-        How it was trained and how well it did, as JSON values, for the reader.
-    extras
-        Further files, name → content: model card, history, learning curve.
-    precision
-        ``"int8"`` or ``"float32"``: which sentence graph to run where the user does not say.
-    """
+    """Everything a tagger needs, in memory."""
 
     architecture: Architecture
     vocabulary: Vocabulary
-    layers: tuple[Layer, ...]
-    weights: Mapping[str, npt.NDArray[Any]]
-    graphs: Mapping[str, bytes]
-    recipe: Mapping[str, Any] = field(default_factory=dict)
-    scores: Mapping[str, Any] = field(default_factory=dict)
-    extras: Mapping[str, bytes] = field(default_factory=dict)
-    precision: Precision = "int8"
+    layers: tuple[Layer, ...]  # the network's outputs are the tags of all layers side by side
+    weights: Mapping[str, npt.NDArray[Any]]  # by name; the CRF of layer n (from 0) has the names ``crf/n/…``
+    graphs: Mapping[str, bytes]  # file name → serialized ONNX graph
+    recipe: Mapping[str, Any] = field(default_factory=dict)  # how it was trained, as JSON values, for the reader
+    scores: Mapping[str, Any] = field(default_factory=dict)  # how well it did, likewise
+    extras: Mapping[str, bytes] = field(default_factory=dict)  # further files: model card, history, learning curve
+    precision: Precision = "int8"  # which sentence graph to run where the user does not say
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -83,12 +65,8 @@ def write_model(model: Model, folder: Path) -> None:
 
     A temporary sibling is written, flushed to disk and renamed; a model already there is replaced only then.
 
-    Raises
-    ------
-    ModelError
-        ``folder`` exists and is not a model folder, or is a file.
-    OSError
-        The disk is full or the place is not writable; nothing is left behind.
+    Raises ModelError: ``folder`` exists and is not a model folder, or is a file; OSError: the disk is full or the place
+    is not writable; nothing is left behind.
     """
     check_target(folder)
     with new_folder(folder) as temporary:
@@ -137,10 +115,7 @@ def _files(model: Model) -> dict[str, bytes]:
 def read_model(folder: Path) -> Model:
     """Read and verify a model folder.
 
-    Raises
-    ------
-    ModelError
-        The folder or one of its files is missing, truncated or altered, or of another format version.
+    Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
     config = read_config(folder)
     digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != ModelFile.CONFIG}

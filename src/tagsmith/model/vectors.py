@@ -43,6 +43,9 @@ class Vectors:
 def load_vectors(source: str | Path, words: Container[str] | None = None, limit: int | None = None) -> Vectors:
     """Load pretrained word vectors.
 
+    Raises VectorsError: if the source is missing, is not a vectors file, is cut short, or has a bad row; it names the
+    file and line; MissingExtraError: if the named package, or a package needed to read it, is not installed.
+
     Parameters
     ----------
     source
@@ -58,13 +61,6 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
     -------
     Vectors
         In the order of the file, without rows that have no word. If a word occurs twice, its first row counts.
-
-    Raises
-    ------
-    VectorsError
-        If the source is missing, is not a vectors file, is cut short, or has a bad row; it names the file and line.
-    MissingExtraError
-        If the named package, or a package needed to read it, is not installed.
 
     """
     path = Path(source)

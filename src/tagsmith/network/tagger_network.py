@@ -104,18 +104,11 @@ def kept(noise: Any, rate: float) -> Any:
 
 @dataclass(frozen=True)
 class Output:
-    """What the network learns of one layer with L tags.
-
-    Parameters
-    ----------
-    transitions
-        Which tags may start, follow each other and end.
-    possible
-        (K, L) where some labels are unknown: a batch's tags are rows of it, each True for the tags that the token may
-        have. None: they are the tags themselves.
-    """
+    """What the network learns of one layer with L tags."""
 
     transitions: Transitions
+    # (K, L) where some labels are unknown: a batch's tags are rows of it, each True for the tags that the token may
+    # have. None: they are the tags themselves.
     possible: npt.NDArray[np.bool_] | None = None
 
 

@@ -63,10 +63,8 @@ def stateful_twin(model: keras.Sequential, batch_size: int, window: int) -> kera
     The twin has batches of a fixed shape, the model's ``trainable_variables`` and, if the model is compiled, its
     optimizer and loss. Call :func:`reset_state` before each new batch of documents.
 
-    Raises
-    ------
-    RecipeError
-        The model is bidirectional (it needs the next window first) or many-to-one (only the last window has a loss).
+    Raises RecipeError: the model is bidirectional (it needs the next window first) or many-to-one (only the last window
+    has a loss).
     """
     layers = []
     for layer in model.layers:
@@ -124,6 +122,9 @@ def fit_truncated(
 ) -> dict[str, list[float]]:
     """Train a model by truncated backpropagation through time.
 
+    Raises RecipeError: the model is not compiled, bidirectional or many-to-one; a size is not positive; x and y differ
+    in length.
+
     Parameters
     ----------
     model
@@ -146,11 +147,6 @@ def fit_truncated(
     -------
     dict[str, list[float]]
         Per epoch: ``loss`` (summed over the windows of a document, averaged over documents) and the validation metrics.
-
-    Raises
-    ------
-    RecipeError
-        The model is not compiled, bidirectional or many-to-one; a size is not positive; x and y differ in length.
     """
     _check(model, x, y, window, batch_size)
     if y.ndim == 2:

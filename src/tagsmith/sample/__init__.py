@@ -15,15 +15,12 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 def sample_path(split: Split) -> Path:
     """Return the path of one part of the sample corpus: CoNLL columns, word and IOB2 tag.
 
+    Raises DataError: there is no such part, or the package lies where it has no file of its own (in a zip archive).
+
     Parameters
     ----------
     split
         ``"train"``, ``"dev"`` or ``"test"``.
-
-    Raises
-    ------
-    DataError
-        There is no such part, or the package lies where it has no file of its own (in a zip archive).
 
     Examples
     --------

@@ -140,6 +140,8 @@ def score_plain(gold: Tags, predicted: Tags) -> Scores:
 def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path: str | Path | None = None) -> str:
     """Return what the CoNLL-2000 scorer prints for a file of predictions, to the character.
 
+    Raises DataError: if a line has fewer than two columns, or not as many columns as the first line.
+
     Parameters
     ----------
     lines
@@ -150,11 +152,6 @@ def conlleval_report(lines: Iterable[str], *, delimiter: str | None = None, path
         instead. As in the original, empty columns at the end of a line are dropped.
     path
         The file's name, for errors.
-
-    Raises
-    ------
-    DataError
-        If a line has fewer than two columns, or not as many columns as the first line.
 
     Examples
     --------

@@ -19,24 +19,12 @@ Threshold = float | Mapping[str, float]
 
 @dataclass(frozen=True)
 class Head:
-    """One layer of a model, over the network that all layers share.
-
-    Parameters
-    ----------
-    layer
-        Its name, scheme, labels and tags.
-    columns
-        Where its emissions stand among those of all layers; None: there are no others.
-    chain
-        Transition scores, the illegal ones barred.
-    span_tags
-        How the tags write spans; None: each labels its token alone.
-    """
+    """One layer of a model, over the network that all layers share."""
 
     layer: Layer
-    columns: slice | None
-    chain: Chain
-    span_tags: SpanTags | None
+    columns: slice | None  # where its emissions stand among those of all layers; None: there are no others
+    chain: Chain  # the transition scores, the illegal ones barred
+    span_tags: SpanTags | None  # how the tags write spans; None: each labels its token alone
 
     def cut(self, emissions: Floats) -> Floats:
         """The layer's part of emissions (…, columns)."""
@@ -87,10 +75,7 @@ class HeadsDecoder:
 def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> list[Doubles | None]:
     """Return, for each layer, the least probability of a span of each of its labels; None where it has no spans.
 
-    Raises
-    ------
-    DataError
-        No layer has spans or, in one of them, a label that is named; a number is no probability.
+    Raises DataError: no layer has spans or, in one of them, a label that is named; a number is no probability.
     """
     if threshold is None:
         return [None] * len(heads)

@@ -235,10 +235,7 @@ def convert_tags(tags: Sequence[str], source: Scheme, target: Scheme) -> list[st
     Lossless, except that IO and BARE cannot separate touching spans of one label. Illegal tags are read as
     :func:`tags_to_spans` reads them.
 
-    Raises
-    ------
-    DataError
-        Where exactly one of the two is PLAIN.
+    Raises DataError: where exactly one of the two is PLAIN.
 
     >>> convert_tags(["I-PER", "B-PER", "O"], Scheme.IOB1, Scheme.BILOU)
     ['U-PER', 'U-PER', 'O']
@@ -320,10 +317,7 @@ def allowed_transitions(tags: Sequence[str], scheme: Scheme) -> Transitions:
 
     A sequence of these tags is allowed by the three arrays exactly where :func:`is_legal` holds.
 
-    Raises
-    ------
-    DataError
-        Where a tag does not belong to the scheme.
+    Raises DataError: where a tag does not belong to the scheme.
 
     >>> allowed_transitions(["O", "B-X", "I-X"], Scheme.IOB2).between.astype(int).tolist()
     [[1, 1, 0], [1, 1, 1], [1, 1, 1]]

@@ -66,12 +66,8 @@ def save_checkpoint(
 def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Arrays]]:
     """Read a checkpoint back.
 
-    Raises
-    ------
-    ModelError
-        There is none, or it is damaged.
-    RecipeError
-        It belongs to a run with other data, recipe, vectors or seed.
+    Raises ModelError: there is none, or it is damaged; RecipeError: it belongs to a run with other data, recipe,
+    vectors or seed.
     """
     path = folder / FILE
     if not path.is_file():

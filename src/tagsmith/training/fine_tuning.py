@@ -40,12 +40,8 @@ LEARNING_RATE = 1e-3  # chosen by benchmarks/fine_tuning.py; half of what traini
 def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Model:
     """Read the model to go on from.
 
-    Raises
-    ------
-    ModelError
-        It cannot be read, or the new model would take its place.
-    VectorsError
-        Vectors are given: the model has its own, or was trained to do without.
+    Raises ModelError: it cannot be read, or the new model would take its place; VectorsError: vectors are given: the
+    model has its own, or was trained to do without.
     """
     folder = Path(folder)
     if vectors is not None:
@@ -72,10 +68,7 @@ def fine_tuning_recipe(
 
     ``recipe`` and then ``changes`` replace what is not the network's.
 
-    Raises
-    ------
-    RecipeError
-        A field is unknown, has an impossible value, or would be another network than the model's.
+    Raises RecipeError: a field is unknown, has an impossible value, or would be another network than the model's.
     """
     path = Path(recipe) if isinstance(recipe, str | Path) else None
     if path is not None:

@@ -110,10 +110,7 @@ PRESETS: dict[str, Recipe] = {
 def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = None) -> Recipe:
     """Return a preset with single fields changed.
 
-    Raises
-    ------
-    RecipeError
-        The preset or a field is unknown, or a value is impossible.
+    Raises RecipeError: the preset or a field is unknown, or a value is impossible.
     """
     if preset not in tuple(PRESETS):  # a tuple: a TOML file may give what no dictionary can look up
         raise RecipeError(f"there is no preset {preset!r}.", remedy=f"Choose one of {', '.join(PRESETS)}.")
@@ -123,10 +120,7 @@ def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = No
 def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     """Return a recipe with single fields changed, its own and those of its architecture.
 
-    Raises
-    ------
-    RecipeError
-        A field is unknown, or a value is impossible.
+    Raises RecipeError: a field is unknown, or a value is impossible.
     """
     values = recipe.as_dict()
     for name, value in changes.items():
@@ -145,10 +139,7 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
 def choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:
     """Return the recipe that a caller means: a whole one, a TOML file's, or a preset with fields changed.
 
-    Raises
-    ------
-    RecipeError
-        As :func:`read_recipe` and :func:`make_recipe`.
+    Raises RecipeError: as :func:`read_recipe` and :func:`make_recipe`.
     """
     if isinstance(recipe, Recipe):
         return recipe
@@ -160,10 +151,7 @@ def choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path |
 def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
     """Read a TOML file of recipe fields; ``preset = "…"`` in it names the preset that it changes.
 
-    Raises
-    ------
-    RecipeError
-        The file is missing, no TOML, or holds an unknown field or an impossible value.
+    Raises RecipeError: the file is missing, no TOML, or holds an unknown field or an impossible value.
     """
     changes = read_changes(path)
     try:
@@ -175,10 +163,7 @@ def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
 def read_changes(path: Path, what: str = "the recipe", example: str = "units = 200") -> dict[str, Any]:
     """Read a TOML file of recipe fields, or of what is searched in them, as it is.
 
-    Raises
-    ------
-    RecipeError
-        The file is missing or not TOML.
+    Raises RecipeError: the file is missing or not TOML.
     """
     try:
         return tomllib.loads(path.read_text("utf-8"))

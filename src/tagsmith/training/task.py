@@ -28,37 +28,17 @@ Pretrained = tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Task:
-    """What the network is trained on.
-
-    Parameters
-    ----------
-    corpus
-        Its layers are what the network learns.
-    architecture, vocabulary
-        Shape of the network and rows of its tables.
-    pretrained
-        int8 rows and their scales, row 0 all zeros; or None.
-    encoded
-        The training sentences.
-    possible
-        For each layer (K, L), which tags each row of its encoded tags stands for; None: the tags themselves.
-    rows
-        The lengths of a batch's rows.
-    identity
-        A digest of everything that decides a run's result, for ``--resume``.
-    start
-        The model that training goes on from.
-    """
+    """What the network is trained on."""
 
     corpus: Corpus
     architecture: Architecture
     vocabulary: Vocabulary
-    pretrained: Pretrained | None
+    pretrained: Pretrained | None  # int8 rows and their scales, row 0 all zeros
     encoded: EncodedSentences
-    possible: tuple[Possible | None, ...]
-    rows: list[int]
-    identity: str
-    start: Model | None = None
+    possible: tuple[Possible | None, ...]  # for each layer, what rows of its tags stand for: see ``training_tags``
+    rows: list[int]  # the lengths of a batch's rows
+    identity: str  # a digest of everything that decides a run's result, for ``--resume``
+    start: Model | None = None  # the model that training goes on from
 
 
 def prepare(

@@ -81,10 +81,7 @@ def choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe) -> 
 
     A file has a list of values for a field, or a table with ``low``, ``high`` and perhaps ``log`` or ``step``.
 
-    Raises
-    ------
-    RecipeError
-        The file is missing, not TOML, or as :func:`make_space`.
+    Raises RecipeError: the file is missing, not TOML, or as :func:`make_space`.
     """
     if space is None:
         return default_space(base)
@@ -100,10 +97,7 @@ def choose_space(space: Mapping[str, Any] | str | Path | None, base: Recipe) -> 
 def make_space(table: Mapping[str, Any], base: Recipe) -> dict[str, Dimension]:
     """Check a space given as plain values: a list for choices, a mapping for an interval.
 
-    Raises
-    ------
-    RecipeError
-        The space is empty, a field is unknown, or a recipe could not have one of the values.
+    Raises RecipeError: the space is empty, a field is unknown, or a recipe could not have one of the values.
     """
     if not table:
         raise RecipeError("the search space is empty.", remedy=f"Name a field, such as: {LIST}")

@@ -56,10 +56,7 @@ def create_study(folder: Path, base: dict[str, Any], settings: dict[str, Any]) -
 def open_study(folder: Path) -> optuna.Study:
     """Open the study of a folder that has one.
 
-    Raises
-    ------
-    InputError
-        The file is damaged.
+    Raises InputError: the file is damaged.
     """
     from sqlalchemy.exc import SQLAlchemyError
 

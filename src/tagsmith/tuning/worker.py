@@ -115,10 +115,7 @@ def _train(search: Search, recipe: Recipe, after_epoch: Callable[[dict[str, Any]
 def work_in_processes(search: Search, tell: Tell, processes: int) -> None:
     """Run trials in spawned processes, since a backend with threads does not survive a fork.
 
-    Raises
-    ------
-    TrainingError
-        One of them died or could not go on; the others have been ended.
+    Raises TrainingError: one of them died or could not go on; the others have been ended.
     """
     context = multiprocessing.get_context("spawn")
     running: dict[Connection, BaseProcess] = {}
