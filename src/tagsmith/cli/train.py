@@ -80,6 +80,7 @@ def train_command(
     known_labels = dict(_listed("--knows", text, "LABEL", "PER,LOC") for text in knows or ())
     layers_of_files = dict(_listed("--has", text, "LAYER", "pos,ner") for text in has or ())
 
+    from tagsmith.training.checkpoint import checkpoint_folder
     from tagsmith.training.train import train as run
 
     before = _state(out)
@@ -100,7 +101,7 @@ def train_command(
             **options.reading_options(layer, column, word_column, separator, encoding),
         )
     except KeyboardInterrupt:
-        going_on = "; --resume goes on" if out.with_name(f"{out.name}.training").is_dir() else ""
+        going_on = "; --resume goes on" if checkpoint_folder(out).is_dir() else ""
         typer.echo(f"interrupted; {_what_was_saved(out, before)}{going_on}", err=True)
         raise typer.Exit(130) from None
     except TrainingError as error:

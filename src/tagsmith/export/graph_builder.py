@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagsmith.errors import MissingExtraError
+from tagsmith.model.folder import ModelFile
 
 try:
     import onnx
@@ -27,7 +28,6 @@ Shape = Sequence[int | str]
 Kind = tuple[str, Shape]  # of a value: its type, a key of TYPES, and its shape; names stand for free sizes
 OPSET = 17
 RUNTIME_DOMAIN = "com.microsoft"  # ONNX Runtime's own operators
-STORE = "weights.safetensors"
 TYPES = {
     "float32": TensorProto.FLOAT,
     "float16": TensorProto.FLOAT16,
@@ -155,5 +155,5 @@ class Graph:
             if tensor.name in self._stored:
                 tensor.ClearField("raw_data")
                 tensor.data_location = TensorProto.EXTERNAL
-                tensor.external_data.add(key="location", value=STORE)
+                tensor.external_data.add(key="location", value=ModelFile.WEIGHTS.value)
         return bytes(model.SerializeToString())

@@ -48,6 +48,11 @@ class Progress:
         return best_epoch(self.scores)
 
 
+def checkpoint_folder(out: Path) -> Path:
+    """Return where the checkpoint of a run is kept whose model goes to ``out``."""
+    return out.with_name(f"{out.name}.training")
+
+
 def save_checkpoint(
     folder: Path, identity: str, progress: Progress, groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]
 ) -> None:

@@ -21,6 +21,7 @@ from tagsmith.export.graphs import sentence_graph
 from tagsmith.model.folder import Model, ModelFile, check_target, write_model
 from tagsmith.scores.scores import Scores
 from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.checkpoint import checkpoint_folder
 from tagsmith.training.display import Display, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
@@ -112,7 +113,7 @@ def train(
     if model and partial is None:
         corpus = label_unknown(corpus, model)
     task = prepare(corpus, recipe, vectors, seed, model)
-    run = TrainingRun(task, recipe, seed, out.with_name(f"{out.name}.training"))
+    run = TrainingRun(task, recipe, seed, checkpoint_folder(out))
     if resume:
         run.resume()
     shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
