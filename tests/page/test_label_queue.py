@@ -95,7 +95,7 @@ def test_skipped_ones_are_put_back(open_label):
 def test_an_accepted_sentence_is_opened_again(open_label):
     label = open_label(FIVE)
     label.press("1", "Enter", "2", "Enter", "3")
-    label.view.get_by_text("Accepted last").click()
+    label.view.get_by_text("Recently accepted").click()
     expect(label.view.get_by_role("listitem")).to_have_text(["Ben stayed. PLACE", "Anna left. PERSON"])
     label.view.get_by_role("button", name="Anna left.").click()
     label.shows(("Anna", "PERSON"))
@@ -105,7 +105,7 @@ def test_an_accepted_sentence_is_opened_again(open_label):
     assert label.kept(label.ids[0]) == [(0, 1, "PLACE")]
     label.view.get_by_role("button", name="Ben stayed.").click()
     label.press("Delete")
-    label.button("Leave as it was").click()
+    label.button("Keep it as it was").click()
     label.shows(("Cleo", "ORG"))
     assert label.kept(label.ids[1]) == [(0, 1, "PLACE")]
 

@@ -317,7 +317,7 @@ def test_text_that_looks_like_a_script_is_text(open_label):
     label = open_label(text, labels=("<i>PERSON</i>",))
     label.waits(label.text, text)
     label.press("1", "Enter")
-    label.view.get_by_text("Accepted last").click()
+    label.view.get_by_text("Recently accepted").click()
     expect(label.view.get_by_role("list")).to_contain_text(text)
     assert label.view.locator("img, b:not(.counts b), i").count() == 0
 
@@ -372,7 +372,7 @@ def test_all_can_use_it(open_label, models, look, model):
         assert_accessible(label.page)
         assert label.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         label.press(*keys)
-    label.view.get_by_text("Accepted last").click()
+    label.view.get_by_text("Recently accepted").click()
     expect(label.view.get_by_role("listitem")).to_have_count(2)
     assert_accessible(label.page)
     assert label.page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -663,7 +663,7 @@ def test_a_model_that_came_meanwhile_is_found(open_page, address):
 def test_the_key_is_asked_for_and_then_the_text_is_tagged(open_page, serve):
     address = serve(api_key="secret")
     page = open_page(address, expected=("401",))
-    page.get_by_label("This server answers only with its API key.").fill("secret")
+    page.get_by_label("This server needs an API key.").fill("secret")
     page.get_by_role("button", name="Use it").click()
     type_text(page, TEXT)
     assert marks(page)
@@ -674,7 +674,7 @@ def test_the_key_comes_after_the_text(open_page, serve):
     page = open_page(serve(api_key="secret"), expected=("401",))
     page.get_by_label("Text", exact=True).fill(TEXT)
     expect(page.get_by_role("button", name="Try again")).to_be_visible()
-    page.get_by_label("This server answers only with its API key.").fill("secret")
+    page.get_by_label("This server needs an API key.").fill("secret")
     page.get_by_role("button", name="Use it").click()
     wait_for_result(page)
     assert shown_text(page) == TEXT

@@ -118,7 +118,7 @@ def test_no_labeling(open_view, fake):
 def test_epochs_are_passed_on(open_view, fake):
     page = open_view()
     page.get_by_text("Options").click()
-    field = page.get_by_role("spinbutton", name="Epochs at most")
+    field = page.get_by_role("spinbutton", name="Maximum epochs")
     field.fill("201")
     page.get_by_text("Options").click()  # closed, the browser could not tell what is wrong
     page.get_by_role("button", name="Train").click()
@@ -258,7 +258,7 @@ def test_cancel(open_view, fake):
     fake.wait_for_streams(1)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_role("heading", name="Run 1 canceled")).to_be_focused()  # its button is gone
-    expect(run_card(page)).to_contain_text("It was canceled. Nothing of it was kept.")
+    expect(run_card(page)).to_contain_text("The run was canceled, and nothing of it was kept.")
     expect(page.locator("#said")).to_have_text("The training was canceled.")
     expect(page.get_by_role("button", name="Train")).to_be_enabled()
     assert fake.asked == [("train", {}), ("cancel", None)]
@@ -407,10 +407,10 @@ def test_throwing_away_asks_first_and_works_by_keyboard(open_view, fake):
     fake.end("done")
     fake.versions.append(version(2))
     page = open_view()
-    button = versions(page).get_by_role("button", name="Throw away version 2")
+    button = versions(page).get_by_role("button", name="Delete version 2")
     button.focus()
     page.keyboard.press("Enter")
-    dialog = page.get_by_role("dialog", name="Throw away version 2? It cannot be brought back.")
+    dialog = page.get_by_role("dialog", name="Delete version 2? This cannot be undone.")
     expect(dialog.get_by_role("button", name="Keep it")).to_be_focused()
     assert_sound(page)
     page.keyboard.press("Escape")
@@ -422,9 +422,9 @@ def test_throwing_away_asks_first_and_works_by_keyboard(open_view, fake):
     page.keyboard.press("Enter")
     expect(button).to_have_count(0)
     expect(page.get_by_role("heading", name="Versions")).to_be_focused()
-    run_card(page).get_by_role("button", name="Throw it away").click()
-    page.get_by_role("dialog").get_by_role("button", name="Throw it away").click()
-    expect(run_card(page)).to_contain_text("Version 1 was thrown away.")
+    run_card(page).get_by_role("button", name="Delete it").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(run_card(page)).to_contain_text("Version 1 was deleted.")
     assert fake.asked == [("throw away", 2), ("throw away", 1)]
 
 
@@ -486,9 +486,9 @@ def new(serve, tmp_path) -> Iterator[httpx.Client]:
 
 def train(page: Page, epochs: int, run: int) -> None:
     """Click, and see it through."""
-    if not page.get_by_label("Epochs at most").is_visible():
+    if not page.get_by_label("Maximum epochs").is_visible():
         page.get_by_text("Options").click()
-    page.get_by_label("Epochs at most").fill(f"{epochs}")
+    page.get_by_label("Maximum epochs").fill(f"{epochs}")
     page.get_by_role("button", name="Train").click()
     expect(page.get_by_role("heading", name=f"Run {run} running")).to_be_visible()
     expect(page.get_by_role("heading", name=f"Run {run} done")).to_be_visible(timeout=TRAINING_SECONDS)

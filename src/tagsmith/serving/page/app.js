@@ -62,13 +62,13 @@ function askForKey() {
           place.hidden = true;
           show();
         } catch (error) {
-          told.textContent = error.status === 401 ? "This is not the key." : error.message;
+          told.textContent = error.status === 401 ? "This is not the API key." : error.message;
           field.select();
         }
       },
     },
     element("h2", { id: "key-title" }, "API key"),
-    element("label", { for: "key-field" }, "This server answers only with its API key."),
+    element("label", { for: "key-field" }, "This server needs an API key."),
     field,
     element("button", { class: "main" }, "Use it"),
     told,

@@ -13,7 +13,7 @@ export class AcceptedList {
     this.box = element(
       "details",
       { class: "card", ontoggle: () => this.update() },
-      element("summary", {}, "Accepted last"),
+      element("summary", {}, "Recently accepted"),
       this.list,
     );
   }

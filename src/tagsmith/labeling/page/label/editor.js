@@ -98,7 +98,7 @@ export class Editor {
     this.select(cursor, this.#anchor ?? this.#cursor);
   }
 
-  /** Select nothing. */
+  /** Clear the selection. */
   clear() {
     this.#anchor = null;
     this.#paint();

@@ -18,17 +18,17 @@ export function explainKeys(givesSpans) {
     [["Delete"], "Remove the span"],
     [["Alt ←", "Alt →"], "Move the span’s end"],
     [["Shift Alt ←", "Shift Alt →"], "Move the span’s start"],
-    [[",", "."], "To the span before or after"],
+    [[",", "."], "Go to the previous or next span"],
   ];
   return [
     [["←", "→", "↑", "↓", "Home", "End"], "Go from token to token"],
     [["Shift ←", "Shift →"], "Select several tokens"],
-    [["1", "2", "…"], givesSpans ? "Label what is selected; relabel a span" : "Label what is selected, go on"],
+    [["1", "2", "…"], givesSpans ? "Label the selection; relabel a span" : "Label the selection, go on"],
     ...(givesSpans ? spans : []),
-    [["Esc"], "Select nothing"],
-    [["Enter"], "Accept, and on to the next sentence"],
+    [["Esc"], "Clear the selection"],
+    [["Enter"], "Accept, and go to the next sentence"],
     [["S"], "Skip the sentence"],
-    [["Ctrl Z"], "Undo; at the end, undo the last accept or skip"],
+    [["Ctrl Z"], "Undo; then undo the last accept or skip"],
     [["Ctrl Y", "Ctrl Shift Z"], "Redo"],
     [["?"], "Show all keys"],
   ];

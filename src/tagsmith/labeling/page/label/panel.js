@@ -101,7 +101,7 @@ export class Panel {
     const enough = counts.accepted >= ENOUGH;
     const link = element("a", { href: "#train" }, "train a model");
     this.note.hidden = model !== null;
-    if (enough) this.note.replaceChildren("There is no model yet. This is enough to begin: ", link, ".");
+    if (enough) this.note.replaceChildren("There is no model yet. You have enough sentences to begin: ", link, ".");
     else this.note.replaceChildren(`There is no model yet: label some sentences (at least ${ENOUGH}), then train.`);
   }
 
@@ -147,7 +147,7 @@ export class Panel {
     const { sentence, history, editor, state, undoable } = this.view;
     const { accept, skip, undo, redo, undoDone, remove, empty, putBack } = this.buttons;
     for (const button of [accept, skip]) button.disabled = !sentence;
-    const label = sentence?.status === "accepted" ? "Leave as it was" : "Skip";
+    const label = sentence?.status === "accepted" ? "Keep it as it was" : "Skip";
     skip.lastChild.textContent = label;
     undo.disabled = !history?.canUndo;
     redo.disabled = !history?.canRedo;

@@ -60,16 +60,16 @@ export class Stock {
     }
   }
 
-  /** Throw away all that waits, if the user is sure. */
+  /** Delete all that waits, if the user is sure. */
   async empty() {
     const { view } = this;
     const { waiting } = view.state.counts;
-    const question = `Throw away ${waiting === 1 ? "the waiting sentence" : `all ${waiting} waiting sentences`}?`;
+    const question = `Delete ${waiting === 1 ? "the waiting sentence" : `all ${waiting} waiting sentences`}?`;
     if (!(await confirmed(`${question} What was accepted stays.`, "Empty the queue", "Cancel"))) return;
     await view.do(async () => {
       const { removed } = await request("v1/labeling/sentences?status=waiting", { method: "DELETE" });
       await view.emptied();
-      view.say(`${sentences(removed)} thrown away.`);
+      view.say(`${sentences(removed)} deleted.`);
     });
   }
 

@@ -158,7 +158,7 @@ class LabelView {
   }
 
   async #skip() {
-    if (this.sentence.status === "accepted") return this.#goOn("Left as it was");
+    if (this.sentence.status === "accepted") return this.#goOn("Kept as it was");
     // What is still the model's word stays so: when the sentence comes back, a better model may have spoken.
     const own = this.history.unsaved || !this.sentence.suggested;
     await this.#save("skipped", own ? this.history.present : undefined);

@@ -17,7 +17,7 @@ export function compare(run) {
   return element(
     "div",
     { class: "comparison" },
-    element("h3", {}, run.before ? "Before and after" : "What it can do"),
+    element("h3", {}, run.before ? "Before and after" : "Scores"),
     element("p", {}, told(run)),
     run.dev < FEW && element("p", { class: "caution" }, caution(run)),
     element("ul", { class: "figures" }, main.map((measure) => figure(measure, run))),

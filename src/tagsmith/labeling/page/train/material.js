@@ -51,7 +51,7 @@ function epochsField() {
   const row = element(
     "div",
     { class: "row" },
-    element("label", { for: "epochs" }, "Epochs at most"),
+    element("label", { for: "epochs" }, "Maximum epochs"),
     field,
     element("span", { id: "epochs-told", class: "quiet" }, "1 to 200; left empty, the server chooses"),
   );
@@ -79,7 +79,7 @@ function startsFrom({ versions, in_service: number }) {
 }
 
 function hinted({ ready, hint }, running) {
-  if (running) return [element("span", { class: "quiet" }, "A run is under way.")];
+  if (running) return [element("span", { class: "quiet" }, "A run is in progress.")];
   const link = element("a", { href: "#label" }, ready ? "Label more sentences" : "Label sentences");
   return hint ? [hint, " ", link] : [link];
 }

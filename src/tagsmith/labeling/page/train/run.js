@@ -9,7 +9,7 @@ const LAST_MESSAGES = 4;
 const KEPT_MESSAGES = 50;
 const QUIET_SECONDS = 5; // between two announcements of epochs
 
-/** The card of the last run; `actions` are `cancel()`, `putInService(number)` and `throwAway(number)`. */
+/** The card of the last run; `actions` are `cancel()`, `putInService(number)` and `deleteVersion(number)`. */
 export class RunCard {
   #actions;
   #run = null;
@@ -95,7 +95,7 @@ export class RunCard {
     if (this.lostPlace.hidden === (error === null)) return;
     this.lostPlace.hidden = error === null;
     this.lostPlace.textContent = error
-      ? "The server does not answer, so what you see may be out of date. Trying again until it does."
+      ? "The server does not answer, so this may be out of date. Trying again…"
       : "";
     if (error === null) announce("The server answers again.");
   }
@@ -181,22 +181,22 @@ export class RunCard {
   #outcome(training) {
     const { run } = training;
     const log = run.messages.length ? [said(run)] : [];
-    if (run.state === "canceled") return [element("p", {}, "It was canceled. Nothing of it was kept."), ...log];
+    if (run.state === "canceled") return [element("p", {}, "The run was canceled, and nothing of it was kept."), ...log];
     if (run.state === "failed") {
-      return [element("p", { class: "problem" }, run.problem || "The training failed; it did not say why."), ...log];
+      return [element("p", { class: "problem" }, run.problem || "The training failed without saying why."), ...log];
     }
     const comparison = run.after ? [compare(run)] : [];
     return [element("p", { class: "quiet" }, summary(run)), ...comparison, this.#decision(training), ...log];
   }
 
   #decision({ run, versions, in_service: inService }) {
-    const { putInService, throwAway } = this.#actions;
+    const { putInService, deleteVersion } = this.#actions;
     const waits = versions.some(({ number }) => number === run.number);
     if (run.number === inService) return element("p", { class: "decided" }, `Version ${run.number} is in service.`);
-    if (!waits) return element("p", { class: "decided" }, `Version ${run.number} was thrown away.`);
+    if (!waits) return element("p", { class: "decided" }, `Version ${run.number} was deleted.`);
     const take = { type: "button", class: "main", onclick: () => putInService(run.number) };
-    const drop = { type: "button", onclick: () => throwAway(run.number) };
-    const buttons = [element("button", take, "Put it in service"), element("button", drop, "Throw it away")];
+    const drop = { type: "button", onclick: () => deleteVersion(run.number) };
+    const buttons = [element("button", take, "Put it in service"), element("button", drop, "Delete it")];
     return element("div", { class: "row" }, buttons);
   }
 }

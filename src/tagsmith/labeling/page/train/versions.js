@@ -3,8 +3,8 @@
 import { element } from "../dom.js";
 import { grouped, moment, percent, titled } from "./numbers.js";
 
-/** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `throwAway(number)`. */
-export function makeVersions({ putInService, throwAway }) {
+/** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `deleteVersion(number)`. */
+export function makeVersions({ putInService, deleteVersion }) {
   const title = element("h2", { id: "versions-title", tabIndex: -1 }, "Versions");
   const serving = element("p", { id: "serving" });
   const place = element("div");
@@ -13,7 +13,7 @@ export function makeVersions({ putInService, throwAway }) {
     serving.replaceChildren(...inService(training));
     place.replaceChildren();
     if (!training.versions.length) return;
-    place.append(table(training, measure, { putInService, throwAway }));
+    place.append(table(training, measure, { putInService, deleteVersion }));
     const devSets = new Set(training.versions.map((own) => own.dev).filter(Boolean));
     if (devSets.size > 1) place.append(element("p", { class: "quiet" }, apart(titled(measure))));
   };
@@ -33,7 +33,7 @@ function inService({ versions, in_service: number }) {
 
 // The dev set grows as sentences are accepted.
 function apart(score) {
-  return `Each ${score} is of the dev set of its time: those of different dev sets say little of which version is better. A run compares two on the same.`;
+  return `Each ${score} is for the dev set of its time: scores for different dev sets say little about which version is better. A run compares two versions on the same dev set.`;
 }
 
 function badge() {
@@ -59,7 +59,7 @@ function table(training, measure, actions) {
   );
 }
 
-function row(version, inServiceNumber, measure, { putInService, throwAway }) {
+function row(version, inServiceNumber, measure, { putInService, deleteVersion }) {
   const { number, created, sentences, dev, original } = version;
   const score = measure === "accuracy" ? version.accuracy : version.f1;
   const older = inServiceNumber !== null && number < inServiceNumber;
@@ -70,7 +70,7 @@ function row(version, inServiceNumber, measure, { putInService, throwAway }) {
     older
       ? button("Bring back", `Bring back ${name}`, putInService)
       : button("Put in service", `Put in service: ${name}`, putInService),
-    !original && button("Throw away", `Throw away ${name}`, throwAway),
+    !original && button("Delete", `Delete ${name}`, deleteVersion),
   ];
   return element(
     "tr",

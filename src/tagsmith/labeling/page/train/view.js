@@ -9,7 +9,7 @@ import { makeMaterial } from "./material.js";
 import { RunCard } from "./run.js";
 import { makeVersions, versionName } from "./versions.js";
 
-const LOST = "The server was started again, and the run that was under way is lost.";
+const LOST = "The server restarted, so the run in progress was lost.";
 
 /** Build the view in `place`. */
 export function start(place) {
@@ -28,10 +28,10 @@ class TrainView {
   constructor(place) {
     this.#place = place;
     const putInService = (number) => this.#putInService(number);
-    const throwAway = (number) => this.#throwAway(number);
+    const deleteVersion = (number) => this.#deleteVersion(number);
     this.material = makeMaterial({ train: (options) => this.#train(options) });
-    this.run = new RunCard({ cancel: () => this.#cancel(), putInService, throwAway });
-    this.versions = makeVersions({ putInService, throwAway });
+    this.run = new RunCard({ cancel: () => this.#cancel(), putInService, deleteVersion });
+    this.versions = makeVersions({ putInService, deleteVersion });
     this.files = makeExport();
     this.parts = [
       this.material.card,
@@ -133,11 +133,11 @@ class TrainView {
     this.versions.focus();
   }
 
-  async #throwAway(number) {
+  async #deleteVersion(number) {
     const name = this.#nameOf(number);
-    if (!(await confirmed(`Throw away ${name}? It cannot be brought back.`, "Throw it away"))) return;
+    if (!(await confirmed(`Delete ${name}? This cannot be undone.`, "Delete it"))) return;
     if (!(await this.#ask(`v1/versions/${number}`, { method: "DELETE" }))) return;
-    announce(`Thrown away: ${name}.`);
+    announce(`Deleted: ${name}.`);
     this.versions.focus();
   }
 

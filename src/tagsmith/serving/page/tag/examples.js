@@ -7,7 +7,7 @@ export const EXAMPLES = [
     name: "A paragraph",
     lang: "en",
     text: [
-      "The harbour of Port Ellis was quiet on Monday morning when Maria Okafor, the new head of Northwind Ferries, " +
+      "The harbor of Port Ellis was quiet on Monday morning when Maria Okafor, the new head of Northwind Ferries, " +
         "signed the contract with the city. Her company will link Port Ellis, Dunmore and Saint Agnes twice a day " +
         "from 1 June 2027.",
       "“We waited nine years for this,” said mayor Peter Hallam. The Institute for Coastal Research in Aberdeen, " +

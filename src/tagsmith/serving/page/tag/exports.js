@@ -21,7 +21,7 @@ export function exportButtons(answer) {
         await copy(format.write(answer()));
         tell(`${format.name} copied.`);
       } catch {
-        showProblem(new Error("The browser does not let this page copy. Use “Download”."));
+        showProblem(new Error("The browser does not allow copying. Use “Download”."));
       }
     };
     const downloadIt = () => {
@@ -38,7 +38,7 @@ export function exportButtons(answer) {
       button("Download", downloadIt),
     );
   });
-  const note = element("p", { class: "quiet" }, "With every label, whatever is hidden above.");
+  const note = element("p", { class: "quiet" }, "With all labels, even those hidden above.");
   return { root: element("div", { class: "exports" }, groups, told, note), forget: () => (told.textContent = "") };
 }
 

@@ -61,7 +61,7 @@ export async function start(place) {
     } else if (!isDue) {
       tagging.stop();
       recovered();
-      result.clear("What is found in the text appears here. Type something, or try an example.");
+      result.clear("Results appear here. Type something, or try an example.");
     } else {
       result.wait();
       tagging.again(wait);
