@@ -14,6 +14,7 @@ import pytest
 from tagsmith import Document, Sentence, TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.labeling.store import DATABASE, HELD_OUT_EVERY, Store
+from tagsmith.serving.refusals import Refusal
 
 WRITER = """
 import sys
@@ -101,7 +102,8 @@ def test_spans_stay_as_a_draft_when_a_sentence_goes_back(store: Store):
     store.add(sentences("a b"), "")
     store.save(1, "accepted", [TokenSpan(0, 2, "X")])
     assert store.save(1, "waiting", None).spans == [[0, 2, "X"]]
-    assert store.save(2, "accepted", []) is None
+    with pytest.raises(Refusal, match="no such sentence"):
+        store.save(2, "accepted", [])
 
 
 def test_removing_leaves_what_people_did(store: Store):

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from tagsmith.errors import DataError, InputError, ModelError, RecipeError
 
 if TYPE_CHECKING:
     from tagsmith.labeling.desk import LabelingProject
@@ -64,7 +67,6 @@ def serve_command(
 
     POST /v1/tag tags; /openapi.json describes everything. A new version of a model folder is put in service by itself.
     """
-    check_extra()
     from tagsmith.labeling.extension import open_labeling, without_labeling
     from tagsmith.serving.app import create_app
     from tagsmith.serving.models import Models
@@ -89,21 +91,8 @@ def serve_command(
     serve(app, host, port, limits, lambda port: typer.echo(f"serving on http://{shown}:{port}/", err=True))
 
 
-def check_extra() -> None:
-    """Say which extra is missing, if one is."""
-    from importlib.util import find_spec
-
-    from tagsmith.errors import MissingExtraError
-
-    for package in ("fastapi", "filelock", "uvicorn", "prometheus_client", "sqlalchemy"):
-        if find_spec(package) is None:
-            raise MissingExtraError("Serving", "serve")
-
-
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
     """Read ``FOLDER`` and ``NAME=FOLDER``; two models must not have the same name."""
-    from tagsmith.errors import ModelError
-
     folders: dict[str, Path] = {}
     for text in models:
         name, equals, folder = text.partition("=")
@@ -124,7 +113,6 @@ def labeling_project(
     vectors: str | None,
 ) -> LabelingProject:
     """Check the options of labeling, so that an error comes now and not when training begins."""
-    from tagsmith.errors import DataError
     from tagsmith.labeling.desk import LabelingProject
 
     for path in (*corpus, *dev):
@@ -143,8 +131,6 @@ def labeling_project(
 
 def chosen_vectors(wanted: str | None) -> str | None:
     """The vectors that were asked for, or those of the installed package, which ``tagsmith demo`` uses too."""
-    from importlib.util import find_spec
-
     from tagsmith.cli.demo import VECTORS, VECTORS_PACKAGE
 
     if wanted:
@@ -156,7 +142,6 @@ def chosen_vectors(wanted: str | None) -> str | None:
 
 def check_labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Check the labels of ``--new``; commas may stand between them."""
-    from tagsmith.errors import RecipeError
     from tagsmith.labeling.schema import is_label
 
     labels = [label for text in texts for label in text.split(",") if label]
@@ -170,7 +155,6 @@ def check_labels(texts: Sequence[str]) -> tuple[str, ...]:
 
 def chosen_limits(changes: list[str]) -> Limits:
     """Read ``name=number``."""
-    from tagsmith.errors import RecipeError
     from tagsmith.serving.limits import Limits
 
     kinds = {name: type(value) for name, value in asdict(Limits()).items()}
@@ -188,8 +172,6 @@ def chosen_limits(changes: list[str]) -> Limits:
 
 def chosen_key(path: Path | None) -> str | None:
     """Read the API key from its file or the environment: on the command line, other users could see it."""
-    from tagsmith.errors import InputError
-
     if path is None:
         return os.environ.get("TAGSMITH_API_KEY") or None
     try:

@@ -22,7 +22,7 @@ from tagsmith.errors import InputError
 from tagsmith.files import only_one
 from tagsmith.labeling import schema
 from tagsmith.labeling.schema import LabeledSentence, LabelingAnswer, Status
-from tagsmith.labeling.store import ChangedMeanwhileError, SentenceRow, Store
+from tagsmith.labeling.store import SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
 from tagsmith.serving.models import Models, Version
 from tagsmith.serving.refusals import Refusal, log_failure
@@ -110,8 +110,6 @@ class Desk:
         """All labels. Known labels keep their order, on which keys and colors depend; new ones come last."""
         return list(dict.fromkeys((*store.setting("labels", []), *self.project.labels, *self.layer.labels)))
 
-    # --- labels
-
     def show_labeling(self) -> LabelingAnswer:
         """Tell what there is to label, with which labels."""
         version, store = self.version, self.store
@@ -134,8 +132,6 @@ class Desk:
         if new.label not in (labels := self._labels(self.store)):
             self.store.set("labels", [*labels, new.label])
         return self.show_labeling()
-
-    # --- sentences
 
     def add_text(self, new: schema.NewText) -> schema.AddedAnswer:
         """Add the sentences of a text to the queue."""
@@ -166,21 +162,18 @@ class Desk:
 
     def show_sentence(self, number: SentenceNumber) -> LabeledSentence:
         """Show a sentence."""
-        return self._shown(_existing(self.store.sentence(number)))
+        return self._shown(self.store.sentence(number))
 
     def save_sentence(self, number: SentenceNumber, edit: schema.Edit) -> schema.SavedAnswer:
         """Keep a person's decision about a sentence; the answer comes when it is safe on the disk."""
-        row = _existing(self.store.sentence(number))
+        row = self.store.sentence(number)
         given: Sequence[schema.LabeledSpan] | None = edit.spans
         if given is None and edit.status == "accepted":
             given = self._shown(row).spans  # as it stands
         spans = None if given is None else self._checked(given, len(row.words))
         if edit.status == "accepted" and not self.layer.gives_spans and len(spans or ()) < len(row.words):
             raise Refusal(409, "tokens_without_label", "Each token needs a label.")
-        try:
-            saved = _existing(self.store.save(number, edit.status, spans, edit.revision))
-        except ChangedMeanwhileError:
-            raise Refusal(409, "changed_meanwhile", "Someone else changed this sentence in the meantime.") from None
+        saved = self.store.save(number, edit.status, spans, edit.revision)
         return schema.SavedAnswer(sentence=self._shown(saved), counts=self._counts())
 
     def _checked(self, given: Sequence[schema.LabeledSpan], length: int) -> list[TokenSpan]:
@@ -226,8 +219,6 @@ class Desk:
             certainty=certainty,
         )
 
-    # --- labeled data
-
     def tags(self, row: SentenceRow) -> list[str]:
         """The labels of a sentence as tags, one per token."""
         spans = [TokenSpan(*span) for span in row.spans or []]
@@ -247,8 +238,6 @@ class Desk:
         disposition = f'attachment; filename="labels.{format}"'
         headers = {"content-type": FORMATS[format].media_type, "content-disposition": disposition}
         return Response(stream.getvalue(), headers=headers)
-
-    # --- the queue's order
 
     async def score(self) -> None:
         """Let the model score waiting sentences forever, a few at a time, and again when there is a new model."""
@@ -278,9 +267,3 @@ class Desk:
 def no_labeling(message: str) -> Refusal:
     """The refusal of anything that needs labeling, where it cannot be done."""
     return Refusal(409, "no_labeling", message)
-
-
-def _existing(row: SentenceRow | None) -> SentenceRow:
-    if row is None:
-        raise Refusal(404, "no_such_sentence", "There is no such sentence.")
-    return row

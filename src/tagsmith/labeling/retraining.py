@@ -48,8 +48,6 @@ class Retraining:
             return self.original
         return version_folder(self.desk.store.folder, number)
 
-    # --- the state
-
     def show_training(self) -> TrainingAnswer:
         """Tell about the last run, all versions, and whether training can start now."""
         hint = self._hint()
@@ -97,8 +95,6 @@ class Retraining:
         if sum(bool(row.spans) for row in accepted) < 2:
             return "Label spans in at least two sentences."
         return ""
-
-    # --- a run
 
     async def start(self, options: TrainingOptions) -> TrainingAnswer:
         """Start to train on the accepted sentences, in a process of its own."""
@@ -164,8 +160,7 @@ class Retraining:
         answer = run.answer
         assert answer.after is not None
         if answer.before is not None and self._in_service() == 0:
-            before = answer.before
-            self.desk.store.set("original_scores", {"f1": before.f1, "accuracy": before.accuracy, "dev": answer.dev})
+            self.desk.store.set("original_scores", {**answer.before.model_dump(), "dev": answer.dev})
         self.desk.store.add_version(
             VersionRow(
                 number=answer.number,
@@ -223,8 +218,6 @@ class Retraining:
         """End all streams of events: the server is stopping."""
         if self.run:
             self.run.close_streams()
-
-    # --- versions
 
     async def put_in_service(self, number: VersionNumber) -> TrainingAnswer:
         """Put a version in service: accept a new one, or bring an old one back. No request fails meanwhile."""

@@ -21,6 +21,7 @@ from tagsmith import Document, TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.files import digest
 from tagsmith.labeling.schema import Status
+from tagsmith.serving.refusals import Refusal
 
 DATABASE = "labels.sqlite"
 HELD_OUT_EVERY = 5  # each fifth accepted sentence belongs to the dev set
@@ -83,10 +84,6 @@ class SettingRow(Table):
     value: Mapped[Any] = mapped_column(JSON)
 
 
-class ChangedMeanwhileError(Exception):
-    """Someone else edited a sentence after it was shown."""
-
-
 class Store:
     """The database in a folder, made if it is missing. Safe to call from several threads.
 
@@ -127,8 +124,6 @@ class Store:
         with self._reading() as session:
             return list(session.scalars(wanted))
 
-    # --- sentences
-
     def add(self, sentences: Iterable[Document], source: str) -> tuple[list[int], int]:
         """Add new sentences, a document each; return the ids of all, in their order, and how many are new."""
         ids, added = [], 0
@@ -146,10 +141,10 @@ class Store:
                 ids.append(row.id)
         return ids, added
 
-    def sentence(self, number: int) -> SentenceRow | None:
+    def sentence(self, number: int) -> SentenceRow:
         """Return a sentence."""
         with self._reading() as session:
-            return session.get(SentenceRow, number)
+            return _existing(session.get(SentenceRow, number))
 
     def sentences(self, status: Status, limit: int | None = None) -> list[SentenceRow]:
         """Return sentences, the last changed first."""
@@ -178,17 +173,12 @@ class Store:
 
     def save(
         self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
-    ) -> SentenceRow | None:
-        """Set a sentence's status and, unless None, its spans; return None if there is no such sentence.
-
-        With a revision, raises ChangedMeanwhileError if the sentence has another one.
-        """
+    ) -> SentenceRow:
+        """Set a sentence's status and, unless None, its spans; refuse if it has another revision than this one."""
         with self._writing() as session:
-            row = session.get(SentenceRow, number)
-            if row is None:
-                return None
+            row = _existing(session.get(SentenceRow, number))
             if revision not in (None, row.revision):
-                raise ChangedMeanwhileError
+                raise Refusal(409, "changed_meanwhile", "Someone else changed this sentence in the meantime.")
             if spans is not None:
                 row.spans = [list(span) for span in spans]
             if status == "accepted" and row.held_out is None:
@@ -208,8 +198,6 @@ class Store:
             removed = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
             return len(removed.all())
 
-    # --- the model's scores
-
     def unscored(self, version: str, limit: int) -> list[SentenceRow]:
         """Return waiting sentences that this version of the model has not scored."""
         is_unscored = SentenceRow.scored_by.is_distinct_from(version)
@@ -228,8 +216,6 @@ class Store:
             for number, suggested, certainty in scores:
                 if (row := session.get(SentenceRow, number)) is not None:
                     row.suggested, row.certainty, row.scored_by = suggested, certainty, version
-
-    # --- versions and settings
 
     def add_version(self, version: VersionRow) -> None:
         """Keep a version."""
@@ -255,6 +241,12 @@ class Store:
         """Keep a setting."""
         with self._writing() as session:
             session.merge(SettingRow(name=name, value=value))
+
+
+def _existing(row: SentenceRow | None) -> SentenceRow:
+    if row is None:
+        raise Refusal(404, "no_such_sentence", "There is no such sentence.")
+    return row
 
 
 def _open(path: Path) -> Engine:

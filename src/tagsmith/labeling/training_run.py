@@ -94,8 +94,6 @@ class TrainingRun:
         self._update(state=state)
         self.close_streams()
 
-    # --- listeners
-
     def _tell(self, event: Event | None) -> None:
         for queue in self._listeners:
             queue.put_nowait(event)
@@ -126,8 +124,6 @@ class TrainingRun:
                 return
             if event[0] != "epoch" or json.loads(event[1])["epoch"] > after:
                 yield event
-
-    # --- the end
 
     async def cancel(self) -> None:
         """End the process, if it runs."""

@@ -60,12 +60,6 @@ class ServedModel:
         self.metrics.batch(self.name).observe(requests)
         self.metrics.batch_seconds(self.name).observe(seconds)
 
-    # --- new versions
-
-    def has_changed(self) -> bool:
-        """Whether the folder holds another version than the one in service."""
-        return _digest_of(self.folder) not in (None, self.current.version)
-
     def serve(self, folder: Path) -> None:
         """Serve another folder from now on; if it is no usable model, the one in service stays."""
         version = _load(self.name, folder)
@@ -75,7 +69,7 @@ class ServedModel:
     def reload(self) -> None:
         """Load the folder again and put it in service; a damaged or half-copied folder changes nothing."""
         try:
-            self.serve(self.folder)
+            self.current = _load(self.name, self.folder)
         except InputError as error:
             if (version := _digest_of(self.folder) or "") != self._unusable:  # logged once, tried again each time
                 self._unusable = version
@@ -83,8 +77,7 @@ class ServedModel:
                 logger.warning("the new version of %s is not usable, the old one stays: %s", self.name, error)
         else:
             self.metrics.reloads(self.name, "loaded").inc()
-
-    # --- tagging
+            logger.info("%s: version %s is in service", self.name, self.current.version)
 
     def answer_all(self, requests: Sequence[TagRequest]) -> list[bytes | BaseException]:
         """Answer the requests of a batch: those with the same threshold in one call of the tagger."""
@@ -111,7 +104,11 @@ class ServedModel:
         """Tag the documents of each request; all requests have the same threshold."""
         threshold = requests[0].threshold
         texts = [text for request in requests if request.tokens is None for text in _texts(request)]
-        cut = [_as_document(request.tokens) for request in requests if request.tokens is not None]
+        cut = [
+            document_from_sentences(map(sentence_from_words, request.tokens))
+            for request in requests
+            if request.tokens is not None
+        ]
         from_texts = iter(tagger.tag_texts(texts, threshold=threshold) if texts else ())
         from_tokens = iter(tagger.tag_documents(cut, threshold=threshold) if cut else ())
         tagged = [
@@ -132,10 +129,6 @@ def _no_threshold(tagger: Tagger) -> Refusal:
 
 def _texts(request: TagRequest) -> list[str]:
     return request.texts if request.texts is not None else [request.text or ""]
-
-
-def _as_document(tokens: list[list[str]]) -> Document:
-    return document_from_sentences([sentence_from_words(words) for words in tokens])
 
 
 class Models:
@@ -191,7 +184,7 @@ class Models:
         while True:
             await asyncio.sleep(seconds)
             for model in self:
-                if model.has_changed():
+                if _digest_of(model.folder) not in (None, model.current.version):
                     await asyncio.to_thread(model.reload)
 
 

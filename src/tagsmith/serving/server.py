@@ -28,10 +28,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: Any = None) -> None:
         """Start, and report the port."""
         await super().startup(sockets)
-        for server in self.servers:
-            for opened in server.sockets:
-                self.ready(opened.getsockname()[1])
-                return
+        if self.servers:
+            self.ready(self.servers[0].sockets[0].getsockname()[1])
 
     async def shutdown(self, sockets: Any = None) -> None:
         """End streams that would last for ever, then finish the accepted requests."""
