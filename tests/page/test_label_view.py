@@ -258,7 +258,7 @@ def test_keys_with_other_modifiers_are_the_browsers(label):
 def test_the_help_shows_all_keys(label):
     label.press("?")
     dialog = label.page.get_by_role("dialog", name="Keys")
-    expect(dialog.get_by_role("row").filter(has_text="Accept, and on")).to_contain_text("Enter")
+    expect(dialog.get_by_role("row").filter(has_text="Accept, and go on")).to_contain_text("Enter")
     assert_accessible(label.page)
     label.press("1", "Escape")
     expect(dialog).to_have_count(0)

@@ -512,6 +512,7 @@ def test_the_limit_is_told(open_page, serve):
 def test_examples_are_tagged(open_page, address):
     page = open_page(address)
     examples = page.get_by_role("group", name="Examples").get_by_role("button")
+    examples.first.wait_for()
     assert 4 <= examples.count() <= 6
     texts = []
     for button in examples.all():

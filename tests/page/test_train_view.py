@@ -329,7 +329,7 @@ def test_run_that_a_restart_has_lost(open_view, fake):
     expect(run_card(page).get_by_role("alert")).to_be_visible()
     fake.run = None
     fake.start()
-    expect(page.locator("#problem")).to_contain_text("the run that was under way is lost")
+    expect(page.locator("#problem")).to_contain_text("the run in progress was lost")
     expect(page.get_by_role("heading", name=re.compile("^Run"))).to_have_count(0)
     expect(page.get_by_role("button", name="Train")).to_be_enabled()
 
@@ -399,7 +399,7 @@ def test_scores_of_different_dev_sets_are_said_to_be_no_comparison(open_view, fa
     expect(versions(page)).not_to_contain_text("different dev sets")
     fake.versions.append(version(3, dev=5))
     page.reload()
-    expect(versions(page)).to_contain_text("Each F1 is of the dev set of its time")
+    expect(versions(page)).to_contain_text("Each F1 is for the dev set of its time")
 
 
 def test_throwing_away_asks_first_and_works_by_keyboard(open_view, fake):

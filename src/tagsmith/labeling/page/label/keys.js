@@ -26,7 +26,7 @@ export function explainKeys(givesSpans) {
     [["1", "2", "…"], givesSpans ? "Label the selection; relabel a span" : "Label the selection, go on"],
     ...(givesSpans ? spans : []),
     [["Esc"], "Clear the selection"],
-    [["Enter"], "Accept, and go to the next sentence"],
+    [["Enter"], "Accept, and go on to the next sentence"],
     [["S"], "Skip the sentence"],
     [["Ctrl Z"], "Undo; then undo the last accept or skip"],
     [["Ctrl Y", "Ctrl Shift Z"], "Redo"],
