@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from random_model import LAYERS, random_layers_model, random_model
 from tagsmith.labeling.desk import LabelingProject
@@ -58,7 +58,7 @@ class Servers:
             models, extension = open_labeling(folders, labeling, limits)
         return self.run(create_app(models, extension=extension, **options), limits)
 
-    def run(self, app: FastAPI, limits: Limits) -> str:
+    def run(self, app: ASGIApp, limits: Limits) -> str:
         """Run an application; return its address."""
         ports: list[int] = []
         server = Server(configure(app, "127.0.0.1", 0, limits), ports.append)

@@ -11,8 +11,11 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
+from tagsmith.serving.app import Extension, create_app
 from tagsmith.serving.limits import Limits
+from tagsmith.serving.models import Models
 
 SMALL = Limits(
     body=4096, texts=3, characters=50, k_best=2, headers=2000, header_seconds=0.5, body_seconds=0.5, deadline=5
@@ -303,3 +306,20 @@ def test_a_server_answers_only_to_its_names(serve):
         assert httpx.get(f"{address}/v1/models", headers={"host": host}).status_code == status
     assert httpx.get(f"{address}/v1/models").status_code == 200
     assert httpx.get(f"{serve()}/v1/models", headers={"host": "any.example"}).status_code == 200
+
+
+def test_a_failure_is_answered_like_any_error_and_logged_without_its_message(serve, models, caplog):
+    router = APIRouter()
+
+    @router.get("/broken")
+    async def broken() -> None:
+        raise ValueError("".join(("geh", "eim")))
+
+    address = serve.run(create_app(Models({"ner": models["ner"]}), extension=Extension(routers=(router,))), Limits())
+    refused(httpx.get(f"{address}/broken"), 500, "internal")
+    assert "ValueError (message withheld)" in caplog.text
+    assert "geheim" not in caplog.text
+    httpx.get(f"{address}/nothing")
+    metrics = httpx.get(f"{address}/metrics").text
+    assert 'tagsmith_requests_total{route="/broken",status="500"} 1.0' in metrics
+    assert 'tagsmith_requests_total{route="other",status="404"} 1.0' in metrics

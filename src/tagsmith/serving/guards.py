@@ -10,6 +10,7 @@ import hmac
 import time
 from collections.abc import Iterable
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -82,12 +83,12 @@ class Guards:
         except ClientDisconnect:
             status = CLIENT_GONE  # there is nobody to answer
         except Exception as error:
-            if begun:
+            if not isinstance(error, HTTPException):
                 log_failure(error)
-            else:
+            if not begun:
                 await error_response(error)(scope, receive, send_guarded)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            route = getattr(scope.get("route"), "path", "") or "other"
             self.metrics.requests(route, status).inc()
             if not is_stream:  # an event stream stays open as long as there is news
                 self.metrics.seconds(route).observe(time.perf_counter() - start)
@@ -114,12 +115,12 @@ class Guards:
             raise Refusal(401, "unauthorized", "Send the API key as 'Authorization: Bearer …' or 'X-API-Key'.")
 
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """Let the body be no larger than the limit; a request without a body needs none."""
-        if b"content-length" not in headers and b"transfer-encoding" not in headers:
-            return receive
+        """Let the body be no larger than the limit. The parser holds a client to the length it states."""
         limit, size = self.limits.body, 0
-        if int(headers.get(b"content-length", b"0")) > limit:
-            raise _too_large(limit)
+        if b"transfer-encoding" not in headers:
+            if int(headers.get(b"content-length", b"0")) > limit:
+                raise _too_large(limit)
+            return receive
 
         async def receive_limited() -> Message:
             nonlocal size

@@ -66,7 +66,6 @@ def error_response(error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
         error = invalid_request([{**problem, "loc": problem["loc"][1:]} for problem in error.errors()])
     if not isinstance(error, StarletteHTTPException):
-        log_failure(error)
         error = Refusal(500, "internal", "The server failed; its log says where.")
     content: dict[str, object] = {"code": getattr(error, "code", "http"), "message": error.detail}
     if (limit := getattr(error, "limit", None)) is not None:
