@@ -23,7 +23,7 @@ def suggest(tagger: Tagger, sentences: Sequence[Sequence[str]]) -> list[tuple[li
     In a layer of plain tags, each token is a span.
     """
     best = tagger.tag_k_best(sentences, 2)
-    margins = [found[0][1] - (found[1][1] if len(found) > 1 else 0.0) for found in best]
+    margins = [paths[0][1] - (paths[1][1] if len(paths) > 1 else 0.0) for paths in best]
     spans = _spans(tagger, sentences) if tagger.layer().gives_spans else _plain(tagger, sentences)
     return [(suggested, min(1.0, max(0.0, margin))) for suggested, margin in zip(spans, margins, strict=True)]
 

@@ -117,9 +117,9 @@ export class Editor {
   toSpan(step) {
     const here = this.#cursor;
     const after = this.spans.find((span) => span.start > here);
-    const found = step > 0 ? after : this.spans.findLast((span) => span.end <= here);
-    if (found) this.select(found.start);
-    return Boolean(found);
+    const span = step > 0 ? after : this.spans.findLast((span) => span.end <= here);
+    if (span) this.select(span.start);
+    return Boolean(span);
   }
 
   /** Label what is selected; false if nothing is. */

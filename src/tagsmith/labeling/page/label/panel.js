@@ -29,7 +29,7 @@ export class Panel {
     this.work = this.#makeWork();
     this.manage = this.#makeManage();
     const status = element("div", { class: "row status" }, this.counts, this.buttons.help);
-    const intake = intakeForm((...own) => view.stock.add(...own), (files) => view.stock.addFiles(files), this.told);
+    const intake = intakeForm((...texts) => view.stock.add(...texts), (files) => view.stock.addFiles(files), this.told);
     this.intake = element("div", { class: "card" }, intake);
     const below = element("div", { class: "below" }, this.intake, element("div", {}, view.accepted.box, this.manage));
     this.box = element("div", { class: "label" }, status, this.note, this.nothing, this.work, below);
@@ -192,7 +192,7 @@ export class Panel {
     const { accept, skip, remove, undo, redo } = this.buttons;
     this.acts.append(accept, skip, remove, undo, redo);
     const ofSpans = this.view.state.gives_spans;
-    const keys = (text, ...own) => element("span", {}, own.map((key) => element("kbd", {}, key)), ` ${text}`);
+    const keys = (text, ...names) => element("span", {}, names.map((key) => element("kbd", {}, key)), ` ${text}`);
     return element(
       "div",
       { class: "card work" },

@@ -40,16 +40,16 @@ export function listenToPointer(editor) {
 /** The token nearest below (step 1) or above (-1) a token, by where they are on screen; itself if there is no line. */
 export function lineNeighbor(options, from, step) {
   const here = options[from].getBoundingClientRect();
-  let [line, found, nearest] = [null, from, Infinity];
+  let [line, closest, nearest] = [null, from, Infinity];
   for (let token = from + step; options[token]; token += step) {
     const box = options[token].getBoundingClientRect();
     if (line === null && Math.abs(box.top - here.top) > here.height / 2) line = box.top;
     if (line === null) continue;
     if (Math.abs(box.top - line) > box.height / 2) break;
     const distance = Math.abs(box.left + box.right - here.left - here.right);
-    if (distance < nearest) [found, nearest] = [token, distance];
+    if (distance < nearest) [closest, nearest] = [token, distance];
   }
-  return found;
+  return closest;
 }
 
 function begin(editor, event) {

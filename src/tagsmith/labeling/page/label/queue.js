@@ -29,9 +29,9 @@ export class Queue {
   async next(current) {
     const ahead = this.#ahead;
     this.#ahead = null;
-    const found = await (ahead ? ahead.catch(() => this.#fetch(current)) : this.#fetch(current));
-    this.#first = this.#first.filter((id) => id !== found?.id);
-    return found;
+    const offered = await (ahead ? ahead.catch(() => this.#fetch(current)) : this.#fetch(current));
+    this.#first = this.#first.filter((id) => id !== offered?.id);
+    return offered;
   }
 
   async #fetch(current) {

@@ -160,8 +160,8 @@ class LabelView {
   async #skip() {
     if (this.sentence.status === "accepted") return this.#goOn("Kept as it was");
     // What is still the model's word stays so: when the sentence comes back, a better model may have spoken.
-    const own = this.history.unsaved || !this.sentence.suggested;
-    await this.#save("skipped", own ? this.history.present : undefined);
+    const changed = this.history.unsaved || !this.sentence.suggested;
+    await this.#save("skipped", changed ? this.history.present : undefined);
     this.#remember("skipped");
     return this.#goOn("Skipped");
   }
@@ -178,17 +178,17 @@ class LabelView {
   // Somebody else was quicker: show what they did, with this side's work one Undo away.
   async #refused(error) {
     if (error.code !== "changed_meanwhile") throw error;
-    const found = await sentence(this.sentence.id);
+    const latest = await sentence(this.sentence.id);
     const history = new History(this.history.present);
-    history.push(found.spans);
-    history.saved(found.spans);
-    this.#show(found, history);
+    history.push(latest.spans);
+    history.saved(latest.spans);
+    this.#show(latest, history);
     throw new Error(`${error.message} It is shown as it is now; Undo brings back what you made of it.`);
   }
 
   #remember(status) {
     const { id } = this.sentence;
-    this.#done = this.#done.filter((own) => own.id !== id);
+    this.#done = this.#done.filter((entry) => entry.id !== id);
     this.#done.push({ id, status, history: this.history });
   }
 
@@ -226,9 +226,9 @@ class LabelView {
 
   async #reopen(id) {
     if (id !== this.sentence?.id) {
-      const found = await sentence(id);
+      const latest = await sentence(id);
       await this.#setAside();
-      this.#show(found);
+      this.#show(latest);
     }
     this.say("Opened again.");
     this.place.scrollIntoView({ block: "start" });
@@ -302,8 +302,8 @@ class LabelView {
 
   // There is a new model: an untouched sentence gets its suggestions.
   async #suggestAgain(shown) {
-    const found = await sentence(shown.id);
-    if (this.sentence === shown && !this.history.unsaved) this.#show(found);
+    const latest = await sentence(shown.id);
+    if (this.sentence === shown && !this.history.unsaved) this.#show(latest);
   }
 
   #watch() {

@@ -46,8 +46,8 @@ function chart(points, epochs, bounds, format) {
   return [
     ...valueAxis(low, high, up),
     ...epochAxis(last, across),
-    svg("polyline", { class: "curve-line", points: points.map((own) => place(own, across, up)).join(" ") }),
-    ...(points.length <= MOST_DOTS ? points.map((own) => dot(own, across, up, format)) : []),
+    svg("polyline", { class: "curve-line", points: points.map((point) => place(point, across, up)).join(" ") }),
+    ...(points.length <= MOST_DOTS ? points.map((point) => dot(point, across, up, format)) : []),
     ...(best ? bestMark(best, across, up, format) : []),
   ];
 }

@@ -59,11 +59,11 @@ function epochsField() {
 }
 
 function describe({ labels, counts }, training) {
-  const own = counts.accepted - counts.held_out;
+  const trainedOn = counts.accepted - counts.held_out;
   const color = colorOf(labels);
   return [
     fact("Accepted", element("strong", {}, counted(counts.accepted, "sentence"))),
-    fact("Of these", `${own} to train on, ${counts.held_out} held out to measure by (the dev set)`),
+    fact("Of these", `${trainedOn} to train on, ${counts.held_out} held out to measure by (the dev set)`),
     fact("Labels", labels.map((label) => element("span", { class: `chip ${color(label)}` }, label))),
     fact("Starts from", startsFrom(training)),
   ];
@@ -74,7 +74,7 @@ function fact(name, ...value) {
 }
 
 function startsFrom({ versions, in_service: number }) {
-  const current = versions.find((own) => own.number === number);
+  const current = versions.find((version) => version.number === number);
   return current ? `${versionName(current)}, which is in service` : "nothing: there is no model in service";
 }
 

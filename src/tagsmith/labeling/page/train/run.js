@@ -151,8 +151,8 @@ export class RunCard {
       format: (value) => percent(value / 100),
     });
     this.draw = (epochs, most) => {
-      lossCurve.draw(epochs.map((own) => ({ epoch: own.epoch, value: own.loss })), most);
-      devCurve.draw(epochs.map((own) => ({ epoch: own.epoch, value: own.dev * 100, best: own.best })), most);
+      lossCurve.draw(epochs.map((entry) => ({ epoch: entry.epoch, value: entry.loss })), most);
+      devCurve.draw(epochs.map((entry) => ({ epoch: entry.epoch, value: entry.dev * 100, best: entry.best })), most);
     };
     this.curves.replaceChildren(lossCurve.figure, devCurve.figure);
     const names = ["Epoch", "Loss", titled(measure), "Seconds"];
@@ -167,8 +167,8 @@ export class RunCard {
     const ended = state !== "running";
     this.curves.hidden = this.numbers.hidden = ended && epochs.length === 0;
     this.draw(epochs, ended ? epochs.length : most);
-    const best = epochs.findLast((own) => own.best);
-    this.rows.replaceChildren(...epochs.map((own) => epochRow(own, own === best)));
+    const best = epochs.findLast((entry) => entry.best);
+    this.rows.replaceChildren(...epochs.map((entry) => epochRow(entry, entry === best)));
   }
 
   #announceEpoch({ epoch, dev }) {

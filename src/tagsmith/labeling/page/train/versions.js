@@ -14,7 +14,7 @@ export function makeVersions({ putInService, deleteVersion }) {
     place.replaceChildren();
     if (!training.versions.length) return;
     place.append(table(training, measure, { putInService, deleteVersion }));
-    const devSets = new Set(training.versions.map((own) => own.dev).filter(Boolean));
+    const devSets = new Set(training.versions.map((version) => version.dev).filter(Boolean));
     if (devSets.size > 1) place.append(element("p", { class: "quiet" }, apart(titled(measure))));
   };
   return { card, show, focus: () => title.focus() };
@@ -26,7 +26,7 @@ export function versionName({ number, original }) {
 }
 
 function inService({ versions, in_service: number }) {
-  const current = versions.find((own) => own.number === number);
+  const current = versions.find((version) => version.number === number);
   if (!current) return ["No model is in service yet. Train one, then put it in service."];
   return ["In service: ", element("strong", {}, versionName(current)), "."];
 }
@@ -54,7 +54,7 @@ function table(training, measure, actions) {
       "table",
       { class: "versions" },
       element("thead", {}, element("tr", {}, heads)),
-      element("tbody", {}, newestFirst.map((own) => row(own, training.in_service, measure, actions))),
+      element("tbody", {}, newestFirst.map((version) => row(version, training.in_service, measure, actions))),
     ),
   );
 }

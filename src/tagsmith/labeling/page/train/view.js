@@ -142,7 +142,7 @@ class TrainView {
   }
 
   #nameOf(number) {
-    return versionName(this.#training.versions.find((own) => own.number === number) ?? { number });
+    return versionName(this.#training.versions.find((version) => version.number === number) ?? { number });
   }
 
   /** Ask the server for a change and show what it made; false, with the problem shown, if it refused. */

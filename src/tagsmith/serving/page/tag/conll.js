@@ -8,17 +8,17 @@ export function toConll(answer) {
 }
 
 function row(token, tags, number) {
-  return [token.text, ...Object.values(tags).map((own) => own[number])].join("\t") + "\n";
+  return [token.text, ...Object.values(tags).map((tagsOfLayer) => tagsOfLayer[number])].join("\t") + "\n";
 }
 
 /** Write JSON in which whatever holds only plain values, a token for instance, has one line. */
 export function toJson(value, indent = "") {
   const values = value !== null && typeof value === "object" ? Object.values(value) : [];
-  if (values.every((own) => own === null || typeof own !== "object")) return JSON.stringify(value);
+  if (values.every((one) => one === null || typeof one !== "object")) return JSON.stringify(value);
   const inner = `${indent}  `;
   const lines = Array.isArray(value)
-    ? value.map((own) => toJson(own, inner))
-    : Object.entries(value).map(([key, own]) => `${JSON.stringify(key)}: ${toJson(own, inner)}`);
+    ? value.map((one) => toJson(one, inner))
+    : Object.entries(value).map(([key, one]) => `${JSON.stringify(key)}: ${toJson(one, inner)}`);
   const [open, close] = Array.isArray(value) ? "[]" : "{}";
   return `${open}\n${lines.map((line) => inner + line).join(",\n")}\n${indent}${close}`;
 }

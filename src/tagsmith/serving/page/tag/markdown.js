@@ -50,9 +50,9 @@ function list(lines) {
   const isOrdered = ITEM.exec(lines[0])[1] !== undefined;
   const items = [];
   while (lines.length && lines[0].trim()) {
-    const found = ITEM.exec(lines[0]);
-    if (!found && begins(lines)) break;
-    lines[0] = found ? found[2] : `${items.pop()} ${lines[0].trim()}`; // a line without a bullet goes on
+    const item = ITEM.exec(lines[0]);
+    if (!item && begins(lines)) break;
+    lines[0] = item ? item[2] : `${items.pop()} ${lines[0].trim()}`; // a line without a bullet goes on
     items.push(lines.shift());
   }
   return element(isOrdered ? "ol" : "ul", {}, items.map((item) => element("li", {}, inline(item))));
@@ -89,9 +89,9 @@ function takeWhile(lines, wanted) {
 function inline(text) {
   const made = [];
   let done = 0;
-  for (const found of text.matchAll(INLINE)) {
-    made.push(text.slice(done, found.index), inlineElement(found));
-    done = found.index + found[0].length;
+  for (const match of text.matchAll(INLINE)) {
+    made.push(text.slice(done, match.index), inlineElement(match));
+    done = match.index + match[0].length;
   }
   return [...made, text.slice(done)];
 }

@@ -37,8 +37,8 @@ function labelFact(layer, isOneOfSeveral) {
 }
 
 function scores(all) {
-  const parts = Object.entries(all).filter(([, own]) => typeof own === "object" && own !== null);
-  const names = Object.keys(MEASURES).filter((name) => parts.some(([, own]) => typeof own[name] === "number"));
+  const parts = Object.entries(all).filter(([, scores]) => typeof scores === "object" && scores !== null);
+  const names = Object.keys(MEASURES).filter((name) => parts.some(([, scores]) => typeof scores[name] === "number"));
   if (!names.length) return null;
   const head = [
     element("th", { scope: "col" }, "Scores"),
@@ -50,13 +50,14 @@ function scores(all) {
       "table",
       {},
       element("thead", {}, element("tr", {}, head)),
-      element("tbody", {}, parts.map(([part, own]) => scoreRow(part, own, names))),
+      element("tbody", {}, parts.map(([part, scores]) => scoreRow(part, scores, names))),
     ),
   );
 }
 
-function scoreRow(part, own, names) {
-  const cell = (name) => element("td", { class: "number" }, typeof own[name] === "number" ? percent(own[name]) : "");
+function scoreRow(part, scores, names) {
+  const shown = (score) => (typeof score === "number" ? percent(score) : "");
+  const cell = (name) => element("td", { class: "number" }, shown(scores[name]));
   return element("tr", {}, element("th", { scope: "row" }, part), names.map(cell));
 }
 

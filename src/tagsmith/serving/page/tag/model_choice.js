@@ -11,8 +11,8 @@ export function createModelChoice(changed) {
   const layerPart = element("div", {}, element("label", { for: "tag-layer" }, "Layer"), layerSelect);
   const root = element("div", { class: "choices" }, modelPart, layerPart);
 
-  const model = () => models.find((own) => own.name === modelSelect.value) ?? null;
-  const layer = () => model()?.layers.find((own) => own.name === layerSelect.value) ?? null;
+  const model = () => models.find((model) => model.name === modelSelect.value) ?? null;
+  const layer = () => model()?.layers.find((layer) => layer.name === layerSelect.value) ?? null;
 
   function choose() {
     layerSelect.replaceChildren(); // another model begins with its own first layer
@@ -22,7 +22,7 @@ export function createModelChoice(changed) {
 
   function fillLayers() {
     const layers = model()?.layers ?? [];
-    fillSelect(layerSelect, layers.map((own) => own.name));
+    fillSelect(layerSelect, layers.map((layer) => layer.name));
     layerPart.hidden = layers.length < 2;
     root.hidden = modelPart.hidden && layerPart.hidden;
   }
@@ -30,7 +30,7 @@ export function createModelChoice(changed) {
   /** Offer these models; what was chosen stays chosen if it is still there. */
   function setModels(given) {
     models = given;
-    fillSelect(modelSelect, models.map((own) => own.name));
+    fillSelect(modelSelect, models.map((model) => model.name));
     modelPart.hidden = models.length < 2;
     fillLayers();
   }

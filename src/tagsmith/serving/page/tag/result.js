@@ -80,8 +80,8 @@ export function createResult(again) {
     legend.setCounts(countLabels(sure.map((span) => span.label)));
     text.replaceChildren(...spanText(document.text, shown, colorOf(layer.labels)));
     table.hidden = true;
-    const found = count(all.length, "span");
-    return shown.length === all.length ? `${found} found` : `${shown.length.toLocaleString("en")} of ${found} shown`;
+    const total = count(all.length, "span");
+    return shown.length === all.length ? `${total} found` : `${shown.length.toLocaleString("en")} of ${total} shown`;
   }
 
   function drawTokens() {

@@ -16,13 +16,13 @@ export function readTokens(document, layer) {
     return sentence.tokens.map((token, number) => {
       const tag = sentence.tags[layer][number];
       const row = probabilities[number];
-      const own = places.get(tag);
+      const chosen = places.get(tag);
       let other = -1;
       row.forEach((share, place) => {
-        if (place !== own && (other < 0 || share > row[other])) other = place;
+        if (place !== chosen && (other < 0 || share > row[other])) other = place;
       });
       const next = other < 0 ? null : { tag: tags[other], probability: row[other] };
-      return { ...token, tag, probability: row[own] ?? 0, next };
+      return { ...token, tag, probability: row[chosen] ?? 0, next };
     });
   });
 }

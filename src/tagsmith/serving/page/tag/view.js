@@ -30,10 +30,10 @@ export async function start(place) {
   /** Ask which models there are; a view that was shown before may find new ones. */
   async function refresh() {
     try {
-      const { models: found } = await request("v1/models");
-      if (JSON.stringify(found) === models) return;
-      models = JSON.stringify(found);
-      choice.setModels(found);
+      const { models: list } = await request("v1/models");
+      if (JSON.stringify(list) === models) return;
+      models = JSON.stringify(list);
+      choice.setModels(list);
       chosen();
     } catch (error) {
       failed(error);
@@ -110,7 +110,7 @@ export async function start(place) {
 
 /** Whether an answer has what a layer needs; a new version of a model may have other layers. */
 function fits(answer, layer) {
-  const has = layer.gives_spans ? (own) => layer.name in own.tags : (own) => layer.name in (own.marginals ?? {});
+  const has = ({ tags, marginals }) => layer.name in (layer.gives_spans ? tags : (marginals ?? {}));
   return answer.documents[0].sentences.every(has);
 }
 
