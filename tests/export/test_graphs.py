@@ -95,7 +95,7 @@ def test_both_graphs_of_every_configuration_agree_with_the_plain_network(a):
 @pytest.mark.parametrize("int8", [False, True])
 @pytest.mark.parametrize("a", [a for a in distinct(["cell", "bidirectional", "layers"]) if a.layers == 1], ids=describe)
 def test_the_last_states_let_a_sentence_go_on_where_it_was_cut(a, int8, batch):
-    """Forwards from the first part into the second, backwards from the second into the first."""
+    """Forward from the first part into the second, backward from the second into the first."""
     weights = random_weights(a, TAGS)
     encodings = np.random.default_rng(4).standard_normal((9, batch, a.encoding_size)).astype(np.float32)
     whole = run_sentences(weights, a, encodings, np.full(batch, 9), int8=int8)["emissions"]

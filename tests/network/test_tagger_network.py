@@ -327,7 +327,7 @@ def test_variational_noise_is_the_same_within_a_sentence_and_differs_between_sen
 
 
 def test_dropout_of_words_and_states_multiplies_them():
-    """One layer, forwards: what is dropped from the encodings is as if the input kernel had no such rows."""
+    """One layer, forward: what is dropped from the encodings is as if the input kernel had no such rows."""
     a = replace(SMALL, **SIZES, characters="none", shape_dim=0, bidirectional=False)
     network, weights = make(a, dropout=Dropout(word=0.5, hidden=0.5, variational=True))
     noise = network.dropout.draw(np.random.default_rng(1), BATCH, a)
