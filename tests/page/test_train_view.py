@@ -71,7 +71,7 @@ def assert_sound(page: Page) -> None:
 def test_what_there_is_to_train_on(open_view):
     page = open_view()
     expect(fact(page, "Accepted")).to_have_text("20 sentences")
-    expect(fact(page, "Of these")).to_have_text("16 to train on, 4 held out to measure by (the dev set)")
+    expect(fact(page, "Of these")).to_have_text("16 to train on, 4 held out as the dev set")
     expect(fact(page, "Labels").locator("span")).to_have_text(["LOCATION", "PERSON"])
     expect(fact(page, "Starts from")).to_have_text("the original model, which is in service")
     expect(page.get_by_role("button", name="Train")).to_be_enabled()

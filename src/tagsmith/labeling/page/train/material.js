@@ -63,7 +63,7 @@ function describe({ labels, counts }, training) {
   const color = colorOf(labels);
   return [
     fact("Accepted", element("strong", {}, counted(counts.accepted, "sentence"))),
-    fact("Of these", `${trainedOn} to train on, ${counts.held_out} held out to measure by (the dev set)`),
+    fact("Of these", `${trainedOn} to train on, ${counts.held_out} held out as the dev set`),
     fact("Labels", labels.map((label) => element("span", { class: `chip ${color(label)}` }, label))),
     fact("Starts from", startsFrom(training)),
   ];

@@ -216,7 +216,7 @@ function epochRow({ epoch, loss: lost, dev, seconds }, isBest) {
 
 function said({ messages, state }) {
   const lines = element("ol", { class: "messages" }, messages.map((text) => element("li", {}, text)));
-  return element("details", { open: state === "failed" }, element("summary", {}, "What it said"), lines);
+  return element("details", { open: state === "failed" }, element("summary", {}, "Training log"), lines);
 }
 
 function summary({ train, corpus, epochs, seconds }) {
