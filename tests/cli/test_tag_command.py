@@ -227,7 +227,7 @@ def test_spans_below_a_threshold_are_dropped(tagsmith, run_here, model: Path, ta
 @pytest.mark.parametrize(
     ("threshold", "message"),
     [
-        ("high", "'high' is no number"),
+        ("high", "'high' is not a number"),
         ("1.5", "between 0 and 1"),
         ("CITY=0.5", "no label 'CITY'"),
         ("PERSON=", "number"),

@@ -102,7 +102,7 @@ def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float]
         try:
             value = float(number)
         except ValueError:
-            raise DataError(f"the threshold {text!r} is no number.", remedy="Write 0.5 or LABEL=0.5.") from None
+            raise DataError(f"the threshold {text!r} is not a number.", remedy="Write 0.5 or LABEL=0.5.") from None
         if label:
             single[label] = value
         else:

@@ -24,7 +24,7 @@ def scheme_of_layer(store: TokenStore, name: str, corpora: Sequence[Integers]) -
         rows = column.rows[sentences.token_places()]
         if (rows != NO_TAG).any():
             return detect_scheme_of_rows(rows, sentences.lengths, column.names)
-    raise DataError(f"No training data have the layer {name!r}.", remedy="Leave the layer out, or add data with it.")
+    raise DataError(f"No training data has the layer {name!r}.", remedy="Leave the layer out, or add data with it.")
 
 
 def occurring_labels(sentences: Sentences, layer: Layer) -> frozenset[str] | None:

@@ -74,7 +74,7 @@ def parts_of(data: Data) -> Iterator[Part]:
 
 def _not_data(item: object) -> DataError:
     return DataError(
-        f"{type(item).__name__} is no labeled data.",
+        f"A value of type {type(item).__name__} is not labeled data.",
         remedy="Give a file, a Document, a Sentence, a (words, tags) pair, or a list of these.",
     )
 

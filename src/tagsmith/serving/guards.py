@@ -101,7 +101,7 @@ class Guards:
         origin = headers.get(b"origin", b"").decode("latin-1")
         changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
         if changes and headers.get(b"sec-fetch-site") == b"cross-site" and not self.origins & {origin, "*"}:
-            raise Refusal(403, "cross_site", "Pages of other sites may not ask for this.")
+            raise Refusal(403, "cross_site", "Pages of other sites may not send this request.")
         path: str = scope["path"]
         if self.api_key is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
             return

@@ -357,7 +357,7 @@ def gold_tags(gold: Sequence[Sequence[str]], layer: Layer) -> Sequence[Sequence[
     source = detect_scheme(gold)
     if source is Scheme.PLAIN:
         raise DataError(
-            "these labels are not those of spans, which this model gives.",
+            "these labels are not spans, but this model gives spans.",
             remedy="Name the column or layer that holds the labels.",
         )
     return [convert_tags(tags, source, layer.scheme) for tags in gold]

@@ -131,7 +131,7 @@ def _choices(name: str, given: list[Any] | tuple[Any, ...], base: Recipe) -> Cat
 def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> IntDistribution | FloatDistribution:
     kind = type(base.as_dict()[name])
     if kind not in (int, float):
-        raise RecipeError(f"{name} is no number and has no range.", remedy="List its values in brackets.")
+        raise RecipeError(f"{name} is not a number, so it has no range.", remedy="List its values in brackets.")
     unknown = set(given) - {"low", "high", "log", "step"}
     if unknown or not {"low", "high"} <= set(given):
         problem = f"has the unknown key {min(unknown)!r}" if unknown else "lacks low or high"
