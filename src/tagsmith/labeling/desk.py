@@ -122,8 +122,8 @@ class Desk:
             formats=list(FORMATS),
         )
 
-    def _counts(self) -> schema.Counts:
-        return schema.Counts(**self.store.counts())
+    def _counts(self) -> schema.StatusCounts:
+        return schema.StatusCounts(**self.store.counts())
 
     def add_label(self, new: schema.NewLabel) -> LabelingAnswer:
         """Add a label."""

@@ -23,7 +23,7 @@ from tagsmith.labeling.desk import Desk, LabelingProject
 from tagsmith.labeling.schema import TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
 from tagsmith.labeling.training_process import TrainingJob
-from tagsmith.labeling.training_run import TrainingRun
+from tagsmith.labeling.training_run import RetrainingRun
 from tagsmith.serving.refusals import Refusal
 
 NEEDED = 10  # accepted sentences
@@ -38,7 +38,7 @@ class Retraining:
 
     def __init__(self, desk: Desk, original: Path | None) -> None:
         self.desk, self.original = desk, original
-        self.run: TrainingRun | None = None
+        self.run: RetrainingRun | None = None
         self._working: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
@@ -105,7 +105,7 @@ class Retraining:
             self._working = asyncio.create_task(self.run.work(self._keep))
         return await asyncio.to_thread(self.show_training)
 
-    def _prepare(self, options: TrainingOptions) -> TrainingRun:
+    def _prepare(self, options: TrainingOptions) -> RetrainingRun:
         """Gather what the training process needs."""
         desk, store, project = self.desk, self.desk.store, self.desk.project
         runs = store.folder / "runs"
@@ -128,7 +128,7 @@ class Retraining:
             vectors=project.vectors,
             epochs=options.epochs,
         )
-        return TrainingRun(number, folder, job)
+        return RetrainingRun(number, folder, job)
 
     def _split(self) -> tuple[list[SentenceRow], list[SentenceRow]]:
         """Split the accepted sentences into a training set and a dev set.
@@ -155,7 +155,7 @@ class Retraining:
                 self.desk.store.hold_out(spare[-1].id, True)
         return train, dev
 
-    def _keep(self, run: TrainingRun) -> None:
+    def _keep(self, run: RetrainingRun) -> None:
         """Keep the version that a run has made; it is not in service yet."""
         answer = run.answer
         assert answer.after is not None

@@ -115,7 +115,7 @@ class Edit(Wire):
     )
 
 
-class Counts(Wire):
+class StatusCounts(Wire):
     """The number of sentences of each status; ``held_out`` of the accepted ones are in the dev set."""
 
     waiting: int
@@ -128,7 +128,7 @@ class SavedAnswer(Wire):
     """A sentence as it is on the disk now."""
 
     sentence: LabeledSentence
-    counts: Counts
+    counts: StatusCounts
 
 
 class RemovedAnswer(Wire):
@@ -143,7 +143,7 @@ class LabelingAnswer(Wire):
     labels: list[str]
     gives_spans: bool = Field(description="False: each token has one label, such as a part of speech.")
     model: ModelVersion | None = Field(description="The model that suggests; null: nothing was trained yet.")
-    counts: Counts
+    counts: StatusCounts
     scored: int = Field(description="How many waiting sentences the model has scored.")
     formats: list[str] = Field(description="File formats of the export.")
 

@@ -22,7 +22,7 @@ ALIVE_SECONDS = 15.0  # between two signs of life to a listener
 LONGEST_LINE = 16 << 20
 
 
-class TrainingRun:
+class RetrainingRun:
     """A run, from its start on; it makes the version ``number``, and its log goes to ``folder``."""
 
     def __init__(self, number: int, folder: Path, job: TrainingJob) -> None:
@@ -37,7 +37,7 @@ class TrainingRun:
         """Whether it has not ended yet."""
         return self.answer.state == "running"
 
-    async def work(self, keep: Callable[[TrainingRun], None]) -> None:
+    async def work(self, keep: Callable[[RetrainingRun], None]) -> None:
         """Run the process to its end; ``keep`` is called after success, before anyone hears of it."""
         try:
             with (self.folder / "log.txt").open("wb") as log:
