@@ -39,7 +39,7 @@ class TokenStore:
 
     words: tuple[str, ...]  # the distinct words, in the order of their first appearance
     word_rows: Rows  # (tokens,) rows of ``words``
-    starts: Integers  # (tokens,) where each token starts in its document's text
+    starts: Rows  # (tokens,) where each token starts in its document's text
     columns: Mapping[str, TagColumn]  # layer → its tags
     firsts: Integers  # (sentences,) the first token
     lengths: Integers  # (sentences,)
@@ -121,11 +121,12 @@ class Sentences(Sequence[Sentence]):
         lengths: Integers = self.store.lengths[self.places]
         return lengths
 
-    def token_places(self) -> Integers:
-        """Where the tokens stand in the store, (tokens,), sentence after sentence."""
-        lengths = self.lengths
-        firsts = np.cumsum(lengths) - lengths
-        places: Integers = np.arange(lengths.sum()) + np.repeat(self.store.firsts[self.places] - firsts, lengths)
+    def token_places(self) -> Integers | slice:
+        """Where the tokens stand in the store, sentence after sentence: (tokens,), or a slice if nothing is between."""
+        lengths, firsts = self.lengths, self.store.firsts[self.places]
+        if (firsts[1:] == (firsts + lengths)[:-1]).all():
+            return slice(int(firsts[0]), int(firsts[-1] + lengths[-1])) if len(firsts) else slice(0, 0)
+        places: Integers = np.arange(lengths.sum()) + np.repeat(firsts - np.cumsum(lengths) + lengths, lengths)
         return places
 
     def words(self) -> list[tuple[str, ...]]:
@@ -165,7 +166,7 @@ class SentenceCollector:
 
     def __init__(self) -> None:
         self._words: dict[str, int] = {}
-        self._word_rows, self._starts = array("i"), array("q")
+        self._word_rows, self._starts = array("i"), array("i")
         self._lengths, self._lines, self._sources = array("q"), array("q"), array("i")
         self._tags: dict[str, tuple[dict[str, int], array[int]]] = {}
         self._meta: dict[int, Mapping[str, Any]] = {}
@@ -204,7 +205,7 @@ class SentenceCollector:
         return TokenStore(
             tuple(self._words),
             _shared(self._word_rows, np.int32),
-            _shared(self._starts, np.int64),
+            _shared(self._starts, np.int32),
             {name: TagColumn(tuple(tags), _shared(rows, np.int32)) for name, (tags, rows) in self._tags.items()},
             np.cumsum(lengths) - lengths,
             lengths,

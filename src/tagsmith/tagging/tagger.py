@@ -111,11 +111,16 @@ class Tagger:
 
     def tag_texts(self, texts: Iterable[str], *, threshold: Threshold | None = None) -> list[Document]:
         """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
-        documents = [
-            Document(text, tuple(Sentence(tuple(words), tuple(starts)) for words, starts in words_and_starts(text)))
-            for text in texts
-        ]
-        return self.tag_documents(documents, threshold=threshold)
+        texts_cut = [(text, words_and_starts(text)) for text in texts]
+        tagged = self._all_layers([words for _, cut in texts_cut for words, _ in cut], True, threshold)
+        documents = []
+        for text, cut in texts_cut:
+            layers, spans = self._layers_and_spans(text, cut, tagged)
+            sentences = [
+                Sentence(tuple(words), tuple(starts), tags) for (words, starts), tags in zip(cut, layers, strict=True)
+            ]
+            documents.append(Document(text, tuple(sentences), **spans))
+        return documents
 
     def tag_documents(
         self, documents: Sequence[Document], *, spans: bool = True, threshold: Threshold | None = None
@@ -135,18 +140,34 @@ class Tagger:
         """
         words = [sentence.words for document in documents for sentence in document.sentences]
         tagged = self._all_layers(words, spans, threshold)
-        names, done = self.layers, []
+        done = []
         for document in documents:
-            sentences: list[Sentence] = []
-            predicted: list[list[Span]] = [[] for _ in self._heads]
-            for sentence, layers_of_sentence in zip(document.sentences, tagged, strict=False):
-                layers = {name: tuple(tags) for name, (tags, _) in zip(names, layers_of_sentence, strict=True)}
-                sentences.append(replace(sentence, layers={**sentence.layers, **layers}))
-                for collected, (_, located) in zip(predicted, layers_of_sentence, strict=True):
-                    collected.extend(_located(document.text, sentence.words, sentence.starts, located))
-            changes = self._spans(predicted) if spans else {}
-            done.append(replace(document, sentences=tuple(sentences), **changes))
+            cut = [(sentence.words, sentence.starts) for sentence in document.sentences]
+            layers, predicted = self._layers_and_spans(document.text, cut, tagged)
+            sentences = tuple(
+                replace(sentence, layers={**sentence.layers, **tags})
+                for sentence, tags in zip(document.sentences, layers, strict=True)
+            )
+            done.append(replace(document, sentences=sentences, **(predicted if spans else {})))
         return done
+
+    def _layers_and_spans(
+        self,
+        text: str,
+        cut: Iterable[tuple[Sequence[str], Sequence[int]]],
+        tagged: Iterator[tuple[TaggedSentence, ...]],
+    ) -> tuple[list[dict[str, tuple[str, ...]]], dict[str, Any]]:
+        """Take a document's sentences from ``tagged``; return the layers of each, and the document's fields of spans.
+
+        ``cut`` has the words of each sentence and where they start.
+        """
+        names, layers = self.layers, list[dict[str, tuple[str, ...]]]()
+        spans: list[list[Span]] = [[] for _ in self._heads]
+        for (words, starts), sentence in zip(cut, tagged, strict=False):
+            layers.append({name: tuple(tags) for name, (tags, _) in zip(names, sentence, strict=True)})
+            for collected, (_, located) in zip(spans, sentence, strict=True):
+                collected.extend(_located(text, words, starts, located))
+        return layers, self._spans(spans)
 
     def _spans(self, predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
         """Return the fields of a document that hold its spans, given those of each layer."""

@@ -40,11 +40,10 @@ def training_tags(corpus: Corpus, layer: Layer, pieces: Integers) -> tuple[Rows,
         L - 1 for one tag each. None in its place where nothing is unknown.
     """
     train = corpus.train
-    places = train.token_places()
     column = train.store.columns.get(layer.name)
-    rows = np.full(len(places), NO_TAG, np.int32)
+    rows = np.full(int(train.lengths.sum()), NO_TAG, np.int32)
     if column is not None:
-        rows = inner_rows(column.rows[places], pieces, column.names, layer)
+        rows = inner_rows(column.rows[train.token_places()], pieces, column.names, layer)
     if corpus.knowledge is None:
         return rows, None
     table = [np.eye(len(layer.tags), dtype=bool)]

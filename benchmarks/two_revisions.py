@@ -1,0 +1,135 @@
+"""Speed and memory of two revisions, measured in turn: what a change to the inside costs or gains.
+
+    git worktree add ../before REVISION
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/two_revisions.py ../before [--rounds 5]
+
+Each round trains WNUT 2017 for two epochs (``fast``, GloVe), tags the training set of UD English EWT with that model,
+serves it to 64 clients for five seconds, and reads, prepares and trains a hundred steps of a corpus of five million
+tokens, first with the one revision, then with the other. Each measurement is a process of its own. Writes medians to
+``benchmarks/results/two_revisions.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from corpora import corpora, from_environment
+from serving import closed_loop, requests
+from tagsmith.cli.speed import describe_machine
+from tagsmith.corpus.sources import read_sentences
+from training_memory import enlarge
+
+RESULTS = Path(__file__).parent / "results" / "two_revisions.json"
+TAG = """
+import json, sys, time
+import tagsmith
+tagger = tagsmith.load(sys.argv[1])
+with open(sys.argv[2], encoding="utf-8") as stream:
+    sentences = json.load(stream)
+text, tokens = "\\n\\n".join(map(" ".join, sentences)), sum(map(len, sentences))
+rates = {}
+for name, call in (("words", lambda: tagger.tag(sentences)), ("text", lambda: tagger(text))):
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+    rates[name] = tokens / min(times)
+print(json.dumps(rates))
+"""
+
+
+class Revision:
+    """A checkout, and the numbers measured with it so far."""
+
+    def __init__(self, checkout: Path, folder: Path) -> None:
+        self.checkout, self.model = checkout, folder / "model"
+        self.environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "KERAS_BACKEND": "jax"}
+        self.numbers: dict[str, list[float]] = {}
+
+    def run(self, *arguments: object) -> str:
+        """Run Python; return the last line that it prints."""
+        command = [sys.executable, *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip().splitlines()[-1]
+
+    def keep(self, name: str, number: float) -> None:
+        """Remember a number."""
+        self.numbers.setdefault(name, []).append(number)
+        print(self.checkout, name, round(number, 2), flush=True)
+
+    def measure(self, folder: Path) -> None:
+        """Measure everything once; ``folder`` has the files."""
+        data = from_environment("TAGSMITH_DATA") / "wnut17"
+        vectors = from_environment("TAGSMITH_VECTORS") / "glove-6b-100d.txt.gz"
+        train = ("train", data / "wnut17train.conll", "--dev", data / "emerging.dev.conll", "--out", self.model)
+        self.run("-m", "tagsmith", *train, "--preset", "fast", "--set", "epochs=2", "--vectors", vectors)
+        history = (self.model / "history.jsonl").read_text("utf-8").splitlines()
+        self.keep("training, tokens per second", json.loads(history[-1])["tokens_per_second"])
+        rates = json.loads(self.run("-c", TAG, self.model, folder / "sentences.json"))
+        self.keep("words to tags, words per second", rates["words"])
+        self.keep("text to spans, words per second", rates["text"])
+        self.keep("requests per second", self.serve())
+        program = self.checkout / "benchmarks" / "training_memory.py"
+        memory: dict[str, Any] = json.loads(self.run(program, folder / "large.conllu", folder / "dev.conllu"))
+        self.keep("5 million tokens: seconds until the first step", memory["seconds_until_the_first_step"])
+        self.keep("5 million tokens: megabytes when read", memory["megabytes_when_read"])
+        self.keep("5 million tokens: megabytes at most", memory["megabytes_at_most"])
+
+    def serve(self) -> float:
+        """Return how many requests a second the server answers."""
+        command = [sys.executable, "-m", "tagsmith", "serve", f"model={self.model}", "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self.environment) as process:
+            assert process.stderr is not None
+            port = int(process.stderr.readline().rstrip("/\n").rpartition(":")[2])
+            asked = cycle(requests())
+            uvloop.run(closed_loop(port, asked, 2.0))
+            answered = uvloop.run(closed_loop(port, asked, 5.0))
+            process.terminate()
+        return answered["requests_per_second"]
+
+
+def main() -> None:
+    """Measure both and write the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("before", type=Path, help="a checkout of the other revision")
+    parser.add_argument("--rounds", type=int, default=5)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = corpora(folder)["ud_english_ewt"]
+        enlarge(files.train, folder / "large.conllu", 25)
+        (folder / "dev.conllu").write_bytes(files.dev.read_bytes())
+        sentences = [sentence.words for sentence in read_sentences(files.train, layer="upos")]
+        (folder / "sentences.json").write_text(json.dumps(sentences), "utf-8")
+        revisions = {"before": Revision(arguments.before.resolve(), folder / "before")}
+        revisions["after"] = Revision(Path(__file__).resolve().parents[1], folder / "after")
+        for number in range(arguments.rounds):
+            order = list(revisions.values())
+            for revision in order if number % 2 == 0 else order[::-1]:
+                revision.model.parent.mkdir(exist_ok=True)
+                revision.measure(folder)
+    table = {
+        name: {side: statistics.median(revision.numbers[name]) for side, revision in revisions.items()}
+        for name in revisions["before"].numbers
+    }
+    rounds = {side: revision.numbers for side, revision in revisions.items()}
+    result = {"machine": describe_machine(), "rounds": arguments.rounds, "medians": table, "all": rounds}
+    RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    for name, row in table.items():
+        print(f"| {name} | {row['before']:,.1f} | {row['after']:,.1f} | {row['after'] / row['before']:.3f} |")
+
+
+if __name__ == "__main__":
+    main()
