@@ -46,8 +46,12 @@ def detect_scheme_of_rows(rows: Rows, lengths: Integers, names: Sequence[str]) -
     named: list[str | None] = [*names, None]
     pairs: Counter[tuple[str | None, str | None]] = Counter()
     last = known & (after == border)
+    small = np.int32 if (border + 1) ** 2 < 2**31 else np.int64  # the tokens may be many
     for firsts, seconds in ((before[known], rows[known]), (rows[last], after[last])):
-        codes, counts = np.unique(firsts.astype(np.int64) * (border + 1) + seconds, return_counts=True)
+        codes = firsts.astype(small)
+        codes *= border + 1
+        codes += seconds
+        codes, counts = np.unique(codes, return_counts=True)
         for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
             pairs[named[code // (border + 1)], named[code % (border + 1)]] += count
     return scheme_of_pairs(pairs)
@@ -67,8 +71,7 @@ def illegal_sentences(rows: Rows, lengths: Integers, names: Sequence[str], schem
     known = rows != NO_TAG
     before, after = neighbors(np.where(known, rows, border), lengths, border)
     wrong = (illegal[before, rows] | illegal[rows, after]) & known
-    sentence = np.repeat(np.arange(len(lengths)), lengths)
-    return np.unique(sentence[wrong])
+    return np.unique(np.searchsorted(np.cumsum(lengths), np.flatnonzero(wrong), side="right"))
 
 
 def inner_rows(rows: Rows, lengths: Integers, names: Sequence[str], layer: Layer) -> Rows:
