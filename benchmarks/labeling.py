@@ -68,7 +68,7 @@ def learned(
     tags = {tag for sentence in pool for tag in sentence.layers[layer]} - {OUTSIDE}
     labels = sorted({split_label(tag, scheme) for tag in tags})
     drawn = random.Random(seed).sample(range(len(pool)), len(pool))
-    found: list[dict[str, float]] = []
+    versions: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder), labels) as client:
         store = Store(Path(folder))  # sentences come cut into tokens, which the HTTP interface does not take
         new = [document_from_sentences([sentence_from_words(pool[place].words)]) for place in drawn]
@@ -78,7 +78,7 @@ def learned(
         waiting = list(dict.fromkeys(ids))
         for _ in range(rounds):
             for _ in range(A_ROUND):
-                if order == "queue" and found:
+                if order == "queue" and versions:
                     number = client.get("/v1/labeling/next").json()["sentence"]["id"]
                 else:
                     number = waiting[0]
@@ -92,8 +92,8 @@ def learned(
             client.post(f"/v1/versions/{run['number']}").raise_for_status()
             while client.get("/v1/labeling").json()["scored"] < len(waiting):
                 pass
-            found.append({"f1": 100 * version.evaluate(dev).f1, "seconds": run["seconds"]})
-    return found
+            versions.append({"f1": 100 * version.evaluate(dev).f1, "seconds": run["seconds"]})
+    return versions
 
 
 def _train(client: httpx.Client) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def main() -> None:
                 for seed in options.seeds:
                     drawn = random.Random(seed).sample(range(len(pool)), min(POOL, len(pool)))
                     runs.append(learned([pool[place] for place in drawn], dev, order, options.rounds, seed))
-                    print(name, order, seed, [round(own["f1"], 1) for own in runs[-1]], flush=True)
+                    print(name, order, seed, [round(version["f1"], 1) for version in runs[-1]], flush=True)
                 results["runs"][f"{name} {order}"] = runs
                 results["f1"][f"{name} {order}"] = {
                     str(A_ROUND * (number + 1)): round(statistics.mean(run[number]["f1"] for run in runs), 2)

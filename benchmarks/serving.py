@@ -78,9 +78,9 @@ class Connection(asyncio.Protocol):
 def requests(sentences_each: int = 1) -> list[bytes]:
     """Requests of sentences of 18 to 22 tokens."""
     path = from_environment("TAGSMITH_DATA") / "ud_english_ewt" / "en_ewt-ud-train.conllu"
-    sentences = [" ".join(own.words) for own in read_sentences(path, layer="upos") if 18 <= len(own.words) <= 22]
+    sentences = [" ".join(s.words) for s in read_sentences(path, layer="upos") if 18 <= len(s.words) <= 22]
     texts = [sentences[place : place + sentences_each] for place in range(0, len(sentences), sentences_each)]
-    bodies = [{"text": own[0]} if sentences_each == 1 else {"texts": own} for own in texts]
+    bodies = [{"text": batch[0]} if sentences_each == 1 else {"texts": batch} for batch in texts]
     return [_request("POST /v1/tag", json.dumps(body).encode()) for body in bodies]
 
 
@@ -180,26 +180,26 @@ def main() -> None:
     asked = cycle(requests())
     empty = cycle([_request("GET /healthz")])
     command = [sys.executable, "-m", "tagsmith", "serve", f"model={arguments.model}", "--port", "0"]
-    found: dict[str, list[dict[str, float]]] = {"empty": [], "tag": []}
+    measured: dict[str, list[dict[str, float]]] = {"empty": [], "tag": []}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         port = int(process.stderr.readline().rstrip("/\n").rpartition(":")[2])
         uvloop.run(closed_loop(port, asked, 3.0))
         for _ in range(arguments.rounds):
-            for name, own in (("empty", empty), ("tag", asked)):
-                found[name].append(uvloop.run(closed_loop(port, own, SECONDS)))
-                print(name, found[name][-1], flush=True)
+            for name, cycled in (("empty", empty), ("tag", asked)):
+                measured[name].append(uvloop.run(closed_loop(port, cycled, SECONDS)))
+                print(name, measured[name][-1], flush=True)
         medians = {
-            name: {key: statistics.median(own[key] for own in rounds) for key in rounds[0]}
-            for name, rounds in found.items()
+            name: {key: statistics.median(one[key] for one in rounds) for key in rounds[0]}
+            for name, rounds in measured.items()
         }
-        shares = [t["requests_per_second"] / e["requests_per_second"] for e, t in zip(*found.values(), strict=True)]
+        shares = [t["requests_per_second"] / e["requests_per_second"] for e, t in zip(*measured.values(), strict=True)]
         result: dict[str, Any] = {
             "machine": describe_machine(),
             "clients": CLIENTS,
             "medians": medians,
             "share_of_empty": round(statistics.median(shares), 3),
-            "rounds": found,
+            "rounds": measured,
         }
         if arguments.overload:
             large = cycle(requests(SENTENCES_EACH))

@@ -71,7 +71,9 @@ def train_command(
 
     Progress goes to standard error, the scores at the end to standard output. Ctrl-C keeps the best model so far.
     """
-    chosen = chosen_recipe(preset, recipe, changes or [], start)  # all before Keras is imported, which takes seconds
+    run_recipe = chosen_recipe(
+        preset, recipe, changes or [], start
+    )  # all before Keras is imported, which takes seconds
 
     from tagsmith.model.folder import check_target
 
@@ -90,7 +92,7 @@ def train_command(
             out=out,
             dev=dev,
             test=test,
-            recipe=chosen,
+            recipe=run_recipe,
             vectors=vectors,
             seed=seed,
             partial=known_labels or (True if has else partial),

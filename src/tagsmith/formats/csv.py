@@ -145,8 +145,8 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
     sentences = (sentence for document in documents for sentence in document.sentences)
     for number, sentence in enumerate(sentences, 1):
         if number == 1:
-            chosen = pick_layer(sentence.layers, options.layer)
-            layers = sorted(sentence.layers, key=lambda layer: layer == chosen)  # stable: only the chosen one moves
+            main_layer = pick_layer(sentence.layers, options.layer)
+            layers = sorted(sentence.layers, key=lambda layer: layer == main_layer)  # stable: only this one moves
             writer.writerow(["Sentence #", "Word", *layers[:-1], *(["Tag"] if layers else [])])
         if different := sorted(sentence.layers.keys() ^ set(layers)):
             raise DataError(

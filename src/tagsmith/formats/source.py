@@ -220,7 +220,7 @@ def token_line(sentence: Sentence, index: int) -> int:
 
 
 def written_layers(sentence: Sentence, options: WriteOptions) -> list[str]:
-    """Return those of the layers to write that the sentence has, the chosen one first."""
-    chosen = pick_layer(sentence.layers, options.layer)
-    names = [chosen, *(layer.name for layer in options.layers[1:])]
+    """Return those of the layers to write that the sentence has, the main one first."""
+    main_layer = pick_layer(sentence.layers, options.layer)
+    names = [main_layer, *(layer.name for layer in options.layers[1:])]
     return [name for name in names if name is not None and name in sentence.layers]

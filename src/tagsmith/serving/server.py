@@ -73,9 +73,9 @@ def listen(host: str, port: int) -> list[socket.socket]:
     try:
         addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in dict.fromkeys(addresses):
-            chosen = (address[0], opened[0].getsockname()[1] if opened else port)
+            local_address = (address[0], opened[0].getsockname()[1] if opened else port)
             try:
-                opened.append(socket.create_server(chosen, family=family, backlog=BACKLOG))
+                opened.append(socket.create_server(local_address, family=family, backlog=BACKLOG))
             except OSError as error:
                 # localhost may be written down as ::1 on a machine without IPv6; another address will do.
                 if error.errno != errno.EADDRNOTAVAIL:

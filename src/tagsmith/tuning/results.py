@@ -177,10 +177,10 @@ def _draw_field(panel: Any, name: str, dimension: Dimension, trials: Sequence[Tr
         panel.set_xticks(ticks, [f"{tick:.2g}" for tick in ticks])
         panel.set_xticks([], minor=True)
 
-    def draw(chosen: list[Trial], **style: Any) -> None:
-        x = [trial.changes[name] for trial in chosen]
+    def draw(trials: list[Trial], **style: Any) -> None:
+        x = [trial.changes[name] for trial in trials]
         x = [values.index(value) for value in x] if values else x
-        panel.scatter(x, [100 * (trial.score or 0.0) for trial in chosen], s=18, **style)
+        panel.scatter(x, [100 * (trial.score or 0.0) for trial in trials], s=18, **style)
 
     draw([trial for trial in with_it if not (trial.complete or trial.base)], **HOLLOW, label="stopped early")
     draw([trial for trial in with_it if trial.complete and not trial.base], color="tab:blue", label="complete")
