@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-fast check format coverage clean
+.PHONY: demo test test-fast fuzz check format coverage clean
 
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
 	$(BIN)/tagsmith demo
@@ -14,6 +14,9 @@ test: .venv/.development     ## every test on JAX, then the network and training
 
 test-fast: .venv/.development ## the unit tests alone
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+fuzz: .venv/.development     ## property tests with new random examples, FUZZ_TIMES (50) as many as `make test` tries
+	$(BIN)/pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile=fuzz
 
 check: .venv/.development    ## style and types
 	$(BIN)/ruff check src tests benchmarks docs/*.py

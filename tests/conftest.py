@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from running_servers import Servers
 
 sys.path.insert(0, str(Path(__file__).parent))
-# A deadline would make tests depend on how busy the machine is.
-settings.register_profile("tests", deadline=None)
+import search_budget  # noqa: F401  (registers the profiles)
+
 settings.load_profile("tests")
 
 

@@ -140,17 +140,20 @@ def test_the_int8_graph_is_close_to_the_float_graph(cell, bidirectional, layers,
     assert (error > 0) == (cell == "lstm")  # ONNX Runtime has 8-bit kernels for the LSTM alone
 
 
-def test_in_the_loop_an_int8_answer_does_not_depend_on_the_rest_of_the_batch():
+@pytest.mark.parametrize("batch", [LOOP_FROM - 2, LOOP_FROM + 16])
+def test_in_the_loop_an_int8_answer_does_not_depend_on_how_large_the_inputs_of_others_are(batch):
+    """Up to rounding: for another number of rows, a processor may add in another order (1.4e-6 was seen)."""
     weights = random_weights(SMALL, TAGS)
-    encodings = np.random.default_rng(5).standard_normal((6, 40, SMALL.encoding_size)).astype(np.float32)
-    lengths = np.full(40, 6)
-    together = run_sentences(weights, SMALL, encodings, lengths, int8=True)["emissions"]
-    apart = run_sentences(weights, SMALL, 5 * encodings[:, 15:], lengths[15:], int8=True)["emissions"]
-    mixed = np.concatenate([encodings[:, :15], 5 * encodings[:, 15:]], axis=1)
-    np.testing.assert_array_equal(run_sentences(weights, SMALL, mixed, lengths, int8=True)["emissions"][:, 15:], apart)
-    np.testing.assert_array_equal(
-        run_sentences(weights, SMALL, mixed, lengths, int8=True)["emissions"][:, :15], together[:, :15]
-    )
+    inputs = np.random.default_rng(5).standard_normal((6, batch, SMALL.encoding_size)).astype(np.float32)
+    some = batch // 2
+    lengths = np.full(batch, 6)
+    mixed = np.concatenate([inputs[:, :some], 5 * inputs[:, some:]], axis=1)
+    alone = run_sentences(weights, SMALL, inputs, lengths, int8=True)["emissions"][:, :some]
+    beside = run_sentences(weights, SMALL, mixed, lengths, int8=True)["emissions"][:, :some]
+    error = np.sqrt(np.mean((beside - alone) ** 2)) / alone.std()
+    # Below LOOP_FROM the operator scales the inputs of a batch together. A state that rounding moves to the next
+    # 8-bit integer would change one of some thousand states by 1/127.
+    assert error < 0.005 if batch >= LOOP_FROM else error > 0.02
 
 
 def test_large_weights_are_stored_once_and_in_8_bits_take_less_than_half_the_room():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from every_sequence import probabilities
 from random_model import WORDS, random_model
+from search_budget import examples
 from tagsmith.labeling.suggestions import suggest
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, tags_to_spans
@@ -21,7 +22,7 @@ SENTENCES = st.lists(st.lists(st.sampled_from(WORDS[:12]), min_size=1, max_size=
 
 
 @given(SENTENCES)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 def test_certainty_is_the_margin_of_the_two_best_sequences(sentences):
     for words, (spans, certainty) in zip(sentences, suggest(TAGGER, sentences), strict=True):
         every = probabilities(MODEL, words)
@@ -35,7 +36,7 @@ def test_certainty_is_the_margin_of_the_two_best_sequences(sentences):
 
 
 @given(SENTENCES)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 def test_of_plain_tags_each_token_is_a_span(sentences):
     tags, marginals = PLAIN.tag(sentences), PLAIN.tag_marginals(sentences)
     for own, shares, (spans, certainty) in zip(tags, marginals, suggest(PLAIN, sentences), strict=True):

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from packed_rows import forms_of
@@ -198,7 +198,6 @@ def spelled(vocabulary, word):
 
 
 @given(corpora(), st.integers(1, 40), st.integers(0, 99))
-@settings(deadline=None)
 def test_an_epoch_holds_every_sentence_once_with_its_words_and_tags(corpus, budget, seed):
     sentences, tags, vocabulary, longest, encoded = corpus
     found: Counter = Counter()
@@ -224,7 +223,6 @@ def test_an_epoch_holds_every_sentence_once_with_its_words_and_tags(corpus, budg
 
 
 @given(corpora(), st.integers(1, 40), st.integers(0, 99))
-@settings(deadline=None)
 def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
     encoded = corpus[-1]
     lengths = row_lengths(encoded.lengths, budget)
@@ -243,7 +241,6 @@ def test_batches_have_few_shapes_and_keep_the_budget(corpus, budget, seed):
 
 
 @given(corpora(), st.integers(1, 40), st.sampled_from([0.0, 0.5, 1.0]))
-@settings(deadline=None)
 def test_a_batch_lists_each_trained_row_that_its_words_need_once(corpus, budget, rate):
     encoded = corpus[-1]
     rows = row_lengths(encoded.lengths, budget)
@@ -257,7 +254,6 @@ def test_a_batch_lists_each_trained_row_that_its_words_need_once(corpus, budget,
 
 
 @given(corpora(), st.integers(0, 99), st.integers(0, 3))
-@settings(deadline=None)
 def test_with_a_rate_of_one_exactly_the_rare_words_become_unknown(corpus, seed, most):
     sentences, _, vocabulary, _, encoded = corpus
     occurrences = Counter(word.lower() for sentence in sentences for word in sentence)
@@ -299,7 +295,6 @@ def test_two_epochs_differ_and_the_same_generator_gives_the_same_epoch():
 
 
 @given(corpora(), st.integers(1, 40), st.integers(1, 3))
-@settings(deadline=None)
 def test_the_parts_of_a_batch_hold_its_rows(corpus, budget, parts):
     encoded = corpus[-1]
     rows = row_lengths(encoded.lengths, budget)

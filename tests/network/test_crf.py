@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from keras_calls import array, compiled, gradients, numeric_slope, random_direction
 from packed_rows import numbered, places
+from search_budget import examples
 from tagsmith.network.backend import keras
 from tagsmith.network.crf import CRF
 from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
@@ -90,7 +91,7 @@ def rows_of_sequences(draw):
 
 
 @given(st.integers(0, 2**31), rows_of_sequences())
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=examples(25))
 def test_the_loss_is_the_negative_log_of_the_sequences_share_of_the_legal_ones(seed, rows):
     crf = random_crf(seed)
     emissions = np.random.default_rng(seed).normal(0, 3, (BATCH, TIME, len(TAGS)))

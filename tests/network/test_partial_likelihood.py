@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_calls import array, compiled, gradients, numeric_slope, random_direction
+from search_budget import examples
 from tagsmith.network.backend import keras
 from tagsmith.network.crf import CRF
 from tagsmith.text.schemes import Scheme, allowed_transitions, tag_inventory
@@ -92,7 +93,7 @@ def losses(emissions, tags, sentences, table=None) -> np.ndarray:
 
 
 @given(packed(), st.integers(0, 2**31))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=examples(30))
 def test_the_loss_is_the_negative_log_of_the_share_of_the_sequences_that_agree(rows, seed):
     sentences, tags, table = rows
     randomize(seed)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from test_rnn import LABELS, MASK, ROWS, VOCAB, randomized, reference_predictions, small_model, softmax
 
 from reference_cells import run_cell
+from search_budget import examples
 from tagsmith.network.backend import keras
 from tagsmith.network.sequence_loss import SequenceAccuracy, SequenceCrossentropy
 
@@ -35,7 +36,7 @@ def accuracy_by_loop(gold, predicted, mask) -> float:
     return sum(g == p for g, p in pairs) / len(pairs)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20))
 @given(
     seed=st.integers(0, 2**16), shape=st.sampled_from([(1, 1, 2), (3, 4, 3)])
 )  # two shapes only: JAX compiles each operation for each shape

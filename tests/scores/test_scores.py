@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from search_budget import examples
 from tagsmith.errors import DataError
 from tagsmith.scores.scores import Scores, conlleval_report, score_plain, score_tags
 from tagsmith.text.schemes import Scheme, convert_tags, spans_to_tags, tags_to_spans
@@ -114,14 +115,14 @@ def same_length_pairs(tags: st.SearchStrategy[str]):
 
 
 @given(st.lists(st.none() | st.tuples(odd_tags, odd_tags.filter(bool)), max_size=30))
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_the_report_equals_the_perl_scripts(rows: list[tuple[str, str] | None]):
     lines = ["" if row is None else f"word {row[0]} {row[1]}" for row in rows]
     assert conlleval_report(lines) == perl_conlleval(rows)
 
 
 @given(same_length_pairs(odd_tags))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_scores_are_those_of_the_perl_script(pair):
     gold, predicted = pair
     rows: list[tuple[str, str] | None] = []
@@ -155,7 +156,7 @@ def spans_of(gaps: list[tuple[int, int, str]]) -> list[Span]:
 @pytest.mark.parametrize("scheme", CONVENTIONAL)
 @pytest.mark.parametrize("mode", ["conlleval", "strict"])
 @given(st.lists(st.tuples(span_lists, span_lists), min_size=1, max_size=4))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_legal_tags_of_every_scheme_count_their_spans(mode, scheme: Scheme, sentences):
     pairs = [(spans_of(gold), spans_of(predicted)) for gold, predicted in sentences]
     lengths = [max((span.end for side in pair for span in side), default=0) + 1 for pair in pairs]

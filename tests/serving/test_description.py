@@ -8,6 +8,7 @@ import schemathesis
 from hypothesis import HealthCheck, assume, given, settings
 from schemathesis import GenerationMode
 
+from search_budget import examples
 from tagsmith.labeling.desk import LabelingProject
 from tagsmith.serving.limits import Limits
 
@@ -46,6 +47,7 @@ def description(serve, tmp_path_factory):
 
 
 @pytest.mark.slow
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
 @pytest.mark.parametrize("route", ROUTES)
 def test_every_route_answers_as_described(description, route, mode):
@@ -56,7 +58,7 @@ def test_every_route_answers_as_described(description, route, mode):
         pytest.skip("nothing can be wrong with a request that holds nothing")
 
     @given(case=operation.as_strategy(generation_mode=mode))
-    @settings(max_examples=ROUTES[route], deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @settings(max_examples=examples(ROUTES[route]), suppress_health_check=list(HealthCheck))
     def check(case):
         if mode is GenerationMode.POSITIVE and route == "POST /v1/tag":
             # A schema cannot limit the characters of a sentence's tokens together.

@@ -6,7 +6,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tagsmith.tagging import marginals
@@ -88,7 +88,6 @@ def probabilities(scores):
 
 
 @given(problems())
-@settings(deadline=None)
 def test_viterbi_finds_the_best_legal_sequence_of_each_sentence(problem):
     emissions, lengths, allowed, weights = problem
     paths = viterbi(emissions, lengths, constrained_chain(allowed, weights))
@@ -101,7 +100,6 @@ def test_viterbi_finds_the_best_legal_sequence_of_each_sentence(problem):
 
 
 @given(problems(), st.integers(1, 40))
-@settings(deadline=None)
 def test_k_best_are_the_first_of_all_legal_sequences(problem, k):
     emissions, lengths, allowed, weights = problem
     paths, scores = k_best(emissions, lengths, constrained_chain(allowed, weights), k)
@@ -135,7 +133,6 @@ def test_a_sentence_alone_gets_the_same_path_as_in_a_batch():
 @pytest.mark.parametrize("size", [1.0, 1e4])
 @pytest.mark.parametrize("exponents", [0.0, marginals.EXPONENTS])
 @given(data=st.data())
-@settings(deadline=None)
 def test_tag_marginals_are_the_sums_over_all_legal_sequences(size, exponents, data):
     emissions, lengths, allowed, weights = data.draw(problems(size))
     sums = posterior_within(exponents, emissions, lengths, constrained_chain(allowed, weights))
@@ -152,7 +149,6 @@ def test_tag_marginals_are_the_sums_over_all_legal_sequences(size, exponents, da
 @pytest.mark.parametrize("size", [1.0, 1e4])
 @pytest.mark.parametrize("exponents", [0.0, marginals.EXPONENTS])
 @given(data=st.data())
-@settings(deadline=None)
 def test_span_probability_is_the_share_of_the_sequences_that_hold_the_span(size, exponents, data):
     emissions, lengths, allowed, weights = data.draw(problems(size))
     b = data.draw(st.integers(0, len(lengths) - 1))
@@ -172,7 +168,6 @@ def test_span_probability_is_the_share_of_the_sequences_that_hold_the_span(size,
 @pytest.mark.parametrize("size", [1.0, 1e4])
 @pytest.mark.parametrize("exponents", [0.0, marginals.EXPONENTS])
 @given(data=st.data())
-@settings(deadline=None)
 def test_span_probabilities_are_the_shares_of_the_sequences_that_hold_the_spans(size, exponents, data):
     emissions, lengths, allowed, weights = data.draw(problems(size))
     chain = constrained_chain(allowed, weights)

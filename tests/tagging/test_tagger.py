@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from every_sequence import every_score
 from random_model import SMALL, WORDS, random_model, random_sentences
+from search_budget import examples
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.folder import write_model
 from tagsmith.scores.scores import score_tags
@@ -98,7 +99,7 @@ def test_words_of_unknown_characters_and_even_empty_words_are_tagged(a):
 
 
 @given(st.lists(st.lists(st.text(st.characters(exclude_categories=()), max_size=8), max_size=5), max_size=5))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=examples(50))
 def test_any_words_can_be_tagged(sentences):
     tags = PROPERTY_TAGGER.tag(sentences)
     assert [len(own) for own in tags] == [len(sentence) for sentence in sentences]
@@ -289,7 +290,7 @@ def test_a_text_without_words_has_no_spans(tagger, text):
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=examples(60))
 def test_any_text_can_be_tagged(text):
     document = PROPERTY_TAGGER(text)
     assert document.text == text

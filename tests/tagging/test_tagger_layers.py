@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from every_sequence import probabilities
 from random_model import LAYERS, SMALL, WORDS, random_layers_model, random_model, random_sentences, single_layer
+from search_budget import examples
 from tagsmith.errors import DataError
 from tagsmith.model.folder import FORMAT_VERSION, read_config, read_model, write_model
 from tagsmith.tagging import batching, exported_network, spans
@@ -47,7 +48,7 @@ def test_every_layer_is_tagged_as_by_a_model_of_that_layer_alone(precision, head
 
 
 @given(st.lists(st.lists(st.text(max_size=6), max_size=5), max_size=4))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=examples(40))
 def test_any_words_get_a_tag_in_every_layer(sentences):
     for name, tags in TAGGER.tag_layers(sentences).items():
         assert [len(own) for own in tags] == [len(own) for own in sentences]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tagsmith.tagging.word_table import Column, WordTable
@@ -44,7 +44,6 @@ CALLS = st.lists(st.lists(st.lists(st.text("abc", max_size=4), max_size=5), max_
 
 
 @given(CALLS, st.integers(20, 40))
-@settings(deadline=None)
 def test_every_token_gets_the_encoding_of_its_form(calls, capacity):
     table = make(capacity=capacity)
     for sentences in calls:

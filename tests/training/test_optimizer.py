@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keras_calls import array, compiled
+from search_budget import examples
 from tagsmith.network.backend import keras, set_rows
 from tagsmith.training.optimizer import Optimizer, WarmupThenFall
 from tagsmith.training.recipe import Recipe
@@ -159,7 +160,7 @@ def slowly(recipe: Recipe, table: np.ndarray, rates, steps) -> np.ndarray:
 
 
 @given(st.integers(0, 999), st.sampled_from(["adam", "sgd"]), st.sampled_from([0.5, 5.0, 1e9]), st.integers(1, 8))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=examples(15))
 def test_rows_of_the_table_change_one_by_one_when_a_step_holds_them(seed, name, clip_norm, count):
     recipe = recipe_of(name, clip_norm=clip_norm)
     optimizer, steps = make(recipe, seed), random_steps(seed, count)
@@ -226,7 +227,7 @@ def test_a_long_gradient_is_cut_to_the_norm_whatever_part_of_it_is_long():
 
 
 @given(st.permutations(range(TABLE[0])), st.integers(0, ROWS), st.randoms(use_true_random=False))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=examples(25))
 def test_set_rows_sets_those_rows_and_leaves_out_the_filling(order, filling, random):
     rows = [*order[: ROWS - filling], *[-1] * filling]
     random.shuffle(rows)
