@@ -132,6 +132,7 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     assert client.post("/v1/versions/2").status_code == 404
     folder = tmp_path / "people.labeling"
     assert sorted(own.name for own in (folder / "versions").iterdir()) == ["1"]
+    assert list((folder / "runs").iterdir()) == []
 
     stop_server(client)
     again = open_client(folder)
@@ -191,6 +192,8 @@ def test_what_cannot_be_trained_on_is_said(open_client, tmp_path: Path):
     run = train(client)["run"]
     assert run["state"] == "failed"
     assert f"{corpus}:2" in run["problem"]
+    assert "see " not in run["problem"]
+    assert list((tmp_path / "people.labeling" / "versions").iterdir()) == []
 
 
 def test_too_little_to_train_on_is_said(open_client):
@@ -204,26 +207,42 @@ def test_too_little_to_train_on_is_said(open_client):
     assert "at least two sentences" in refused.json()["error"]["message"]
 
 
-def test_the_training_process_ends_with_the_server(tmp_path: Path):
-    sentence = (["a"], ["B-X"])
+def start_process(folder: Path, sentences: int, epochs: int) -> subprocess.Popen:
+    """Start a training process without a server; its standard input stays open."""
+    folder.mkdir()
+    sentence = (["a", "b"], ["B-X", "O"])
     job = TrainingJob(
-        train=[sentence] * 2000,
+        train=[sentence] * sentences,
         dev=[sentence],
-        out=str(tmp_path / "out"),
+        folder=str(folder),
         start=None,
         layer="tags",
         gives_spans=True,
-        epochs=200,
+        epochs=epochs,
     )
     command = [sys.executable, "-m", "tagsmith.labeling.training_process"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdin.write(job.as_line())
     process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"event": "state", "train": 2000, "dev": 1, "corpus": 0}
-    process.stdin.close()  # as when the server is killed
-    assert process.wait(timeout=60) == 1
-    process.stdout.close()
-    assert not (tmp_path / "out").exists()
+    assert json.loads(process.stdout.readline()) == {"event": "state", "train": sentences, "dev": 1, "corpus": 0}
+    return process
+
+
+def test_the_training_process_ends_with_the_server(tmp_path: Path):
+    with start_process(tmp_path / "1", sentences=2000, epochs=200) as process:
+        process.stdin.close()  # as when the server is killed
+        assert process.wait(timeout=60) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_process_that_is_done_ends_with_status_0(tmp_path: Path):
+    with start_process(tmp_path / "1", sentences=12, epochs=1) as process:
+        told = [json.loads(line) for line in process.stdout]
+        assert process.wait(timeout=60) == 0
+        assert b"Fatal" not in process.stderr.read()
+    assert "after" in told[-1]
+    assert (tmp_path / "1" / "scratch" / "model" / "config.json").exists()
+    assert not any(str(tmp_path) in own.get("text", "") for own in told)  # the server moves the model elsewhere
 
 
 def test_a_stream_of_events_does_not_keep_the_server_from_stopping(tmp_path: Path):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import shutil
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from tagsmith.labeling import schema
 from tagsmith.labeling.schema import LabeledSentence, LabelingAnswer, Status
 from tagsmith.labeling.store import SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
+from tagsmith.labeling.training_process import SCRATCH
 from tagsmith.serving.models import Models, Version
 from tagsmith.serving.refusals import Refusal, log_failure
 from tagsmith.serving.schema import ModelVersion, TokenAnswer
@@ -31,6 +33,7 @@ from tagsmith.serving.schema import ModelVersion, TokenAnswer
 SCORED_AT_ONCE = 64
 SCORING_SECONDS = 0.25  # between two looks for new sentences or a new model
 LOCK = "in-use.lock"
+RUNS = "runs"  # a folder for each training run
 NEW_LAYER = Layer("tags", Scheme.IOB2)  # where there is no model yet
 SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 
@@ -82,6 +85,8 @@ class Desk:
             if not opened.enter_context(only_one(folder / LOCK, seconds=0)):
                 remedy = "Stop that server, or name another folder with --labeling."
                 raise no_labeling(f"{folder}: another server is using it. {remedy}")
+            for scratch in (folder / RUNS).glob(f"*/{SCRATCH}"):  # of a run whose machine went down
+                shutil.rmtree(scratch, ignore_errors=True)
             known, gives_spans = store.setting("gives_spans"), self.layer.gives_spans
             if known not in (None, gives_spans):
                 kinds = ("plain tags", "spans")

@@ -19,7 +19,7 @@ from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 
 from tagsmith.errors import InputError
-from tagsmith.labeling.desk import Desk, LabelingProject
+from tagsmith.labeling.desk import RUNS, Desk, LabelingProject
 from tagsmith.labeling.schema import TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
 from tagsmith.labeling.training_process import TrainingJob
@@ -108,18 +108,19 @@ class Retraining:
     def _prepare(self, options: TrainingOptions) -> RetrainingRun:
         """Gather what the training process needs."""
         desk, store, project = self.desk, self.desk.store, self.desk.project
-        runs = store.folder / "runs"
-        shutil.rmtree(runs, ignore_errors=True)  # of the run before this one
-        number = store.setting("last_run", 0) + 1
+        shutil.rmtree(store.folder / RUNS, ignore_errors=True)  # the log of a run that failed
+        versions = version_folder(store.folder, 0).parent
+        versions.mkdir(exist_ok=True)
+        taken = [int(own.name) for own in versions.iterdir() if own.name.isdecimal()]  # even if the database is new
+        number = max([store.setting("last_run", 0), *taken]) + 1
         store.set("last_run", number)
-        folder = runs / str(number)
+        folder = store.folder / RUNS / str(number)
         folder.mkdir(parents=True)
-        self.folder(number).parent.mkdir(exist_ok=True)
         train, dev = self._split()
         job = TrainingJob(
             train=[(row.words, desk.tags(row)) for row in train],
             dev=[(row.words, desk.tags(row)) for row in dev],
-            out=str(self.folder(number)),
+            folder=str(folder),
             start=str(self.folder(self._in_service() or 0)) if desk.version else None,
             layer=desk.layer.name,
             gives_spans=desk.layer.gives_spans,
@@ -128,7 +129,7 @@ class Retraining:
             vectors=project.vectors,
             epochs=options.epochs,
         )
-        return RetrainingRun(number, folder, job)
+        return RetrainingRun(number, job)
 
     def _split(self) -> tuple[list[SentenceRow], list[SentenceRow]]:
         """Split the accepted sentences into a training set and a dev set.
@@ -159,6 +160,7 @@ class Retraining:
         """Keep the version that a run has made; it is not in service yet."""
         answer = run.answer
         assert answer.after is not None
+        shutil.move(run.job.out, self.folder(answer.number))
         if answer.before is not None and self._in_service() == 0:
             self.desk.store.set("original_scores", {**answer.before.model_dump(), "dev": answer.dev})
         self.desk.store.add_version(
@@ -170,7 +172,6 @@ class Retraining:
                 scores=answer.after.model_dump(),
             )
         )
-        shutil.rmtree(run.folder, ignore_errors=True)
 
     async def cancel(self) -> TrainingAnswer:
         """Stop the run, if there is one, and keep nothing of it."""
@@ -185,10 +186,6 @@ class Retraining:
         await run.cancel()
         if self._working:
             await self._working
-        if run.answer.state == "canceled":
-            out = self.folder(run.answer.number)
-            for folder in (out, out.with_name(out.name + ".training"), run.folder):
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     async def follow(self) -> StreamingResponse:
         """Follow a run: the events ``state``, ``progress``, ``epoch`` and ``message``, and ``end`` at its end."""

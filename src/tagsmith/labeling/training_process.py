@@ -1,28 +1,34 @@
 """The process that trains: ``python -m tagsmith.labeling.training_process``.
 
-It reads its job, one line of JSON, from standard input, and reports on standard output, a JSON object a line. It ends
-when its standard input closes, so it never outlives the server.
+It reads its job, one line of JSON, from standard input, and reports on standard output, a JSON object a line. When
+its standard input closes, the server has died or has canceled the run: then the process deletes what it wrote and ends.
+Its status is 0 unless something failed that it could not report.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import tagsmith
-from tagsmith.errors import InputError, TagsmithError
+from tagsmith.errors import TagsmithError
 
 STEP_SECONDS = 0.2  # between two lines of progress
 FEW_TOKENS = 6000  # a small training set has fewer
 NICENESS = 10  # tagging goes first
 LabeledWords = tuple[Sequence[str], Sequence[str]]  # words, tags
+SCRATCH, LOG = "scratch", "log.txt"  # in the run's folder: all that training writes; what libraries print
 _reports = sys.stdout
+_folder = Path()  # the run's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +37,7 @@ class TrainingJob:
 
     train: list[LabeledWords]
     dev: list[LabeledWords]
-    out: str  # the model folder to write
+    folder: str  # the run's folder, which is deleted if the server dies
     start: str | None  # the model folder to go on from
     layer: str  # the name of the labels' layer
     gives_spans: bool  # whether its tags write spans
@@ -39,6 +45,11 @@ class TrainingJob:
     dev_files: list[str] = field(default_factory=list)  # labeled files to score on as well
     vectors: str | None = None  # pretrained ones, without ``start``
     epochs: int | None = None  # by default as many as the number of sentences needs
+
+    @property
+    def out(self) -> Path:
+        """The model folder to write, with whatever training keeps beside it."""
+        return Path(self.folder, SCRATCH, "model")
 
     def as_line(self) -> bytes:
         """Return the line that the process reads."""
@@ -48,11 +59,13 @@ class TrainingJob:
 class _Reporter:
     """A training display that reports on standard output."""
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs, self.steps, self.last = epochs, 0, 0.0
+    def __init__(self, epochs: int, scratch: Path) -> None:
+        self.epochs, self.scratch = epochs, str(scratch)
+        self.steps, self.last = 0, 0.0
 
     def message(self, text: str) -> None:
-        report("message", text=text)
+        if self.scratch not in text:  # no file stays there
+            report("message", text=text)
 
     def step(self, epoch: int, done: int, loss: float, speed: float) -> None:
         self.steps = max(self.steps, done)
@@ -68,8 +81,11 @@ class _Reporter:
 
 def report(event: str, **data: Any) -> None:
     """Write an event; the data of ``state`` are fields of :class:`tagsmith.labeling.schema.RunAnswer`."""
-    _reports.write(json.dumps({"event": event, **data}) + "\n")
-    _reports.flush()
+    try:
+        _reports.write(json.dumps({"event": event, **data}) + "\n")
+        _reports.flush()
+    except OSError:  # nobody reads: the server has died
+        _leave()
 
 
 def run(job: TrainingJob) -> None:
@@ -95,7 +111,7 @@ def run(job: TrainingJob) -> None:
         start=job.start,
         partial=False if job.start else None,  # people have looked for every label
         layer=job.layer,
-        display=_Reporter(recipe["epochs"]),
+        display=_Reporter(recipe["epochs"], job.out.parent),
     )
     report("state", after=tagger.model.scores["dev"])
 
@@ -110,24 +126,40 @@ def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[s
     return recipe | ({"epochs": epochs} if epochs else {})
 
 
-def _end_with_the_server() -> None:
-    sys.stdin.buffer.read()
-    os._exit(1)
+def _wait_for_the_end() -> None:
+    # Not through sys.stdin: Python aborts at exit if a thread is inside one of its buffered streams.
+    while os.read(0, 1 << 16):
+        pass
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """Delete all that was written, and end at once: the server is gone, or wants nothing of it."""
+    for _ in range(100):  # training goes on writing meanwhile; on Windows the log stays, as it is open
+        shutil.rmtree(_folder, ignore_errors=True)
+        if not _folder.exists():
+            break
+    os._exit(0)
 
 
 def main() -> int:
     """Run the job on standard input."""
-    global _reports  # what libraries print goes to the log
+    global _folder, _reports  # what libraries print goes to the log
     _reports = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    job = TrainingJob(**json.loads(sys.stdin.buffer.readline()))
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
-    os.nice(NICENESS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server
+    line = sys.stdin.buffer.readline()
+    if not line.endswith(b"\n"):  # the end came before the job
+        return 0
+    job = TrainingJob(**json.loads(line))
+    _folder = Path(job.folder)
+    threading.Thread(target=_wait_for_the_end, daemon=True).start()
+    if hasattr(os, "nice"):  # on Windows the server starts the process with low priority
+        os.nice(NICENESS)
     try:
         run(job)
     except TagsmithError as error:
         report("state", problem=str(error))
-        return 2 if isinstance(error, InputError) else 1
     return 0
 
 
