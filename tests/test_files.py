@@ -7,11 +7,20 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tagsmith.files import cache_folder, new_folder, only_one, open_atomically, open_text_atomically, write_atomically
+from tagsmith.files import (
+    cache_folder,
+    lock_file,
+    new_folder,
+    only_one,
+    open_atomically,
+    open_text_atomically,
+    write_atomically,
+)
 
 FULL = OSError(28, "No space left on device")
 ERRORS = [FULL, KeyboardInterrupt()]
@@ -109,6 +118,25 @@ def test_a_folder_is_made_with_its_parents_and_replaced_whole(tmp_path):
     assert [path.read_text() for path in folder.iterdir()] == ["new"]
 
 
+@pytest.fixture(params=["in one step", "in two steps"])
+def exchange(request, monkeypatch):
+    """How a folder is replaced: systems that cannot exchange two names need two steps."""
+    if request.param == "in two steps":
+        monkeypatch.setattr("tagsmith.files._exchange", lambda one, other: False)
+    elif sys.platform != "linux":
+        pytest.skip("this system cannot exchange two names")
+    return request.param
+
+
+def test_a_folder_is_replaced_and_nothing_else_stays(tmp_path, exchange):
+    folder = tmp_path / "folder"
+    for name in ("old", "new", "newer"):
+        with new_folder(folder) as temporary:
+            (temporary / name).write_text(name)
+    assert list(tmp_path.iterdir()) == [folder]
+    assert [path.name for path in folder.iterdir()] == ["newer"]
+
+
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize(
     ("old", "where"),
@@ -118,6 +146,7 @@ def test_a_folder_is_made_with_its_parents_and_replaced_whole(tmp_path):
         (False, "new folder's rename"),
         (True, "write"),
         (True, "os.fsync"),
+        (True, "tagsmith.files._exchange"),
         (True, "old folder's rename"),
         (True, "new folder's rename"),
     ],
@@ -134,13 +163,151 @@ def test_a_folder_that_fails_leaves_the_old_one_and_nothing_else(tmp_path, monke
         return rename(path, target)
 
     with monkeypatch.context() as patch:
-        if where == "os.fsync":
+        if "rename" in where:
+            patch.setattr("tagsmith.files._exchange", lambda one, other: False)
+        elif where != "write":
             patch.setattr(where, fail_with(error))
         patch.setattr(Path, "rename", fail)
         with pytest.raises(type(error)):
             write_folder(folder, "new", error=error if where == "write" else None)
     assert list(tmp_path.iterdir()) == ([folder] if old else [])
     assert not old or [path.name for path in folder.iterdir()] == ["old"]
+
+
+def test_a_link_stays_and_the_folder_behind_it_is_replaced(tmp_path, exchange):
+    (tmp_path / "real").mkdir()
+    write_folder(tmp_path / "real" / "folder", "old")
+    (tmp_path / "link").symlink_to("real/folder")
+    write_folder(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert [path.name for path in (tmp_path / "real" / "folder").iterdir()] == ["new"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["folder", "link", "new", "real"]
+
+
+def test_an_error_names_the_folder_not_its_temporary_sibling(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", fail_with(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space") as caught:
+        write_folder(tmp_path / "folder", "new")
+    assert caught.value.filename == str(tmp_path / "folder")
+
+
+@contextmanager
+def files_of(most: int):
+    """Let no file grow beyond so many bytes: as on a full disk, writing fails midway."""
+    import resource
+
+    _, hard = before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@on_posix
+@pytest.mark.parametrize("where", ["write", "os.fsync", "pathlib.Path.replace"])
+def test_an_error_names_the_file_not_its_temporary_sibling(tmp_path, monkeypatch, where):
+    path = tmp_path / "file"
+    if where != "write":
+        monkeypatch.setattr(where, fail_with(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match=r"No space|too large") as caught, files_of(10_000 if where == "write" else -1):
+        write_atomically(path, "text" * 10_000)
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# ----------------------------------------------------------------------------------------- what killed processes leave
+
+ABANDON = """
+import os, sys
+from pathlib import Path
+from tagsmith.files import new_folder, open_atomically
+with new_folder(Path(sys.argv[1])), open_atomically(Path(sys.argv[2])) as stream:
+    stream.write(b"half")
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+@on_posix
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    folder, file = tmp_path / "folder", tmp_path / "file"
+    command = [sys.executable, "-c", ABANDON, str(folder), str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
+        write_folder(folder, "old")
+        write_atomically(file, "old")
+        assert len(list(tmp_path.glob(".*"))) == 2  # the living process's
+        process.kill()
+    assert len(list(tmp_path.glob(".*"))) == 2
+    write_folder(folder, "new")
+    write_atomically(file, "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_hidden_files_of_others_stay(tmp_path):
+    others = [".folder.notes.part", ".folder.12345678.part.txt", ".folderx.12345678.part", ".file.part"]
+    for name in others:
+        (tmp_path / name).write_text("mine")
+    write_folder(tmp_path / "folder", "new")
+    write_atomically(tmp_path / "file", "new")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "file", "folder"])
+
+
+def test_a_very_long_name_can_be_written(tmp_path):
+    for name in ("n" * 250, "é" * 120):
+        write_folder(tmp_path / name, "old")
+        write_folder(tmp_path / name, "second")
+        write_atomically(tmp_path / f"{name}.txt", "new")
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+# ----------------------------------------------------------------------------------------------- devices and pipes
+
+
+@on_posix
+def test_a_device_stays_a_device(tmp_path):
+    with open_text_atomically(Path("/dev/null")) as stream:
+        stream.write("text")
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+    if Path("/dev/full").exists():
+        with pytest.raises(OSError, match="No space") as caught:
+            write_atomically(Path("/dev/full"), "text")
+        assert caught.value.filename == "/dev/full"
+
+
+@on_posix
+def test_a_pipe_is_written(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE)
+    write_atomically(tmp_path / "pipe", "text")
+    assert reader.communicate(timeout=60)[0] == b"text"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@on_posix
+def test_the_file_behind_a_link_is_written(tmp_path):
+    (tmp_path / "file").write_text("old")
+    (tmp_path / "link").symlink_to("file")
+    write_atomically(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "file").read_text() == "new"
+
+
+# --------------------------------------------------------------------------------------------------------- locks
+
+
+def test_a_lock_file_has_one_owner_and_is_deleted(tmp_path):
+    path = tmp_path / "lock"
+    with lock_file(path) as mine:
+        assert mine
+        with lock_file(path) as theirs:
+            assert not theirs
+        with lock_file(path) as theirs:
+            assert not theirs
+    assert list(tmp_path.iterdir()) == []
+    with lock_file(path) as mine:
+        assert mine
 
 
 def test_a_lock_has_one_owner_at_a_time(tmp_path):

@@ -1,16 +1,33 @@
-"""Files and folders: written whole or not at all, locked against other processes, kept in a cache."""
+"""Files and folders: written whole or not at all, read whole while they change, locked, kept in a cache.
+
+Whatever is being written has a hidden name beside its own and is locked. So what is not locked was left by a process
+that was killed, and the next one that writes there removes it.
+"""
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import glob
 import hashlib
 import io
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Any, TextIO, TypeVar
+
+Result = TypeVar("Result")
+PART, ASIDE = "part", "old"  # suffixes of hidden siblings: half written; an old folder that makes way for a new one
+LONGEST_NAME = 200  # bytes of a name that its hidden siblings repeat; most systems allow 255
+SWAPS = 100  # a reader meets at most, each of them by a writer that replaces the folder just then
+AWAY_SECONDS = 5.0  # an old folder at most, while a new one takes its place
+NOT_THERE = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)  # this system or file system cannot exchange two names
 
 
 def cache_folder(kind: str) -> Path:
@@ -26,7 +43,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-# ---------------------------------------------------------------------------------------------- whole or not at all
+# ------------------------------------------------------------------------------------------- whole files or none
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
@@ -37,18 +54,33 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def open_atomically(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary sibling for writing bytes; it replaces ``path`` at the end, or is deleted after an error."""
-    temporary = _temporary_sibling(path)
-    try:
-        with temporary.open("xb") as stream:
+    """Open a temporary sibling for writing bytes; it replaces ``path`` at the end, or is deleted after an error.
+
+    A pipe or a device is written directly. A link stays, and the file behind it is replaced. Errors name ``path``.
+    """
+    if path.exists() and not path.is_file():  # nothing may take the place of /dev/null
+        with NamedFile(path, "wb", str(path)).buffered() as stream:
             yield stream
+        return
+    with _errors_that_name(path):
+        target = path.resolve()
+        _remove_abandoned(target)
+        temporary, stream = _locked_file(target, str(path))
+    try:
+        yield stream
+        with _errors_that_name(path, temporary):
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
+            if os.name == "nt":  # an open file cannot be renamed there
+                stream.close()
+            temporary.replace(target)
     except BaseException:  # Ctrl-C too
+        with suppress(OSError):  # the disk is still full when the rest of the buffer is to be written
+            stream.close()
         with suppress(OSError):
             temporary.unlink()
         raise
+    stream.close()
 
 
 @contextmanager
@@ -59,49 +91,139 @@ def open_text_atomically(path: Path) -> Iterator[TextIO]:
     """
     with open_atomically(path) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8", errors="backslashreplace", newline="\n")
-        yield text
-        text.detach()  # flushes, and leaves the stream open
+        try:
+            yield text
+            text.flush()
+        finally:
+            with suppress(OSError, ValueError):  # it is closed, or its buffer cannot be written, after an error
+                text.detach()
+
+
+class NamedFile(io.FileIO):
+    """A file whose errors name it as the user knows it."""
+
+    def __init__(self, file: Path | int, mode: str, shown: str) -> None:
+        self.shown = shown
+        super().__init__(file, mode, closefd=not isinstance(file, int))
+
+    def write(self, content: Any, /) -> int:
+        """Write bytes."""
+        try:
+            return super().write(content)
+        except OSError as error:
+            error.filename = self.shown
+            raise
+
+    def buffered(self) -> io.BufferedWriter:
+        """Return it with a buffer."""
+        return io.BufferedWriter(self)
+
+
+@contextmanager
+def _errors_that_name(path: Path, temporary: Path | None = None) -> Iterator[None]:
+    """Let an OSError name the path that the user knows in place of none, or of the temporary one."""
+    try:
+        yield
+    except OSError as error:
+        name = str(error.filename or path)
+        error.filename = name if temporary is None else name.replace(str(temporary), str(path))
+        error.filename2 = None
+        raise
+
+
+# ------------------------------------------------------------------------------------------- whole folders or none
 
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """Make a temporary sibling to write files into; it replaces ``folder`` at the end, or is deleted after an error.
 
-    The files are on the disk before that. An old folder moves aside first, is deleted last, and comes back after any
-    error in between.
+    The files are on the disk before that. Where the system can, the two folders are exchanged in one step. Elsewhere
+    the old one moves aside first; if the process is killed just then, the next reader or writer puts it back. A link
+    stays, and the folder behind it is replaced. Errors name ``folder``.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _temporary_sibling(folder)
-    temporary.mkdir()
+    target = folder.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    put_back(target)
+    _remove_abandoned(target)
+    temporary, handle = _locked_folder(target)
     try:
-        yield temporary
-        for path in temporary.iterdir():
-            with path.open("rb+") as stream:
-                os.fsync(stream.fileno())
-        _flush_folder(temporary)
-        _replace_folder(temporary, folder)
+        with _errors_that_name(folder, temporary):
+            yield temporary
+            for path in temporary.iterdir():
+                with path.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+            _flush_folder(temporary)
+            _replace_folder(temporary, target)
     except BaseException:  # Ctrl-C too
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
-def _temporary_sibling(path: Path) -> Path:
-    """Return a hidden path beside this one that nothing else has."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+def put_back(folder: Path) -> bool:
+    """Put an old folder back that a killed process had moved aside; return whether there is a folder now.
+
+    If the process that moved it aside still lives, wait until the new folder is there.
+    """
+    folder = folder.resolve()
+    deadline = time.monotonic() + AWAY_SECONDS
+    while not folder.exists() and (aside := sorted(_siblings(folder, ASIDE), key=_changed)):
+        handle = _lock(aside[-1])
+        try:
+            if handle is not None or time.monotonic() > deadline:  # no lock says it: the system may have none
+                with suppress(OSError):
+                    aside[-1].rename(folder)
+                break
+        finally:
+            if handle is not None:
+                os.close(handle)
+        time.sleep(0.01)
+    return folder.exists()
 
 
 def _replace_folder(temporary: Path, folder: Path) -> None:
-    old = _temporary_sibling(folder)
+    if not folder.exists():
+        temporary.rename(folder)
+    elif _exchange(temporary, folder):
+        _flush_folder(folder.parent)  # before the old folder is deleted
+        shutil.rmtree(temporary, ignore_errors=True)
+    else:
+        _replace_in_two_steps(temporary, folder)
+    _flush_folder(folder.parent)
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange the names of two folders in one step; False: this system cannot."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None) if sys.platform == "linux" else None
+    if rename is None:
+        return False
+    here, exchange = -100, 2  # AT_FDCWD and RENAME_EXCHANGE in Linux's headers
+    if rename(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in NOT_THERE:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
+
+
+def _replace_in_two_steps(temporary: Path, folder: Path) -> None:
+    old = _hidden(folder, ASIDE)
+    handle = _lock(folder)  # while this process lives, nobody else puts the old folder back
     try:
-        if folder.exists():
-            folder.rename(old)
+        folder.rename(old)
         temporary.rename(folder)
     except BaseException:  # Ctrl-C too: nothing may cost the old folder
         if old.exists() and not folder.exists():
             old.rename(folder)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    finally:
+        if handle is not None:
+            os.close(handle)
     _flush_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush_folder(folder: Path) -> None:
@@ -111,6 +233,130 @@ def _flush_folder(folder: Path) -> None:
         try:
             os.fsync(handle)
         finally:
+            os.close(handle)
+
+
+# ------------------------------------------------------------------------------------- reading while others write
+
+
+class OpenFolder:
+    """A folder that is being read: the files are those of one folder, even when another takes its name meanwhile."""
+
+    def __init__(self, path: Path, handle: int | None) -> None:
+        self.path, self.handle = path, handle
+        self.state = path.stat() if handle is None else os.fstat(handle)
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open one of its files for reading bytes."""
+        if self.handle is None:  # a system that cannot open a folder
+            return (self.path / name).open("rb")
+
+        def opener(name: str, flags: int) -> int:
+            return os.open(name, flags, dir_fd=self.handle)
+
+        with _errors_that_name(self.path / name):
+            return open(name, "rb", opener=opener)
+
+    def was_replaced(self) -> bool:
+        """Whether another folder has its name now, or none."""
+        try:
+            return not os.path.samestat(self.state, self.path.stat())
+        except OSError:
+            return True
+
+
+def read_folder(path: Path, read: Callable[[OpenFolder], Result]) -> Result:
+    """Return what ``read`` makes of a folder; if another folder takes its place meanwhile, read that one.
+
+    Raises what ``read`` raises of a folder that kept its place; OSError: there is no such folder.
+    """
+    for _ in range(SWAPS):
+        put_back(path)
+        try:
+            handle = None if os.name == "nt" else os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            if not put_back(path):
+                raise
+            continue
+        try:
+            folder = OpenFolder(path, handle)
+            try:
+                result = read(folder)
+            except Exception:
+                if not folder.was_replaced():
+                    raise
+                continue
+            if handle is not None or not folder.was_replaced():
+                return result
+        finally:
+            if handle is not None:
+                os.close(handle)
+    raise OSError(errno.EBUSY, "The folder is replaced again and again", str(path))
+
+
+# ----------------------------------------------------------------------------------------------- hidden siblings
+
+
+def _hidden(path: Path, kind: str) -> Path:
+    """Return a hidden path beside this one that nothing else has."""
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}.{kind}")
+
+
+def _prefix(path: Path) -> str:
+    name = os.fsencode(path.name)
+    return f".{path.name if len(name) <= LONGEST_NAME else digest(name)[:16]}."
+
+
+def _siblings(path: Path, kind: str) -> list[Path]:
+    """Return the hidden siblings of a path."""
+    with suppress(OSError):
+        return list(path.parent.glob(f"{glob.escape(_prefix(path))}{8 * '[0-9a-f]'}.{kind}"))
+    return []
+
+
+def _changed(path: Path) -> int:
+    with suppress(OSError):
+        return path.stat().st_mtime_ns
+    return 0
+
+
+def _locked_file(path: Path, shown: str) -> tuple[Path, io.BufferedWriter]:
+    """Make a hidden sibling of a file, open and locked."""
+    while True:
+        temporary = _hidden(path, PART)
+        with _errors_that_name(path, temporary):
+            stream = NamedFile(temporary, "xb", shown).buffered()
+        if _try_lock(stream.fileno()) is not False and temporary.exists():
+            return temporary, stream
+        stream.close()  # another process took it for abandoned before it was locked
+
+
+def _locked_folder(path: Path) -> tuple[Path, int | None]:
+    """Make a hidden sibling of a folder, locked as long as the handle is open."""
+    while True:
+        temporary = _hidden(path, PART)
+        with _errors_that_name(path, temporary):
+            temporary.mkdir()
+        if os.name == "nt":
+            return temporary, None
+        with suppress(FileNotFoundError):  # another process took it for abandoned before it was locked
+            handle = os.open(temporary, os.O_RDONLY)
+            if _try_lock(handle) is not False and temporary.exists():
+                return temporary, handle
+            os.close(handle)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the hidden siblings that killed processes left."""
+    kinds = (PART, ASIDE) if path.exists() else (PART,)
+    for abandoned in [sibling for kind in kinds for sibling in _siblings(path, kind)]:
+        handle = _lock(abandoned)
+        if handle is not None:
+            if stat.S_ISDIR(os.fstat(handle).st_mode):
+                shutil.rmtree(abandoned, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    abandoned.unlink()
             os.close(handle)
 
 
@@ -132,3 +378,66 @@ def only_one(path: Path, seconds: float) -> Iterator[bool]:
         yield lock.is_locked
     finally:
         lock.release()
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[bool]:
+    """Hold a lock that is a file while the context lasts; yield False at once if another process holds it.
+
+    The lock ends with its process, however that ends. The file is deleted at the end.
+    """
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        free = _try_lock(handle) is not False
+        if not free or _is(path, handle):
+            break
+        os.close(handle)  # its owner deleted it just now
+    try:
+        yield free
+    finally:
+        if free and os.name != "nt":
+            with suppress(OSError):
+                path.unlink()
+        os.close(handle)
+        if free and os.name == "nt":  # an open file cannot be deleted there
+            with suppress(OSError):
+                path.unlink()
+
+
+def _is(path: Path, handle: int) -> bool:
+    with suppress(OSError):
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    return False
+
+
+def _lock(path: Path) -> int | None:
+    """Open a file or folder and lock it until the handle is closed; None: it is gone, held, or cannot be locked."""
+    if os.name == "nt":
+        return None  # it cannot open a folder
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if _try_lock(handle):
+            return handle
+        os.close(handle)
+    return None
+
+
+def _try_lock(handle: int) -> bool | None:
+    """Lock an open file unless another process has; None: its file system has no locks."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return None
+    return True

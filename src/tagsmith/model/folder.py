@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import safetensors
 import safetensors.numpy
 
 from tagsmith.errors import ModelError
-from tagsmith.files import digest, new_folder
+from tagsmith.files import OpenFolder, digest, new_folder, read_folder
 from tagsmith.model.architecture import Architecture, architecture_from_dict
 from tagsmith.model.vocabulary import Vocabulary, vocabulary_from_dict
 from tagsmith.text.layer import Layer
@@ -23,6 +23,7 @@ from tagsmith.text.schemes import Scheme
 
 FORMAT_VERSION = 4
 Precision = Literal["int8", "float32"]
+Result = TypeVar("Result")
 REMEDY = "Copy the whole folder again, or train the model anew."
 
 
@@ -36,10 +37,11 @@ class ModelFile(StrEnum):
     SENTENCES = "sentences.onnx"  # from encodings to emissions, float32
     SENTENCES_INT8 = "sentences.int8.onnx"  # the same with int8 recurrent kernels
     CARD = "README.md"  # the model card
-    HISTORY = "history.jsonl"  # a line for each epoch
+    HISTORY = "history.jsonl"  # a line for each epoch, with times: no digest, so that two like runs give like models
     LEARNING_CURVE = "learning_curve.png"
 
 
+UNCHECKED = (ModelFile.HISTORY,)  # without a digest, and not read with the model
 GRAPHS = (ModelFile.WORDS, ModelFile.SENTENCES, ModelFile.SENTENCES_INT8)
 REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS, *GRAPHS)
 SENTENCE_GRAPHS: dict[Precision, ModelFile] = {"int8": ModelFile.SENTENCES_INT8, "float32": ModelFile.SENTENCES}
@@ -63,7 +65,8 @@ class Model:
 def write_model(model: Model, folder: Path) -> None:
     """Write ``model`` to ``folder``, whole or not at all.
 
-    A temporary sibling is written, flushed to disk and renamed; a model already there is replaced only then.
+    A temporary sibling is written, flushed to disk and renamed; a model already there is replaced only then. A process
+    that loads a model meanwhile gets the old one or the new one.
 
     Raises ModelError: ``folder`` exists and is not a model folder, or is a file; OSError: the disk is full or the place
     is not writable; nothing is left behind.
@@ -105,7 +108,7 @@ def _files(model: Model) -> dict[str, bytes]:
         "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
-        "sha256": {name: digest(content) for name, content in sorted(files.items())},
+        "sha256": {name: digest(content) for name, content in sorted(files.items()) if name not in UNCHECKED},
     }
     config["sha256"][ModelFile.CONFIG] = _config_digest(config)
     files[ModelFile.CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
@@ -113,13 +116,43 @@ def _files(model: Model) -> dict[str, bytes]:
 
 
 def read_model(folder: Path) -> Model:
-    """Read and verify a model folder.
+    """Read and verify a model folder; if another process replaces it meanwhile, the new one.
 
     Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
-    config = read_config(folder)
+    return _read_folder(folder, _read_model)
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read ``config.json``, checking that it is one and of a known format version."""
+    return _read_folder(folder, _read_config)
+
+
+def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
+    try:
+        return read_folder(folder, read)
+    except FileNotFoundError:
+        raise ModelError("there is no such model folder.", path=folder, remedy="Check the path.") from None
+    except NotADirectoryError:
+        raise _no_model(folder) from None
+    except OSError as error:
+        raise ModelError(
+            f"it cannot be read: {error.strerror}.", path=error.filename or folder, remedy=REMEDY
+        ) from error
+
+
+def _no_model(folder: Path) -> ModelError:
+    return ModelError(
+        f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
+        path=folder,
+        remedy="Name the folder that 'tagsmith train --out' wrote.",
+    )
+
+
+def _read_model(files: OpenFolder) -> Model:
+    config, folder = _read_config(files), files.path
     digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != ModelFile.CONFIG}
-    contents = {name: _read_verified(folder / name, sha256) for name, sha256 in digests.items()}
+    contents = {name: _read_verified(files, name, sha256) for name, sha256 in digests.items()}
     for name in REQUIRED:
         if name not in contents:
             raise ModelError(f"the configuration does not list {name}.", path=folder / ModelFile.CONFIG, remedy=REMEDY)
@@ -141,22 +174,19 @@ def read_model(folder: Path) -> Model:
         raise ModelError(f"the model cannot be read: {error!r}.", path=folder, remedy=REMEDY) from error
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read ``config.json``, checking that it is one and of a known format version."""
-    path = folder / ModelFile.CONFIG
-    if not folder.exists():
-        raise ModelError("there is no such model folder.", path=folder, remedy="Check the path.")
-    if not path.is_file():
-        raise ModelError(
-            f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
-            path=folder,
-            remedy="Name the folder that 'tagsmith train --out' wrote.",
-        )
+def _read_config(files: OpenFolder) -> dict[str, Any]:
+    path = files.path / ModelFile.CONFIG
     try:
-        config = json.loads(path.read_bytes())
+        with files.open(ModelFile.CONFIG) as stream:
+            config = json.loads(stream.read())
+    except (FileNotFoundError, IsADirectoryError):
+        raise _no_model(files.path) from None
+    except ValueError as error:
+        raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
+    try:
         version = config["format_version"]
         digests = config["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
     if version != FORMAT_VERSION:
         raise ModelError(
@@ -177,9 +207,11 @@ def _config_digest(config: Mapping[str, Any]) -> str:
     return digest(json.dumps({**config, "sha256": others}, sort_keys=True).encode())
 
 
-def _read_verified(path: Path, sha256: str) -> bytes:
+def _read_verified(files: OpenFolder, name: str, sha256: str) -> bytes:
+    path = files.path / name
     try:
-        content = path.read_bytes()
+        with files.open(name) as stream:
+            content = stream.read()
     except FileNotFoundError as error:
         raise ModelError("this file of the model is missing.", path=path, remedy=REMEDY) from error
     except OSError as error:
