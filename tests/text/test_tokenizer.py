@@ -161,6 +161,7 @@ def test_every_visible_character_is_in_exactly_one_token(text: str):
 @given(PARTS)
 @example("U.S.\u0301")  # a mark on a period that would otherwise belong to the abbreviation
 @example("Mr.\u200d")
+@example("U.S.\u200d")
 def test_no_grapheme_cluster_is_split(text: str):
     inside = set()
     for cluster in regex.finditer(r"\X", text):
