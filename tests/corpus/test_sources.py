@@ -67,9 +67,9 @@ def test_the_spans_of_a_document_are_its_labels_if_its_sentences_have_none():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        ([(["Ada"], ["B-PER", "O"])], "There are 1 words but 2 tags"),
-        ([7], "A value of type int is not labeled data"),
-        (7, "A value of type int is not labeled data"),
+        ([(["Ada"], ["B-PER", "O"])], "Item 1 has 1 words but 2 tags"),
+        ([7], "Item 1 is the int 7, which is not labeled data"),
+        (7, "The data is the int 7, which is not labeled data"),
     ],
 )
 def test_what_is_no_data_is_one_clear_error(data, message):

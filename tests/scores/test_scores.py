@@ -121,7 +121,8 @@ def test_the_report_equals_the_perl_scripts(rows: list[tuple[str, str] | None]):
     assert conlleval_report(lines) == perl_conlleval(rows)
 
 
-@given(same_length_pairs(odd_tags))
+# To conlleval "0" is a prefix that marks nothing; to score_tags it is a label without a prefix, see below.
+@given(same_length_pairs(odd_tags.filter(lambda tag: tag != "0")))
 @settings(max_examples=examples(300))
 def test_scores_are_those_of_the_perl_script(pair):
     gold, predicted = pair
@@ -294,6 +295,66 @@ def test_strict_needs_a_scheme_and_modes_are_checked():
         score_tags([["O"]], [["O"]], mode="strict")
     with pytest.raises(ValueError, match="'conlleval' or 'strict'"):
         score_tags([["O"]], [["O"]], mode="loose")
+
+
+def test_the_scheme_of_tags_without_prefixes_is_found():
+    bare = [["PERSON", "O", "LOCATION", "LOCATION"], ["O"]]
+    assert score_tags(bare, bare) == score_tags(bare, bare, scheme=Scheme.BARE)
+    assert (score_tags(bare, bare).f1, score_tags(bare, bare).support) == (1.0, 2)
+    plain = [["DET", "NOUN"], ["V"]]
+    assert score_tags(plain, plain) == score_plain(plain, plain)
+    assert score_tags([["PERSON"]], [["O"]]) == score_tags([["PERSON"]], [["O"]], scheme="bare")
+    hyphens = [["creative-work", "O", "person"]]
+    assert set(score_tags(hyphens, hyphens).types) == {"creative-work", "person"}
+
+
+@pytest.mark.parametrize("scheme", [None, "IOB2", "BIOES"])
+def test_tags_with_and_without_prefixes_are_not_scored_together(scheme):
+    bare, prefixed = [["PERSON", "O", "LOCATION"]], [["B-PERSON", "O", "B-LOCATION"]]
+    for gold, predicted in ((bare, prefixed), (prefixed, bare), ([*bare, *prefixed],) * 2):
+        with pytest.raises(DataError, match=r"tag 'PERSON' has no prefix.*tag 'B-PERSON' has one"):
+            score_tags(gold, predicted, scheme=scheme)
+    if scheme:
+        with pytest.raises(DataError, match=f"'PERSON' has no prefix of the scheme {scheme}"):
+            score_tags(bare, bare, scheme=scheme)
+
+
+def test_one_odd_tag_among_many_is_scored_as_conlleval_does():
+    gold, predicted = [["B-X"] * 30], [["B-X"] * 29 + ["PERSON"]]
+    assert score_tags(gold, predicted).correct == 29
+
+
+@pytest.mark.parametrize("scheme", list(Scheme))
+def test_a_scheme_may_be_given_by_its_name(scheme: Scheme):
+    tags = [["NOUN", "VERB"]] if scheme is Scheme.PLAIN else [spans_to_tags([Span(0, 2, "X")], 3, scheme)]
+    assert score_tags(tags, tags, scheme=scheme.value.lower()) == score_tags(tags, tags, scheme=scheme)
+
+
+def test_an_unknown_scheme_is_refused_with_the_list():
+    with pytest.raises(DataError, match=r"no scheme 'nonsense'.*plain, bare, IO"):
+        score_tags([["B-X"]], [["B-X"]], scheme="nonsense")
+
+
+@pytest.mark.parametrize("score", [score_tags, score_plain])
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (None, "sentences are None"),
+        ("O", "sentences are the string 'O'"),
+        (["B-PER", "O"], "sentence 1 is the string 'B-PER'"),
+        ([["O"], None], "sentence 2 is None"),
+        ([["O"], ["O", None]], "sentence 2, token 2: the tag is None"),
+        ([["O"], ["O", float("nan")]], "sentence 2, token 2: the tag is NaN"),
+        ([["O"], ["O", 3]], "sentence 2, token 2: the tag is the int 3"),
+        ([["O"], ["O", ["O"]]], "sentence 2, token 2: the tag is the list"),
+    ],
+)
+def test_what_is_no_list_of_lists_of_tags_is_named(score, wrong, said):
+    right = [["O"], ["O", "O"]]
+    with pytest.raises(DataError, match=f"^Gold {said}"):
+        score(wrong, right)
+    with pytest.raises(DataError, match=f"^Predicted {said}"):
+        score(right, wrong)
 
 
 def test_report_boundaries_columns_and_line_ends():

@@ -106,6 +106,8 @@ def read_corpus(
             return train
         options.setdefault("layer", tuple(layer.name for layer in train.layers))
         dev, test, train = dev or train.dev, test or (train.test if len(train.test) else None), train.train
+    if train is None:
+        raise DataError("There is no data to train on: train is None.", remedy="Give a file, or labeled sentences.")
     reading_options = replace(read_options(**options), labels_required=True)
     reading = _Reading(reading_options, bool(partial), has or {}, start)
     for part, data in zip(PARTS, (train, dev, test), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard, cast
@@ -13,6 +13,7 @@ from tagsmith.formats import detect_format, format_named
 from tagsmith.formats.alignment import tag_document
 from tagsmith.formats.options import AUTO, ReadOptions, read_options
 from tagsmith.formats.source import Source, pick_layer, source_name
+from tagsmith.text.arguments import check_strings, shown
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
 Pair = tuple[Sequence[str], Sequence[str]]
@@ -45,9 +46,12 @@ def is_file(item: object) -> TypeGuard[Source]:
 
 
 def _is_pair(item: object) -> TypeGuard[Pair]:
-    if not (isinstance(item, tuple | list) and len(item) == 2):
-        return False
-    return all(isinstance(part, tuple | list) and all(isinstance(one, str) for one in part) for part in item)
+    """Whether an item is two lists, which are words and tags; their tokens are checked when they are read."""
+    return isinstance(item, tuple | list) and len(item) == 2 and all(isinstance(part, tuple | list) for part in item)
+
+
+def _is_pair_of_strings(item: object) -> TypeGuard[Pair]:
+    return _is_pair(item) and all(isinstance(one, str) for part in item for one in part)
 
 
 def parts_of(data: Data) -> Iterator[Part]:
@@ -55,10 +59,14 @@ def parts_of(data: Data) -> Iterator[Part]:
 
     Raises DataError: something is none of the kinds of data.
     """
-    if is_file(data) or isinstance(data, Document | Sentence) or (isinstance(data, tuple) and _is_pair(data)):
+    if (
+        is_file(data)
+        or isinstance(data, Document | Sentence)
+        or (isinstance(data, tuple) and _is_pair_of_strings(data))
+    ):
         data = [data]
-    if not isinstance(data, Iterable):
-        raise _not_data(data)
+    if isinstance(data, bytes | Mapping) or not isinstance(data, Iterable):
+        raise _not_data(data, "The data")
     waiting: list[Item] = []
     for item in cast(Iterable[Item], data):
         if not is_file(item):
@@ -72,10 +80,11 @@ def parts_of(data: Data) -> Iterator[Part]:
         yield Part(IN_MEMORY, waiting)
 
 
-def _not_data(item: object) -> DataError:
+def _not_data(item: object, where: str) -> DataError:
     return DataError(
-        f"A value of type {type(item).__name__} is not labeled data.",
-        remedy="Give a file, a Document, a Sentence, a (words, tags) pair, or a list of these.",
+        f"{where} is {shown(item)}, which is not labeled data.",
+        remedy="Give a file, a Document, a Sentence, a (words, tags) pair, or a list of these, such as "
+        '[(["John", "lives"], ["B-PER", "O"])].',
     )
 
 
@@ -102,6 +111,8 @@ def read_documents(source: Source, **options: Any) -> Iterator[Document]:
 
 def read_file(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents as the options say, see :func:`read_documents`."""
+    if not is_file(source):
+        raise DataError(f"The file is {shown(source)}, not a path or a stream.", remedy="Read several one by one.")
     name = detect_format(source, options.encoding) if options.format == AUTO else options.format
     return format_named(name).read(source, options)
 
@@ -137,8 +148,8 @@ def sentences_of(part: Part, options: ReadOptions) -> Iterator[Sentence]:
     if (file := part.file) is not None:
         yield from _sentences_of_file(file, options)
         return
-    for item in part.items:
-        for sentence in _sentences_in_memory(item, options):
+    for number, item in enumerate(part.items, 1):
+        for sentence in _sentences_in_memory(item, options, f"Item {number}"):
             if len(options.layers) == len(sentence.layers) == 1:  # the one layer there is, whatever its name
                 (tags,) = sentence.layers.values()
                 sentence = replace(sentence, layers={options.layers[0]: tags})
@@ -165,17 +176,27 @@ def _sentences_of_file(source: Source, options: ReadOptions) -> Iterator[Sentenc
         yield from document.sentences
 
 
-def _sentences_in_memory(item: Item, options: ReadOptions) -> Sequence[Sentence]:
-    if isinstance(item, Sentence):
-        return [item]
+def _sentences_in_memory(item: Item, options: ReadOptions, where: str) -> Sequence[Sentence]:
+    """Return the sentences of an item; errors say ``where`` it stands."""
+    sentences: Sequence[Sentence]
     if isinstance(item, Document):
-        return tag_document(item, options).sentences
-    if _is_pair(item):
+        sentences = tag_document(item, options).sentences
+    elif isinstance(item, Sentence):
+        sentences = [item]
+    elif _is_pair(item):
         words, tags = item
         if len(words) != len(tags):
-            raise DataError(f"There are {len(words)} words but {len(tags)} tags.", remedy="Give one tag for each word.")
-        return [sentence_from_words(words, {options.layer or DEFAULT_LAYER: tags})]
-    raise _not_data(item)
+            problem = f"{where} has {len(words)} words but {len(tags)} tags."
+            raise DataError(problem, remedy="Give one tag for each word: (words, tags).")
+        check_strings(words, where, "word")
+        sentences = [sentence_from_words(words, {options.layer or DEFAULT_LAYER: tags})]
+    else:
+        raise _not_data(item, where)
+    for sentence in sentences:
+        check_strings(sentence.words, where, "word")
+        for tags in sentence.layers.values():
+            check_strings(tags, where, "tag")
+    return sentences
 
 
 def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Sentence:

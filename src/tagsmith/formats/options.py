@@ -98,7 +98,9 @@ def read_options(
     names, columns = tuple(map(str, _several(layer))), _several(column)
     known = {option.name for option in fields(ReadOptions)} - {"layers", "columns", "by_name"}
     if unknown := sorted(set(others) - known):
-        raise DataError(f"There is no option {unknown[0]!r}.", remedy=f"Options: layer, column, {', '.join(known)}.")
+        raise DataError(
+            f"There is no option {unknown[0]!r}.", remedy=f"Options: layer, column, {', '.join(sorted(known))}."
+        )
     if names and len(columns) > 1 and len(names) != len(columns):
         raise DataError(
             f"There are {len(names)} layers but {len(columns)} columns.",

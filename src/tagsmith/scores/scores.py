@@ -21,6 +21,7 @@ from tagsmith.scores.counts import (
     flatten,
     numbers_of,
 )
+from tagsmith.scores.given_tags import checked_scheme, counted
 from tagsmith.text.schemes import Scheme
 
 Mode = Literal["conlleval", "strict"]
@@ -77,7 +78,7 @@ def scores_from_dict(values: Mapping[str, Any]) -> Scores:
     return Scores(**{**values, "types": types, "layers": layers})
 
 
-def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | None = None) -> Scores:
+def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | str | None = None) -> Scores:
     """Score predicted tags against gold tags: one sequence of tags per sentence, both of the same length.
 
     Parameters
@@ -87,10 +88,11 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
         starts a span). ``"strict"``: only well-formed spans of ``scheme`` count (a stray ``I-X`` is no span
         in IOB2), as in seqeval's strict mode; needs ``scheme``.
     scheme
-        The scheme of the tags. None follows conlleval's rules to the letter. conlleval knows only B, I and E, so its
-        rules are extended for ``BIOES``, ``BILOU`` and ``BMES`` (S and U are spans of one token; L is E, M is I): the
-        scores equal conlleval's after conversion to IOB2. ``BARE`` tags are read as ``I-`` plus the tag, and ``PLAIN``
-        tags go to :func:`score_plain`.
+        The scheme of the tags, or its name. None follows conlleval's rules to the letter, except where no tag has a
+        prefix such as ``B-``: such tags are ``BARE``, or ``PLAIN`` if none is ``O``. conlleval knows only B, I and E,
+        so its rules are extended for ``BIOES``, ``BILOU`` and ``BMES`` (S and U are spans of one token; L is E, M is
+        I): the scores equal conlleval's after conversion to IOB2. ``BARE`` tags are read as ``I-`` plus the tag, and
+        ``PLAIN`` tags go to :func:`score_plain`.
 
     Returns
     -------
@@ -100,9 +102,8 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
     Raises
     ------
     DataError
-        If the numbers of sentences, or the lengths of a sentence, differ.
-    ValueError
-        If ``mode`` is unknown, or is strict without a ``scheme``.
+        If the numbers of sentences, or the lengths of a sentence, differ; if these are no tags, or only some of them
+        have prefixes; if ``mode`` or ``scheme`` is unknown, or ``mode`` is strict without a ``scheme``.
 
     Examples
     --------
@@ -111,11 +112,12 @@ def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme:
     (0.5, 0.5, 0.75)
     """
     if mode not in ("conlleval", "strict"):
-        raise ValueError(f"mode is {mode!r} but must be 'conlleval' or 'strict'")
-    if scheme is Scheme.PLAIN:
-        return score_plain(gold, predicted)
+        raise DataError(f"The mode is {mode!r}.", remedy="It must be 'conlleval' or 'strict'.")
     if mode == "strict" and scheme is None:
-        raise ValueError("strict mode needs to know which spans are well-formed: pass scheme=")
+        raise DataError("Strict mode needs to know which spans are well-formed: pass scheme=, such as scheme='IOB2'.")
+    scheme = checked_scheme(gold, predicted, scheme)
+    if scheme is Scheme.PLAIN:
+        return _score_plain(gold, predicted)
     lengths = equal_lengths(gold, predicted)
     is_token = np.ones(int(lengths.sum()) + len(lengths), bool)
     is_token[np.cumsum(lengths + 1) - 1] = False
@@ -128,6 +130,12 @@ def score_plain(gold: Tags, predicted: Tags) -> Scores:
 
     Micro precision, recall and F1 all equal the accuracy. Raises :class:`DataError` as :func:`score_tags` does.
     """
+    counted(gold, "gold")
+    counted(predicted, "predicted")
+    return _score_plain(gold, predicted)
+
+
+def _score_plain(gold: Tags, predicted: Tags) -> Scores:
     equal_lengths(gold, predicted)
     ids = Numbering()
     gold_ids = numbers_of([tag for sentence in gold for tag in sentence], ids)

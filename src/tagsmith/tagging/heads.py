@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -82,12 +83,12 @@ def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> l
     labels = sorted({label for head in heads if head.span_tags for label in head.span_tags.labels})
     if not any(head.layer.gives_spans for head in heads):
         raise DataError("this model gives plain tags, which have no threshold.", remedy="Leave the threshold out.")
-    given = threshold if isinstance(threshold, Mapping) else dict.fromkeys(labels, threshold)
+    given: Mapping[str, Any] = threshold if isinstance(threshold, Mapping) else dict.fromkeys(labels, threshold)
     if unknown := sorted(set(given) - set(labels)):
         raise DataError(f"there is no label {unknown[0]!r}.", remedy=f"Labels: {', '.join(labels)}.")
     for label, least in given.items():
-        if not 0 <= least <= 1:
-            raise DataError(f"the threshold of {label} is {least}.", remedy="It must be between 0 and 1.")
+        if not isinstance(least, int | float | np.number) or not 0 <= least <= 1:
+            raise DataError(f"the threshold of {label} is {least!r}.", remedy="It must be a number from 0 to 1.")
     return [
         np.array([given.get(label, 0.0) for label in head.span_tags.labels]) if head.span_tags else None
         for head in heads

@@ -21,6 +21,15 @@ from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.heads import Head, HeadsDecoder, Threshold, heads_of, least_probabilities
 from tagsmith.tagging.marginals import posterior
 from tagsmith.tagging.spans import SpanDecoder
+from tagsmith.text.arguments import (
+    check_documents,
+    check_sentence,
+    check_sentences,
+    check_text,
+    check_tokens,
+    shown,
+    texts_of,
+)
 from tagsmith.text.document import Document, Sentence, Span
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
@@ -53,6 +62,8 @@ class Tagger:
     """
 
     def __init__(self, model: Model, *, precision: Precision | None = None, threads: int | None = None) -> None:
+        if not isinstance(model, Model):
+            raise ModelError(f"the model is {shown(model)}, not a Model.", remedy='Load one: tagsmith.load("model/").')
         precision = precision or model.precision
         if precision not in SENTENCE_GRAPHS:
             raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(SENTENCE_GRAPHS)}.")
@@ -107,11 +118,12 @@ class Tagger:
         Spans less probable than ``threshold`` are dropped: one number, or one for each label. A model of several layers
         gives the sentences all of them, and the document the spans of each in ``layer_spans``.
         """
+        check_text(text)
         return self.tag_texts([text], threshold=threshold)[0]
 
     def tag_texts(self, texts: Iterable[str], *, threshold: Threshold | None = None) -> list[Document]:
         """Tag several texts, which is faster than one call for each; see :meth:`__call__`."""
-        texts_cut = [(text, words_and_starts(text)) for text in texts]
+        texts_cut = [(text, words_and_starts(text)) for text in texts_of(texts)]
         tagged = self._all_layers([words for _, cut in texts_cut for words, _ in cut], True, threshold)
         documents = []
         for text, cut in texts_cut:
@@ -138,6 +150,7 @@ class Tagger:
         threshold
             Least probability of a span, see :meth:`__call__`.
         """
+        check_documents(documents)
         words = [sentence.words for document in documents for sentence in document.sentences]
         tagged = self._all_layers(words, spans, threshold)
         done = []
@@ -188,12 +201,14 @@ class Tagger:
         than ``threshold`` (one number, or one for each label) get the tag ``O``. Of a model of several layers, the
         tags are those of ``layer``, by default the main one.
         """
+        check_sentences(sentences)
         return [tags for tags, _ in self._tagged(sentences, (self._head(layer),), False, threshold)[0]]
 
     def tag_layers(
         self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None
     ) -> dict[str, list[list[str]]]:
         """Tag sentences with every layer of the model: layer → what :meth:`tag` returns."""
+        check_sentences(sentences)
         tagged = self._tagged(sentences, self._heads, False, threshold)
         return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
 
@@ -201,16 +216,26 @@ class Tagger:
         self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
     ) -> Iterator[list[str]]:
         """Tag any number of sentences in constant memory, in their order; see :meth:`tag`."""
+        if not isinstance(sentences, Iterable) or isinstance(sentences, str):
+            check_sentences(sentences)
         block: list[Sequence[str]] = []
-        tokens = 0
-        for sentence in sentences:
+        tokens, number = 0, 0
+        for number, sentence in enumerate(sentences, 1):
+            check_sentence(sentence, number)
             block.append(sentence)
             tokens += len(sentence)
             if len(block) == STREAM_SENTENCES or tokens >= STREAM_TOKENS:
-                yield from self.tag(block, threshold=threshold, layer=layer)
+                yield from self._tag_block(block, number, threshold, layer)
                 block, tokens = [], 0
         if block:
-            yield from self.tag(block, threshold=threshold, layer=layer)
+            yield from self._tag_block(block, number, threshold, layer)
+
+    def _tag_block(
+        self, block: Sequence[Sequence[str]], last: int, threshold: Threshold | None, layer: str | None
+    ) -> list[list[str]]:
+        """Tag a part of a stream, whose sentences are numbered up to ``last``."""
+        tagged = self._tagged(block, (self._head(layer),), False, threshold, last - len(block) + 1)
+        return [tags for tags, _ in tagged[0]]
 
     def tag_k_best(
         self, sentences: Sequence[Sequence[str]], k: int, *, layer: str | None = None
@@ -223,8 +248,9 @@ class Tagger:
             For each sentence, the sequences in falling order, each with its probability. There are fewer than ``k``
             where a sentence has fewer legal sequences. An empty sentence has one, of probability 1.
         """
-        if k < 1:
-            raise DataError(f"k is {k}.", remedy="It must be at least 1.")
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise DataError(f"k is {k!r}.", remedy="It must be a whole number, at least 1.")
+        check_sentences(sentences)
         head = self._head(layer)
         answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
 
@@ -249,6 +275,7 @@ class Tagger:
             For each sentence an array (tokens, tags); column i belongs to ``tagger.layer(layer).tags[i]``, which for
             spans are those of the scheme BIOES, whatever the scheme of the training data. Rows sum to 1.
         """
+        check_sentences(sentences)
         head = self._head(layer)
         answers = [np.empty((0, len(head.layer.tags))) for _ in sentences]
 
@@ -271,7 +298,21 @@ class Tagger:
         def decode_long(windows: Iterator[Floats], length: int) -> Result:
             return decode(np.concatenate([head.cut(window) for window in windows]), np.array([length]))
 
-        return run_batches(self._network, sentences, self.threads, decode_own, decode_long)
+        return self._run_batches(sentences, decode_own, decode_long)
+
+    def _run_batches(
+        self,
+        sentences: Sequence[Sequence[str]],
+        decode: Callable[[Floats, Integers], Result],
+        decode_long: Callable[[Iterator[Floats], int], Result],
+        first: int = 1,
+    ) -> Iterator[tuple[Integers, Result]]:
+        """Run the network. If a word is no string, the error says which, counting sentences from ``first``."""
+        try:
+            yield from run_batches(self._network, sentences, self.threads, decode, decode_long)
+        except TypeError:
+            check_tokens(sentences, first=first)
+            raise
 
     def _all_layers(
         self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
@@ -280,11 +321,17 @@ class Tagger:
         return zip(*self._tagged(sentences, self._heads, spans, threshold), strict=True)
 
     def _tagged(
-        self, sentences: Sequence[Sequence[str]], heads: Sequence[Head], spans: bool, threshold: Threshold | None
+        self,
+        sentences: Sequence[Sequence[str]],
+        heads: Sequence[Head],
+        spans: bool,
+        threshold: Threshold | None,
+        first: int = 1,
     ) -> list[Iterator[TaggedSentence]]:
         """For each layer, tags of each sentence and, if wanted, its spans, in the order of the sentences.
 
         The network runs once for all layers. What is wrong with the threshold is said even if there are no sentences.
+        Errors count the sentences from ``first``.
         """
         thresholds = least_probabilities(heads, threshold)
         decoders = [
@@ -296,7 +343,7 @@ class Tagger:
         starts = np.cumsum(lengths) - lengths
         flat = [np.empty(int(lengths.sum()), np.int64) for _ in heads]
         scored: list[dict[int, list[ScoredSpan]]] = [{} for _ in heads]
-        for indices, decoded in run_batches(self._network, sentences, self.threads, decoder.batch, decoder.windows):
+        for indices, decoded in self._run_batches(sentences, decoder.batch, decoder.windows, first):
             steps = np.arange(len(decoded[0].paths))[:, None]
             inside = steps < lengths[indices]
             places = (starts[indices] + steps)[inside]
@@ -404,6 +451,8 @@ def load(folder: str | Path, *, precision: Precision | None = None, threads: int
     ModelError
         The folder or one of its files is missing, truncated or altered.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write load("model/").')
     model = read_model(Path(folder))
     try:
         return Tagger(model, precision=precision, threads=threads)

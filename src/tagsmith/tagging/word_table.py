@@ -87,6 +87,9 @@ class WordTable:
         return FormColumns(places[tokens], columns)
 
     def _add(self, new: list[str]) -> None:
+        for word in new:  # whatever is no string is in no table, so it comes by here
+            if not isinstance(word, str):
+                raise TypeError(f"a word is a {type(word).__name__}, not a string")
         first = len(self._rows)
         new.sort(key=len)  # the character encoder pads each block to its longest form
         for start in range(0, len(new), BLOCK_FORMS):

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from typing import Any
 
+from tagsmith.errors import DataError
+from tagsmith.text.arguments import check_text, shown
+
 DEFAULT_LAYER = "tags"
 
 
@@ -52,11 +55,31 @@ class Sentence:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Check the numbers of words, starts and tags; a token is looked at only when it is used."""
+        if isinstance(self.words, str) or self.words is None or self.starts is None:
+            raise DataError(
+                f"The words of a sentence are {shown(self.words)}, and their offsets {shown(self.starts)}.",
+                remedy='Give a tuple: Sentence(("John", "lives"), (0, 5)); tokenize a text with tokenize_text.',
+            )
         if len(self.words) != len(self.starts):
-            raise ValueError(f"{len(self.words)} words but {len(self.starts)} starts")
-        for name, tags in self.layers.items():
-            if len(tags) != len(self.words):
-                raise ValueError(f"layer {name!r} has {len(tags)} tags for {len(self.words)} words")
+            raise DataError(
+                f"A sentence has {len(self.words)} words but {len(self.starts)} starts.",
+                remedy="Give the offset of each word in the text.",
+            )
+        try:
+            layers = self.layers.items()
+        except AttributeError:
+            raise DataError(
+                f"The layers of a sentence are {shown(self.layers)}, not a mapping.",
+                remedy='Name the layer of the tags: {"tags": ("B-PER", "O")}.',
+            ) from None
+        for name, tags in layers:
+            if isinstance(tags, str) or len(tags) != len(self.words):
+                given = shown(tags) if isinstance(tags, str) else f"{len(tags)} tags"
+                raise DataError(
+                    f"The layer {name!r} has {given} for {len(self.words)} words.",
+                    remedy="Give a tuple with one tag for each word.",
+                )
 
     def __len__(self) -> int:
         return len(self.words)
@@ -95,6 +118,14 @@ class Document:
     spans: tuple[Span, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
     layer_spans: Mapping[str, tuple[Span, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_text(self.text, "The text of a document")
+        if isinstance(self.sentences, Sentence | str) or not all(isinstance(one, Sentence) for one in self.sentences):
+            raise DataError(
+                "The sentences of a document are not all of the type Sentence.",
+                remedy="Give a tuple of Sentence; tagger(text) makes a document of a text.",
+            )
 
 
 def sentence_from_words(

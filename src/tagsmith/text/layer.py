@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith.errors import DataError
 from tagsmith.text.schemes import Scheme, Transitions, allowed_transitions, convert_tags, join_tag, tag_inventory
 
 
@@ -22,7 +23,7 @@ class Layer:
     name
         What the layer is called in files and models.
     scheme
-        The scheme of the user's data: tags come in and go out in it.
+        The scheme of the user's data, or its name: tags come in and go out in it.
     labels
         Sorted. Span types (``""`` where tags are bare letters, as in word segmentation) or, in a plain scheme, tags.
 
@@ -35,6 +36,13 @@ class Layer:
     name: str
     scheme: Scheme
     labels: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scheme", Scheme(self.scheme))
+        if isinstance(self.labels, str) or not all(isinstance(label, str) for label in self.labels):
+            problem = f"The labels of a layer are {self.labels!r}."
+            raise DataError(problem, remedy='Give a tuple of strings, such as ("LOC", "PER").')
+        object.__setattr__(self, "labels", tuple(self.labels))
 
     @property
     def gives_spans(self) -> bool:

@@ -39,7 +39,13 @@ OUTSIDE = "O"
 
 
 class Scheme(StrEnum):
-    """How a file writes spans as tags; the module's docstring describes each."""
+    """How a file writes spans as tags; the module's docstring describes each.
+
+    A name in any case, and the other names BIO and IOBES, give the scheme too. Raises :class:`DataError` for others.
+
+    >>> Scheme("bio")
+    <Scheme.IOB2: 'IOB2'>
+    """
 
     PLAIN = "plain"
     BARE = "bare"
@@ -51,6 +57,18 @@ class Scheme(StrEnum):
     BIOES = "BIOES"
     BILOU = "BILOU"
     BMES = "BMES"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Scheme:
+        if isinstance(value, str):
+            name = value.strip().upper()
+            for scheme in cls:
+                if scheme.name == _OTHER_NAMES.get(name, name):
+                    return scheme
+        raise DataError(f"There is no scheme {value!r}.", remedy=f"Choose one of {', '.join(cls)}.")
+
+
+_OTHER_NAMES = {"BIO": "IOB2", "IOBES": "BIOES"}
 
 
 class TokenSpan(NamedTuple):
@@ -138,8 +156,8 @@ def join_tag(letter: str, label: str) -> str:
 # --------------------------------------------------------------------------------------------- tags ↔ spans
 
 
-def tags_to_spans(tags: Sequence[str], scheme: Scheme) -> list[TokenSpan]:
-    """Read the spans that a sequence of tags stands for.
+def tags_to_spans(tags: Sequence[str], scheme: Scheme | str) -> list[TokenSpan]:
+    """Read the spans that a sequence of tags stands for; the scheme may be its name.
 
     Total: illegal sequences are read by the rule of the CoNLL-2000 scorer. A span begins at a tag other than
     ``O`` that follows ``O`` or another label, or has the letter B (S, U), or follows the letter E (S, L, U);
@@ -149,6 +167,8 @@ def tags_to_spans(tags: Sequence[str], scheme: Scheme) -> list[TokenSpan]:
     >>> tags_to_spans(["B-PER", "I-PER", "O", "I-LOC"], Scheme.IOB2)
     [TokenSpan(start=0, end=2, label='PER'), TokenSpan(start=3, end=4, label='LOC')]
     """
+    if type(scheme) is not Scheme:
+        scheme = Scheme(scheme)
     if scheme is Scheme.PLAIN:
         return []
     spans = []
@@ -180,25 +200,45 @@ def split_label(tag: str, scheme: Scheme) -> str:
     return tag if scheme in (Scheme.BARE, Scheme.PLAIN) else split_tag(tag)[1]
 
 
-def spans_to_tags(spans: Iterable[TokenSpan], length: int, scheme: Scheme) -> list[str]:
+def spans_to_tags(spans: Iterable[TokenSpan | tuple[int, int, str]], length: int, scheme: Scheme | str) -> list[str]:
     """Write spans as the tags of a sentence of ``length`` tokens; the result is always legal.
+
+    A span may also be a tuple ``(start, end, label)``, and the scheme its name.
 
     IO and BARE cannot separate two spans of one label that touch: reading the result back gives one span.
 
     Raises
     ------
     DataError
-        Where two spans overlap, a span is empty or leaves the sentence, or the scheme is PLAIN.
+        Where two spans overlap, a span is empty, leaves the sentence or is no (start, end, label); where the scheme
+        is unknown or PLAIN.
 
     >>> spans_to_tags([TokenSpan(0, 2, "PER")], 3, Scheme.BIOES)
     ['B-PER', 'E-PER', 'O']
     """
+    if type(scheme) is not Scheme:
+        scheme = Scheme(scheme)
     if scheme is Scheme.PLAIN:
         raise DataError("Plain tags cannot write spans.", remedy="Choose another scheme, such as IOB2.")
+    try:
+        return _tags_of(sorted(spans), length, scheme)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(
+            f"These are no spans in a sentence of {length!r} tokens: {spans!r}.",
+            remedy='Spans are (start, end, label) in tokens, such as (0, 2, "PER").',
+        ) from error
+
+
+def _tags_of(spans: Iterable[TokenSpan | tuple[int, int, str]], length: int, scheme: Scheme) -> list[str]:
+    """Write sorted spans as tags."""
     tags = [OUTSIDE] * length
     before = TokenSpan(-1, -1, "")
-    for span in sorted(spans):
+    for span in spans:
         start, end, label = span
+        if not isinstance(label, str):
+            raise TypeError(f"the label {label!r} is no string")
         if not 0 <= start < end <= length:
             raise DataError(
                 f"The span {tuple(span)} does not lie in a sentence of {length} tokens.",

@@ -28,6 +28,7 @@ from typing import NamedTuple
 import regex
 
 from tagsmith.text.abbreviations import BEFORE_NAMES, FUSED, ONLY_CAPITALIZED, OPENERS, PERHAPS_FINAL
+from tagsmith.text.arguments import check_text
 from tagsmith.text.document import Token
 
 # --- token pattern -----------------------------------------------------------------------------------
@@ -340,6 +341,7 @@ def tokenize_text(text: str) -> list[list[Token]]:
     >>> [[token.text for token in sentence] for sentence in tokenize_text("I can't! Why?")]
     [['I', 'ca', "n't", '!'], ['Why', '?']]
     """
+    check_text(text)
     return [
         [Token(word, start, start + len(word)) for word, start in zip(words, starts, strict=True)]
         for words, starts in words_and_starts(text)
