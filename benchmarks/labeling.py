@@ -89,7 +89,7 @@ def learned(
                 saved.raise_for_status()
             run = _train(client)
             version = load(Path(folder, "versions", str(run["number"])))
-            client.post(f"/v1/versions/{run['number']}").raise_for_status()
+            client.post(f"/v1/versions/{run['number']}", json={}).raise_for_status()
             while client.get("/v1/labeling").json()["scored"] < len(waiting):
                 pass
             versions.append({"f1": 100 * version.evaluate(dev).f1, "seconds": run["seconds"]})

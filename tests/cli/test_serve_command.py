@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from random_model import random_model
-from tagsmith.cli.serve import name_folders
+from tagsmith.cli.serve import chosen_origins, name_folders
 from tagsmith.errors import ModelError
 from tagsmith.model.folder import write_model
 
@@ -98,12 +98,23 @@ def test_the_key_comes_from_a_file_and_limits_from_the_command_line(model: Path,
         (("MODEL", "--limit", "texts=many"), "the limit texts=many is not a number"),
         (("MODEL", "--limit", "texts=0"), "the limit texts is 0"),
         (("MODEL", "--api-key-file", "missing"), "missing: the API key cannot be read"),
+        (("MODEL", "--cors", "null"), "--cors 'null' is not a site"),
+        (("MODEL", "--cors", "https://a.example/page"), "--cors 'https://a.example/page' is not a site"),
+        (("--new", "PER", "LOC\u200b"), "cannot be a label: a label cannot contain U+200B ZERO WIDTH SPACE"),
+        (("--new", "PER", "\u202eLOC"), "U+202E RIGHT-TO-LEFT OVERRIDE"),
+        (("--new", "PER,O"), "a label cannot be O or _"),
     ],
 )
 def test_impossible_options_are_clear_errors(run_here, model: Path, arguments, message):
     status, out, err = run_here("serve", *(model if own == "MODEL" else own for own in arguments))
     assert (status, out) == (2, "")
     assert message in err
+
+
+def test_sites_are_written_as_browsers_write_them():
+    given = ["https://A.example/", "http://a.example:80", "https://a.example:8443", "http://[0::1]:8000", "*"]
+    expected = ["https://a.example", "http://a.example", "https://a.example:8443", "http://[::1]:8000", "*"]
+    assert chosen_origins(given) == expected
 
 
 def test_an_empty_key_file_does_not_mean_no_key(run_here, model: Path, tmp_path: Path):

@@ -98,7 +98,7 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     assert done["in_service"] is None
     assert client.get("/v1/models").json() == {"models": []}  # nobody has accepted it
 
-    served = client.post("/v1/versions/1").json()
+    served = client.post("/v1/versions/1", json={}).json()
     assert served["in_service"] == 1
     (model,) = client.get("/v1/models").json()["models"]
     assert model["name"] == "people"
@@ -118,9 +118,9 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
 
     thread = threading.Thread(target=ask)
     thread.start()
-    assert client.post("/v1/versions/2").json()["in_service"] == 2
+    assert client.post("/v1/versions/2", json={}).json()["in_service"] == 2
     newer = client.get("/v1/models").json()["models"][0]["version"]
-    assert client.post("/v1/versions/1").json()["in_service"] == 1
+    assert client.post("/v1/versions/1", json={}).json()["in_service"] == 1
     stop.set()
     thread.join()
     assert failed == []
@@ -129,7 +129,7 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     assert client.delete("/v1/versions/1").status_code == 409
     left = client.delete("/v1/versions/2").json()
     assert [own["number"] for own in left["versions"]] == [1]
-    assert client.post("/v1/versions/2").status_code == 404
+    assert client.post("/v1/versions/2", json={}).status_code == 404
     folder = tmp_path / "people.labeling"
     assert sorted(own.name for own in (folder / "versions").iterdir()) == ["1"]
     assert list((folder / "runs").iterdir()) == []
@@ -157,8 +157,8 @@ def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Pa
     assert (first["number"], first["original"], first["in_service"]) == (0, True, True)
     assert first["f1"] == pytest.approx(run["before"]["f1"])
     assert second["f1"] == pytest.approx(run["after"]["f1"])
-    assert client.post("/v1/versions/1").json()["in_service"] == 1
-    assert client.post("/v1/versions/0").json()["in_service"] == 0
+    assert client.post("/v1/versions/1", json={}).json()["in_service"] == 1
+    assert client.post("/v1/versions/0", json={}).json()["in_service"] == 0
     assert client.delete("/v1/versions/0").status_code == 409
     assert (models["ner"] / "config.json").exists()
 
@@ -171,11 +171,11 @@ def test_a_canceled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_p
         for line in stream.iter_lines():
             if line == "event: message":  # it is under way
                 break
-    canceled = client.post("/v1/training/cancel").json()
+    canceled = client.post("/v1/training/cancel", json={}).json()
     assert (canceled["run"]["state"], canceled["versions"], canceled["ready"]) == ("canceled", [], True)
     folder = tmp_path / "people.labeling"
     assert [own for part in ("versions", "runs") for own in (folder / part).iterdir()] == []
-    assert client.post("/v1/training/cancel").json()["run"]["state"] == "canceled"
+    assert client.post("/v1/training/cancel", json={}).json()["run"]["state"] == "canceled"
     assert [name for name, _ in events(client)] == ["state"]
     assert train(client, epochs=1)["run"]["number"] == 2
     metrics = client.get("/metrics").text

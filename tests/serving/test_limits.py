@@ -13,6 +13,7 @@ import httpx
 import pytest
 from fastapi import APIRouter
 
+from raw_http import refused, talk
 from tagsmith.serving.app import Extension, create_app
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.models import Models
@@ -34,14 +35,6 @@ def strict(serve):
 def locked(serve):
     """Address of a server that wants a key."""
     return serve(api_key=KEY)
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict:
-    assert answer.status_code == status, answer.text
-    error = answer.json()["error"]
-    assert error["code"] == code
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    return error
 
 
 @pytest.mark.parametrize(
@@ -133,20 +126,6 @@ def test_a_large_body_is_refused_whether_or_not_it_says_its_size(strict):
     assert (
         refused(httpx.post(f"{strict}/v1/tag", content=chunks(), headers=JSON), 413, "body_too_large")["limit"] == 4096
     )
-
-
-def talk(address: str, sent: bytes, seconds: float = 10.0) -> bytes:
-    """Send bytes and return everything that comes back until the server closes or ``seconds`` pass."""
-    url = urlsplit(address)
-    found = b""
-    with socket.create_connection((url.hostname, url.port), timeout=seconds) as connection:
-        connection.sendall(sent)
-        try:
-            while part := connection.recv(65536):
-                found += part
-        except (TimeoutError, ConnectionError):
-            pass
-    return found
 
 
 HEAD = b"POST /v1/tag HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -271,41 +250,12 @@ def test_without_the_key_everything_but_health_is_shut(locked, path, headers):
     assert httpx.get(f"{locked}/healthz").status_code == httpx.get(f"{locked}/readyz").status_code == 200
 
 
-def test_pages_of_other_sites_may_call_only_if_they_are_named(serve, address):
-    other = {"origin": "https://other.example", "sec-fetch-site": "cross-site"}
-    refused(httpx.post(f"{address}/v1/tag", json={"text": "a"}, headers=other), 403, "cross_site")
-    assert "access-control-allow-origin" not in httpx.get(f"{address}/v1/models", headers=other).headers
-    friendly = serve(origins=["https://other.example"], api_key=KEY)
-    asked = {**other, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
-    assert httpx.options(f"{friendly}/v1/tag", headers=asked).status_code == 200
-    answer = httpx.post(f"{friendly}/v1/tag", json={"text": "a"}, headers={**other, "x-api-key": KEY.encode()})
-    assert answer.status_code == 200
-    assert answer.headers["access-control-allow-origin"] == "https://other.example"
-    stranger = {**other, "origin": "https://stranger.example", "x-api-key": KEY.encode()}
-    refused(httpx.post(f"{friendly}/v1/tag", json={"text": "a"}, headers=stranger), 403, "cross_site")
-
-
 def test_every_answer_has_the_security_headers_and_none_names_the_server(address):
     for answer in (httpx.get(f"{address}/healthz"), httpx.get(f"{address}/no"), httpx.post(f"{address}/v1/tag")):
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["content-security-policy"].startswith("default-src 'none'")
         assert "server" not in answer.headers
         assert json.loads(answer.content)
-
-
-def test_a_server_answers_only_to_its_names(serve):
-    address = serve(hosts=("localhost", "127.0.0.1", "::1"))
-    port = address.rpartition(":")[2]
-    for host, status in (
-        ("localhost", 200),
-        ("LOCALHOST:1", 200),
-        (f"[::1]:{port}", 200),
-        ("evil.example", 403),
-        ("", 403),
-    ):
-        assert httpx.get(f"{address}/v1/models", headers={"host": host}).status_code == status
-    assert httpx.get(f"{address}/v1/models").status_code == 200
-    assert httpx.get(f"{serve()}/v1/models", headers={"host": "any.example"}).status_code == 200
 
 
 def test_a_failure_is_answered_like_any_error_and_logged_without_its_message(serve, models, caplog):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -55,8 +56,8 @@ def serve_command(
     allow_host: Annotated[
         list[str] | None,
         typer.Option(
-            help="Name by which a proxy calls the server; may be repeated. Without a key, a server that listens to "
-            "this machine alone answers only as localhost."
+            help="Name by which a proxy or a browser calls the server; may be repeated. Without a key, the server "
+            "answers only as localhost and, if it listens to other machines, by this machine's name and addresses."
         ),
     ] = None,
     limit: Annotated[
@@ -82,8 +83,14 @@ def serve_command(
         project = labeling_project(labeling, folders, models if new else [], corpus or [], dev or [], vectors)
         served, extension = open_labeling(folders, project, limits)
     is_local = host in LOOPBACK
-    hosts = (*LOOPBACK, *(allow_host or ())) if key is None and is_local else ()
-    app = create_app(served, extension=extension, api_key=key, origins=cors or [], hosts=hosts)
+    app = create_app(
+        served,
+        extension=extension,
+        api_key=key,
+        origins=chosen_origins(cors or []),
+        hosts=(*LOOPBACK, *(() if is_local else (gethostname(),)), *(allow_host or ())) if key is None else (),
+        addresses=not is_local,
+    )
     if key is None and not is_local:
         what = "tag" if no_labeling else "tag, label and train"
         typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
@@ -142,12 +149,13 @@ def chosen_vectors(wanted: str | None) -> str | None:
 
 def check_labels(texts: Sequence[str]) -> tuple[str, ...]:
     """Check the labels of ``--new``; commas may stand between them."""
-    from tagsmith.labeling.schema import is_label
+    from tagsmith.labeling.schema import label_problem
 
     labels = [label for text in texts for label in text.split(",") if label]
     for label in labels:
-        if not is_label(label):
-            raise RecipeError(f"{label!r} cannot be a label.", remedy="A label has no spaces, and is not O or _.")
+        if problem := label_problem(label):
+            remedy = "A label has no spaces or other invisible characters, and is not O or _."
+            raise RecipeError(f"{label!a} cannot be a label: {problem}.", remedy=remedy)
     if not labels:
         raise RecipeError("--new needs labels.", remedy="Write: tagsmith serve --new PERSON LOCATION")
     return tuple(dict.fromkeys(labels))
@@ -168,6 +176,24 @@ def chosen_limits(changes: list[str]) -> Limits:
         except ValueError:
             raise RecipeError(f"the limit {text} is not a number.", remedy=f"Write {name}=NUMBER.") from None
     return Limits(**values)
+
+
+def chosen_origins(sites: Sequence[str]) -> list[str]:
+    """Write the sites of ``--cors`` as browsers do."""
+    from tagsmith.serving.guards import PORTS, read_origin
+
+    origins = []
+    for site in sites:
+        origin = read_origin(site.removesuffix("/")) if site.isascii() else None
+        if site != "*" and origin is None:
+            raise RecipeError(f"--cors {site!r} is not a site.", remedy="Write https://NAME, without a path, or '*'.")
+        if origin is None:
+            origins.append(site)
+            continue
+        scheme, host, port = origin
+        shown = f"[{host}]" if ":" in host else host
+        origins.append(f"{scheme}://{shown}{'' if port == PORTS[scheme] else f':{port}'}")
+    return origins
 
 
 def chosen_key(path: Path | None) -> str | None:

@@ -20,7 +20,7 @@ from fastapi.responses import StreamingResponse
 
 from tagsmith.errors import InputError
 from tagsmith.labeling.desk import RUNS, Desk, LabelingProject
-from tagsmith.labeling.schema import TrainingAnswer, TrainingOptions, VersionAnswer
+from tagsmith.labeling.schema import NoOptions, TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
 from tagsmith.labeling.training_process import TrainingJob
 from tagsmith.labeling.training_run import RetrainingRun
@@ -173,7 +173,7 @@ class Retraining:
             )
         )
 
-    async def cancel(self) -> TrainingAnswer:
+    async def cancel(self, _: NoOptions) -> TrainingAnswer:
         """Stop the run, if there is one, and keep nothing of it."""
         await self.stop()
         return await asyncio.to_thread(self.show_training)
@@ -216,7 +216,7 @@ class Retraining:
         if self.run:
             self.run.close_streams()
 
-    async def put_in_service(self, number: VersionNumber) -> TrainingAnswer:
+    async def put_in_service(self, number: VersionNumber, _: NoOptions) -> TrainingAnswer:
         """Put a version in service: accept a new one, or bring an old one back. No request fails meanwhile."""
         async with self._changing:
             await asyncio.to_thread(self._check_version, number)

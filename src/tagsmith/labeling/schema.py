@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,18 +12,52 @@ from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnsw
 
 Status = Literal["waiting", "accepted", "skipped"]
 RunState = Literal["running", "done", "failed", "canceled"]
-LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"
+LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"  # roughly: :func:`label_problem` knows more
 NO_LABELS = ("O", "_")  # tags that mean: no label
 
 
-def is_label(label: str) -> bool:
-    """Whether this can be a label: it has no white space, and is none of the tags that mean no label."""
-    return re.fullmatch(LABEL, label) is not None and label not in NO_LABELS
+# Characters without a shape that Unicode does not count among the format characters: fillers, joiners, selectors of
+# variants, empty patterns.
+SHAPELESS = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\U0001d159"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
+KINDS = {  # Unicode's general categories
+    "Cc": "a control character",
+    "Cf": "an invisible character",
+    "Cs": "half of a surrogate pair",
+    "Co": "a private character, which looks different everywhere",
+    "Cn": "a character that Unicode does not have",
+    "Zs": "a space",
+    "Zl": "a line separator",
+    "Zp": "a paragraph separator",
+}
+
+
+def label_problem(label: str) -> str:
+    """What keeps this from being a label, in words that do not repeat it; empty if nothing does.
+
+    Each character of a label must be visible, so that labels that look the same are the same.
+    """
+    if not label:
+        return "a label cannot be empty"
+    if label in NO_LABELS:
+        return f"a label cannot be {' or '.join(NO_LABELS)}, which stand for no label"
+    for place, character in enumerate(label, 1):
+        category = unicodedata.category(character)
+        kind = KINDS.get(category, KINDS["Cf"] if character in SHAPELESS else "")
+        if not kind and place == 1 and category[0] == "M":
+            kind = "a mark, which needs a letter before it"
+        if kind:
+            name = unicodedata.name(character, "")
+            shown = f"U+{ord(character):04X}{' ' + name if name else ''}"
+            return f"a label cannot contain {shown}, {kind} (character {place} of the label)"
+    return ""
 
 
 def _check_label(label: str) -> str:
-    if not is_label(label):
-        raise ValueError(f"a label has no spaces, and is not {' or '.join(NO_LABELS)}")
+    if problem := label_problem(label):
+        raise ValueError(problem)
     return label
 
 
@@ -37,6 +71,10 @@ Label = Annotated[
     AfterValidator(_check_label),
 ]
 TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
+
+
+class NoOptions(Wire):
+    """Nothing: every POST sends JSON, which pages of other sites cannot do without asking."""
 
 
 class NewLabel(Wire):

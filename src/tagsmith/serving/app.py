@@ -46,10 +46,11 @@ def create_app(
     api_key: str | None = None,
     origins: Iterable[str] = (),
     hosts: Iterable[str] = (),
+    addresses: bool = False,
 ) -> ASGIApp:
     """Make the application that serves these models, with an extension such as labeling.
 
-    ``api_key``, ``origins`` and ``hosts`` are those of :class:`~tagsmith.serving.guards.Guards`.
+    ``api_key``, ``origins``, ``hosts`` and ``addresses`` are those of :class:`~tagsmith.serving.guards.Guards`.
     """
     extension, origins = extension or Extension(), tuple(origins)
 
@@ -74,7 +75,9 @@ def create_app(
     _add_page(app, extension.pages)
     # Tagging comes before FastAPI's own middleware, which takes a tenth of the time of a small request.
     outer = Router([tagging, Mount("/", app)], lifespan=lifespan)
-    guards = Guards(outer, models.limits, models.metrics, api_key=api_key, origins=origins, hosts=hosts)
+    guards = Guards(
+        outer, models.limits, models.metrics, api_key=api_key, origins=origins, hosts=hosts, addresses=addresses
+    )
     if not origins:
         return guards
     return CORSMiddleware(

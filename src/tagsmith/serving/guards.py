@@ -1,4 +1,4 @@
-"""Checks around the application: API key, host names, other sites' pages, the body's size; security headers.
+"""Checks around the application: API key, host names, other sites' pages, the body's type and size; security headers.
 
 Plain ASGI, so that it costs little. Starlette's ``TrustedHostMiddleware`` is no substitute for the check of host names:
 it answers in plain text and not in the JSON of all other errors.
@@ -7,8 +7,11 @@ it answers in plain text and not in the JSON of all other errors.
 from __future__ import annotations
 
 import hmac
+import re
 import time
 from collections.abc import Iterable
+from contextlib import suppress
+from ipaddress import ip_address
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -19,7 +22,12 @@ from tagsmith.serving.metrics import Metrics
 from tagsmith.serving.refusals import Refusal, error_response, log_failure
 
 Headers = dict[bytes, bytes]
+Origin = tuple[str, str, int]  # scheme, host, port
 
+READING = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
+JSON = b"application/json"
+SINGLE = (b"host", b"origin", b"content-type", b"content-encoding")  # headers that two checks could read differently
+PORTS = {"http": 80, "https": 443}
 OPEN_PATHS = ("/", "/healthz", "/readyz")  # need no key: the page's shell holds no data, probes have no key
 OPEN_FOLDER = "/page/"
 CLIENT_GONE = 499  # in the metrics, as nginx has it
@@ -40,9 +48,10 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 class Guards:
     """ASGI middleware that refuses requests before they reach the application, and counts all of them.
 
-    With ``api_key``, clients must send it. ``origins`` are other sites whose pages may call the server. ``hosts`` are
-    the names by which it may be called, without port; empty: any. They stop DNS rebinding: the page of another site,
-    whose name is made to lead to this machine, could otherwise read what its visitor may read.
+    With ``api_key``, clients must send it. ``origins`` are other sites whose pages may call the server; ``"*"`` stands
+    for all. ``hosts`` are the names by which it may be called, without port; empty: any. They stop DNS rebinding: the
+    page of another site, whose name is made to lead to this machine, could otherwise read what its visitor may read.
+    With ``addresses``, IP addresses may be called too: no name server decides where they lead.
     """
 
     def __init__(
@@ -54,11 +63,13 @@ class Guards:
         api_key: str | None = None,
         origins: Iterable[str] = (),
         hosts: Iterable[str] = (),
+        addresses: bool = False,
     ) -> None:
         self.app, self.limits, self.metrics = app, limits, metrics
         self.api_key = api_key.encode() if api_key else None
-        self.origins = frozenset(origins)
-        self.hosts = frozenset(host.lower() for host in hosts)
+        self.origins = frozenset(origin.encode() for origin in origins)
+        self.any_origin = b"*" in self.origins
+        self.hosts, self.addresses = frozenset(_plain_name(host) for host in hosts), addresses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -94,24 +105,45 @@ class Guards:
                 self.metrics.seconds(route).observe(time.perf_counter() - start)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        """Refuse requests without the key, for another host, or from another site's page behind a user's back."""
-        if self.hosts and _host_name(headers.get(b"host", b"")) not in self.hosts:
+        """Refuse requests without the key, for another host, from another site's page, or with a body but no JSON."""
+        if len(headers) < len(scope["headers"]):
+            _check_single(scope["headers"])
+        host = headers.get(b"host", b"")
+        if self.hosts and (name := _host_name(host)) not in self.hosts and not (self.addresses and _is_address(name)):
             names = ", ".join(sorted(self.hosts))
-            raise Refusal(403, "host", f"This server does not go by that name; it answers as {names}.")
-        origin = headers.get(b"origin", b"").decode("latin-1")
-        changes = scope["method"] not in ("GET", "HEAD", "OPTIONS")
-        if changes and headers.get(b"sec-fetch-site") == b"cross-site" and not self.origins & {origin, "*"}:
-            raise Refusal(403, "cross_site", "Pages of other sites may not send this request.")
+            message = f"This server does not go by that name; it answers as {names}. --allow-host adds a name."
+            raise Refusal(403, "host", message)
         path: str = scope["path"]
-        if self.api_key is None or path in OPEN_PATHS or path.startswith(OPEN_FOLDER):
-            return
-        if scope["method"] == "OPTIONS" and origin in self.origins:  # browsers ask for permission without the key
-            return
+        self._check_site(scope, path, headers, host)
+        if self.api_key is not None and not (path in OPEN_PATHS or path.startswith(OPEN_FOLDER)):
+            self._check_key(scope, headers)
+        if scope["method"] not in READING and path.startswith("/v1/"):
+            _check_type(scope["method"], headers)
+
+    def _check_site(self, scope: Scope, path: str, headers: Headers, host: bytes) -> None:
+        """Refuse what another site's page sends behind a user's back, be it only to make the server work.
+
+        A browser names the page's origin in each request that changes something, and in each whose answer a page of
+        another origin could read. What else it sends for such a page, such as the address of an image, has
+        ``Sec-Fetch-Site`` if the server's address is https or localhost.
+        """
+        origin = headers.get(b"origin")
+        if origin is None:
+            foreign = headers.get(b"sec-fetch-site") in (b"cross-site", b"same-site") and path.startswith("/v1/")
+        else:
+            foreign = not (self.any_origin or origin in self.origins or _is_own(origin, scope["scheme"], host))
+        if foreign:
+            remedy = "--cors allows another site; a proxy must pass on Host, and X-Forwarded-Proto if it speaks https."
+            raise Refusal(403, "cross_site", f"Pages of other sites may not send this request. {remedy}")
+
+    def _check_key(self, scope: Scope, headers: Headers) -> None:
+        if scope["method"] == "OPTIONS" and headers.get(b"origin") in self.origins:
+            return  # browsers ask for permission without the key
         key = headers.get(b"x-api-key", b"")
         kind, _, bearer = headers.get(b"authorization", b"").partition(b" ")
         if kind.lower() == b"bearer":
             key = bearer.strip()
-        if not hmac.compare_digest(key, self.api_key):
+        if self.api_key is None or not hmac.compare_digest(key, self.api_key):
             raise Refusal(401, "unauthorized", "Send the API key as 'Authorization: Bearer …' or 'X-API-Key'.")
 
     def _limited(self, headers: Headers, receive: Receive) -> Receive:
@@ -137,7 +169,62 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(413, "body_too_large", f"The body is too large; the limit is {limit:,} bytes.", limit=limit)
 
 
+def _check_single(headers: list[tuple[bytes, bytes]]) -> None:
+    """Refuse a request with two of a header of which there can be one."""
+    names = [name for name, _ in headers]
+    for name in SINGLE:
+        if names.count(name) > 1:
+            raise Refusal(400, "two_headers", f"The request has two headers {name.decode()!r}.")
+
+
+def _check_type(method: str, headers: Headers) -> None:
+    """Refuse a body that is not JSON: forms and scripts of other sites' pages can send plain text without asking.
+
+    A POST must say that it is JSON even if it has no body; browsers ask the server before other methods.
+    """
+    kind = headers.get(b"content-type", b"")
+    if kind != JSON and kind.partition(b";")[0].strip().lower() != JSON:
+        has_body = headers.get(b"content-length", b"0").strip(b"0") or b"transfer-encoding" in headers
+        if method == "POST" or kind or has_body:
+            raise Refusal(415, "not_json", "Send the body as application/json ('{}' if there is nothing to say).")
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Refusal(415, "compressed", "Send the body as it is, without content-encoding.")
+
+
 def _host_name(header: bytes) -> str:
     """The name in a Host header, without the port: ``[::1]:8000`` is ``::1``."""
-    text = header.decode("latin-1").lower()
-    return text.partition("]")[0][1:] if text.startswith("[") else text.partition(":")[0]
+    text = header.decode("latin-1")
+    return _plain_name(text.partition("]")[0][1:] if text.startswith("[") else text.partition(":")[0])
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _plain_name(host: str) -> str:
+    return host.lower().removesuffix(".")
+
+
+def _is_own(origin: bytes, scheme: str, host: bytes) -> bool:
+    """Whether an Origin header is that of the server's own page, given the request's scheme and Host header."""
+    if host and origin == scheme.encode() + b"://" + host:  # as browsers write both
+        return True
+    own = read_origin(f"{scheme}://{host.decode('latin-1')}")
+    return own is not None and read_origin(origin.decode("latin-1")) == own
+
+
+def read_origin(text: str) -> Origin | None:
+    """Read ``https://name:port``, in which the port may be missing; None if it is no origin, as ``null``."""
+    match = re.fullmatch(
+        r"(https?)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\]+)(?::([0-9]{1,5}))?", text, re.ASCII | re.IGNORECASE
+    )
+    if match is None:
+        return None
+    scheme, host = match[1].lower(), match[2].lower()
+    with suppress(ValueError):
+        host = str(ip_address(host.strip("[]")))  # ::1 has other spellings
+    return scheme, host, int(match[3]) if match[3] else PORTS[scheme]

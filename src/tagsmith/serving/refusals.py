@@ -22,7 +22,7 @@ DESCRIPTIONS = {
     408: "The body took too long to arrive.",
     409: "This cannot be done now, or not on this server; the message says why.",
     413: "The body is too large.",
-    415: "The body is not application/json.",
+    415: "The body is not application/json, or it is compressed.",
     422: "The request does not fit this description, or asks for more than the limits allow.",
     503: "Too many requests are waiting. Try again after Retry-After seconds.",
     504: "There was no answer within the deadline.",

@@ -52,6 +52,7 @@ export async function listen(path, handle, signal, heard = () => {}) {
 }
 
 async function send(path, method, body, signal, again) {
+  if (method === "POST") body ??= {}; // the server takes no POST that is not JSON
   const headers = {};
   const key = sessionStorage.getItem(KEY);
   if (key) headers["X-API-Key"] = key;
