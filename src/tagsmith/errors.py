@@ -66,8 +66,41 @@ class MissingExtraError(TagsmithError, ImportError):
 
     def __init__(self, what: str, extra: str) -> None:
         self.extra = extra
-        super().__init__(f"{what} needs the '{extra}' extra. Install it with: pip install 'tagsmith[{extra}]'")
+        super().__init__(f"{what} needs the '{extra}' extra. Install it with: {install_command(extra)}")
 
 
 class TrainingError(TagsmithError, RuntimeError):
     """Training cannot go on."""
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra where tagsmith came from: sources, an archive, Git or an index.
+
+    A package that was not installed from an index records its origin in ``direct_url.json`` (PEP 610).
+    """
+    import json
+    import os
+    import shlex
+    from importlib import metadata
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        installed = metadata.distribution("tagsmith")
+        origin = json.loads(installed.read_text("direct_url.json") or "{}")
+        pip = "uv pip install" if (installed.read_text("INSTALLER") or "").strip() == "uv" else "pip install"
+    except (metadata.PackageNotFoundError, ValueError):
+        origin, pip = {"url": Path(__file__).parents[2].as_uri(), "dir_info": {}}, "pip install"  # run from its sources
+    url = str(origin.get("url", ""))
+    if "dir_info" in origin:
+        folder = Path(url2pathname(urlsplit(url).path))
+        pip += " -e" if origin["dir_info"].get("editable") else ""
+        if not (folder / "pyproject.toml").is_file():
+            return f"{pip} '.[{extra}]', in a folder with the sources of tagsmith ({folder} has none)"
+        wanted = f"{'.' if folder == Path.cwd() else folder}[{extra}]"
+    elif "vcs_info" in origin:
+        version = origin["vcs_info"]
+        wanted = f"tagsmith[{extra}] @ {version.get('vcs')}+{url}@{version.get('commit_id')}"
+    else:
+        wanted = f"tagsmith[{extra}]{f' @ {url}' if url else ''}"
+    return f'{pip} "{wanted}"' if os.name == "nt" else f"{pip} {shlex.quote(wanted)}"

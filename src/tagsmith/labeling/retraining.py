@@ -18,7 +18,7 @@ from typing import Annotated
 from fastapi import Path as PathParameter
 from fastapi.responses import StreamingResponse
 
-from tagsmith.errors import InputError
+from tagsmith.errors import InputError, install_command
 from tagsmith.labeling.desk import RUNS, Desk, LabelingProject
 from tagsmith.labeling.schema import NoOptions, TrainingAnswer, TrainingOptions, VersionAnswer
 from tagsmith.labeling.store import DATABASE, SentenceRow, Store, VersionRow
@@ -88,7 +88,7 @@ class Retraining:
         if self.run and self.run.running:
             return "A run is in progress."
         if not _training_is_installed():
-            return "Training needs the 'train' extra: pip install 'tagsmith[train]'."
+            return f"Training needs the 'train' extra: {install_command('train')}."
         accepted = self.desk.store.accepted()
         if len(accepted) < NEEDED:
             return f"Accept at least {NEEDED} sentences; there are {len(accepted)}."
