@@ -6,6 +6,7 @@ The names below are the public ones. Each is imported when it is first used, so 
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from tagsmith.tuning.tune import tune
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reads this when it is imported; otherwise it reports its use to its makers (SECURITY.md).
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __all__ = [
     "FORMATS",
