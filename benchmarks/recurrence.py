@@ -4,7 +4,7 @@
 
 The network is that of the balanced preset (LSTM 158→2×200, 17 tags) with random weights. It reads sentences of 20
 tokens on one thread. The two ways are timed in turn, in microseconds per token; medians of seven rounds. Writes
-``benchmarks/results/recurrence.json``, from which ``LOOP_FROM`` in ``tagsmith/export/graphs.py`` follows.
+``benchmarks/results/recurrence.json``, from which ``LOOP_FROM`` in ``tagsmith/graphs/tagger_graphs.py`` follows.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from tagsmith.cli.speed import describe_machine
-from tagsmith.export.graph_builder import Graph, Shape, typed
-from tagsmith.export.graphs import _with_loop, _with_operators
+from tagsmith.graphs.builder import Graph, Kind
+from tagsmith.graphs.onnx_messages import Shape
+from tagsmith.graphs.session import OpenGraph
+from tagsmith.graphs.tagger_graphs import _with_loop, _with_operators
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.vectors import quantize_rows
-from tagsmith.tagging.exported_network import OpenGraph
 
 RESULTS = Path(__file__).parent / "results" / "recurrence.json"
 ROUNDS, STEPS, TAGS, FORMS = 7, 20, 17, 8000
@@ -46,17 +47,17 @@ def session(weights: dict[str, Any], way: str, int8: bool) -> OpenGraph:
     """Open the sentence graph with only one of the two ways."""
     g = Graph()
     state: Shape = [len(A.directions), "B", A.units]
-    inputs = [
-        typed("encodings", "float16" if int8 else "float32", ["n", A.encoding_size]),
-        typed("projections", "int8" if int8 else "float32", ["rows", 4 * A.units]),
-        typed("scales", "float32", ["rows", 4]),
-        typed("tokens", "int32", ["T", "B"]),
-        typed("lengths", "int32", ["B"]),
-        typed("hidden", "float32", state),
-        typed("memory", "float32", state),
-    ]
+    inputs: dict[str, Kind] = {
+        "encodings": ("float16" if int8 else "float32", ["n", A.encoding_size]),
+        "projections": ("int8" if int8 else "float32", ["rows", 4 * A.units]),
+        "scales": ("float32", ["rows", 4]),
+        "tokens": ("int32", ["T", "B"]),
+        "lengths": ("int32", ["B"]),
+        "hidden": ("float32", state),
+        "memory": ("float32", state),
+    }
     results = WAYS[way](g, weights, A, int8)
-    return OpenGraph(g.model(inputs, [(results[0], "emissions", "float32", ["T", "B", TAGS])]), weights, way)
+    return OpenGraph(g.build(inputs, {"emissions": (results[0], ("float32", ["T", "B", TAGS]))}), way)
 
 
 def feed(weights: dict[str, Any], batch: int, int8: bool, rng: np.random.Generator) -> dict[str, Any]:

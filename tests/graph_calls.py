@@ -1,4 +1,4 @@
-"""Run exported graphs by themselves, without the tagger around them."""
+"""Run a tagger's graphs by themselves, without the tagger around them."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tagsmith.export.graphs import sentence_graph, word_graph
+from tagsmith.graphs.builder import BuiltGraph
+from tagsmith.graphs.session import OpenGraph
+from tagsmith.graphs.tagger_graphs import sentence_graph, word_graph
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import Forms
-from tagsmith.tagging.exported_network import OpenGraph
 
 Array = np.ndarray
 
 
-def run_graph(graph: bytes, weights: Mapping[str, Array], **inputs: Array) -> dict[str, Array]:
+def run_graph(graph: BuiltGraph, **inputs: Array) -> dict[str, Array]:
     """Every output of a graph by name; inputs that it does not have are left out."""
-    opened = OpenGraph(graph, weights, "a graph")
+    opened = OpenGraph(graph, "a graph")
     return opened.run({name: inputs[name] for name in opened.inputs})
 
 
 def run_words(weights: Mapping[str, Array], a: Architecture, forms: Forms, vectors: Array) -> dict[str, Array]:
     """What the word graph makes of word forms with these vectors (n, word_dim)."""
     inputs = {"vectors": vectors, "characters": forms.characters, "shapes": forms.shapes}
-    return run_graph(word_graph(weights, a), weights, **inputs)
+    return run_graph(word_graph(weights, a), **inputs)
 
 
 def projected(weights: Mapping[str, Array], a: Architecture, encodings: Array) -> Array:
@@ -60,4 +61,4 @@ def run_sentences(
             values, scales = quantize_rows(inputs["projections"].reshape(-1, a.units))
             inputs |= {"projections": values.reshape(-1, 4 * a.units), "scales": scales.reshape(-1, 4)}
             inputs["encodings"] = forms.astype(np.float16)
-    return run_graph(sentence_graph(weights, a, int8=int8), weights, **inputs)
+    return run_graph(sentence_graph(weights, a, int8=int8), **inputs)

@@ -7,9 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from tagsmith.export.graphs import sentence_graph, word_graph
 from tagsmith.model.architecture import WORD_SHAPES, Architecture
-from tagsmith.model.folder import Model, ModelFile
+from tagsmith.model.folder import Model
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
 from tagsmith.text.layer import Layer
@@ -119,7 +118,7 @@ def random_model(
     """A tagger that gives nonsense, but the same nonsense each time."""
     layer = Layer("ner", scheme, tuple(sorted(labels)))
     weights = random_weights(architecture, len(layer.tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
-    return _with_graphs(Model(architecture, vocabulary, (layer,), weights, {}, {"seed": seed}))
+    return Model(architecture, vocabulary, (layer,), weights, {"seed": seed})
 
 
 def random_layers_model(
@@ -136,7 +135,7 @@ def random_layers_model(
             size = len(layer.tags)
             for part, shape in (("start", (size,)), ("between", (size, size)), ("end", (size,))):
                 weights[f"crf/{number}/{part}"] = rng.normal(0.0, 0.6, shape).astype(np.float32)
-    return _with_graphs(Model(architecture, VOCABULARY, made, weights, {}, {"seed": seed}))
+    return Model(architecture, VOCABULARY, made, weights, {"seed": seed})
 
 
 def single_layer(model: Model, number: int) -> Model:
@@ -148,17 +147,7 @@ def single_layer(model: Model, number: int) -> Model:
     weights |= {f"output/{part}": weights[f"output/{part}"][..., columns] for part in ("kernel", "bias")}
     if model.architecture.head == "crf":
         weights |= {f"crf/0/{part}": model.weights[f"crf/{number}/{part}"] for part in ("start", "between", "end")}
-    return _with_graphs(replace(model, layers=(layer,), weights=weights))
-
-
-def _with_graphs(model: Model) -> Model:
-    weights, architecture = model.weights, model.architecture
-    graphs = {
-        ModelFile.WORDS: word_graph(weights, architecture),
-        ModelFile.SENTENCES: sentence_graph(weights, architecture),
-        ModelFile.SENTENCES_INT8: sentence_graph(weights, architecture, int8=True),
-    }
-    return replace(model, graphs=graphs)
+    return replace(model, layers=(layer,), weights=weights)
 
 
 def random_sentences(count: int, longest: int = 12, seed: int = 0, words: tuple[str, ...] = WORDS) -> list[list[str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from tagsmith.model.folder import FORMAT_VERSION
 
-FILES = ["config.json", "vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx", "sentences.int8.onnx"]
+FILES = ["config.json", "vocabulary.json", "weights.safetensors"]
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_inspect_describes_a_model(run_here, model: Path):
     described = json.loads(run_here("inspect", model, "--json")[1])
     assert (described["kind"], described["scheme"], described["layer"]) == ("model", "IOB2", "tags")
     assert described["recipe"]["units"] == 16
-    assert set(described["files"]) >= {"config.json", "words.onnx"}
+    assert set(described["files"]) >= {"config.json", "weights.safetensors"}
 
 
 @pytest.mark.parametrize(

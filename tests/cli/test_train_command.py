@@ -14,8 +14,8 @@ import tagsmith as package
 def test_the_folder_holds_the_model_and_the_streams_hold_what_they_should(trained):
     folder, done = trained
     names = {path.name for path in folder.iterdir()}
-    assert {"config.json", "vocabulary.json", "weights.safetensors", "words.onnx", "sentences.onnx"} <= names
-    assert {"sentences.int8.onnx", "README.md", "history.jsonl", "learning_curve.png"} <= names
+    assert {"config.json", "vocabulary.json", "weights.safetensors"} <= names
+    assert {"README.md", "history.jsonl", "learning_curve.png"} <= names
     assert [path.name for path in folder.parent.glob("*tiny-model*") if path.is_dir()].count("tiny-model.training") == 0
     config = json.loads((folder / "config.json").read_bytes())
     assert config["recipe"]["units"] == 16

@@ -393,12 +393,6 @@ def test_impossible_options_are_refused(options):
         Tagger(MODEL, **options)
 
 
-def test_a_graph_that_is_none_is_refused_by_name():
-    broken = replace(MODEL, graphs={**MODEL.graphs, "words.onnx": b"no graph"})
-    with pytest.raises(ModelError, match=r"words\.onnx"):
-        Tagger(broken)
-
-
 @pytest.mark.parametrize("change", ["tags", "weights"])
 def test_a_model_whose_parts_do_not_fit_is_refused(tmp_path, change):
     if change == "tags":

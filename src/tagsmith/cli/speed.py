@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from tagsmith import __version__
 from tagsmith.errors import TagsmithError
+from tagsmith.graphs.session import RUNTIME_VERSION, OpenGraph
+from tagsmith.graphs.tagger_graphs import product_graph
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import Model, read_model
-from tagsmith.tagging.exported_network import OpenGraph
 from tagsmith.tagging.tagger import Tagger, available_processors
 
 Words = Sequence[Sequence[str]]
@@ -135,19 +135,14 @@ def _ceilings(a: Architecture, threads: int, rounds: int) -> dict[str, float]:
     """Tokens per second if only the first layer's recurrent products h U were computed.
 
     No implementation can leave these out; the input products can be computed once per word form. The products are
-    ONNX Runtime's, on ``threads`` threads at once, at the fastest batch size. Empty without the ``onnx`` package,
-    which writes their graphs, and for cells other than the LSTM.
+    ONNX Runtime's, on ``threads`` threads at once, at the fastest batch size. Empty for cells other than the LSTM.
     """
     if a.cell != "lstm":
-        return {}
-    try:
-        from tagsmith.export.graphs import product_graph
-    except ImportError:
         return {}
     kernel = np.random.default_rng(0).standard_normal((a.units, 4 * a.units)).astype(np.float32)
     ceilings: dict[str, float] = {}
     for precision, kind in (("int8", np.uint8), ("float32", np.float32)):
-        graph = OpenGraph(product_graph(kernel, int8=precision == "int8"), {}, "a product")
+        graph = OpenGraph(product_graph(kernel, int8=precision == "int8"), "a product")
         rates = [_product_rate(graph, np.ones((rows, a.units), kind), threads, rounds) for rows in CEILING_ROWS]
         ceilings[precision] = round(max(rates) / len(a.directions))
     return ceilings
@@ -269,6 +264,6 @@ def describe_machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "onnxruntime": onnxruntime.__version__,
+        "onnxruntime": RUNTIME_VERSION,
         "tagsmith": __version__,
     }

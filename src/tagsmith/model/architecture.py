@@ -1,4 +1,4 @@
-"""Architecture of a tagger: the choices that the Keras network and the exported graphs share."""
+"""Architecture of a tagger: the choices that the Keras network and the graphs share."""
 
 from __future__ import annotations
 

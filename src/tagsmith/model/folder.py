@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +21,9 @@ from tagsmith.model.vocabulary import Vocabulary, vocabulary_from_dict
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 Precision = Literal["int8", "float32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Result = TypeVar("Result")
 REMEDY = "Copy the whole folder again, or train the model anew."
 
@@ -33,18 +34,13 @@ class ModelFile(StrEnum):
     CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, sha256 of every file
     VOCABULARY = "vocabulary.json"  # words and characters, in the order of their rows
     WEIGHTS = "weights.safetensors"  # every weight by name; pretrained vectors as int8 rows with a float32 scale each
-    WORDS = "words.onnx"  # from a word form to its encoding
-    SENTENCES = "sentences.onnx"  # from encodings to emissions, float32
-    SENTENCES_INT8 = "sentences.int8.onnx"  # the same with int8 recurrent kernels
     CARD = "README.md"  # the model card
     HISTORY = "history.jsonl"  # a line for each epoch, with times: no digest, so that two like runs give like models
     LEARNING_CURVE = "learning_curve.png"
 
 
 UNCHECKED = (ModelFile.HISTORY,)  # without a digest, and not read with the model
-GRAPHS = (ModelFile.WORDS, ModelFile.SENTENCES, ModelFile.SENTENCES_INT8)
-REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS, *GRAPHS)
-SENTENCE_GRAPHS: dict[Precision, ModelFile] = {"int8": ModelFile.SENTENCES_INT8, "float32": ModelFile.SENTENCES}
+REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -55,11 +51,10 @@ class Model:
     vocabulary: Vocabulary
     layers: tuple[Layer, ...]  # the network's outputs are the tags of all layers side by side
     weights: Mapping[str, npt.NDArray[Any]]  # by name; the CRF of layer n (from 0) has the names ``crf/n/…``
-    graphs: Mapping[str, bytes]  # file name → serialized ONNX graph
     recipe: Mapping[str, Any] = field(default_factory=dict)  # how it was trained, as JSON values, for the reader
     scores: Mapping[str, Any] = field(default_factory=dict)  # how well it did, likewise
     extras: Mapping[str, bytes] = field(default_factory=dict)  # further files: model card, history, learning curve
-    precision: Precision = "int8"  # which sentence graph to run where the user does not say
+    precision: Precision = "int8"  # what an LSTM's kernels run in where the user does not say
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -98,7 +93,6 @@ def _files(model: Model) -> dict[str, bytes]:
     files: dict[str, bytes] = {
         ModelFile.VOCABULARY: vocabulary,
         ModelFile.WEIGHTS: safetensors.numpy.save(arrays),
-        **model.graphs,
         **model.extras,
     }
     config: dict[str, Any] = {
@@ -162,7 +156,6 @@ def _read_model(files: OpenFolder) -> Model:
             vocabulary_from_dict(json.loads(contents[ModelFile.VOCABULARY])),
             tuple(Layer(one["name"], Scheme(one["scheme"]), tuple(one["labels"])) for one in config["layers"]),
             safetensors.numpy.load(contents[ModelFile.WEIGHTS]),
-            {name: contents[name] for name in GRAPHS},
             config["recipe"],
             config["scores"],
             {name: content for name, content in contents.items() if name not in REQUIRED},

@@ -128,7 +128,7 @@ class Recurrent:
         return ops.scan(advance, initial, (projected, continues), reverse=reverse)[1][0]
 
     def named_weights(self, prefix: str) -> dict[str, Any]:
-        """The variables, by their names in the exported graphs."""
+        """The variables, by their names in the graphs."""
         return {
             f"{prefix}/{direction}/{name}": variable
             for direction, weights in self.weights.items()

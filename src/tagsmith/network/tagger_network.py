@@ -205,7 +205,7 @@ class TaggerNetwork:
         return ops.sum(losses * inside)
 
     def named_weights(self) -> dict[str, Any]:
-        """Every variable of the model by the name that the exported graphs and the model folder use."""
+        """Every variable of the model by the name that the graphs and the model folder use."""
         named = self.word_encoder.named_weights()
         for number, layer in enumerate(self.recurrent):
             named |= layer.named_weights(f"sentence/{number}")

@@ -111,6 +111,6 @@ class WordEncoder:
         return ops.tanh(ops.max(responses, axis=1) + self.tables["filter_bias"]) * inside[:, :1]
 
     def named_weights(self) -> dict[str, Any]:
-        """The variables, by their names in the exported graphs."""
+        """The variables, by their names in the graphs."""
         named = {f"word/{name}": table for name, table in self.tables.items()}
         return named | (self.spelling.named_weights("word/spelling") if self.spelling is not None else {})

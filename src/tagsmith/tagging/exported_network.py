@@ -1,19 +1,16 @@
-"""Exported network: runs the ONNX graphs of a model, from sentences to emissions."""
+"""The network of a model at work on its ONNX graphs, from sentences to emissions."""
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from tagsmith.errors import ModelError
-from tagsmith.model.folder import REMEDY, SENTENCE_GRAPHS, Model, ModelFile, Precision
+from tagsmith.graphs.session import OpenGraph
+from tagsmith.graphs.tagger_graphs import sentence_graph, word_graph
+from tagsmith.model.folder import Model, Precision
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
@@ -24,15 +21,14 @@ WINDOW = 4096  # tokens of a window of a long sentence
 class ExportedNetwork:
     """The graphs of a model, with a word table in front. Safe to use from several threads.
 
-    ``precision`` selects one of the two sentence graphs.
+    ``precision`` is that of an LSTM's kernels.
     """
 
     def __init__(self, model: Model, precision: Precision) -> None:
         self._model = model
-        self._words, self._sentences = (
-            OpenGraph(model.graphs[name], model.weights, name) for name in (ModelFile.WORDS, SENTENCE_GRAPHS[precision])
-        )
-        a = model.architecture
+        weights, a = model.weights, model.architecture
+        self._words = OpenGraph(word_graph(weights, a), "the word graph")
+        self._sentences = OpenGraph(sentence_graph(weights, a, int8=precision == "int8"), "the sentence graph")
         self._ways = len(a.directions)
         gates, int8 = self._ways * 4, "scales" in self._sentences.inputs
         kinds = {
@@ -125,49 +121,3 @@ class ExportedNetwork:
             values, scales = quantize_rows(gates)
             outputs |= {"projections": values.reshape(len(forms), -1), "scales": scales.reshape(len(forms), -1)}
         return [outputs[name] for name in self._columns]
-
-
-class OpenGraph:
-    """A graph opened by ONNX Runtime, with the ``weights`` that it refers to by name.
-
-    A run takes one thread; several runs can be made at the same time. Raises :class:`ModelError`, with the ``name`` of
-    the graph, if ONNX Runtime cannot open it.
-    """
-
-    def __init__(self, graph: bytes, weights: Mapping[str, npt.NDArray[Any]], name: str) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        if _products_may_overflow():
-            options.add_session_config_entry("session.x64quantprecision", "1")  # slower products that cannot overflow
-        external = {
-            weight: np.ascontiguousarray(array) for weight, array in weights.items() if weight.encode() in graph
-        }
-        try:
-            # The session borrows this memory.
-            self._initializers = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in external.values()]
-            options.add_external_initializers(list(external), self._initializers)
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's exceptions have no base class in common
-            raise ModelError(f"ONNX Runtime cannot open {name}: {error}", remedy=REMEDY) from error
-        self.inputs = frozenset(value.name for value in self._session.get_inputs())
-        self._outputs = [value.name for value in self._session.get_outputs()]
-
-    def run(self, inputs: dict[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-        """Run the graph and return its outputs by name."""
-        return dict(zip(self._outputs, self._session.run(None, inputs), strict=True))
-
-
-@cache
-def _products_may_overflow() -> bool:
-    """Whether products of 8-bit integers can overflow: on x86-64 processors without VNNI, or if that is unknown.
-
-    See https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html.
-    """
-    if platform.machine().lower() not in ("x86_64", "amd64"):
-        return False
-    try:
-        return "vnni" not in Path("/proc/cpuinfo").read_text("utf-8")
-    except OSError:
-        return True

@@ -12,7 +12,7 @@ import numpy as np
 
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
-from tagsmith.model.folder import REMEDY, SENTENCE_GRAPHS, Model, Precision, read_model
+from tagsmith.model.folder import PRECISIONS, REMEDY, Model, Precision, read_model
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
@@ -65,8 +65,8 @@ class Tagger:
         if not isinstance(model, Model):
             raise ModelError(f"the model is {shown(model)}, not a Model.", remedy='Load one: tagsmith.load("model/").')
         precision = precision or model.precision
-        if precision not in SENTENCE_GRAPHS:
-            raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(SENTENCE_GRAPHS)}.")
+        if precision not in PRECISIONS:
+            raise ModelError(f"precision is {precision!r}.", remedy=f"Choose one of {', '.join(PRECISIONS)}.")
         if threads is not None and threads < 1:
             raise ModelError(f"threads is {threads}.", remedy="It must be at least 1.")
         self.model, self.precision = model, precision

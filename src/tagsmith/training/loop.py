@@ -1,4 +1,4 @@
-"""The training loop: random batches, dev scores through the exported network, early stopping, checkpoints."""
+"""The training loop: random batches, dev scores through the tagging engine, early stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagsmith.errors import TrainingError
-from tagsmith.export.graphs import sentence_graph, word_graph
-from tagsmith.model.folder import Model, ModelFile
+from tagsmith.model.folder import Model
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch, pack_rows, training_batches
 from tagsmith.network.tagger_network import Dropout, Output, TaggerNetwork
@@ -119,7 +118,7 @@ class TrainingRun:
             display.epoch(entry)
 
     def score_dev(self, arrays: Arrays) -> Scores:
-        """Score these weights on dev as the exported network gives them."""
+        """Score these weights on dev as the tagging engine runs them."""
         return score_part(Tagger(self.model(arrays), precision="float32"), self.task.corpus, "dev")
 
     def _train_epoch(self, epoch: int, display: Display) -> dict[str, Any]:
@@ -159,17 +158,13 @@ class TrainingRun:
     # --- what a run keeps
 
     def model(self, arrays: Arrays) -> Model:
-        """Return the model with these weights, in float32 alone."""
+        """Return the model with these weights."""
         task = self.task
         weights = dict(arrays)
         if task.pretrained is not None:
             weights |= {"word/pretrained": task.pretrained[0], "word/scales": task.pretrained[1]}
-        graphs: dict[str, bytes] = {
-            ModelFile.WORDS: word_graph(weights, task.architecture),
-            ModelFile.SENTENCES: sentence_graph(weights, task.architecture),
-        }
         recipe = {**self.recipe.as_dict(), "seed": self.seed}
-        return Model(task.architecture, task.vocabulary, task.corpus.layers, weights, graphs, recipe)
+        return Model(task.architecture, task.vocabulary, task.corpus.layers, weights, recipe)
 
     def save(self) -> None:
         """Write the checkpoint."""

@@ -17,7 +17,6 @@ from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.knowledge import Partial
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import TrainingError
-from tagsmith.export.graphs import sentence_graph
 from tagsmith.model.folder import Model, ModelFile, check_target, write_model
 from tagsmith.scores.scores import Scores
 from tagsmith.tagging.tagger import Tagger
@@ -154,10 +153,7 @@ def _describe(task: Task, display: Display) -> None:
 def _finish(run: TrainingRun, out: Path, display: Display) -> Tagger:
     """Write the model folder of the best epoch, with its scores, and return its tagger."""
     corpus = run.task.corpus
-    model = run.model(run.best)
-    int8 = sentence_graph(model.weights, model.architecture, int8=True)
-    model = replace(model, graphs={**model.graphs, ModelFile.SENTENCES_INT8: int8})
-    model, dev_scores = _choose_precision(model, corpus, display)
+    model, dev_scores = _choose_precision(run.model(run.best), corpus, display)
     scores = {"dev": dev_scores}
     if len(corpus.test):
         scores["test"] = score_part(Tagger(model), corpus, "test")

@@ -1,46 +1,33 @@
 """Builder for ONNX graphs.
 
-Graphs are written node by node from named weight arrays, not traced from Keras: the result is small, readable and the
-same on every backend. Weights may stay in ``weights.safetensors`` (:meth:`Graph.weight`): the graph declares them as
-external data, and whoever opens it passes them in by name. Needs the ``onnx`` package.
+Graphs are built node by node from named weight arrays. Large weights are not copied into them (:meth:`Graph.weight`):
+the graph refers to them by name, and :class:`~tagsmith.graphs.session.OpenGraph` hands them over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.errors import MissingExtraError
-from tagsmith.model.folder import ModelFile
+from tagsmith.graphs import onnx_messages as onnx
+from tagsmith.graphs.onnx_messages import Array, GraphMessage, Shape
 
-try:
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-except ImportError as error:
-    raise MissingExtraError("Writing a model", "train") from error
-
-Array = npt.NDArray[Any]
 Weights = Mapping[str, Array]
-Shape = Sequence[int | str]
-Kind = tuple[str, Shape]  # of a value: its type, a key of TYPES, and its shape; names stand for free sizes
-OPSET = 17
+Kind = tuple[str, Shape]  # of a value: its type, a key of ``onnx_messages.TYPES``, and its shape
+OPSETS = {"": 17, "com.microsoft": 1}
 RUNTIME_DOMAIN = "com.microsoft"  # ONNX Runtime's own operators
-TYPES = {
-    "float32": TensorProto.FLOAT,
-    "float16": TensorProto.FLOAT16,
-    "int32": TensorProto.INT32,
-    "int64": TensorProto.INT64,
-    "int8": TensorProto.INT8,
-    "uint8": TensorProto.UINT8,
-}
 
 
-def typed(name: str, kind: str, shape: Shape | None = None) -> Any:
-    """Declare the type (a key of ``TYPES``) and the shape of a value."""
-    return helper.make_tensor_value_info(name, TYPES[kind], shape)
+@dataclass(frozen=True, eq=False)
+class BuiltGraph:
+    """A graph as the bytes of an ONNX file, and the weights that it refers to by name."""
+
+    content: bytes
+    weights: Weights
 
 
 class Graph:
@@ -50,9 +37,9 @@ class Graph:
     """
 
     def __init__(self, outer: Graph | None = None) -> None:
-        self.nodes: list[Any] = []
-        self.constants: dict[str, Any] = outer.constants if outer else {}
-        self._stored: set[str] = outer._stored if outer else set()
+        self._nodes: list[bytes] = []
+        self._constants: dict[str, bytes] = outer._constants if outer else {}
+        self._weights: dict[str, Array] = outer._weights if outer else {}
         self._names: list[str] = outer._names if outer else []
 
     def _new_name(self, stem: str) -> str:
@@ -62,26 +49,26 @@ class Graph:
     def constant(self, array: npt.ArrayLike, kind: Any = None) -> str:
         """Add an array, converted to the NumPy type ``kind`` if given."""
         name = self._new_name("constant")
-        self.constants[name] = numpy_helper.from_array(np.ascontiguousarray(np.asarray(array, kind)), name)
+        self._constants[name] = onnx.tensor(name, np.asarray(array, kind))
         return name
 
     def scalar(self, value: float, kind: Any) -> str:
         """Add a single number (an array without axes)."""
         name = self._new_name("scalar")
-        self.constants[name] = numpy_helper.from_array(np.array(value, kind), name)
+        self._constants[name] = onnx.tensor(name, np.array(value, kind))
         return name
 
     def weight(self, name: str, weights: Weights) -> str:
-        """Refer to an array of ``weights.safetensors`` without storing it again."""
-        self.constants[name] = numpy_helper.from_array(weights[name], name)
-        self._stored.add(name)
+        """Refer to a weight by its name, without a copy."""
+        self._constants[name] = onnx.external_tensor(name, weights[name])
+        self._weights[name] = weights[name]
         return name
 
-    def nodes_of(self, operator: str, *inputs: str, outputs: int, **attributes: Any) -> list[str]:
+    def nodes_of(self, operator: str, *inputs: str, outputs: int, domain: str = "", **attributes: Any) -> list[str]:
         """Add a node with several outputs."""
         names = [self._new_name(operator.lower()) for _ in range(outputs)]
         number = len(self._names)
-        self.nodes.append(helper.make_node(operator, list(inputs), names, name=f"node_{number}", **attributes))
+        self._nodes.append(onnx.node(operator, inputs, names, f"node_{number}", domain, attributes))
         return names
 
     def node(self, operator: str, *inputs: str, **attributes: Any) -> str:
@@ -90,7 +77,7 @@ class Graph:
 
     def cast(self, value: str, kind: str) -> str:
         """Convert a value to another type."""
-        return self.node("Cast", value, to=TYPES[kind])
+        return self.node("Cast", value, to=onnx.TYPES[kind])
 
     def concatenate(self, values: Sequence[str], axis: int) -> str:
         """Concatenate values along an axis."""
@@ -108,7 +95,7 @@ class Graph:
         Each branch adds nodes to a subgraph and returns its ``results``.
         """
 
-        def subgraph(branch: Callable[[Graph], Sequence[str]]) -> Any:
+        def subgraph(branch: Callable[[Graph], Sequence[str]]) -> GraphMessage:
             inner = Graph(self)
             return inner._subgraph("branch", [], branch(inner), results)
 
@@ -131,29 +118,27 @@ class Graph:
         inner = Graph(self)
         sources = [*states, steps]
         names = [self._new_name("inside") for _ in sources]
-        inputs = [typed(name, *kind) for name, (_, kind) in zip(names, sources, strict=True)]
+        inputs = [onnx.value(name, *kind) for name, (_, kind) in zip(names, sources, strict=True)]
         kinds = [*(kind for _, kind in states), *results]
         graph = inner._subgraph("step", inputs, body(inner, names), kinds)
         values = [value for value, _ in sources]
         return self.nodes_of("Scan", *values, outputs=len(kinds), body=graph, num_scan_inputs=1)
 
-    def _subgraph(self, name: str, inputs: Sequence[Any], outputs: Sequence[str], kinds: Sequence[Kind]) -> Any:
-        declared = [typed(value, *kind) for value, kind in zip(outputs, kinds, strict=True)]
-        return helper.make_graph(self.nodes, name, inputs, declared)
+    def _subgraph(
+        self, name: str, inputs: Sequence[bytes], outputs: Sequence[str], kinds: Sequence[Kind]
+    ) -> GraphMessage:
+        declared = [onnx.value(value, *kind) for value, kind in zip(outputs, kinds, strict=True)]
+        return onnx.graph(name, self._nodes, inputs, declared)
 
-    def model(self, inputs: Sequence[Any], outputs: Sequence[tuple[str, str, str, Shape]]) -> bytes:
-        """Return the checked and serialized model; outputs are (value, public name, type, shape)."""
-        for value, name, _, _ in outputs:
-            self.nodes.append(helper.make_node("Identity", [value], [name]))
-        declared = [typed(name, kind, shape) for _, name, kind, shape in outputs]
-        graph = helper.make_graph(self.nodes, "tagsmith", inputs, declared, list(self.constants.values()))
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(RUNTIME_DOMAIN, 1)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="tagsmith")
-        model.ir_version = 8
-        onnx.checker.check_model(model)
-        for tensor in model.graph.initializer:
-            if tensor.name in self._stored:
-                tensor.ClearField("raw_data")
-                tensor.data_location = TensorProto.EXTERNAL
-                tensor.external_data.add(key="location", value=ModelFile.WEIGHTS.value)
-        return bytes(model.SerializeToString())
+    def build(self, inputs: Mapping[str, Kind], outputs: Mapping[str, tuple[str, Kind]]) -> BuiltGraph:
+        """Return the finished graph; ``outputs`` are the values and their kinds by public name."""
+        for name, (value, _) in outputs.items():
+            self._nodes.append(onnx.node("Identity", [value], [name]))
+        graph = onnx.graph(
+            "tagsmith",
+            self._nodes,
+            [onnx.value(name, *kind) for name, kind in inputs.items()],
+            [onnx.value(name, *kind) for name, (_, kind) in outputs.items()],
+            self._constants.values(),
+        )
+        return BuiltGraph(onnx.model(graph, OPSETS), self._weights)

@@ -1,9 +1,7 @@
-"""The exported graphs agree with the network written plainly in NumPy, in every configuration."""
+"""The graphs agree with the network written plainly in NumPy, in every configuration."""
 
 from __future__ import annotations
 
-import importlib
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +10,7 @@ import pytest
 from graph_calls import projected, run_graph, run_sentences, run_words
 from random_model import SMALL, VOCABULARY, WORDS, every_architecture, random_weights
 from reference_tagger import encode_form, sentence_emissions, vector_of
-from tagsmith.errors import MissingExtraError
-from tagsmith.export.graphs import LOOP_FROM, sentence_graph, word_graph
+from tagsmith.graphs.tagger_graphs import LOOP_FROM, sentence_graph, word_graph
 from tagsmith.model.architecture import Architecture
 
 SIZES = {"word_dim": 5, "character_dim": 3, "character_units": 4, "units": 4}
@@ -56,7 +53,7 @@ def test_padding_beside_a_word_changes_nothing(a):
     graph, forms = word_graph(weights, a), VOCABULARY.encode(["york", "in"])
     vectors = np.zeros((2, a.word_dim), np.float32)
     narrow, wide = (
-        run_graph(graph, weights, vectors=vectors, characters=forms.characters[:, :columns], shapes=forms.shapes)
+        run_graph(graph, vectors=vectors, characters=forms.characters[:, :columns], shapes=forms.shapes)
         for columns in (4, 24)
     )
     np.testing.assert_allclose(narrow["encodings"], wide["encodings"], atol=1e-6)
@@ -156,17 +153,13 @@ def test_in_the_loop_an_int8_answer_does_not_depend_on_how_large_the_inputs_of_o
     assert error < 0.005 if batch >= LOOP_FROM else error > 0.02
 
 
-def test_large_weights_are_stored_once_and_in_8_bits_take_less_than_half_the_room():
+def test_large_weights_are_not_copied_into_the_graphs():
     a = Architecture(word_dim=100, characters="none", shape_dim=0, units=100)
     weights = random_weights(a, TAGS, pretrained=False)
-    kernels = sum(array.nbytes for name, array in weights.items() if "kernel" in name and name.startswith("sentence"))
-    assert len(sentence_graph(weights, a)) + len(word_graph(weights, a)) < 0.05 * kernels
-    assert len(sentence_graph(weights, a, int8=True)) < 0.45 * kernels
-
-
-def test_without_onnx_writing_a_model_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "onnx", None)
-    monkeypatch.delitem(sys.modules, "tagsmith.export.graphs")
-    monkeypatch.delitem(sys.modules, "tagsmith.export.graph_builder")
-    with pytest.raises(MissingExtraError, match=r"tagsmith\[train\]"):
-        importlib.import_module("tagsmith.export.graphs")
+    kernels = {name: array for name, array in weights.items() if "kernel" in name and name.startswith("sentence")}
+    size = sum(array.nbytes for array in kernels.values())
+    words, sentences, int8 = word_graph(weights, a), sentence_graph(weights, a), sentence_graph(weights, a, int8=True)
+    assert len(words.content) + len(sentences.content) < 0.05 * size
+    assert len(int8.content) < 0.45 * size
+    for name, array in kernels.items():
+        assert any(graph.weights.get(name) is array for graph in (words, sentences))

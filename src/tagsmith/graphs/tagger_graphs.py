@@ -1,19 +1,19 @@
 """ONNX graphs of a tagger, built from named weight arrays.
 
-``words.onnx``: everything that depends on a word's spelling alone, computed once per word form
+:func:`word_graph`: everything that depends on a word's spelling alone, computed once per word form
     ``vectors`` (n, word_dim), ``characters`` (n, C), ``shapes`` (n,)
     → ``encodings`` (n, encoding_size); for an LSTM ``projections`` (n, directions·4H), the encodings times the first
     layer's input kernels plus bias, so that only the recurrent product is left to compute in a sentence
 
-``sentences.onnx``, ``sentences.int8.onnx``: from a batch's word forms to emissions
+:func:`sentence_graph`: from a batch's word forms to emissions
     ``encodings`` (n, encoding_size), ``projections`` (n·directions, 4H), ``tokens`` (T, B) → row of each token's form,
     ``lengths`` (B,), and the recurrent layers' initial ``hidden`` and (LSTM) ``memory`` (layers·directions, B, H);
     the 8-bit LSTM takes float16 encodings, and int8 projections with ``scales`` (n·directions, 4), one per gate;
     the float32 LSTM takes no encodings, the other cells no projections
     → ``emissions`` (T, B, tags), and the last states ``last_hidden`` and ``last_memory``
 
-Time comes first because ONNX Runtime's recurrent kernels want it so. The pretrained and trained word tables stay in
-``weights.safetensors``: looking up a row needs no graph.
+Time comes first because ONNX Runtime's recurrent kernels want it so. The pretrained and trained word tables are not in
+the graphs: looking up a row needs none.
 
 There are two ways to run over a sentence. ONNX Runtime's recurrent operators start fast, and run GRUs, simple RNNs and
 small batches of an 8-bit LSTM. For an LSTM otherwise, a ``Scan`` loop over time steps (:func:`_lstm_steps`) is faster
@@ -29,7 +29,8 @@ from typing import Any
 
 import numpy as np
 
-from tagsmith.export.graph_builder import RUNTIME_DOMAIN, Array, Graph, Kind, Shape, Weights, typed
+from tagsmith.graphs.builder import RUNTIME_DOMAIN, BuiltGraph, Graph, Kind, Weights
+from tagsmith.graphs.onnx_messages import Array, Shape
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.vectors import quantize_rows
 
@@ -44,27 +45,27 @@ STATE_SCALE, STATE_ZERO = 1 / 127, 128
 # ------------------------------------------------------------------------------------------------ word forms
 
 
-def word_graph(weights: Weights, architecture: Architecture) -> bytes:
-    """Build ``words.onnx``."""
+def word_graph(weights: Weights, architecture: Architecture) -> BuiltGraph:
+    """Build the graph that encodes word forms."""
     g, a = Graph(), architecture
     parts = ["vectors"]
-    inputs = [typed("vectors", "float32", ["n", a.word_dim])]
+    inputs: dict[str, Kind] = {"vectors": ("float32", ["n", a.word_dim])}
     if a.characters != "none":
-        inputs.append(typed("characters", "int32", ["n", "C"]))
+        inputs["characters"] = ("int32", ["n", "C"])
         parts.append((_filters if a.characters == "cnn" else _spelling)(g, weights, a))
     if a.shape_dim:
-        inputs.append(typed("shapes", "int32", ["n"]))
+        inputs["shapes"] = ("int32", ["n"])
         parts.append(g.node("Gather", g.constant(weights["word/shapes"]), "shapes", axis=0))
     encodings = g.concatenate(parts, axis=1)
-    outputs: list[tuple[str, str, str, Shape]] = [(encodings, "encodings", "float32", ["n", a.encoding_size])]
+    outputs: dict[str, tuple[str, Kind]] = {"encodings": (encodings, ("float32", ["n", a.encoding_size]))}
     if a.cell == "lstm":
         products = [
             g.node("Gemm", encodings, *(g.weight(f"sentence/0/{way}/{name}", weights) for name in ("kernel", "bias")))
             for way in a.directions
         ]
         size = 4 * a.units * len(products)
-        outputs.append((g.concatenate(products, axis=1), "projections", "float32", ["n", size]))
-    return g.model(inputs, outputs)
+        outputs["projections"] = (g.concatenate(products, axis=1), ("float32", ["n", size]))
+    return g.build(inputs, outputs)
 
 
 def _filters(g: Graph, weights: Weights, a: Architecture) -> str:
@@ -99,18 +100,18 @@ def _spelling(g: Graph, weights: Weights, a: Architecture) -> str:
 # ------------------------------------------------------------------------------------------------- sentences
 
 
-def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool = False) -> bytes:
-    """Build ``sentences.onnx``, or ``sentences.int8.onnx`` with 8-bit LSTM kernels.
+def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool = False) -> BuiltGraph:
+    """Build the graph that runs over sentences, with ``int8`` the one with 8-bit LSTM kernels.
 
     ONNX Runtime has 8-bit recurrent kernels for the LSTM only: GRU and simple RNN stay in float32, and have no loop.
     """
     g, a = Graph(), architecture
     state: Shape = [a.layers * len(a.directions), "B", a.units]
-    inputs = [
-        typed("tokens", "int32", ["T", "B"]),
-        typed("lengths", "int32", ["B"]),
-        typed("hidden", "float32", state),
-    ]
+    inputs: dict[str, Kind] = {
+        "tokens": ("int32", ["T", "B"]),
+        "lengths": ("int32", ["B"]),
+        "hidden": ("float32", state),
+    }
     outputs: dict[str, Kind] = {
         "emissions": ("float32", ["T", "B", len(weights["output/bias"])]),
         "last_hidden": ("float32", state),
@@ -118,18 +119,18 @@ def sentence_graph(weights: Weights, architecture: Architecture, *, int8: bool =
     operators = partial(_with_operators, weights=weights, a=a, int8=int8)
     loop = partial(_with_loop, weights=weights, a=a, int8=int8)
     if a.cell != "lstm" or int8:  # the operators read encodings
-        inputs.append(typed("encodings", "float16" if a.cell == "lstm" else "float32", ["n", a.encoding_size]))
+        inputs["encodings"] = ("float16" if a.cell == "lstm" else "float32", ["n", a.encoding_size])
     if a.cell == "lstm":
-        inputs.append(typed("memory", "float32", state))
-        inputs.append(typed("projections", "int8" if int8 else "float32", ["rows", 4 * a.units]))
+        inputs["memory"] = ("float32", state)
+        inputs["projections"] = ("int8" if int8 else "float32", ["rows", 4 * a.units])
         outputs["last_memory"] = ("float32", state)
     if a.cell == "lstm" and int8:
-        inputs.append(typed("scales", "float32", ["rows", 4]))
+        inputs["scales"] = ("float32", ["rows", 4])
         is_small = g.node("Less", g.node("Size", "lengths"), g.scalar(LOOP_FROM, np.int64))
         results = g.choose(is_small, list(outputs.values()), operators, loop)
     else:
         results = loop(g) if a.cell == "lstm" else operators(g)
-    return g.model(inputs, [(value, name, *kind) for value, (name, kind) in zip(results, outputs.items(), strict=True)])
+    return g.build(inputs, {name: (value, outputs[name]) for name, value in zip(outputs, results, strict=True)})
 
 
 def _with_operators(g: Graph, weights: Weights, a: Architecture, int8: bool) -> list[str]:
@@ -337,7 +338,7 @@ def _unpacked(g: Graph, rows: str, units: int) -> str:
     return g.node("Reshape", gates, g.constant([-1, 4 * units], np.int64))
 
 
-def product_graph(recurrent: Array, *, int8: bool) -> bytes:
+def product_graph(recurrent: Array, *, int8: bool) -> BuiltGraph:
     """Build a graph of one recurrent product, ``states`` (B, H) by the kernel (H, 4H): a time step's least cost."""
     g = Graph()
     if int8:
@@ -345,5 +346,5 @@ def product_graph(recurrent: Array, *, int8: bool) -> bytes:
         product = _int8_product(g, "states", scale, zero, recurrent)
     else:
         product = g.node("MatMul", "states", g.constant(recurrent))
-    states = typed("states", "uint8" if int8 else "float32", ["B", recurrent.shape[0]])
-    return g.model([states], [(product, "products", "float32", ["B", recurrent.shape[1]])])
+    states: Kind = ("uint8" if int8 else "float32", ["B", recurrent.shape[0]])
+    return g.build({"states": states}, {"products": (product, ("float32", ["B", recurrent.shape[1]]))})

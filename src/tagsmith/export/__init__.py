@@ -1,1 +1,0 @@
-"""Export of trained weights to ONNX graphs (needs the ``onnx`` package)."""
