@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tagsmith.tagging.tagger import Tagger, load
     from tagsmith.text.document import Document, Sentence, Span, Token
     from tagsmith.text.layer import Layer
-    from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
+    from tagsmith.text.schemes import Scheme, TokenSpan, detect_scheme, spans_to_tags, tags_to_spans
     from tagsmith.text.tokenizer import tokenize, tokenize_text
     from tagsmith.training.recipe import Recipe
     from tagsmith.training.train import train
@@ -65,12 +65,14 @@ __all__ = [
     "WriteOptions",
     "__version__",
     "create_rnn_model",
+    "detect_scheme",
     "load",
     "read_corpus",
     "read_documents",
     "read_sentences",
     "score_tags",
     "spans_to_tags",
+    "tags_to_spans",
     "tokenize",
     "tokenize_text",
     "train",
@@ -83,7 +85,7 @@ _HOMES = {
     "tagsmith.corpus.sources": ("read_documents", "read_sentences"),
     "tagsmith.text.document": ("Document", "Sentence", "Span", "Token"),
     "tagsmith.text.layer": ("Layer",),
-    "tagsmith.text.schemes": ("Scheme", "TokenSpan", "spans_to_tags"),
+    "tagsmith.text.schemes": ("Scheme", "TokenSpan", "detect_scheme", "spans_to_tags", "tags_to_spans"),
     "tagsmith.text.tokenizer": ("tokenize", "tokenize_text"),
     "tagsmith.formats": ("FORMATS",),
     "tagsmith.formats.options": ("WriteOptions",),

@@ -26,6 +26,7 @@ ROUTES = {
     "DELETE /v1/labeling/sentences": 20,
     "GET /v1/labeling/sentences/{number}": 40,
     "PUT /v1/labeling/sentences/{number}": 60,
+    "POST /v1/labeling/files": 60,
     "GET /v1/labeling/next": 40,
     "GET /v1/labeling/export": 20,
     "GET /v1/training": 5,

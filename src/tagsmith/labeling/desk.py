@@ -9,6 +9,7 @@ import asyncio
 import io
 import shutil
 import threading
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from tagsmith import FORMATS, Document, Layer, Scheme, Sentence, TokenSpan, Writ
 from tagsmith.errors import InputError
 from tagsmith.files import only_one
 from tagsmith.labeling import schema
-from tagsmith.labeling.schema import LabeledSentence, LabelingAnswer, Status
+from tagsmith.labeling.labeled_file import LabeledFile, format_of, read_labeled
+from tagsmith.labeling.schema import TEXT, LabeledSentence, LabelingAnswer, Status
 from tagsmith.labeling.store import SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
 from tagsmith.labeling.training_process import SCRATCH
@@ -34,6 +36,7 @@ SCORED_AT_ONCE = 64
 SCORING_SECONDS = 0.25  # between two looks for new sentences or a new model
 LOCK = "in-use.lock"
 RUNS = "runs"  # a folder for each training run
+MOST_NEW_LABELS = 100  # in a file; labels stay for good
 NEW_LAYER = Layer("tags", Scheme.IOB2)  # where there is no model yet
 SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 
@@ -147,6 +150,43 @@ class Desk:
             sentences.append(Document(new.text[first:last], (sentence,)))
         ids, added = self.store.add(sentences, new.source)
         return schema.AddedAnswer(ids=ids, added=added, known=len(ids) - added)
+
+    def add_file(self, new: schema.NewFile) -> schema.FileAnswer:
+        """Add the sentences of a file: those that it labels are accepted, others wait."""
+        content = new.content.removeprefix("\ufeff")
+        format = new.format or format_of(new.name, content) or TEXT
+        if format == TEXT:
+            text = self.add_text(schema.NewText(text=content, source=new.name))
+            return _file_answer(TEXT, text.ids, Counter(added=text.added, known=text.known), LabeledFile(), [])
+        file = read_labeled(content, format, self.layer, new.first_line)
+        new_labels = self._add_labels(file)
+        results = self.store.add_labeled(file.sentences, new.name)
+        answer = _file_answer(
+            format, [own.id for own in results], Counter(own.outcome for own in results), file, new_labels
+        )
+        for sentence, result in zip(file.sentences, results, strict=True):
+            if result.outcome == "to_check":
+                answer.to_check.append(result.id)
+            elif result.outcome == "conflict":
+                spans = [
+                    schema.LabeledSpan(start=own.start, end=own.end, label=own.label) for own in sentence.spans or ()
+                ]
+                answer.conflicts.append(schema.Conflict(line=sentence.line, id=result.id, spans=spans))
+        return answer
+
+    def _add_labels(self, file: LabeledFile) -> list[str]:
+        """Add the labels of a file that the project lacks; of plain tags, refuse the sentences that have them."""
+        known = self._labels(self.store)
+        new = sorted(file.labels - set(known))
+        if not self.layer.gives_spans:
+            file.refuse_labels(set(new), "This model gives each token a label; labels cannot be added to it.")
+            return []
+        if len(new) > MOST_NEW_LABELS:
+            problem = f"This file has {len(new)} labels that are not there yet; the limit is {MOST_NEW_LABELS}."
+            raise Refusal(409, "too_many_labels", f"{problem} Its labels are perhaps in another column.")
+        if new:
+            self.store.set("labels", [*known, *new])
+        return new
 
     def next_sentence(
         self, skip: Annotated[str, Query(pattern=r"^[0-9,]*$", max_length=10_000)] = ""
@@ -267,6 +307,23 @@ class Desk:
         ]
         self.store.keep_scores(version.version, scores)
         return bool(rows)
+
+
+def _file_answer(
+    format: str, ids: list[int], counts: Counter[str], file: LabeledFile, new_labels: list[str]
+) -> schema.FileAnswer:
+    return schema.FileAnswer(
+        format=format,
+        ids=ids,
+        accepted=counts["accepted"],
+        to_check=[],
+        added=counts["added"],
+        known=counts["known"],
+        new_labels=new_labels,
+        refused=sorted(file.refused, key=lambda note: note.line),
+        changed=file.changed,
+        conflicts=[],
+    )
 
 
 def no_labeling(message: str) -> Refusal:

@@ -83,6 +83,7 @@ def _labeling_routes(desk: Desk) -> APIRouter:
     content_types = [format.media_type.partition(";")[0] for format in FORMATS.values()]
     router.get("")(desk.show_labeling)
     router.post("/labels")(desk.add_label)
+    router.post("/files")(desk.add_file)
     router.get("/next")(desk.next_sentence)
     router.get("/sentences")(desk.list_sentences)
     router.post("/sentences")(desk.add_text)

@@ -8,12 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from tagsmith import FORMATS
 from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnswer, Wire
 
 Status = Literal["waiting", "accepted", "skipped"]
 RunState = Literal["running", "done", "failed", "canceled"]
 LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"  # roughly: :func:`label_problem` knows more
 NO_LABELS = ("O", "_")  # tags that mean: no label
+LONGEST_LABEL = 100  # characters
+TEXT = "text"  # the format of a file that holds no labels
 
 
 # Characters without a shape that Unicode does not count among the format characters: fillers, joiners, selectors of
@@ -65,7 +68,7 @@ Label = Annotated[
     str,
     Field(
         min_length=1,
-        max_length=100,
+        max_length=LONGEST_LABEL,
         json_schema_extra={"pattern": f"^{LABEL}$", "not": {"enum": list(NO_LABELS)}},
     ),
     AfterValidator(_check_label),
@@ -75,6 +78,12 @@ TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
 
 class NoOptions(Wire):
     """Nothing: every POST sends JSON, which pages of other sites cannot do without asking."""
+
+
+def _check_format(format: str) -> str:
+    if format not in (*FORMATS, TEXT):
+        raise ValueError(f"there is no such format; there are: {', '.join((*FORMATS, TEXT))}")
+    return format
 
 
 class NewLabel(Wire):
@@ -98,6 +107,28 @@ class AddedAnswer(Wire):
     known: int
 
 
+class NewFile(Wire):
+    """A file, with labels or without."""
+
+    content: str = Field(description="Its text; a long file may come in parts that end between two sentences.")
+    name: str = Field("", max_length=500, description="Its name, whose ending says which format it has.")
+    format: Annotated[str, AfterValidator(_check_format)] | None = Field(
+        None,
+        description="By default found by the name, or by how the content begins.",
+        json_schema_extra={"enum": [*FORMATS, TEXT, None]},
+    )
+    first_line: Annotated[int, Field(ge=1, le=2**53), Number] = Field(
+        1, description="The number of the content's first line in the file; not 1 in a later part."
+    )
+
+
+class Note(Wire):
+    """Something about a file."""
+
+    line: int
+    message: str
+
+
 class LabeledSpan(Wire):
     """A labeled span: tokens ``start`` to ``end`` (exclusive), counted from 0."""
 
@@ -110,6 +141,29 @@ class LabeledSpanAnswer(LabeledSpan):
     """With its probability, if the model suggests it."""
 
     score: Probability | None = None
+
+
+class Conflict(Wire):
+    """A sentence of a file that is there already with other labels; those that are there stay."""
+
+    line: int
+    id: int
+    spans: list[LabeledSpan] = Field(description="The spans of the file.")
+
+
+class FileAnswer(Wire):
+    """What became of a file's sentences."""
+
+    format: str
+    ids: list[int] = Field(description="All sentences that were taken in or were there before, in the file's order.")
+    accepted: int = Field(description="Sentences that are accepted now, with the labels of the file.")
+    to_check: list[int] = Field(description="Those with labels that were changed or left out: they wait as drafts.")
+    added: int = Field(description="New sentences without labels, which wait.")
+    known: int = Field(description="Sentences that were there before and say the same.")
+    new_labels: list[str]
+    refused: list[Note] = Field(description="What could not be taken in, by line.")
+    changed: list[Note] = Field(description="Labels that were changed or left out, by line.")
+    conflicts: list[Conflict]
 
 
 class LabeledSentence(Wire):

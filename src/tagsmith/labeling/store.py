@@ -10,8 +10,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import JSON, Engine, Select, String, create_engine, delete, event, func, select
 from sqlalchemy.exc import DatabaseError
@@ -20,10 +21,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from tagsmith import Document, TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.files import digest
+from tagsmith.labeling.labeled_file import FileSentence
 from tagsmith.labeling.schema import Status
 from tagsmith.serving.refusals import Refusal
 
 DATABASE = "labels.sqlite"
+Outcome = Literal["accepted", "to_check", "added", "known", "conflict"]
+SELECTED_AT_ONCE = 500  # rows; SQLite limits the values in a statement
 HELD_OUT_EVERY = 5  # each fifth accepted sentence belongs to the dev set
 
 
@@ -63,6 +67,13 @@ class SentenceRow(Table):
     def labels(self) -> set[str]:
         """The labels that a person gave."""
         return {label for _, _, label in self.spans or ()}
+
+
+class Added(NamedTuple):
+    """A sentence of a file that is in the database now, and what became of it."""
+
+    id: int
+    outcome: Outcome
 
 
 class VersionRow(Table):
@@ -126,20 +137,60 @@ class Store:
 
     def add(self, sentences: Iterable[Document], source: str) -> tuple[list[int], int]:
         """Add new sentences, a document each; return the ids of all, in their order, and how many are new."""
-        ids, added = [], 0
         with self._writing() as session:
-            for document in sentences:
-                (sentence,) = document.sentences
+            rows = self._rows_of(session, list(sentences), source)
+            session.flush()
+            return [row.id for row, _ in rows], sum(is_new for _, is_new in rows)
+
+    def add_labeled(self, sentences: Sequence[FileSentence], source: str) -> list[Added]:
+        """Add the sentences of a labeled file, in one transaction; return what became of each.
+
+        A sentence that a person has labeled before is never changed.
+        """
+        outcomes: list[Outcome] = []
+        with self._writing() as session:
+            rows = self._rows_of(session, [sentence.document for sentence in sentences], source)
+            parts = self._next_parts(session)
+            for (_, _, spans, to_check), (row, is_new) in zip(sentences, rows, strict=True):
+                given = None if spans is None else [list(span) for span in spans]
+                if given is None or (given == row.spans and (row.status == "accepted" or to_check)):
+                    outcomes.append("added" if is_new else "known")
+                elif row.spans is not None and given != row.spans:
+                    outcomes.append("conflict")
+                else:
+                    row.spans, row.changed = given, datetime.now(UTC)
+                    row.status = "waiting" if to_check else "accepted"
+                    if not to_check and row.held_out is None:
+                        row.held_out = next(parts)
+                    outcomes.append("to_check" if to_check else "accepted")
+            session.flush()
+            return [Added(row.id, outcome) for (row, _), outcome in zip(rows, outcomes, strict=True)]
+
+    def _rows_of(self, session: Session, documents: Sequence[Document], source: str) -> list[tuple[SentenceRow, bool]]:
+        """Return the row of each sentence, and whether it is new; a new one has an id after the next flush."""
+        sentences = [document.sentences[0] for document in documents]
+        keys = [digest("\x1f".join(own.words).encode("utf-8", "surrogatepass")) for own in sentences]
+        known: dict[str, SentenceRow] = {}
+        for first in range(0, len(keys), SELECTED_AT_ONCE):
+            wanted = select(SentenceRow).where(SentenceRow.digest.in_(keys[first : first + SELECTED_AT_ONCE]))
+            known |= {row.digest: row for row in session.scalars(wanted)}
+        rows = []
+        for document, sentence, key in zip(documents, sentences, keys, strict=True):
+            is_new = key not in known
+            if is_new:
                 words, starts = list(sentence.words), list(sentence.starts)
-                key = digest("\x1f".join(words).encode("utf-8", "surrogatepass"))
-                row = session.scalar(select(SentenceRow).where(SentenceRow.digest == key))
-                if row is None:
-                    row = SentenceRow(digest=key, text=document.text, words=words, starts=starts, source=source)
-                    session.add(row)
-                    session.flush()
-                    added += 1
-                ids.append(row.id)
-        return ids, added
+                known[key] = SentenceRow(
+                    digest=key, text=document.text, words=words, starts=starts, source=source, status="waiting"
+                )
+                session.add(known[key])
+            rows.append((known[key], is_new))
+        return rows
+
+    def _next_parts(self, session: Session) -> Iterator[bool]:
+        """Say of one newly accepted sentence after the other whether it belongs to the dev set."""
+        assigned = session.scalar(select(func.count()).where(SentenceRow.held_out.is_not(None))) or 0
+        for number in count(assigned):
+            yield number % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
 
     def sentence(self, number: int) -> SentenceRow:
         """Return a sentence."""
@@ -182,8 +233,7 @@ class Store:
             if spans is not None:
                 row.spans = [list(span) for span in spans]
             if status == "accepted" and row.held_out is None:
-                assigned = session.scalar(select(func.count()).where(SentenceRow.held_out.is_not(None))) or 0
-                row.held_out = assigned % HELD_OUT_EVERY == HELD_OUT_EVERY - 1
+                row.held_out = next(self._next_parts(session))
             row.status, row.changed = status, datetime.now(UTC)
             return row
 
