@@ -26,7 +26,7 @@ class CountedAs(StrEnum):
 
 def evaluate_command(
     model: options.ModelFolder,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file; of a folder, the test file.")],
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the scores as JSON; with '-', print nothing else."),
@@ -48,13 +48,18 @@ def evaluate_command(
     """Tag a labeled file with a model and score the result."""
     from tagsmith import __version__
     from tagsmith.corpus.convert import open_target
+    from tagsmith.corpus.folders import is_folder, part_of_folder
     from tagsmith.scores.report import html_report
     from tagsmith.scores.tables import scores_tables
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
+    files: Path | list[Path] = data
+    if is_folder(data):
+        files, note = part_of_folder(data, "test")
+        typer.echo(note, err=True)
     reading = options.reading_options(layer, column, word_column, separator, encoding)
-    scores = tagger.evaluate(data, mode=mode.value, format=format, **reading)
+    scores = tagger.evaluate(files, mode=mode.value, format=format, **reading)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
     by_layer = scores.layers or {scored: scores}
     layers = [tagger.layer(name) for name in by_layer]

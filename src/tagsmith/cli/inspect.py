@@ -37,7 +37,8 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Labeled files, or model folders. Sentences of later files that are in the first one too are counted.",
+            help="Labeled files, folders of them, or model folders. Sentences of later files that are in the first one "
+            "too are counted.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
@@ -51,7 +52,7 @@ def inspect_command(
     """Show the contents of a corpus or a model: counts, labels, scheme, and problems with examples of each."""
     reports: list[dict[str, Any]] = []
     first: Sequence[Sentence] | None = None
-    for path in paths:
+    for path in _without_folders(paths):
         if path.is_dir():
             reports.append(_model_report(path))
         else:
@@ -64,6 +65,20 @@ def inspect_command(
         return
     for report in reports:
         _show(report, stdout_console())
+
+
+def _without_folders(paths: Sequence[Path]) -> list[Path]:
+    """Replace folders of labeled files by these; model folders stay."""
+    from tagsmith.corpus.folders import files_of_folder
+
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir() and not (path / "config.json").exists():
+            found = files_of_folder(path)
+            files += [file for part in found.parts.values() for file in part] + found.others
+        else:
+            files.append(path)
+    return files
 
 
 def _corpus_report(

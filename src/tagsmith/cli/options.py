@@ -33,7 +33,12 @@ Separator = Annotated[
 Encoding = Annotated[str, typer.Option("--encoding", help="The files' character encoding.")]
 
 # What train and tune need.
-TrainFiles = Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Labeled files to learn from.")]
+TrainFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="TRAIN...", help="Labeled files to learn from; of a folder, train, dev and test by their names."
+    ),
+]
 Preset = Annotated[str, typer.Option(help="The recipe to begin with: fast, balanced or accurate.")]
 RecipeFile = Annotated[Path | None, typer.Option(help="TOML file of changes to the preset.")]
 RecipeChanges = Annotated[

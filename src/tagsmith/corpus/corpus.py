@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tagsmith.corpus.folders import without_folders
 from tagsmith.corpus.knowledge import (
     Group,
     Knowledge,
@@ -49,6 +50,8 @@ class Corpus:
         The tags that had to be changed to be legal.
     problems
         What the readers reported, such as character spans that do not align with tokens.
+    notes
+        Which files were taken from the folders among the data.
     """
 
     layers: tuple[Layer, ...]
@@ -58,6 +61,7 @@ class Corpus:
     knowledge: Knowledge | None = None
     repairs: tuple[TagRepair, ...] = ()
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def layer(self, name: str) -> Layer:
         """Return a layer by its name."""
@@ -80,7 +84,8 @@ def read_corpus(
     Parameters
     ----------
     train, dev, test
-        Files, documents, sentences or pairs, see :data:`~tagsmith.corpus.sources.Data`. Without ``dev`` a tenth of
+        Files, documents, sentences or pairs, see :data:`~tagsmith.corpus.sources.Data`. Of a folder, the files are
+        taken by their names, see :func:`~tagsmith.corpus.folders.without_folders`. Without ``dev`` a tenth of
         ``train``, drawn by ``seed``, is held out. A :class:`Corpus` is returned as it is.
     partial
         Where label sets differ: each item of ``train`` (a file, or a list) is a corpus that knows the labels that
@@ -106,13 +111,14 @@ def read_corpus(
             return train
         options.setdefault("layer", tuple(layer.name for layer in train.layers))
         dev, test, train = dev or train.dev, test or (train.test if len(train.test) else None), train.train
-    if train is None:
+    data, dev, test, notes = without_folders(train, dev, test)
+    if data is None:
         raise DataError("There is no data to train on: train is None.", remedy="Give a file, or labeled sentences.")
     reading_options = replace(read_options(**options), labels_required=True)
     reading = _Reading(reading_options, bool(partial), has or {}, start)
-    for part, data in zip(PARTS, (train, dev, test), strict=True):
-        if data is not None:
-            reading.read(part, data)
+    for part, given in zip(PARTS, (data, dev, test), strict=True):
+        if given is not None:
+            reading.read(part, given)
     check_statements(reading.has, reading.paths, reading.layers)
     store, layers, repairs = _legal_layers(reading, partial is not None or bool(start))
     groups = {
@@ -127,7 +133,9 @@ def read_corpus(
     if partial and all(group.knows_all(layers) for group in groups["train"]):
         raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
-    return Corpus(layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(reading_options.problems))
+    return Corpus(
+        layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(reading_options.problems), tuple(notes)
+    )
 
 
 # -------------------------------------------------------------------------------------------------- reading

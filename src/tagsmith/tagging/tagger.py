@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tagsmith.corpus.folders import is_folder, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.folder import PRECISIONS, REMEDY, Model, Precision, read_model
@@ -369,8 +370,8 @@ class Tagger:
         Parameters
         ----------
         data
-            Files, documents, sentences or ``(words, tags)`` pairs, see :data:`~tagsmith.corpus.sources.Data`. Their
-            tags may be in another scheme than the model's.
+            Files, documents, sentences or ``(words, tags)`` pairs, see :data:`~tagsmith.corpus.sources.Data`. Of a
+            folder, the test files are taken. Tags may be in another scheme than the model's.
         mode
             ``"conlleval"``, or ``"strict"`` to count only well-formed spans.
         layer
@@ -384,6 +385,8 @@ class Tagger:
         Scores
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
+        if is_folder(data):
+            data, _ = part_of_folder(data, "test")
         heads, wanted = self._heads, layer
         if len(heads) > 1:
             names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)

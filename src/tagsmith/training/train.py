@@ -140,6 +140,8 @@ def _describe(task: Task, display: Display) -> None:
         else f"scheme {layer.scheme.value}; {len(layer.tags)} tags"
         for layer in corpus.layers
     )
+    for line in corpus.notes:
+        display.message(line)
     display.message(f"{sizes}; {task.encoded.tokens:,} tokens; {layers}")
     for line in describe_unknown(corpus, labeled_by_model=task.start is not None):
         display.message(line)

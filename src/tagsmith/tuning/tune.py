@@ -15,6 +15,7 @@ import optuna
 from rich.console import Console
 
 from tagsmith.corpus.corpus import Corpus, read_corpus
+from tagsmith.corpus.folders import without_folders
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.files import only_one, write_atomically
@@ -107,6 +108,10 @@ def tune(
     if vectors is not None and "word_dim" in searched:
         raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
     _check_folder(folder, resume)
+    console = console or Console(stderr=True, file=sys.stderr)
+    train, dev, _, notes = without_folders(train, dev, ())
+    for note in notes:
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
     corpus = read_corpus(train, dev, seed=seed, **options)
     frozen = None if vectors is None else frozen_vectors(vectors)
     identity = prepare(corpus, base, frozen, seed).identity
@@ -118,7 +123,7 @@ def tune(
             raise InputError("a search is running in this folder.", path=folder, remedy="Wait for it, or stop it.")
         study = _begin_or_resume(search, resume, identity)
         try:
-            _run_trials(search, study, processes, console or Console(stderr=True, file=sys.stderr))
+            _run_trials(search, study, processes, console)
         finally:  # after Ctrl-C too
             queue_lost(study)
             tuning = _write_results(search, study)
