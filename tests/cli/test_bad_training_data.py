@@ -43,8 +43,9 @@ def test_one_clear_error(
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_directory_is_no_training_file(tagsmith, tmp_path: Path):
+def test_an_empty_folder_is_no_training_data(tagsmith, tmp_path: Path):
     done = tagsmith("train", tmp_path, "--out", tmp_path / "model")
-    expected = f"error: {tmp_path}: This is a directory, not a file. Name a file inside it.\n"
+    remedy = "Name files, or put 'train', 'dev' and 'test' into their names."
+    expected = f"error: {tmp_path}: There is no labeled file in this folder. {remedy}\n"
     assert (done.returncode, done.stdout, done.stderr.decode()) == (2, b"", expected)
     assert list(tmp_path.iterdir()) == []
