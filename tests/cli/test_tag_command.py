@@ -148,7 +148,7 @@ def test_sentences_of_different_columns_are_not_written_below_one_header(run_her
     [
         (["a.csv"], "-", "Sentence #,"),
         (["a.csv"], "out.conllu", "# text = "),
-        (["a.csv"], "out.txt", "Sentence #,"),
+        (["a.csv"], "out", "Sentence #,"),
         (["a.csv", "a.csv"], "-", "Sentence #,"),
         (["a.csv", "b.jsonl"], "-", "John\t"),
         (["b.jsonl"], "-", "{"),

@@ -62,7 +62,7 @@ def tag_command(
     from tagsmith.tagging.tagger import load
 
     tagger = load(model)
-    sources = [(str(source), _input_format(source, input_format)) for source in inputs or [Path("-")]]
+    sources = [(str(source), _input_format(source, input_format, encoding)) for source in inputs or [Path("-")]]
     written = _output_format(output_format, output, {name for _, name in sources})
     options = read_options(**reading_options(None, column, word_column, separator, encoding))
     layers = tagger.model.layers
@@ -74,24 +74,28 @@ def tag_command(
         written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
 
 
-def _input_format(source: Path, wanted: str) -> str:
+def _input_format(source: Path, wanted: str, encoding: str) -> str:
     from tagsmith.cli.tag_input import TEXT_READERS
-    from tagsmith.formats import FORMATS, format_by_suffix
+    from tagsmith.formats import FORMATS, check_running_text, format_by_suffix
+    from tagsmith.formats.source import suffix_of
 
     if wanted == "auto":
-        return "tokens" if source.suffix.lower() in _TOKENS_SUFFIXES else format_by_suffix(source) or "text"
+        if suffix_of(source) in _TOKENS_SUFFIXES:
+            return "tokens"
+        if by_suffix := format_by_suffix(source):
+            return by_suffix
+        check_running_text(source, encoding)
+        return "text"
     if wanted not in (known := [*TEXT_READERS, *FORMATS]):
         raise DataError(f"There is no input format {wanted!r}.", remedy=f"Choose one of {', '.join(known)}.")
     return wanted
 
 
 def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
-    from tagsmith.formats import FORMATS, format_by_suffix, format_named
+    from tagsmith.formats import FORMATS, format_to_write
 
-    if wanted == "auto":
-        same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
-        wanted = format_by_suffix(output) or next(iter(same), "conll")
-    return format_named(wanted)
+    same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
+    return format_to_write(output, wanted, otherwise=next(iter(same), "conll"), option="--output-format")
 
 
 def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float] | None:

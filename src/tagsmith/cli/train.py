@@ -128,13 +128,13 @@ def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Pat
 def check_files(files: list[Path]) -> None:
     """Raise if a file cannot be opened, or a folder has no labeled files."""
     from tagsmith.corpus.folders import files_of_folder
-    from tagsmith.formats.source import open_source
+    from tagsmith.formats.source import open_bytes, rereadable
 
     for path in files:
         if path.is_dir():
             files_of_folder(path)
-        elif str(path) != "-":
-            with open_source(path):
+        elif rereadable(path):
+            with open_bytes(path):
                 pass
 
 

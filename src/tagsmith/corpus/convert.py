@@ -14,9 +14,9 @@ from tagsmith.corpus.repair import TagRepair, repaired
 from tagsmith.corpus.sources import read_file, select_layers
 from tagsmith.errors import DataError
 from tagsmith.files import open_text_atomically
-from tagsmith.formats import format_by_suffix, format_named
+from tagsmith.formats import format_to_write
 from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
-from tagsmith.formats.source import STDIN, Source, source_name
+from tagsmith.formats.source import STDIN, Source, rereadable, source_name
 from tagsmith.text.document import Document
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
@@ -48,17 +48,17 @@ def convert(
     """Read a labeled file and write it in another format, another scheme, or both.
 
     A file is read twice, first to find its scheme and check its tags, so memory does not grow with its size; a stream
-    is held in memory. The target is written whole or not at all.
+    or a pipe is held in memory. The target is written whole or not at all.
 
-    Raises DataError: as the readers and writers; a tag is illegal and ``repair`` is False; the tags cannot be written
-    in the scheme.
+    Raises DataError: as the readers and writers; the target's suffix stands for no format that is written; a tag is
+    illegal and ``repair`` is False; the tags cannot be written in the scheme.
 
     Parameters
     ----------
     source, target
         A path, ``"-"`` for standard input or output, or an open text stream.
     target_format
-        ``"auto"`` goes by the target's suffix; without a known one it is ``"conll"``.
+        ``"auto"`` goes by the target's suffix; without one, or for a stream, it is ``"conll"``.
     scheme
         The scheme to write; by default the one the file has.
     repair
@@ -67,17 +67,14 @@ def convert(
         As for :func:`~tagsmith.corpus.sources.read_documents`.
     """
     reading = read_options(**{"labels_required": scheme is not None or repair, **options})
-    if target_format == AUTO:
-        target_format = format_by_suffix(target) or "conll"
-    write = format_named(target_format).write
+    write = format_to_write(target, target_format, otherwise="conll", option="--to").write
     reported = len(reading.problems)
     documents: Iterable[Document] = read_file(source, reading)
-    rereadable = isinstance(source, str | Path) and str(source) != STDIN
-    if not rereadable:
+    if not rereadable(source):
         documents = list(documents)
     path = source_name(source)
     layer, source_scheme = _find_scheme(documents, reading, path)
-    if rereadable:
+    if rereadable(source):
         del reading.problems[reported:]  # the second reading reports them again
         documents = read_file(source, reading)
     counts = Counter(documents=0, sentences=0, tokens=0)

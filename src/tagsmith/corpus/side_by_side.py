@@ -9,11 +9,10 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import accumulate, pairwise, zip_longest
-from pathlib import Path
 
 from tagsmith.errors import DataError
 from tagsmith.formats.options import Problem, ReadOptions
-from tagsmith.formats.source import STDIN, Source, open_source, source_name
+from tagsmith.formats.source import Source, open_source, rereadable, source_name
 from tagsmith.text.document import Document, Sentence
 
 Read = Callable[[Source, ReadOptions], Iterable[Document]]
@@ -35,7 +34,7 @@ def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -
     """
     path = source_name(source)
     text: str | None = None
-    if not isinstance(source, str | Path) or str(source) == STDIN:  # what can be read only once
+    if not rereadable(source):
         with open_source(source, each[0].encoding) as stream:
             text = stream.read()
     problems: list[Problem] = each[0].problems

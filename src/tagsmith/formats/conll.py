@@ -1,10 +1,11 @@
 """The CoNLL format: columns, one token a line, a blank line after each sentence.
 
 Columns are separated by tabs or, if the first row has none, by runs of spaces and tabs; with tabs a word may contain
-spaces. A line ``-DOCSTART- …`` begins a document. Before the first of them every sentence is a document by itself, so
-that huge files are read in constant memory. A line that begins with ``#`` is a comment where it cannot be a token: it
-has fewer columns than the rows or, in files without tabs, looks like ``# key = value``. So the tokens ``#`` and
-``#hashtag`` stay tokens.
+spaces. A line ``-DOCSTART- …`` begins a document, however it is written (``-docstart-``, ``--DOCSTART--``). Before the
+first of them every sentence is a document by itself, so that huge files are read in constant memory. A line that begins
+with ``#`` is a comment where it cannot be a token: it has fewer columns than the rows or, in files without tabs, looks
+like ``# key = value``. So the tokens ``#`` and ``#hashtag`` stay tokens. A first line that names its columns (``word
+tag``) is left out, and reported.
 
 A sentence's ``meta`` holds what is needed to write it back unchanged: ``extra``, pairs of a comment and the number of
 tokens before it; ``rows``, all cells of each token, if there are more than a word and a tag; ``columns``, the places
@@ -19,6 +20,7 @@ from itertools import chain, islice
 from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
+from tagsmith.formats.columns import doubt_of_columns, is_header, is_span_tag, swapped
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
@@ -34,9 +36,11 @@ from tagsmith.formats.source import (
 )
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
-DOCSTART = "-DOCSTART-"
+_DOCSTART = re.compile(r"-+DOCSTART-*(?:[ \t]|$)", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"#\s*[\w.:-]+\s*=")
-_SENTENCES_TO_JUDGE = 8  # the first sentences show whether the first column counts tokens
+_LEAST_OF_TEXT = 5  # columns between spaces that may be the words of a sentence instead
+_ROWS_TO_CLAIM = 3  # fewer lines that look like words and tags may be anything
+_SENTENCES_TO_JUDGE = 100  # the first sentences show which columns hold words and tags
 
 
 class _Layout(NamedTuple):
@@ -81,6 +85,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         blocks = at_least_one(_blocks(lines, layout, place), nothing)
         first = list(islice(blocks, _SENTENCES_TO_JUDGE))
         columns = _find_columns(first, place)
+        first = _without_header(first, columns, place)
+        if options.column is None and columns[1] == layout.columns - 1:  # the last, because nothing said which
+            _check_columns(first, (columns[0], columns[1]), layout, place)
         tags: dict[str, str] = {}  # one object a tag saves memory
         blocks = chain(first, blocks)
         yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
@@ -95,7 +102,7 @@ def _find_layout(
     row: tuple[int, str] | None = None
     for number, line in lines:
         seen.append((number, line))
-        if not line or line.startswith(DOCSTART):
+        if not line or _DOCSTART.match(line):
             continue
         if not line.startswith("#"):
             row = number, line
@@ -122,7 +129,7 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
     separator, columns, _ = layout
     for number, line in lines:
         cells = line.split(separator) if separator else layout.split(line)
-        begins = bool(line) and (cells[0] == DOCSTART or line.startswith("-DOCSTART- "))
+        begins = line[:1] == "-" and _DOCSTART.match(line) is not None
         if not line or begins:
             if rows:
                 yield _Block(start, rows, extra, docstart)
@@ -132,13 +139,22 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
         elif line[0] == "#" and layout.is_comment(line, cells):
             extra.append((len(rows), line))
         elif len(cells) != columns:
-            between = ", separated by " + ("white space" if separator is None else repr(separator))
-            remedy = "Give all lines the same columns, put a blank line between sentences, or name the separator."
-            raise place.wrong_columns(len(cells), columns, between, f"line {layout.line}", remedy, number)
+            raise _wrong_columns(line, cells, layout, place, number)
         else:
             if not rows:
                 start = number
             rows.append(cells)
+
+
+def _wrong_columns(line: str, cells: Sequence[str], layout: _Layout, place: Place, number: int) -> DataError:
+    separator, columns, first = layout
+    between = ", separated by " + ("white space" if separator is None else repr(separator))
+    remedy = "Give all lines the same columns, put a blank line between sentences, or name the separator."
+    if separator == "\t" and len(line.split()) == columns:
+        remedy = "It has spaces, or several tabs, where other lines have one tab: --separator ' ' takes them all."
+    elif separator is None and min(columns, len(cells)) >= _LEAST_OF_TEXT:
+        remedy = "If this is running text, it has no labels to read: give one word and its tag a line."
+    return place.wrong_columns(len(cells), columns, between, f"line {first}", remedy, number)
 
 
 def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | None]:
@@ -161,6 +177,32 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
         problem = "The file has no labels: its lines hold one column, the word."
         raise place.error(problem, "Give each line a word and a tag, or name the separator.", line)
     return word, None
+
+
+def _check_columns(blocks: Sequence[_Block], columns: tuple[int, int], layout: _Layout, place: Place) -> None:
+    """Raise for running text, and if words and tags stand the other way round; report other doubts."""
+    rows, (word, tag) = [row for block in blocks for row in block.rows], columns
+    place = place._replace(line=blocks[0].line)
+    if layout.separator is None and layout.columns >= _LEAST_OF_TEXT and len(rows) == len(blocks):
+        raise place.error("This seems to be running text, which has no labels.", "Give one word and its tag a line.")
+    if place.options.word_column is None and swapped(rows, word, tag):
+        raise place.error(
+            f"Column {word + 1} holds tags of spans, and column {tag + 1}, where the tags should be, does not.",
+            f"If they are swapped, give --word-column {tag + 1} --column {word + 1}.",
+        )
+    if doubt := doubt_of_columns(rows, word, tag):
+        place.report(doubt)
+
+
+def _without_header(blocks: list[_Block], columns: tuple[int, int | None], place: Place) -> list[_Block]:
+    """Leave out a first row that names the columns, and report it."""
+    (first, *others) = blocks
+    if not is_header(first.rows[0], *columns) or len(first.rows) == len(blocks) == 1:
+        return blocks
+    place._replace(line=first.line).report(f"{' '.join(first.rows[0])!r} looks like a header and was left out")
+    extra = [(max(position - 1, 0), text) for position, text in first.extra]
+    rest = _Block(first.line + 1, first.rows[1:], extra, first.docstart)
+    return [rest, *others] if rest.rows else others
 
 
 def _sentence(
@@ -234,4 +276,18 @@ def _rows(sentence: Sentence, options: WriteOptions) -> Iterable[tuple[str, ...]
     return zip(*columns, strict=True)
 
 
-FORMAT = Format("conll", read, write, suffixes=(".conll", ".iob", ".iob2", ".bio"))
+def _begins(text: str) -> bool:
+    """Whether the lines are as many columns each, and the last is a tag of a scheme of spans."""
+    lines = [line for line in text.split("\n")[:-1] if line.strip() and line[0] != "#" and not _DOCSTART.match(line)]
+    rows = [line.split() for line in lines]
+    tags = {row[-1] for row in rows}
+    return (
+        len(rows) >= _ROWS_TO_CLAIM
+        and len(rows[0]) > 1
+        and all(len(row) == len(rows[0]) for row in rows)
+        and all(map(is_span_tag, tags))
+        and (len(tags) > 1 or len(rows) >= 10 * _ROWS_TO_CLAIM)
+    )
+
+
+FORMAT = Format("conll", read, write, suffixes=(".conll", ".iob", ".iob2", ".bio"), begins=_begins)

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import NamedTuple, TextIO
 
 from tagsmith.errors import DataError
+from tagsmith.formats.columns import TAG_HEADINGS, WORD_HEADINGS
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
@@ -27,8 +28,6 @@ from tagsmith.formats.source import (
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
 _SENTENCE_HEADINGS = ("sentence #", "sentence", "sentence_id", "sentence id", "sent_id", "sentence_number", "sent")
-_WORD_HEADINGS = ("word", "token", "words", "tokens", "text", "form")
-_TAG_HEADINGS = ("tag", "tags", "label", "labels", "ner", "ner_tag", "ner_tags", "entity", "ner tag")
 _SEPARATORS = ",;\t|"
 _HEADER = re.compile(r"(?!\s*[\[{])[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
 
@@ -89,11 +88,11 @@ def _find_columns(header: _Row, place: Place) -> _Columns:
     sentence = find(options.sentence_column, _SENTENCE_HEADINGS)
     if sentence is None:
         raise missing("No column numbers the sentences", "Call it 'Sentence #'.")
-    word = find(options.word_column, _WORD_HEADINGS)
+    word = find(options.word_column, WORD_HEADINGS)
     if word is None:
         raise missing("No column holds the words", "Call it 'Word'.")
     layer = options.layer if options.column is not None or options.layer in headings else None
-    tag = find(options.layer if options.column is None and layer else options.column, _TAG_HEADINGS)
+    tag = find(options.layer if options.column is None and layer else options.column, TAG_HEADINGS)
     layers = {
         heading: number
         for number, heading in enumerate(headings)

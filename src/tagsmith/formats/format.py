@@ -30,9 +30,11 @@ class Format:
         Writes documents. Raises :class:`~tagsmith.errors.DataError` for what the format cannot express.
     suffixes
         The endings of its files' names, in lower case, with the dot.
+    read_suffixes
+        Endings of files that it reads, but that mean another format where it would write.
     begins
-        Tells from the first 4,096 characters of a file whether it is in this format; None where that cannot be told.
-        No two formats may claim the same file.
+        Tells from the first thousands of characters of a file whether it is in this format; None where that cannot be
+        told. No two formats may claim the same file.
     media_type
         The content type of its files on the web.
     holds_spans
@@ -49,6 +51,7 @@ class Format:
     media_type: str = "text/plain; charset=utf-8"
     holds_spans: bool = False
     read_unlabeled: Reader | None = None
+    read_suffixes: tuple[str, ...] = ()
 
     def read_for_tagging(self, source: Source, options: ReadOptions) -> Iterator[Document]:
         """Read documents that are to be tagged: they need no labels, and a file without tokens is no error."""

@@ -6,20 +6,24 @@ import codecs
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO, TypeVar
+from typing import Any, BinaryIO, NamedTuple, TextIO, TypeGuard, TypeVar
 
 from tagsmith.errors import DataError
+from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
+from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
+from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, unpacked
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 
 Source = str | Path | TextIO
 """A path, ``"-"`` for standard input, or an open text stream."""
 
 STDIN = "-"
+BEGINNING = 8192  # bytes or characters by which files are recognized
 T = TypeVar("T")
 
 
@@ -34,50 +38,132 @@ def source_name(source: Source) -> str:
     return str(getattr(source, "name", "<stream>"))
 
 
+def rereadable(source: Source) -> TypeGuard[str | Path]:
+    """Whether a source can be read again: it is a file, not a stream, standard input or a pipe."""
+    return isinstance(source, str | Path) and str(source) != STDIN and not Path(source).is_fifo()
+
+
+def suffix_of(source: Source) -> str:
+    """Return the suffix of a file's name in lower case, without that of a compression; "" for streams."""
+    if not isinstance(source, str | Path):
+        return ""
+    path = Path(source)
+    if path.suffix.lower() in SUFFIXES:
+        path = path.with_suffix("")
+    return path.suffix.lower()
+
+
 @contextmanager
 def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n") -> Iterator[TextIO]:
-    r"""Open a source as text whose lines end at ``\n`` only, without the byte-order mark.
+    r"""Open a source as text whose lines end at ``\n`` only, without the byte-order mark; unpack compressed files.
 
-    Raises DataError: the file is missing, a directory or unreadable; its bytes are not text in the encoding; or there
-    is no such encoding.
+    Raises DataError: the file is missing, a directory or unreadable; it is a binary file, or its bytes are not text in
+    the encoding; or there is no such encoding.
     """
     name = source_name(source)
-    try:
-        codec = codecs.lookup(encoding).name
-    except LookupError:
-        raise DataError(
-            f"There is no encoding {encoding!r}.", remedy="Try utf-8, utf-16, latin-1 or cp1252.", path=name
-        ) from None
-    if codec == "utf-8":
-        codec = "utf-8-sig"
+    codec = codec_of(encoding, name)
     try:
         if not isinstance(source, str | Path):
             yield source
-        elif str(source) == STDIN:
-            stream = io.TextIOWrapper(sys.stdin.buffer, encoding=codec, newline=newline)
+            return
+        with open_bytes(source) as data:
+            _check_beginning(peek(data), codec, name, suffix_of(source))
+            stream = io.TextIOWrapper(data, encoding=codec, newline=newline)
             try:
                 yield stream
             finally:
                 stream.detach()  # or closing it would close standard input
-        else:
-            with _open_file(Path(source), codec, newline) as file:
-                yield file
     except UnicodeDecodeError as error:
         offset, line = _first_bad_byte(source, encoding)
-        where = "" if offset is None else f" (byte offset {offset})"
+        raise wrong_encoding(encoding, error.object, error.start, name, offset, line, error.reason) from error
+
+
+def codec_of(encoding: str, name: str) -> str:
+    """Return the codec of an encoding; that of UTF-8 drops the byte-order mark. Raises DataError: there is none."""
+    try:
+        "".encode(encoding)  # unlike codecs.lookup, refuses codecs that are not text encodings
+    except LookupError:
         raise DataError(
-            f"The byte 0x{error.object[error.start]:02x}{where} is not {encoding} text.",
-            remedy="Name the file's encoding with --encoding, such as latin-1, cp1252 or utf-16.",
-            path=name,
-            line=line,
-        ) from error
+            f"There is no encoding {encoding!r}.", remedy="Try utf-8, utf-16, latin-1 or cp1252.", path=name
+        ) from None
+    codec = codecs.lookup(encoding).name
+    return "utf-8-sig" if codec == "utf-8" else codec
 
 
-def _open_file(path: Path, codec: str, newline: str) -> TextIO:
+@contextmanager
+def open_bytes(source: str | Path) -> Iterator[BinaryIO]:
+    """Open a file or standard input as bytes, unpacked if it is compressed.
+
+    Raises DataError: the file is missing, a directory or unreadable.
+    """
+    with ExitStack() as opened:
+        data: Any = sys.stdin.buffer if str(source) == STDIN else opened.enter_context(_open_file(Path(source)))
+        if kind := kind_of_packing(peek(data)):
+            data = unpacked(data, kind, source_name(source))
+        yield data
+
+
+def beginning_of(source: Source) -> bytes | str | None:
+    """Return how a source begins: bytes of a file or of standard input, characters of a text stream.
+
+    None: it cannot be looked at without reading it.
+    """
+    if isinstance(source, str | Path):
+        if not rereadable(source) and str(source) != STDIN:
+            return None
+        return _beginning_of_stdin() if str(source) == STDIN else _beginning_of_file(source)
+    try:
+        place = source.tell()
+        beginning = source.read(BEGINNING)
+        source.seek(place)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return beginning
+
+
+def _beginning_of_file(path: str | Path) -> bytes:
+    with open_bytes(path) as data:
+        return peek(data)
+
+
+def _beginning_of_stdin() -> bytes:
+    """Return the first bytes of standard input; of compressed data as many as those unpack to."""
+    beginning = peek(sys.stdin.buffer)
+    if not (kind := kind_of_packing(beginning)):
+        return beginning
+    try:
+        return peek(unpacked(io.BytesIO(beginning), kind, STDIN))
+    except DataError:  # they are not enough
+        return b""
+
+
+def peek(data: Any) -> bytes:
+    """Return how binary data go on without reading them: at least one byte, unless they are at their end."""
+    if hasattr(data, "peek"):
+        return bytes(data.peek(BEGINNING)[:BEGINNING])
+    place = data.tell()  # a stream in memory
+    beginning: bytes = data.read(BEGINNING)
+    data.seek(place)
+    return beginning
+
+
+def _check_beginning(beginning: bytes, codec: str, name: str, suffix: str) -> None:
+    """Raise if a file is no text, or one in UTF-16 or UTF-32 that is to be read as UTF-8."""
+    if foreign := foreign_bytes(beginning, suffix):
+        raise foreign.error(name, otherwise="")
+    if codec != "utf-8-sig":
+        return
+    if wide := wide_encoding(beginning):
+        raise wide_error(*wide, name)
+    if beginning.count(0) > len(beginning) // 10:
+        raise BINARY.error(name, otherwise="")
+
+
+def _open_file(path: Path) -> BinaryIO:
     if path.is_dir():
         raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=path)
     try:
-        return path.open(encoding=codec, newline=newline)
+        return path.open("rb", buffering=2 * BEGINNING)
     except FileNotFoundError:
         raise DataError("There is no such file.", remedy="Check the path.", path=path) from None
     except OSError as error:
@@ -87,17 +173,18 @@ def _open_file(path: Path, codec: str, newline: str) -> TextIO:
 
 def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | None]:
     """Find the offset and line of a file's first undecodable byte, reading the file again in small pieces."""
-    if not isinstance(source, str | Path) or str(source) == STDIN:
+    if not rereadable(source):
         return None, None
     decoder = codecs.getincrementaldecoder(encoding)()
-    line = 1
-    with Path(source).open("rb") as stream:
+    line, read = 1, 0
+    with open_bytes(source) as stream:
         for piece in chain(iter(lambda: stream.read(1 << 16), b""), [b""]):
+            read += len(piece)
             try:
                 line += decoder.decode(piece, final=not piece).count("\n")
             except UnicodeDecodeError as error:  # its object begins with what the decoder kept of the piece before
                 good = error.object[: error.start].decode(encoding, "replace")
-                return stream.tell() - len(error.object) + error.start, line + good.count("\n")
+                return read - len(error.object) + error.start, line + good.count("\n")
     return None, None
 
 

@@ -1,0 +1,100 @@
+"""Compressed data: what is in a gzip, bzip2, xz or zstd file, unpacked piece by piece and within bounds."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+from tagsmith.errors import DataError
+
+SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
+MOST_TIMES = 200  # how many times longer than the file its content may be; text is packed to a third or a tenth
+FREE_BYTES = 1 << 28  # content that may be more times longer: a few lines, repeated
+_BUFFER = 1 << 16  # bytes
+
+_BEGINNINGS = {
+    b"\x1f\x8b\x08": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+}
+_BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")  # after "BZh" and a digit; the second is that of an empty file
+
+
+def kind_of_packing(beginning: bytes) -> str | None:
+    """Name the program that compressed a file, by the first ten bytes; None if it is not compressed."""
+    kind = next((kind for magic, kind in _BEGINNINGS.items() if beginning.startswith(magic)), None)
+    return None if kind == "bzip2" and not beginning[4:].startswith(_BZIP2_BLOCK) else kind
+
+
+def unpacked(packed: io.BufferedIOBase, kind: str, name: str) -> io.BufferedReader:
+    """Return what is in compressed data, as a stream.
+
+    Raises DataError, then or on reading: the data are damaged, unpack to far more than any text does, or need a
+    program that this Python does not have.
+    """
+    return io.BufferedReader(_Unpacked(packed, kind, name), _BUFFER)
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts the bytes that were read from it."""
+
+    def __init__(self, stream: io.BufferedIOBase) -> None:
+        self._stream, self.count = stream, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self.count += len(data)
+        return data
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of compressed data, which grows no longer than the bounds above say."""
+
+    def __init__(self, packed: io.BufferedIOBase, kind: str, name: str) -> None:
+        self._kind, self._name, self._size = kind, name, 0
+        self._packed = _Counted(packed)
+        self._content = _opener(kind, name)(self._packed)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data: bytes = self._content.read(len(buffer))
+        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+            problem = f"The {self._kind} data are damaged or cut off: {error}."
+            raise DataError(problem, remedy="Copy the file again.", path=self._name) from error
+        self._size += len(data)
+        if self._size > FREE_BYTES and self._size > MOST_TIMES * self._packed.count:
+            raise DataError(
+                f"The {self._kind} data unpack to more than {MOST_TIMES} times their size, which no text does.",
+                remedy="Unpack the file yourself if you trust it.",
+                path=self._name,
+            )
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _opener(kind: str, name: str) -> Callable[[Any], Any]:
+    if kind == "zstd":
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+
+            return zstd.ZstdFile
+        raise DataError("The file is compressed with zstd.", remedy="Unpack it: zstd -d.", path=name)
+    openers: dict[str, Callable[[Any], Any]] = {
+        "gzip": lambda packed: gzip.GzipFile(fileobj=packed),
+        "bzip2": bz2.BZ2File,
+        "xz": lzma.LZMAFile,
+    }
+    return openers[kind]
