@@ -24,6 +24,7 @@ ORDER = (
     "model",
     "graphs",
     "tagging",
+    "redaction",
     "network",
     "training",
     "tuning",

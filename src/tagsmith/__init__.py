@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions
     from tagsmith.network.rnn import create_rnn_model
+    from tagsmith.redaction.redacted import Redacted, Replacement
+    from tagsmith.redaction.redactor import Redactor
     from tagsmith.scores.scores import score_tags
     from tagsmith.tagging.tagger import Tagger, load
     from tagsmith.text.document import Document, Sentence, Span, Token
@@ -53,6 +55,9 @@ __all__ = [
     "ModelError",
     "Recipe",
     "RecipeError",
+    "Redacted",
+    "Redactor",
+    "Replacement",
     "Scheme",
     "Sentence",
     "Span",
@@ -92,6 +97,8 @@ _HOMES = {
     "tagsmith.scores.scores": ("score_tags",),
     "tagsmith.network.rnn": ("create_rnn_model",),
     "tagsmith.tagging.tagger": ("Tagger", "load"),
+    "tagsmith.redaction.redacted": ("Redacted", "Replacement"),
+    "tagsmith.redaction.redactor": ("Redactor",),
     "tagsmith.training.recipe": ("Recipe",),
     "tagsmith.training.train": ("train",),
     "tagsmith.tuning.tune": ("tune",),

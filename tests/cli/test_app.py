@@ -16,7 +16,8 @@ def test_help_lists_exactly_the_commands(tagsmith):
     done = tagsmith("--help")
     assert done.returncode == 0
     listed = [line.split()[0] for line in done.stdout.decode().partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["demo", "train", "tune", "evaluate", "score", "tag", "convert", "inspect", "bench", "serve"]
+    known = ["demo", "train", "tune", "evaluate", "score", "tag", "redact", "convert", "inspect", "bench", "serve"]
+    assert listed == known
 
 
 def test_version(tagsmith):

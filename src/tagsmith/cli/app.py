@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tagsmith.cli import bench, convert, demo, evaluate, inspect, score, serve, tag, train, tune
+from tagsmith.cli import bench, convert, demo, evaluate, inspect, redact, score, serve, tag, train, tune
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError
 
 FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
@@ -47,6 +47,7 @@ app.command("tune")(tune.tune_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("score")(score.score_command)
 app.command("tag")(tag.tag_command)
+app.command("redact")(redact.redact_command)
 app.command("convert")(convert.convert_command)
 app.command("inspect")(inspect.inspect_command)
 app.command("bench")(bench.bench_command)

@@ -54,7 +54,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     file = Place(source_name(source), options)
     nothing = file.empty("records", "Give one JSON object a line.")
     with open_source(source, options.encoding) as stream:
-        for line, record in at_least_one(_records(stream, file), nothing):
+        for line, record in at_least_one(records(stream, file), nothing):
             document = _document(record, file._replace(line=line))
             if document is not None:
                 yield document
@@ -66,7 +66,7 @@ def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
 
     file = Place(source_name(source), options)
     with open_source(source, options.encoding) as stream:
-        for line, record in _records(stream, file):
+        for line, record in records(stream, file):
             place = file._replace(line=line)
             if not isinstance(record, dict):
                 raise place.error("This is not a JSON object.", 'Give {"text": "…"}.')
@@ -82,7 +82,7 @@ def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
                 raise place.error("This object has no text.", 'Give it a "text", or "tokens": a list of words.')
 
 
-def _records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
+def records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
     """Parse the records of a file of JSON lines, or of one array, with the line that each begins on."""
     for number, line in enumerate(stream, 1):
         text = line.strip()
