@@ -50,7 +50,7 @@ def problems(draw, size=1.0):
 
 def legal_sequences(emissions, length, allowed, weights):
     """Every legal sequence of one sentence with its score, one after the other, in float64."""
-    start, between, end = (np.float64(weights[f"crf/{name}"]) for name in ("start", "between", "end"))
+    start, between, end = (np.asarray(weights[f"crf/{name}"], np.float64) for name in ("start", "between", "end"))
     scores = {}
     for tags in product(range(emissions.shape[1]), repeat=length):
         if not (allowed.start[tags[0]] and allowed.end[tags[-1]]):
