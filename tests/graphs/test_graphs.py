@@ -10,6 +10,7 @@ import pytest
 from graph_calls import projected, run_graph, run_sentences, run_words
 from random_model import SMALL, VOCABULARY, WORDS, every_architecture, random_weights
 from reference_tagger import encode_form, sentence_emissions, vector_of
+from tagsmith.graphs import tagger_graphs
 from tagsmith.graphs.tagger_graphs import LOOP_FROM, sentence_graph, word_graph
 from tagsmith.model.architecture import Architecture
 
@@ -135,6 +136,18 @@ def test_the_int8_graph_is_close_to_the_float_graph(cell, bidirectional, layers,
     error = np.sqrt(np.mean((exact - fast)[inside] ** 2)) / exact[inside].std()
     assert error < (0.12 if batch < LOOP_FROM else 0.05)  # a wrong gate order would give about 1
     assert (error > 0) == (cell == "lstm")  # ONNX Runtime has 8-bit kernels for the LSTM alone
+
+
+@pytest.mark.parametrize("batch", [1, 6, LOOP_FROM, 40])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_kernels_are_the_same_numbers_where_products_of_signed_ones_may_overflow(monkeypatch, layers, batch):
+    a = replace(SMALL, layers=layers, units=40)
+    weights = random_weights(a, TAGS, seed=7)
+    inputs = np.random.default_rng(7).standard_normal((5, batch, a.encoding_size)).astype(np.float32)
+    here = run_sentences(weights, a, inputs, np.full(batch, 5), int8=True)["emissions"]
+    monkeypatch.setattr(tagger_graphs, "products_may_overflow", lambda: True)
+    anywhere = run_sentences(weights, a, inputs, np.full(batch, 5), int8=True)["emissions"]
+    np.testing.assert_allclose(here, anywhere, atol=1e-4)  # products that overflow would differ by more than 1
 
 
 @pytest.mark.parametrize("batch", [LOOP_FROM - 2, LOOP_FROM + 16])

@@ -31,6 +31,7 @@ import numpy as np
 
 from tagsmith.graphs.builder import RUNTIME_DOMAIN, BuiltGraph, Graph, Kind, Weights
 from tagsmith.graphs.onnx_messages import Array, Shape
+from tagsmith.graphs.session import products_may_overflow
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.vectors import quantize_rows
 
@@ -193,15 +194,21 @@ def _operator(
 
 
 def _int8_constants(g: Graph, kernels: Sequence[Array]) -> tuple[str, str, str]:
-    """Add one kernel (D, N) per direction as int8, with the scale and zero point of each column."""
-    values, scales = (np.stack(arrays) for arrays in zip(*map(_int8_columns, kernels), strict=True))
-    return g.constant(values), g.constant(scales), g.constant(np.zeros(scales.shape, np.int8))
+    """Add one kernel (D, N) per direction in 8 bits, with the scale and zero point of each column."""
+    arrays = zip(*map(_int8_columns, kernels), strict=True)
+    values, scales, zeros = (g.constant(np.stack(parts)) for parts in arrays)
+    return values, scales, zeros
 
 
-def _int8_columns(kernel: Array) -> tuple[Array, Array]:
-    """Quantize a kernel to 8-bit integers (D, N) and one scale per column (N,)."""
+def _int8_columns(kernel: Array) -> tuple[Array, Array, Array]:
+    """Quantize a kernel to 8-bit integers (D, N); return them with the scale (N,) and zero point (N,) of each column.
+
+    They are signed, which is fastest, or the same numbers plus 128 where a product of signed ones may overflow.
+    """
     rows, scale = quantize_rows(kernel.T)
-    return rows.T, scale[:, 0]
+    if products_may_overflow():
+        return (rows.astype(np.int16) + 128).astype(np.uint8).T, scale[:, 0], np.full(len(rows), 128, np.uint8)
+    return rows.T, scale[:, 0], np.zeros(len(rows), np.int8)
 
 
 def _reordered(weights: Weights, prefix: str, cell: str) -> tuple[Array, Array, Array]:
@@ -286,9 +293,10 @@ def _products(g: Graph, weights: Weights, prefix: str, states: str, int8: bool, 
 
 
 def _int8_product(g: Graph, quantized: str, scale: str, zero: str, kernel: Array) -> str:
-    """Multiply 8-bit values by a kernel (D, N) quantized to int8 by columns; the result is float32."""
-    values, columns = map(g.constant, _int8_columns(kernel))
-    return g.node("MatMulIntegerToFloat", quantized, values, scale, columns, zero, domain=RUNTIME_DOMAIN)
+    """Multiply 8-bit values by a kernel (D, N) quantized to 8 bits by columns; the result is float32."""
+    values, columns, zeros = _int8_columns(kernel)
+    inputs = [quantized, g.constant(values), scale, g.constant(columns), zero, g.constant(zeros[0])]
+    return g.node("MatMulIntegerToFloat", *inputs, domain=RUNTIME_DOMAIN)
 
 
 def _lstm_steps(
