@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+from accessibility import assert_accessible
 from playwright.sync_api import expect
 
 FIVE = "Anna left. Ben stayed. Cleo slept. Dora sang. Emil ran."
+PLAIN_TAGS = (
+    "The tags of this file label single tokens, as parts of speech do; here spans are labeled. "
+    "Its labels may be in another column."
+)
 TO_CORRECT = "tagsmith-to-correct"
 # Puts files on the view as the mouse would; each is [name, content], the content text or bytes.
 DROP = """(files) => {
@@ -73,6 +79,127 @@ def test_what_is_no_text_is_refused(open_label):
     label.page.evaluate(DROP, files)
     label.counts(1)  # the others are taken, and the refusal still stands
     expect(label.page.get_by_role("alert")).to_contain_text("“zeros.bin” is no text")
+
+
+def told(label) -> str:
+    """What the page says of files, once it is done with them."""
+    expect(label.view.locator(".told")).not_to_contain_text("Adding")
+    return label.view.locator(".told").inner_text()
+
+
+def test_a_labeled_file_comes_in_with_its_labels(open_label):
+    label = open_label(labels=("PERSON", "PLACE"))
+    lines = [
+        '{"text": "Anna left Berlin.", "label": [[0, 4, "PERSON"], [10, 16, "PLACE"]]}',
+        "no JSON",
+        '{"text": "The Rome Open began.", "label": [[4, 13, "EVENT"], [4, 8, "PLACE"]]}',
+        '{"text": "Nobody labeled this."}',
+    ]
+    label.page.evaluate(DROP, [["people.jsonl", "\n".join(lines)]])
+    expect(label.view.locator(".report p").first).to_have_text(
+        "people.jsonl: 1 labeled sentence accepted, 1 to check, 1 sentence added without labels, 1 refused; "
+        "new labels: EVENT."
+    )
+    assert "Line 2 This is not JSON" in told(label)
+    assert "Line 3 The span 4–8 'Rome' [PLACE] overlaps" in told(label)
+    expect(label.page.locator("#said")).to_contain_text("1 labeled sentence accepted")
+    label.counts(2, accepted=1)
+    label.shows(("Rome Open", "EVENT"))  # what is to be checked comes first
+    expect(label.label("EVENT")).to_be_visible()
+    assert_accessible(label.page)
+
+
+def test_labels_that_contradict_those_that_are_there_are_shown_and_nothing_is_lost(open_label):
+    label = open_label("Anna left. Ben stayed. Cleo slept.")
+    for span in ("1", "2"):
+        label.press(span, "Enter")
+    label.counts(1, accepted=2)
+    other = "Anna\tB-ORG\nleft\tO\n.\tO\n\nBen\tB-PLACE\nstayed\tO\n.\tO\n\nCleo\tB-PERSON\nslept\tO\n.\tO\n"
+    label.page.evaluate(DROP, [["other.conll", other]])
+    expect(label.view.locator(".report p").first).to_have_text(
+        "other.conll: 1 labeled sentence accepted, 1 labeled differently before, 1 known already."
+    )
+    label.counts(0, accepted=3)  # Cleo, on screen until then, is accepted
+    label.shows(("Anna", "ORG"))
+    expect(label.view.locator(".meta")).to_contain_text("labels of other.conll; undo brings back the old ones")
+    assert label.kept(label.ids[0]) == [(0, 1, "PERSON")]
+    label.press("Control+z")
+    label.shows(("Anna", "PERSON"))
+    label.press("Control+y", "Enter")
+    expect(label.view.locator(".nothing")).to_be_visible()
+    assert label.kept(label.ids[0]) == [(0, 1, "ORG")]
+
+
+def test_several_files_are_told_of_one_by_one(open_label):
+    label = open_label(expected=("409",))
+    files = [
+        ["a.conll", "Anna\tB-PERSON\nleft\tO\n"],
+        ["latin.conll", [65, 9, 79, 10, 10, 0xE9, 9, 79, 10]],
+        ["pos.conll", "dog\tNOUN\nbarks\tVERB\n"],
+        ["empty.jsonl", ""],
+        ["news.txt", FIVE],
+    ]
+    label.page.evaluate(DROP, files)
+    expect(label.view.locator(".report")).to_have_count(5)
+    reports = label.view.locator(".report").all_inner_texts()
+    assert reports == [
+        "a.conll: 1 labeled sentence accepted.",
+        "latin.conll: not added. “latin.conll” is no text in UTF-8, see line 3. Save it as UTF-8.",
+        f"pos.conll: not added. {PLAIN_TAGS}",
+        "empty.jsonl: there is nothing in it.",
+        "news.txt: 5 sentences added.",
+    ]
+    expect(label.page.get_by_role("alert")).to_contain_text("“pos.conll”: The tags of this file")
+    label.counts(5, accepted=1)
+    assert_accessible(label.page)
+
+
+@pytest.mark.parametrize("format", ["conll", "jsonl", "crlf"])
+def test_a_long_labeled_file_goes_in_pieces_and_its_lines_are_counted_on(open_label, format):
+    label = open_label()
+    records = {
+        "conll": [f"word{number}\tB-PERSON\nnext\tO\n\n" for number in range(500)],
+        "jsonl": [f'{{"text": "word{number}, next", "label": [[0, 4, "PERSON"]]}}\n' for number in range(500)],
+    }
+    records["crlf"] = [own.replace("\n", "\r\n") for own in records["conll"]]
+    records = records[format]
+    records[400] = "bad\n" if format == "jsonl" else records[400].replace("\tO", "")
+    send = "async ([text, size]) => (await import('/page/label/intake.js')).sendFile(text, 'a', () => {}, size)"
+    sent = []
+    label.page.on("request", lambda own: sent.append(own.post_data_json) if own.method == "POST" else None)
+    answer = label.page.evaluate(send, ["".join(records), 3000])
+    assert len(sent) > 3
+    assert "".join(own["content"] for own in sent) == "".join(records)
+    assert [own["format"] for own in sent] == [None] + [answer["format"]] * (len(sent) - 1)
+    assert len(answer["ids"]) == 499
+    assert [own["line"] for own in answer["refused"]] == [401 if format == "jsonl" else 3 * 400 + 2]
+
+
+def test_what_cannot_be_cut_goes_whole(open_label):
+    label = open_label()
+    send = "async ([text, size]) => (await import('/page/label/intake.js')).sendFile(text, 'a', () => {}, size)"
+    table = "Sentence #,Word,Tag\n" + "".join(f"{number},word{number},B-PERSON\n" for number in range(200))
+    array = "[" + ",\n".join(f'{{"text": "text{number}", "label": []}}' for number in range(200)) + "]"
+    for text in (table, array):
+        assert len(label.page.evaluate(send, [text, 1000])["ids"]) == 200
+
+
+def test_of_a_file_of_which_a_part_is_refused_the_part_before_is_in(open_label):
+    label = open_label(expected=("409",))
+    refusal = {"error": {"code": "unreadable", "message": "Line 77: this cannot be."}}
+    answers = iter([None, {"status": 409, "json": refusal}])
+
+    def answer(route) -> None:
+        given = next(answers)
+        route.fulfill(**given) if given else route.continue_()
+
+    label.page.route("**/v1/labeling/files", answer)
+    send = "async ([text, size]) => (await import('/page/label/intake.js')).sendFile(text, 'a.conll', () => {}, size)"
+    text = "".join(f"Anna{number}\tB-PERSON\nleft\tO\n\n" for number in range(200))
+    known = label.page.evaluate(send, [text, 1000])
+    assert 0 < known["accepted"] == len(known["ids"]) < 200
+    assert known["problem"] is not None
+    assert label.api.get("/v1/labeling").json()["counts"]["accepted"] == known["accepted"]
 
 
 def test_text_is_pasted(open_label):

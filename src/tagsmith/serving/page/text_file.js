@@ -12,10 +12,26 @@ export async function readText(file, largest = Infinity) {
   try {
     text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    throw new Error(`“${file.name}” is no text in UTF-8.`);
+    throw new Error(`“${file.name}” is no text in UTF-8, see line ${badLine(bytes)}. Save it as UTF-8.`);
   }
   if (text.includes("\0")) throw new Error(`“${file.name}” is no text: it holds zero bytes.`);
   return text;
+}
+
+// The number of the first line that cannot be decoded.
+function badLine(bytes) {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let [line, start] = [1, 0];
+  for (;;) {
+    const end = bytes.indexOf(10, start);
+    try {
+      decoder.decode(bytes.subarray(start, end < 0 ? bytes.length : end));
+    } catch {
+      return line;
+    }
+    if (end < 0) return line;
+    [line, start] = [line + 1, end + 1];
+  }
 }
 
 /**

@@ -10,6 +10,7 @@ export class History {
 
   constructor(spans) {
     this.present = this.#kept = spans;
+    this.proposed = ""; // by which file, if its labels are the first step
   }
 
   /** Go on to other spans; false if they are no other. */

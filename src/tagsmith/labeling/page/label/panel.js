@@ -22,7 +22,7 @@ export class Panel {
     this.acts = element("div", { class: "row acts" });
     this.empty = element("div");
     this.nothing = element("div", { class: "card nothing", tabIndex: -1 }, this.empty);
-    this.told = element("p", { class: "told" });
+    this.told = element("div", { class: "told" });
     this.buttons = this.#makeButtons();
     this.newLabel = this.#newLabelForm();
     this.labels = element("div", { class: "labels" }, this.palette, this.newLabel);
@@ -45,9 +45,9 @@ export class Panel {
     this.said.textContent = text;
   }
 
-  /** Tell at the form for text how far it is. */
-  tellIntake(text) {
-    this.told.textContent = text;
+  /** Tell at the form for text how far it is, and what came in. */
+  tellIntake(...parts) {
+    this.told.replaceChildren(...parts);
   }
 
   /** Show how the view stands. */
@@ -116,7 +116,8 @@ export class Panel {
     const from = sentence.source && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
     const more = queue.before && `${queue.before} more set ahead`;
     this.meta.replaceChildren(element("span", { class: isModels ? "whose" : "whose own" }, badge));
-    for (const part of [sure, from, more].filter(Boolean)) this.meta.append(element("span", {}, part));
+    const proposed = history.proposed && history.canUndo && `labels of ${history.proposed}; undo brings back the old ones`;
+    for (const part of [proposed, sure, from, more].filter(Boolean)) this.meta.append(element("span", {}, part));
   }
 
   #renderNothing() {
@@ -125,7 +126,7 @@ export class Panel {
     const link = element("a", { href: "#train" }, "Train on what you accepted");
     this.empty.replaceChildren(
       element("h2", {}, begun ? "Nothing is left to label." : "Nothing to label yet."),
-      element("p", {}, "Drop text files on this page, or paste text below. It is cut into sentences for you."),
+      element("p", {}, "Drop files on this page, or paste text below. Text is cut into sentences for you; labels of a file come in with it."),
       element("p", { class: "quiet" }, "Leave an empty line between texts that have no period."),
     );
     if (counts.accepted >= ENOUGH) this.empty.append(element("p", {}, link));

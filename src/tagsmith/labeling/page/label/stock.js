@@ -2,10 +2,11 @@
 
 import { request } from "../api.js";
 import { confirmed } from "../dialogs.js";
-import { announce, clearProblem, showProblem } from "../dom.js";
+import { announce, clearProblem, element, showProblem } from "../dom.js";
 import { readText } from "../text_file.js";
-import { sendText } from "./intake.js";
+import { sendFile, sendText } from "./intake.js";
 import { putBack } from "./queue.js";
+import { failure, report, sentences } from "./report.js";
 
 /** Adds text and labels, empties the queue, and fills it again; `view` shows what comes of it. */
 export class Stock {
@@ -26,13 +27,39 @@ export class Stock {
     return this.#add(text, source);
   }
 
-  /** Add files of text. */
+  /** Add files, one after the other: of text, or of labeled sentences. */
   async addFiles(files) {
     clearProblem();
+    const reports = [];
     for (const file of files) {
-      const text = await readText(file).catch(showProblem);
-      if (text !== undefined) await this.#add(text, file.name);
+      this.#sending += 1;
+      try {
+        reports.push(...(await this.#addFile(file, (...parts) => this.view.panel.tellIntake(...reports, ...parts))));
+      } catch (error) {
+        reports.push(failure(file.name, error));
+        if (error.status !== 401) showProblem(error);
+      } finally {
+        this.#sending -= 1;
+      }
+      this.view.panel.tellIntake(...reports);
     }
+    announce(reports.map((own) => own.firstChild.textContent).join(" "));
+    if (reports.some((own) => own.childElementCount > 1)) this.view.panel.told.scrollIntoView({ block: "nearest" });
+  }
+
+  // Returns what there is to tell of the file.
+  async #addFile(file, tell) {
+    const { view } = this;
+    const text = await readText(file);
+    const answer = await sendFile(text, file.name, (share) => {
+      tell(element("p", {}, `Adding ${file.name}… ${Math.round(100 * share)}%`));
+      if (share && !view.sentence) view.do(() => view.refill()); // begin with the first piece
+    });
+    await view.do(() => view.tookFile(answer, file.name));
+    if (!answer.problem) return [report(file.name, answer)];
+    if (answer.problem.status !== 401) showProblem(new Error(`“${file.name}”: ${answer.problem.message}`));
+    const begun = answer.format === null ? [] : [report(file.name, answer)];
+    return [...begun, failure(file.name, answer.problem)];
   }
 
   async #add(text, source) {
@@ -42,16 +69,16 @@ export class Stock {
     this.#sending += 1;
     try {
       const { added, known } = await sendText(text, source, (share) => {
-        panel.tellIntake(`Adding ${name}… ${Math.round(100 * share)}%`);
+        panel.tellIntake(element("p", {}, `Adding ${name}… ${Math.round(100 * share)}%`));
         if (share && !this.view.sentence) refill(); // begin with the first piece
       });
       const told = `${name}: ${sentences(added)} added${known ? `, ${known} known already` : ""}.`;
-      panel.tellIntake(told);
+      panel.tellIntake(element("p", {}, told));
       announce(told);
       await refill();
       return true;
     } catch (error) {
-      panel.tellIntake("");
+      panel.tellIntake();
       if (error.status !== 401) showProblem(error);
       await this.view.look().catch(() => {}); // some pieces may be there
       return false;
@@ -91,8 +118,4 @@ export class Stock {
       view.say(`Label ${label} added.`);
     });
   }
-}
-
-function sentences(count) {
-  return count === 1 ? "1 sentence" : `${count} sentences`;
 }

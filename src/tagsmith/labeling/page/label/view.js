@@ -35,6 +35,7 @@ export async function start(place) {
 class LabelView {
   #done = []; // accepted and skipped sentences, to be undone: {id, status, history}
   #aside = new Map(); // histories of sentences that gave way to others, by id
+  #proposed = new Map(); // labels of a file for sentences that were labeled differently before: {spans, name}, by id
   #timer = 0;
 
   constructor(place, state) {
@@ -62,7 +63,7 @@ class LabelView {
     document.addEventListener("keydown", (event) => this.#pressed(event));
     addEventListener("beforeunload", (event) => {
       const unsaved = [this.history, ...this.#aside.values()].some((history) => history?.unsaved);
-      if (this.turns.busy || this.stock.busy || unsaved) event.preventDefault();
+      if (this.turns.busy || this.stock.busy || unsaved || this.#proposed.size) event.preventDefault();
     });
   }
 
@@ -248,7 +249,7 @@ class LabelView {
     this.sentence = next;
     this.history = null;
     if (next) {
-      const known = history ?? this.#aside.get(next.id);
+      const known = history ?? this.#proposal(next) ?? this.#aside.get(next.id);
       this.history = known && (known.unsaved || same(known.present, next.spans)) ? known : new History(next.spans);
       this.#aside.delete(next.id);
       this.editor.show(next, this.history.present, { color: this.panel.color, givesSpans: this.state.gives_spans });
@@ -259,7 +260,31 @@ class LabelView {
     else if (focused) this.panel.nothing.focus(); // what had the focus is gone
   }
 
+  // What a file says of a sentence: one step after what it has, so that both can be seen.
+  #proposal(next) {
+    const proposal = this.#proposed.get(next.id);
+    if (!proposal) return null;
+    this.#proposed.delete(next.id);
+    const history = this.#aside.get(next.id) ?? new History(next.spans);
+    if (history.push(proposal.spans)) history.proposed = proposal.name;
+    return history;
+  }
+
   // --- the queue
+
+  /** A file came in: what is to be looked at comes next, and what is on screen may have changed. */
+  async tookFile({ ids, to_check: toCheck, conflicts }, name) {
+    for (const { id, spans } of conflicts) this.#proposed.set(id, { spans: spans.map((span) => ({ ...span, score: null })), name });
+    this.queue.putFirst([...new Set([...conflicts.map(({ id }) => id), ...toCheck])]);
+    const shown = this.sentence;
+    if (shown && ids.includes(shown.id) && !this.history.unsaved) {
+      const latest = await sentence(shown.id);
+      const isDone = latest.status === "accepted" && shown.status !== "accepted" && !this.#proposed.has(shown.id);
+      this.#show(isDone ? await this.queue.next(shown.id) : latest);
+    }
+    await this.refill();
+    this.accepted.update();
+  }
 
   /** There may be more in the queue than before. */
   async refill() {
