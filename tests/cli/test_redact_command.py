@@ -197,6 +197,8 @@ SECRET = "Anna Geheim"
         ("a.jsonl", b'{"text": "x"}\n{"text": null}\n', "a.jsonl:2: This object has no 'text'."),
         ("a.jsonl", b'{"text": "x"}\n"Anna Geheim"\n', "a.jsonl:2: This is not a JSON object."),
         ("a.jsonl", b'{"text": "x"}\n{"text": "Anna Geheim\n', "a.jsonl:2: This is not JSON"),
+        ("a.txt", b'{"text": "Anna Geheim"}\n', "a.txt: This seems to be jsonl, not running text."),
+        ("a.txt", b"%PDF-1.7 Anna Geheim", "PDF"),
         ("a.conll", b"Anna O\n", "a.conll: A conll file holds words, not texts."),
         ("a", None, "a: There is no such file."),
         (".", None, "This is a directory"),
@@ -222,6 +224,11 @@ def test_bad_input_is_one_error_without_texts_and_leaves_no_output(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["-o", "out.csv"], "out.csv: The output is plain text"),
+        (["-o", "out.jsonl"], "out.jsonl: The output is plain text"),
+        (["-o", "out.docx"], "out.docx: The output is plain text"),
+        (["-o", "out.gz", "--input-format", "text"], "out.gz: The output is plain text"),
+        (["-o", "out.txt", "--input-format", "jsonl"], "out.txt: The output is JSON lines"),
         (["--with", "stars"], "no replacement 'stars'"),
         (["--with", "hash"], "a hash needs a key"),
         (["--key-file", "nowhere"], "nowhere: the key cannot be read"),

@@ -94,13 +94,18 @@ def redact_command(
 
     Everything else stays as it is. Standard error shows counts, never texts.
     """
+    from tagsmith.cli.redact_input import check_output
     from tagsmith.cli.redact_input import input_format as format_of
     from tagsmith.redaction.redactor import RECALL, THRESHOLD, Redactor
     from tagsmith.tagging.tagger import load
 
     sources = [str(source) for source in inputs or [Path(_STDIO)]]
-    formats = [format_of(source, input_format) for source in sources]
-    _check_files(sources, formats, output, offsets)
+    _check_files(sources, output, offsets)
+    formats = {format_of(source, input_format, encoding) for source in sources}
+    if len(formats) > 1:
+        raise DataError("Text and JSON lines cannot become one output.", remedy="Redact them one after the other.")
+    (form,) = formats
+    check_output(str(output), form, input_format)
     if originals and offsets is None:
         raise DataError("--map-originals needs --map.", remedy="Name the file of the map.")
     if recall is not None and not dev:
@@ -120,13 +125,11 @@ def redact_command(
         redactor.threshold = redactor.threshold_for(dev, RECALL if recall is None else recall, encoding=encoding)
         typer.echo(f"threshold {redactor.threshold:.3g}", err=True)
     run = _Run(redactor, fields or ["text"], encoding, originals, several=len(sources) > 1)
-    run.write(sources, formats[0], output, offsets)
+    run.write(sources, form, output, offsets)
     typer.echo(run.summary(), err=True)
 
 
-def _check_files(sources: Sequence[str], formats: Sequence[str], output: Path, offsets: Path | None) -> None:
-    if len(set(formats)) > 1:
-        raise DataError("Text and JSON lines cannot become one output.", remedy="Redact them one after the other.")
+def _check_files(sources: Sequence[str], output: Path, offsets: Path | None) -> None:
     if sources.count(_STDIO) > 1:
         raise DataError("Standard input can be read once.", remedy="Name '-' once.")
     if offsets is None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from tagsmith.errors import DataError
+from tagsmith.formats import FORMATS, check_running_text, format_by_suffix
+from tagsmith.formats.foreign import foreign_suffix
 from tagsmith.formats.jsonl import records
 from tagsmith.formats.options import ReadOptions
 from tagsmith.formats.source import Place, open_source, source_name
+from tagsmith.formats.unpacking import SUFFIXES as PACKED
 
 PART = 1 << 20  # characters of a longer text that are redacted together
 BLOCK = 1 << 18  # characters of short records that are redacted together
@@ -104,22 +108,35 @@ def _fields(content: Any, fields: Sequence[str], place: Place) -> list[str]:
     return present
 
 
-def input_format(source: str, wanted: str) -> str:
+def input_format(source: str, wanted: str, encoding: str) -> str:
     """Return ``text`` or ``jsonl``, as wanted or by the suffix of a file.
 
-    Raises DataError: there is no such format, or the file is in one that cannot be redacted.
+    Raises DataError: there is no such format, or the file is, or seems to be, in one that cannot be redacted.
     """
-    from tagsmith.formats import format_by_suffix
-
     if wanted not in ("auto", "text", "jsonl"):
         raise DataError(f"There is no input format {wanted!r}.", remedy="Choose auto, text or jsonl.")
     if wanted != "auto":
         return wanted
-    found = format_by_suffix(source) or "text"
-    if found not in ("text", "jsonl"):
+    by_suffix = format_by_suffix(source)
+    if by_suffix not in (None, "jsonl"):
         raise DataError(
-            f"A {found} file holds words, not texts.",
+            f"A {by_suffix} file holds words, not texts.",
             remedy="Give text or JSON lines, or say --input-format text to redact it as it is.",
             path=source,
         )
-    return found
+    if by_suffix is None:
+        check_running_text(source, encoding)
+    return by_suffix or "text"
+
+
+def check_output(output: str, form: str, wanted: str) -> None:
+    """Raise DataError if the suffix of an output says that it is in another format than the inputs.
+
+    If the user wants a file to be read as text whatever it is, it may be written so too.
+    """
+    suffix = Path(output).suffix.lower()
+    if form == "jsonl" and suffix not in ("", *FORMATS["jsonl"].suffixes):
+        raise DataError("The output is JSON lines, as the input is.", remedy="Name it .jsonl.", path=output)
+    claimed = format_by_suffix(output) or foreign_suffix(suffix) if wanted == "auto" else None
+    if form == "text" and (claimed or suffix in PACKED):
+        raise DataError("The output is plain text, as the input is.", remedy="Name it .txt.", path=output)
