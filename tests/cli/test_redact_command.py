@@ -135,6 +135,9 @@ def test_the_key_is_read_from_a_file_or_the_environment(
     status, out, err = run_here(*options, "hash", "--key-file", key)
     assert (status, out) == (2, "")
     assert "the key has 15 bytes" in err
+    status, out, err = run_here(*options, "hash", "--key-file", "/dev/zero")
+    assert (status, out) == (2, "")
+    assert "/dev/zero: the key has more than 65536 bytes" in err
 
 
 def test_dev_data_choose_the_threshold(run_here, model: Path, tagger, corpus: Path, source: Path):

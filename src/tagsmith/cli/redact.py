@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tagsmith.redaction.redactor import Redactor
 
 KEY_VARIABLE = "TAGSMITH_REDACTION_KEY"
+LONGEST_KEY = 1 << 16  # bytes
 _STDIO = "-"
 
 
@@ -144,9 +145,12 @@ def _key(file: Path | None) -> bytes | None:
     if file is None:
         return os.environ.get(KEY_VARIABLE, "").encode("utf-8", "surrogateescape") or None
     try:
-        content = file.read_bytes()
+        with file.open("rb") as stream:
+            content = stream.read(LONGEST_KEY + 1)
     except OSError as error:
         raise DataError(f"the key cannot be read: {error.strerror}.", remedy="Check the path.", path=file) from error
+    if len(content) > LONGEST_KEY:
+        raise DataError(f"the key has more than {LONGEST_KEY} bytes.", remedy="Give 32 random bytes.", path=file)
     return content.removesuffix(b"\n").removesuffix(b"\r")
 
 

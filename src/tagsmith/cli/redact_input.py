@@ -14,8 +14,8 @@ from tagsmith.formats.options import ReadOptions
 from tagsmith.formats.source import Place, open_source, source_name
 from tagsmith.formats.unpacking import SUFFIXES as PACKED
 
-PART = 1 << 20  # characters of a longer text that are redacted together
-BLOCK = 1 << 18  # characters of short records that are redacted together
+PART = 1 << 18  # characters of a longer text that are redacted together
+BLOCK = 1 << 17  # characters of short records that are redacted together
 MOST_RECORDS = 4096
 # Where a part of a long text may end, the best place first, and the characters of each that belong to the part.
 _ENDS = ("\n\n", "\n\r\n", "\n", "。", ". ", "! ", "? ", " ")
