@@ -312,7 +312,7 @@ def test_control_characters_do_no_harm(tagsmith, model: Path):
         ("a.csv", b"x", "a.csv:1: No column numbers the sentences"),
         ("a.conllu", b"1\tAnn\n", "a.conllu:1: This line has too few columns: 2"),
         ("a", None, "a: There is no such file."),
-        (".", None, "This is a directory, not a file."),
+        (".", None, ".: There is no text in this folder."),
     ],
 )
 def test_bad_input_is_one_clear_error_and_no_output(

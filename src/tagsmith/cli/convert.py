@@ -11,7 +11,6 @@ from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn,
 
 if TYPE_CHECKING:
     from tagsmith.corpus.convert import Conversion
-    from tagsmith.text.schemes import Scheme
 
 SHOWN = 5  # examples of what was repaired or reported
 
@@ -43,24 +42,12 @@ def convert_command(
         str(target),
         format=source_format,
         target_format=target_format,
-        scheme=_scheme(scheme),
+        scheme=scheme,
         repair=repair,
         **reading_options(layer, column, word_column, separator, encoding),
     )
     for line in _summary(conversion):
         typer.echo(line, err=True)
-
-
-def _scheme(name: str | None) -> Scheme | None:
-    from tagsmith.errors import DataError
-    from tagsmith.text.schemes import Scheme
-
-    if name is None:
-        return None
-    known = {scheme.value.lower(): scheme for scheme in Scheme}
-    if name.lower() not in known:
-        raise DataError(f"There is no scheme {name!r}.", remedy=f"Choose one of {', '.join(Scheme)}.")
-    return known[name.lower()]
 
 
 def _summary(conversion: Conversion) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,31 +19,42 @@ if TYPE_CHECKING:
     from tagsmith.text.document import Document
 
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
-_TOKENS_SUFFIXES = (".tokens", ".tok")
 
 
 def tag_command(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
     inputs: Annotated[
-        list[Path] | None, typer.Argument(metavar="INPUT", help="Files to tag. '-' or nothing: standard input.")
+        list[Path] | None,
+        typer.Argument(metavar="INPUT", help="Files or folders to tag. '-' or nothing: standard input."),
     ] = None,
-    input_format: Annotated[
+    wanted_input: Annotated[
         str,
         typer.Option(
+            "--input-format",
             help="text; tokens: a sentence a line, tokens between spaces; or a file format, such as conll or jsonl. "
-            "auto goes by the suffix; an unknown one is text."
+            "auto goes by the suffix; an unknown one is text.",
         ),
     ] = "auto",
-    output_format: Annotated[
+    wanted_output: Annotated[
         str,
         typer.Option(
+            "--output-format",
             help="A file format, such as conll (a token and its tag a line) or jsonl (texts with spans). auto goes by "
-            "OUT's suffix, then by the format of the inputs; otherwise it is conll."
+            "OUT's suffix, then by the format of the inputs; otherwise it is conll.",
         ),
     ] = "auto",
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write; '-': standard output.")
-    ] = Path("-"),
+        str,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="OUT",
+            help="The file to write; '-': standard output. A folder, such as OUT/, gets a file for each input.",
+        ),
+    ] = "-",
+    scheme: Annotated[
+        str | None, typer.Option(help="The scheme to write, such as bare or BIOES. [default: the training data's]")
+    ] = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,43 +67,80 @@ def tag_command(
     separator: Separator = None,
     encoding: Encoding = "utf-8",
 ) -> None:
-    """Tag text from files or standard input, in constant memory."""
-    from tagsmith.cli.tag_input import read_input
+    """Tag text from files, folders or standard input, in constant memory."""
+    from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
     from tagsmith.corpus.convert import open_target
     from tagsmith.formats.options import WriteOptions, read_options
     from tagsmith.tagging.tagger import load
 
-    tagger = load(model)
-    sources = [(str(source), _input_format(source, input_format, encoding)) for source in inputs or [Path("-")]]
-    written = _output_format(output_format, output, {name for _, name in sources})
+    tagger = load(model, scheme=scheme)
     options = read_options(**reading_options(None, column, word_column, separator, encoding))
     layers = tagger.model.layers
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
     least = _thresholds(threshold or [], labels)
     tagger.tag_layers([], threshold=least)  # raises now if that is impossible
-    tagged = _tagged(tagger, read_input(sources, options, tagger.layers), spans=written.holds_spans, threshold=least)
-    with open_target(str(output)) as stream:
-        written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
+    given = inputs or [Path("-")]
+    into = _output_folder(output, given)
+    sources: list[tuple[Path, Path]] = []  # each file, and its place below the folder of results
+    for path in given:
+        if str(path) != "-" and path.is_dir():
+            files, note = files_to_tag(path, wanted_input, into)
+            if Path(output).resolve() in [path.resolve(), *(file.resolve() for file in files)]:
+                raise _overwritten(Path(output))
+            typer.echo(note, err=True)
+            sources += [(file, file.relative_to(path)) for file in files]
+        else:
+            sources.append((path, Path(path.name)))
+    named = [(str(source), input_format(source, wanted_input, encoding)) for source, _ in sources]
+    targets: dict[str, list[tuple[str, str]]] = {output: named}
+    if into is not None:
+        targets = _targets(into, sources, named, wanted_output)
+    for target, read in targets.items():
+        written = _output_format(wanted_output, target, {name for _, name in read})
+        documents = read_input(read, options, tagger.layers)
+        tagged = _tagged(tagger, documents, spans=written.holds_spans, threshold=least)
+        if into is not None:
+            Path(target).parent.mkdir(parents=True, exist_ok=True)
+        with open_target(target) as stream:
+            written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
 
 
-def _input_format(source: Path, wanted: str, encoding: str) -> str:
-    from tagsmith.cli.tag_input import TEXT_READERS
-    from tagsmith.formats import FORMATS, check_running_text, format_by_suffix
-    from tagsmith.formats.source import suffix_of
-
-    if wanted == "auto":
-        if suffix_of(source) in _TOKENS_SUFFIXES:
-            return "tokens"
-        if by_suffix := format_by_suffix(source):
-            return by_suffix
-        check_running_text(source, encoding)
-        return "text"
-    if wanted not in (known := [*TEXT_READERS, *FORMATS]):
-        raise DataError(f"There is no input format {wanted!r}.", remedy=f"Choose one of {', '.join(known)}.")
-    return wanted
+def _output_folder(output: str, inputs: Sequence[Path]) -> Path | None:
+    """Return the folder that gets a file for each input, or None if there is one output."""
+    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    if output != "-" and not folder and not Path(output).suffix:
+        folder = not Path(output).exists() and any(str(path) != "-" and path.is_dir() for path in inputs)
+    return Path(output) if folder else None
 
 
-def _output_format(wanted: str, output: Path, inputs: set[str]) -> Format:
+def _targets(
+    folder: Path, sources: Sequence[tuple[Path, Path]], named: Sequence[tuple[str, str]], wanted: str
+) -> dict[str, list[tuple[str, str]]]:
+    """Name the result of each input: as the input, with the suffix of the output's format."""
+    from tagsmith.cli.tag_input import has_known_suffix
+
+    if any(source == "-" for source, _ in named):
+        raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=folder)
+    formats = [_output_format(wanted, "", {name}) for _, name in named]
+    suffixes = [one.suffixes[0] if f".{one.name}" not in one.suffixes else f".{one.name}" for one in formats]
+    places = [folder / place for _, place in sources]
+    stems = [place.stem if has_known_suffix(place) else place.name for place in places]
+    if len(set(zip((place.parent for place in places), stems, suffixes, strict=True))) < len(places):
+        stems = [place.name for place in places]  # there are a.txt and a.tokens
+    targets = [place.with_name(stem + end) for place, stem, end in zip(places, stems, suffixes, strict=True)]
+    if len(set(targets)) < len(targets):
+        raise DataError("Two inputs have the same name.", remedy="Tag them one by one.", path=folder)
+    existing = {source.resolve() for source, _ in sources}
+    if own := next((target for target in targets if target.resolve() in existing), None):
+        raise _overwritten(own)
+    return {str(target): [source] for target, source in zip(targets, named, strict=True)}
+
+
+def _overwritten(path: Path) -> DataError:
+    return DataError("This is an input too.", remedy="Name another file or folder with -o.", path=path)
+
+
+def _output_format(wanted: str, output: str, inputs: set[str]) -> Format:
     from tagsmith.formats import FORMATS, format_to_write
 
     same = inputs & FORMATS.keys() if len(inputs) == 1 else set()

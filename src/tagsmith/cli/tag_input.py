@@ -12,17 +12,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from tagsmith.formats import FORMATS
+from tagsmith.errors import DataError
+from tagsmith.formats import FORMATS, check_running_text, format_by_suffix
 from tagsmith.formats.format import Reader
-from tagsmith.formats.options import ReadOptions
-from tagsmith.formats.source import Source, open_source, source_name
+from tagsmith.formats.options import AUTO, ReadOptions
+from tagsmith.formats.source import Source, open_source, source_name, suffix_of
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 from tagsmith.text.tokenizer import words_and_starts
 
 PART = 1 << 16  # characters of a long paragraph that are passed on together
 LONGEST = 1 << 21  # tokens, about 10 MB of text: far more than a sentence has, and few enough to stay in memory
 _TOKEN = re.compile(r"[^ \t\r\n]+")
+
+_TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
+_TOKENS_SUFFIXES = frozenset({".tokens", ".tok"})
+_SHOWN = 5
 
 WordsAndStarts = tuple[list[str], list[int]]
 
@@ -45,6 +51,47 @@ def read_input(
                 record = {"source": source_name(source), **document.meta.get("record", {})}
                 document = replace(document, meta={**document.meta, "record": record})
             yield document
+
+
+def input_format(source: Path, wanted: str, encoding: str) -> str:
+    """Return the name of the format to read a file in: the one wanted or, for ``auto``, that of its suffix."""
+    if wanted == AUTO:
+        if suffix_of(source) in _TOKENS_SUFFIXES:
+            return "tokens"
+        if by_suffix := format_by_suffix(source):
+            return by_suffix
+        check_running_text(source, encoding)
+        return "text"
+    if wanted not in (known := [*TEXT_READERS, *FORMATS]):
+        raise DataError(f"There is no input format {wanted!r}.", remedy=f"Choose one of {', '.join(known)}.")
+    return wanted
+
+
+def files_to_tag(folder: Path, wanted: str, outside: Path | None) -> tuple[list[Path], str]:
+    """Find the files to tag in a folder and those inside it, and say which are left out.
+
+    For ``auto`` these are texts and files in a known format. Hidden files, and those in the folder ``outside``, where
+    results go, are left out without a word.
+
+    Raises DataError: there is no such file.
+    """
+    inner = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    files = [folder / path for path in inner if not any(part.startswith(".") for part in path.parts)]
+    if outside is not None and outside.resolve() != folder.resolve():
+        files = [path for path in files if not path.resolve().is_relative_to(outside.resolve())]
+    taken = [path for path in files if wanted != AUTO or has_known_suffix(path)]
+    left = [str(path.relative_to(folder)) for path in files if path not in set(taken)]
+    names = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else "")
+    if not taken:
+        problem = f"There is no text in this folder{f', only {names}' if left else ''}."
+        raise DataError(problem, remedy="Name the files, or their format with --input-format.", path=folder)
+    note = f"{folder}: {len(taken):,} files" + (f" (left out: {names}; --input-format takes all)" if left else "")
+    return taken, note
+
+
+def has_known_suffix(path: Path) -> bool:
+    """Whether a file's suffix is none, or that of a text or a known format."""
+    return suffix_of(path) in _TEXT_SUFFIXES | _TOKENS_SUFFIXES or format_by_suffix(path) is not None
 
 
 def _with_gold(sentence: Sentence, predicted: Sequence[str]) -> Sentence:

@@ -41,7 +41,7 @@ def convert(
     target: str | Path | TextIO,
     *,
     target_format: str = AUTO,
-    scheme: Scheme | None = None,
+    scheme: Scheme | str | None = None,
     repair: bool = False,
     **options: Any,
 ) -> Conversion:
@@ -60,12 +60,13 @@ def convert(
     target_format
         ``"auto"`` goes by the target's suffix; without one, or for a stream, it is ``"conll"``.
     scheme
-        The scheme to write; by default the one the file has.
+        The scheme to write, or its name; by default the one the file has.
     repair
         Whether illegal tags are made legal; otherwise the first is an error.
     options
         As for :func:`~tagsmith.corpus.sources.read_documents`.
     """
+    wanted = None if scheme is None else Scheme(scheme)
     reading = read_options(**{"labels_required": scheme is not None or repair, **options})
     write = format_to_write(target, target_format, otherwise="conll", option="--to").write
     reported = len(reading.problems)
@@ -79,7 +80,7 @@ def convert(
         documents = read_file(source, reading)
     counts = Counter(documents=0, sentences=0, tokens=0)
     repairs: list[TagRepair] = []
-    target_scheme = scheme or source_scheme
+    target_scheme = wanted or source_scheme
 
     def change(document: Document) -> Document:
         counts.update(documents=1, sentences=len(document.sentences), tokens=sum(map(len, document.sentences)))

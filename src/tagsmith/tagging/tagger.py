@@ -446,23 +446,50 @@ def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iter
         yield Span(start, end, label, text[start:end], score)
 
 
-def load(folder: str | Path, *, precision: Precision | None = None, threads: int | None = None) -> Tagger:
+def load(
+    folder: str | Path,
+    *,
+    precision: Precision | None = None,
+    threads: int | None = None,
+    scheme: Scheme | str | None = None,
+) -> Tagger:
     """Load a tagger from a model folder; Keras is not needed.
+
+    Parameters
+    ----------
+    precision, threads
+        As for :class:`Tagger`.
+    scheme
+        The scheme that the tags come out in, or its name; by default that of the training data. Layers of plain tags
+        stay as they are.
 
     Raises
     ------
     ModelError
         The folder or one of its files is missing, truncated or altered.
+    DataError
+        There is no such scheme, or the model has no tags that can be written in it.
     """
     if not isinstance(folder, str | os.PathLike):
         raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write load("model/").')
     model = read_model(Path(folder))
+    if scheme is not None:
+        model = replace(model, layers=_in_scheme(model.layers, Scheme(scheme)))
     try:
         return Tagger(model, precision=precision, threads=threads)
     except ModelError:
         raise
     except (KeyError, IndexError, ValueError) as error:
         raise ModelError(f"the model cannot be used: {error!r}.", path=folder, remedy=REMEDY) from error
+
+
+def _in_scheme(layers: Sequence[Layer], scheme: Scheme) -> tuple[Layer, ...]:
+    """Let the layers that give spans write them in another scheme."""
+    if scheme is Scheme.PLAIN:
+        raise DataError("Spans cannot be written as plain tags.", remedy="Choose another scheme, such as bare or IOB2.")
+    if not any(layer.gives_spans for layer in layers):
+        raise DataError("This model gives plain tags, which have no other scheme.", remedy="Leave the scheme out.")
+    return tuple(replace(layer, scheme=scheme) if layer.gives_spans else layer for layer in layers)
 
 
 def available_processors() -> int:
