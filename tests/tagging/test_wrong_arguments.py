@@ -101,7 +101,7 @@ def test_documents_are_documents():
 
 @pytest.mark.parametrize("threshold", ["0.5", [0.5], {"PER": "0.5"}, {"PER": None}, NAN, 2])
 def test_a_threshold_is_a_number(threshold):
-    assert "from 0 to 1" in message_of(TAGGER.tag, GOOD, threshold=threshold)
+    assert "between 0 and 1" in message_of(TAGGER.tag, GOOD, threshold=threshold)
 
 
 @pytest.mark.parametrize("k", ["3", 2.5, 0, None])

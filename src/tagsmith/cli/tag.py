@@ -81,6 +81,8 @@ def tag_command(
     tagger.tag_layers([], threshold=least)  # raises now if that is impossible
     given = inputs or [Path("-")]
     into = _output_folder(output, given)
+    if into is not None and Path("-") in given:
+        raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=into)
     sources: list[tuple[Path, Path]] = []  # each file, and its place below the folder of results
     for path in given:
         if str(path) != "-" and path.is_dir():
@@ -119,8 +121,6 @@ def _targets(
     """Name the result of each input: as the input, with the suffix of the output's format."""
     from tagsmith.cli.tag_input import has_known_suffix
 
-    if any(source == "-" for source, _ in named):
-        raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=folder)
     formats = [_output_format(wanted, "", {name}) for _, name in named]
     suffixes = [one.suffixes[0] if f".{one.name}" not in one.suffixes else f".{one.name}" for one in formats]
     places = [folder / place for _, place in sources]

@@ -88,7 +88,7 @@ def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> l
         raise DataError(f"there is no label {unknown[0]!r}.", remedy=f"Labels: {', '.join(labels)}.")
     for label, least in given.items():
         if not isinstance(least, int | float | np.number) or not 0 <= least <= 1:
-            raise DataError(f"the threshold of {label} is {least!r}.", remedy="It must be a number from 0 to 1.")
+            raise DataError(f"the threshold of {label} is {least!r}.", remedy="It must be a number between 0 and 1.")
     return [
         np.array([given.get(label, 0.0) for label in head.span_tags.labels]) if head.span_tags else None
         for head in heads
