@@ -70,11 +70,16 @@ def inspect_command(
 def _without_folders(paths: Sequence[Path]) -> list[Path]:
     """Replace folders of labeled files by these; model folders stay."""
     from tagsmith.corpus.folders import files_of_folder
+    from tagsmith.errors import DataError
 
     files: list[Path] = []
     for path in paths:
         if path.is_dir() and not (path / "config.json").exists():
-            found = files_of_folder(path)
+            try:
+                found = files_of_folder(path)
+            except DataError as error:
+                problem = f"{error.problem} Nor is it a model folder: it holds no config.json."
+                raise DataError(problem, remedy=error.remedy, path=path) from None
             files += [file for part in found.parts.values() for file in part] + found.others
         else:
             files.append(path)
