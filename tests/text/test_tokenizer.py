@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import regex
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from search_budget import examples
 from tagsmith.text import tokenizer
 from tagsmith.text.document import Token
 from tagsmith.text.tokenizer import split_sentences, tokenize_text, words_and_starts
@@ -158,10 +159,49 @@ def test_every_visible_character_is_in_exactly_one_token(text: str):
         assert covered[i] == (0 if blank else 1)
 
 
-@given(PARTS)
+# A piece or two of each alternative of the token pattern.
+PATTERN_PIECES = (
+    "= 🏻 A. ! #a xD www. a@ ab. com a.com/ < <3 ^^ & &#1 ; : :) “ [ ] { } | ~ -> * + C++ C# US$ % Ph.D. '' `` "
+    "1, .5 -1.1 _ <a> </ e.g. A& 's n't 5pm cannot ٣ ß İ"
+)
+# What joins characters to clusters: prepended characters, viramas before consonants of another script, Jamo, emoji.
+JOINING_PIECES = (
+    "\u0d4e \u0600 \u094d \u1039 \u0915 \u1000 \u0937 \u200c \u200d \u2139 \u2764 \ufe0f \u20e3 🏻 👩 🇩 🇪 "
+    "\u1100 \u1161 \u11a8 \uff76 \uff9e \u0e33 \u0903 \u302a \U000e0062 n't 's a@b. a@\u0915. www. / #a x D 1 - = ( ) "
+    ". , ! cannot 5pm"
+)
+JOINING = JOINING_PIECES.split(" ")
+JOINED = st.lists(st.sampled_from(JOINING), max_size=8).map("".join)
+
+
+@st.composite
+def repetitions(draw: st.DrawFn) -> tuple[str, str, str]:
+    """Draw a prefix, a unit to repeat, and a suffix."""
+    pieces = st.sampled_from(sorted({*PIECES.split("|"), *JOINING, *PATTERN_PIECES.split(" ")} - {""}))
+    some = st.lists(pieces, max_size=2).map("".join)
+    return draw(some), draw(st.lists(pieces, min_size=1, max_size=4).map("".join)), draw(some)
+
+
+def repeated(repetition: tuple[str, str, str], length: int) -> str:
+    prefix, unit, suffix = repetition
+    return prefix + (unit * (length // len(unit) + 1))[:length] + suffix
+
+
+@given(st.one_of(PARTS, JOINED, st.builds(repeated, repetitions(), st.integers(240, 280))))
 @example("U.S.\u0301")  # a mark on a period that would otherwise belong to the abbreviation
 @example("Mr.\u200d")
 @example("U.S.\u200d")
+@example("\u0d4en't")  # a prepended letter before a clitic, and before punctuation
+@example("x\u0d4e(")
+@example("\u0915\u1039\u1000")  # a Devanagari letter joined to a Burmese one
+@example("a@b.\u0915\u094d\u200d\u0937")
+@example("\u2139\u200d❤")
+@example("\u1100" * 255 + "\u1161")  # at the border of the window
+@example("#" + "\u1100" * 255 + "\u1161")
+@example("👩" + "\u200d👩" * 300)
+@example("x" * 256 + "🏻")
+@example("=" * 256 + "\ufe0f")
+@example("a." * 128 + "\ufe0f")
 def test_no_grapheme_cluster_is_split(text: str):
     inside = set()
     for cluster in regex.finditer(r"\X", text):
@@ -196,9 +236,94 @@ def test_the_cache_is_bounded(monkeypatch: pytest.MonkeyPatch):
     assert "x" * 1000 not in tokenizer._cache
 
 
-@pytest.mark.parametrize("unit", ["a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-"])
-def test_a_long_run_without_spaces_is_cut_whole(unit: str):
-    text = unit * 50_000  # a pattern that looks back over the run at each step would not end here for minutes
+def test_what_goes_beyond_the_window_of_the_pattern():
+    for token in ("x" * 1000, "be-all-" * 100 + "x", "=" * 1000, "!?" * 500, "." * 999, "http://a.b/(c.d)" * 50 + "/"):
+        assert words(f"{token}") == words(f"so {token}")[1:] == [token]
+    assert words("http://a.b/" + "(c.d)" * 100 + "..." + ")") == ["http://a.b/" + "(c.d)" * 100, "...", ")"]
+    assert words("a.com/" + "b,c/" * 200 + "!") == ["a.com/" + "b,c/" * 200, "!"]
+    assert words("中" * 300 + "http://a.b/c。don't" + "中" * 300) == [
+        *"中" * 300, "http://a.b/c", "。", "do", "n't", *"中" * 300
+    ]  # fmt: skip
+    assert words("A." * 200) == ["A." * 128, "A." * 72]
+    assert words("x" + "'s" * 20) == ["x" + "'s" * 8, *["'s"] * 12]
+
+
+def test_a_mark_that_is_no_letter_belongs_to_the_word_before_it():
+    assert words("good🏻 ==\ufe0f don't🏻") == ["good🏻", "==\ufe0f", "don't🏻"]
+    assert words("नाम@डाक.भारत ℹ\ufe0fInfo") == ["नाम@डाक.भारत", "ℹ\ufe0f", "Info"]
+
+
+class CountingPattern:
+    """A pattern that counts the characters it is given, or that it takes if there is no limit to them."""
+
+    def __init__(self, pattern: regex.Pattern[str], window: bool, seen: list[int]) -> None:
+        self.pattern, self.window, self.seen = pattern, window, seen
+
+    def match(self, text: str, start: int, end: int | None = None) -> regex.Match[str]:
+        found = self.pattern.match(text, start) if end is None else self.pattern.match(text, start, end)
+        self.seen.append(min(end, len(text)) - start if end is not None else found.end() - found.start() + 1)
+        assert not self.window or self.seen[-1] <= 256
+        return found
+
+    def search(self, text: str, start: int) -> regex.Match[str]:
+        self.seen.append(len(text) - start)
+        return self.pattern.search(text, start)
+
+
+def characters_seen(text: str) -> int:
+    """Count the characters that the patterns look at, as far as they look at more than they take."""
+    seen: list[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("_TOKEN", "_TOKEN_WITHOUT_ADDRESS"):
+            patch.setattr(tokenizer, name, CountingPattern(getattr(tokenizer, name), True, seen))
+        patch.setattr(tokenizer, "_CLUSTER", CountingPattern(tokenizer._CLUSTER, False, seen))
+        patch.setattr(tokenizer, "_CLITICS", CountingPattern(tokenizer._CLITICS, True, seen))
+        after = {name: CountingPattern(pattern, False, seen) for name, pattern in tokenizer._AFTER_WINDOW.items()}
+        patch.setattr(tokenizer, "_AFTER_WINDOW", after)
+        words_and_starts(text)
+    return sum(seen)
+
+
+@settings(max_examples=examples(10))
+@given(repetitions())
+@example(("", "-1.1", "🏻"))
+@example(("", "=", "\ufe0f"))
+@example(("a", "'s", "x"))
+@example(("", "A.", ""))
+@example(("", "#a", ""))
+@example(("", "xD", ""))
+@example(("www.", "!", ""))
+@example(("http://a", "(", ""))
+@example(("", "http://a(", ""))
+def test_ten_times_the_length_is_ten_times_the_work(repetition: tuple[str, str, str]):
+    short, long = repeated(repetition, 2_000), repeated(repetition, 20_000)
+    at_the_end = 256 * 256  # where the windows get shorter, which saves a short text more
+    assert characters_seen(long) <= 10 * (characters_seen(short) + at_the_end)
+    assert characters_seen(long) <= 260 * len(long)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            unit * 50_000
+            for unit in ("a.", "ab.", "http://(", "。", "「。", "🇩", "a@", "x/", "'s", "\u0301", "*-", "A.", "!")
+        ),
+        *(
+            unit * 20_000 + "x"
+            for unit in ("'s", "-1.1", "xD", "#a", "<a", "a-", "\u1100", "😀", ":)", "^", "1:", "a@b.")
+        ),
+        *(unit * 20_000 + "🏻" for unit in ("-1.1", "=", ".", "!", "A.", "a", "1", "<3", "x'", "🇩", "(", ":)", "``")),
+        "http://a" + "(b" * 50_000,
+        "http://" + ".," * 50_000,
+        "a.com/" + "!" * 50_000,
+        "\u0600" + "🇩" * 50_001 + "\u0301",
+        "\u0600🇩" * 50_000,
+    ],
+    ids=lambda text: ascii(text[:6] + text[-1]),
+)
+def test_a_long_run_without_spaces_is_cut_whole(text: str):
+    # A pattern that looks back over the run at each step would not end here for minutes.
     pairs = [pair for words, starts in words_and_starts(text) for pair in zip(words, starts, strict=True)]
     assert "".join(word for word, _ in pairs) == text
     assert all(text.startswith(word, start) for word, start in pairs)

@@ -13,43 +13,57 @@ from tagsmith.formats.source import Place
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span, Token
 from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
 
+_LONGEST_SHOWN = 200  # characters of a text in a message
+
 
 def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place: Place) -> list[TokenSpan]:
-    """Turn character spans into token spans; of spans that overlap the longest is used, or else the first."""
+    """Turn character spans into token spans; of spans that overlap the longest is used, or else the first.
+
+    The tokens are in the order of the text. The time is that of sorting the spans, plus the number of tokens.
+    """
     starts, ends = [token.start for token in tokens], [token.end for token in tokens]
     aligned: list[TokenSpan] = []
+    owners = [-1] * len(tokens)  # the index in ``aligned`` of the span that a token belongs to
     for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
         first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
         if not 0 <= span.start < span.end <= len(text):
-            _report(span, f"lies outside its text of {len(text)} characters", None, tokens, place)
+            _report(span, f"lies outside its text of {len(text)} characters", None, starts, ends, place)
             continue
         if first >= last:
-            _report(span, "contains no token", None, tokens, place)
+            _report(span, "contains no token", None, starts, ends, place)
             continue
         touched = starts[first], ends[last - 1]
         if touched != (span.start, span.end):
             snap = place.options.alignment == "snap"
-            _report(span, "does not align with tokens", touched if snap else None, tokens, place)
+            _report(span, "does not align with tokens", touched if snap else None, starts, ends, place)
             if not snap:
                 continue
-        rival = next((other for other in aligned if first < other.end and other.start < last), None)
-        if rival is not None:
-            kept = text[starts[rival.start] : ends[rival.end - 1]]
-            _report(span, f"overlaps {kept!r} [{rival.label}], which is longer or first", None, tokens, place)
+        # A rival that held neither the first nor the last token would be shorter, and so would come later.
+        rivals = [owner for owner in (owners[first], owners[last - 1]) if owner >= 0]
+        if rivals:
+            rival = aligned[min(rivals)]
+            kept = shortened(text[starts[rival.start] : ends[rival.end - 1]])
+            _report(span, f"overlaps {kept!r} [{rival.label}], which is longer or first", None, starts, ends, place)
             continue
+        owners[first:last] = [len(aligned)] * (last - first)
         aligned.append(TokenSpan(first, last, span.label))
     return sorted(aligned)
 
 
-def _report(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequence[Token], place: Place) -> None:
+def shortened(text: str) -> str:
+    """Return a text for a message, without its middle if it is long: each of many spans may hold most of a text."""
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN // 2]} … {text[-_LONGEST_SHOWN // 2 :]}"
+
+
+def _report(
+    span: Span, what: str, used: tuple[int, int] | None, starts: Sequence[int], ends: Sequence[int], place: Place
+) -> None:
     """Report a span that cannot be used as it is, or raise an error."""
-    problem = f"The span {span.start}–{span.end} {span.text!r} [{span.label}] {what}"
+    problem = f"The span {span.start}–{span.end} {shortened(span.text)!r} [{span.label}] {what}"
     nearest = None
-    if tokens:
-        start = min((token.start for token in tokens), key=lambda start: abs(start - span.start))
-        end = min((token.end for token in tokens), key=lambda end: abs(end - span.end))
-        nearest = start, end
-        problem += f"; the nearest token boundaries are {start} and {end}"
+    if starts:
+        nearest = _nearest(starts, span.start), _nearest(ends, span.end)
+        problem += f"; the nearest token boundaries are {nearest[0]} and {nearest[1]}"
     if place.options.alignment == "error":
         raise place.error(f"{problem}.", "Correct the span, or read with the alignment 'snap' or 'skip'.")
     message = f"{problem}; {f'labeled {used[0]}–{used[1]} instead' if used else 'left out'}"
@@ -57,6 +71,12 @@ def _report(span: Span, what: str, used: tuple[int, int] | None, tokens: Sequenc
     place.options.problems.append(
         AlignmentProblem(place.path, place.line or 0, message, span.text, span.label, characters, nearest, used)
     )
+
+
+def _nearest(sorted_places: Sequence[int], place: int) -> int:
+    """Return the nearest of some places in rising order, of two the smaller."""
+    after = bisect_left(sorted_places, place)
+    return min(sorted_places[max(after - 1, 0) : after + 1], key=lambda one: abs(one - place))
 
 
 def _merge_cut(sentences: Sequence[Sequence[Token]], spans: Sequence[TokenSpan]) -> list[list[Token]]:

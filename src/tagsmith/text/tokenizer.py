@@ -12,6 +12,12 @@ Tokens
     sequence, a flag) is split. Every character is in exactly one token, except white space, control characters and
     invisible separators (zero-width space, byte order mark, bidirectional marks), which are in none.
 
+Time
+    Linear in the length of the text, whatever it is. The pattern sees at most 256 characters at once, and nothing in it
+    can backtrack further than that. Words, URLs and runs of one character may still be longer; of anything else
+    (e-mail addresses, domains, numbers, hashtags) at most 256 characters are one token. Of the clitics of a word
+    (``'d've``) those in its last 24 characters are tokens.
+
 Sentences
     End after ``. ! ? …`` and similar marks of other scripts, including closing quotes and brackets, but not at
     abbreviations, at initials, or before a lowercase letter (unless the sentence itself started with one). A blank line
@@ -35,45 +41,72 @@ from tagsmith.text.document import Token
 
 # Character classes for use inside [...]; set operations need version 1 of the regex syntax.
 _SPACELESS = r"[[[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]&&\p{L}]\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}--\p{N}]"
-_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_\u00ad\u200c\u200d\u05f3\u05f4]--{_SPACELESS}]"
+_WORD = rf"[[\p{{L}}\p{{M}}\p{{N}}_\u00ad\u200c\u200d\u05f3\u05f4]--[{_SPACELESS}\u2139]]"  # U+2139 is an emoji
 _EXTENDER = r"[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]"  # continues the grapheme cluster before it
+_PREPENDED = r"\p{GCB=Prepend}"  # continues in the character after it
+# What a token takes after its end, or else a grapheme cluster would be split.
+_REST_OF_CLUSTER = rf"""
+    {_EXTENDER}*+ (?: (?<={_PREPENDED}) \X | (?=\p{{L}}) (?<=\p{{ccc=Virama}}{_EXTENDER}{{0,4}}) \X )?+"""
+_MORE_OF_WORD = rf"""
+    (?: (?: ['’‐‑·-] | (?<=\d)[.,:/٫٬](?=\d) | (?<=\p{{Hebrew}})"(?=\p{{Hebrew}})
+          | (?<=\p{{Lu}})&(?=\p{{Lu}}) ) {_WORD}++ )*+"""
+# A URL and a path end with anything but punctuation; a URL may end with balanced parentheses.
+_URL = r"""
+    (?: [.,;:!?'’…\]}*]*+ (?: [^\s()<>"“”、。，）」.,;:!?'’…\]}*]++ | \([^\s()<>]*+\) ) )"""
+_PATH = r"""
+    (?: [.,;:!?'’…\]}]*+ [^\s()<>"“”.,;:!?'’…\]}]++ )"""
+_LABEL = r"[\p{L}\p{M}\d-]"  # of the domain of an e-mail address
+_RUN = r"[-–—―=*~\#+<>|^•·]"
 _FILES = "txt|pdf|docx?|xlsx?|pptx?|csv|tsv|jsonl?|html?|xml|py|js|md|jpe?g|png|gif|svg|exe|zip|gz|mp[34]"
 _DOMAINS = "com|org|net|edu|gov|mil|info|biz|co|io|ai|dev|app|tv|xyz|eu|uk|de|fr|jp|cn|ru|nl|au|ch|br|es|se|pl"
 
-_TOKEN = regex.compile(
-    rf"""
-    (?:
-      (?:(?:https?|ftp)://|www\.) (?:[^\s()<>"“”、。，）」]|\([^\s()<>]*+\))+ (?<![.,;:!?'’…\]}}*])
-    | [\w.+%-]{{1,64}}+ @ [\p{{L}}\d-]{{1,63}}+ (?:\.[\p{{L}}\d-]{{1,63}}+)++
+# What only a chunk with a period or a colon can hold. Other chunks, of Chinese above all, are faster without.
+_ADDRESSES = rf"""
+      (?P<url> (?:(?:https?|ftp)://|www\.) {_URL}++ )
+    | [\w.+%-]{{1,64}}+ @ {_LABEL}{{1,63}}+ (?:\.{_LABEL}{{1,63}}+)++ {_LABEL}*+
     | [\p{{L}}\d_] [\p{{L}}\d_-]{{0,63}}+ (?:\.[\p{{L}}\d_-]{{1,63}}+){{0,8}}? \.
-        (?: (?:{_DOMAINS}) (?![\p{{L}}\d]) (?:/(?:[^\s()<>"“”]*[^\s()<>"“”.,;:!?'’…\]}}])?)?
+        (?: (?:{_DOMAINS}) (?![\p{{L}}\d]) (?P<path> / {_PATH}*+ )?+
           | (?:{_FILES}) (?![\p{{L}}\d]) )
-    | \p{{RI}}{{2}}
+    |"""
+_ALL_ELSE = rf"""
+      \p{{RI}}{{1,2}}+  # \X takes quadratic time for a long run of flags
     | &(?:\#\d{{1,7}}|[A-Za-z]{{2,8}});
-    | </?[A-Za-z][A-Za-z0-9]*/?>
+    | </?[A-Za-z][A-Za-z0-9]*+/?>
     | (?<!\w) [@\#] (?=[\p{{N}}_]*+\p{{L}}) [\p{{L}}\p{{M}}\p{{N}}_]++
     | [:;=][-o*']?[()\]\[\\/|}}{{] (?![\p{{L}}\p{{N}}\\/]) | [()][-o]?: (?![\p{{L}}\p{{N}}\\/])
-    | (?<!\w) (?: [:;=]-?[DPpOo3] | [xX]D+ | <3+ | \^[_.]?\^ | -_+- | [oO][_.][oO] ) (?!\w)
+    | (?<!\w) (?: [:;=]-?[DPpOo3] | [xX]D++ | <3++ | \^[_.]?\^ | -_++- | [oO][_.][oO] ) (?!\w)
     | (?:\p{{Lu}}\.)++\p{{Lu}}(?![.\w]) | Ph\.D\. | \p{{L}}\.(?:-?\p{{L}}{{1,2}}\.)++ (?:-{_WORD}++)*+
     | ['’](?i:s|m|d|re|ve|ll|em|tis|twas|cause|til|bout|\d0s)(?!{_WORD}|['’]{_WORD})
     | [cC]\+\+ | [CF]\#(?!\w)
     | (?:US|CA|AU|NZ|HK|[ACSR])(?=\p{{Sc}}) \p{{Sc}}
     | (?<![\p{{L}}\p{{N}})\].%]) [-+−](?=\.?\d) \.?+ \d++ (?:[.,:/-]\d++)*+ (?!{_WORD})
     | (?<![\p{{L}}\p{{N}}.]) \.\d++ (?!{_WORD})
-    | (?P<word> {_WORD}++
-        (?: (?: ['’‐‑·-] | (?<=\d)[.,:/٫٬](?=\d) | (?<=\p{{Hebrew}})"(?=\p{{Hebrew}})
-              | (?<=\p{{Lu}})&(?=\p{{Lu}}) ) {_WORD}++ )*+ )
-    | \.{{2,}} | [-=]{{1,3}}> | <[-=]{{1,3}} | `` | '' | [!?]++
-    | (?P<repeated> [-–—―=*~\#+<>|^•·] ) (?P=repeated)*+
-    )
-    (?!{_EXTENDER})  # never split a grapheme cluster
-    | \X
-    """,
-    regex.VERBOSE | regex.VERSION1,
+    | (?P<word> {_WORD}++ {_MORE_OF_WORD} )
+    | \.{{2,}}+ | [-=]{{1,3}}> | <[-=]{{1,3}} | `` | '' | [!?]++
+    | (?P<repeated> {_RUN} ) (?P=repeated)*+
+    """
+_TOKEN, _TOKEN_WITHOUT_ADDRESS = (
+    regex.compile(rf"(?: {alternatives} ) {_REST_OF_CLUSTER} | (?P<cluster> \X )", regex.VERBOSE | regex.VERSION1)
+    for alternatives in (_ADDRESSES + _ALL_ELSE, _ALL_ELSE)
 )
+_WINDOW = 256  # characters that the pattern sees
+# How a token goes on that is as long as the window. Each takes all that it looks at, and so takes linear time.
+_AFTER_WINDOW = {
+    name: regex.compile(pattern, regex.VERBOSE | regex.VERSION1)
+    for name, pattern in {
+        "url": rf"{_URL}*+ {_REST_OF_CLUSTER}",
+        "path": rf"{_PATH}*+ {_REST_OF_CLUSTER}",
+        "word": rf"""
+            (?: (?<={_WORD}) {_WORD}*+ {_MORE_OF_WORD}
+              | (?<=(?P<repeated>[{_RUN}.])) (?P=repeated)*+ | (?<=[!?])[!?]*+ )?+ {_REST_OF_CLUSTER}""",
+    }.items()
+}
+_CLUSTER = regex.compile(r"\X")
 _LONE_PERIOD = regex.compile(rf"\.(?!\.|{_EXTENDER})", regex.VERSION1)
-_FACES = regex.compile(r"(?:>?[:;=][-o*']?[()\]\[DPp/\\|3]|\^[_.]?\^|\p{Extended_Pictographic}\X*?)+")
-_CLITICS = regex.compile(r"(?i)(?:(?<=\w)n['’]t)?(?:['’](?:s|m|d|re|ve|ll))*$")
+_FACE = r"(?: >?[:;=][-o*']?[()\]\[DPp/\\|3] | \^[_.]?\^ )"
+_FACES = regex.compile(rf"{_FACE}++ | {_FACE}*+ \p{{Extended_Pictographic}} [^\n]*+", regex.VERBOSE)
+_CLITICS = regex.compile(rf"(?i)(?:(?<!{_PREPENDED})(?:(?<=\w)n['’]t)?(?:['’](?:s|m|d|re|ve|ll))*)?$", regex.VERSION1)
+_LAST_CLITICS = 24  # characters at the end of a word that are searched
 _CLITIC = regex.compile(r"(?i)n['’]t|['’](?:s|m|d|re|ve|ll)")
 _CLOCK = regex.compile(r"(?i)(\d[\d.:]*)[ap]m")
 
@@ -111,10 +144,13 @@ def _analyze(chunk: str) -> _Chunk:
 
 
 def _token_starts(chunk: str) -> Iterator[int]:
+    token = _TOKEN if "." in chunk or ":" in chunk else _TOKEN_WITHOUT_ADDRESS
     position = 0
     while position < len(chunk):
-        match = _TOKEN.match(chunk, position)
+        match = token.match(chunk, position, position + _WINDOW)
         end = match.end()
+        if len(chunk) > position + _WINDOW:
+            end = _end_after_window(chunk, position, match.lastgroup, end)
         if match.lastgroup == "word" or chunk[position] in "'’":
             if _keeps_period(chunk, position, end):
                 end += 1
@@ -122,6 +158,15 @@ def _token_starts(chunk: str) -> Iterator[int]:
         else:
             yield position
         position = end
+
+
+def _end_after_window(chunk: str, start: int, kind: str | None, end: int) -> int:
+    """Return where the token really ends that ends at ``end`` if nothing comes after the window."""
+    if end == start + _WINDOW and kind == "cluster":
+        return int(_CLUSTER.match(chunk, start).end())
+    if end == start + _WINDOW and kind not in _AFTER_WINDOW:
+        kind = "word"
+    return int(_AFTER_WINDOW[kind].match(chunk, end).end()) if kind in _AFTER_WINDOW else end
 
 
 def _keeps_period(chunk: str, start: int, end: int) -> bool:
@@ -143,7 +188,7 @@ def _word_parts(word: str, start: int) -> Iterator[int]:
     if fused := FUSED.get(word.lower().replace("’", "'")):
         yield start + fused
     elif "'" in word or "’" in word:
-        clitics = _CLITICS.search(word)
+        clitics = _CLITICS.search(word, max(0, len(word) - _LAST_CLITICS))
         yield from (start + clitic.start() for clitic in _CLITIC.finditer(word, clitics.start()) if clitic.start())
     elif word[0].isdigit() and (clock := _CLOCK.fullmatch(word)):
         yield start + clock.end(1)
@@ -312,7 +357,7 @@ def _is_enumerator(words: Words) -> bool:
 
 def _append_sentence(words: Words, starts: Starts, pending: int, sentences: list[tuple[Words, Starts]]) -> None:
     last = words[-1]
-    if pending == _DOUBTFUL and len(last) == 2 and last[-1] == "." and len(words) > 1:
+    if pending == _DOUBTFUL and len(last) == 2 and last[-1] == "." and last[0].isupper() and len(words) > 1:
         words[-1:] = [last[0], "."]  # not an initial after all: "vitamin C."
         starts.append(starts[-1] + 1)
     sentences.append((words, starts))
