@@ -83,7 +83,10 @@ def test_a_corpus_of_three_files(file):
     corpus = read_corpus(train, dev, test)
     assert [len(part) for part in (corpus.train, corpus.dev, corpus.test)] == [3, 1, 3]
     assert corpus.layers == (Layer("tags", Scheme.IOB2, ("LOC", "PER")),)
-    assert corpus.repairs == corpus.problems == ()
+    assert corpus.repairs == ()
+    assert [problem.message for problem in corpus.problems] == [
+        "all 3 test sentences are training sentences too, so its score is too high"
+    ]
 
 
 def test_a_tenth_is_held_out_by_the_seed(file):

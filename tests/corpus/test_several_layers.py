@@ -170,7 +170,7 @@ def test_a_conllu_file_that_lacks_a_layer_is_named_with_the_layer(write):
     full = write("train.conllu", CONLLU + "\n\n")
     lacking = write("dev.conllu", CONLLU.replace("NE=B-X", "_") + "\n\n")
     for train, dev in ((lacking, full), (full, lacking)):
-        with pytest.raises(DataError, match=r"dev\.conllu: The file has no labels: every tag of the layer 'NE'"):
+        with pytest.raises(DataError, match=r"dev\.conllu: There is no layer 'NE' here"):
             read_corpus(train, dev, layer=("upos", "NE"))
 
 

@@ -168,3 +168,13 @@ def test_real_treebanks_come_back_to_the_byte_with_exact_offsets(corpora, folder
                 )
                 text = next(line for _, line in sentence.meta["extra"] if line.startswith("# text ="))
                 assert document.text[sentence.start : sentence.end] == text[8:].strip()
+
+
+def test_a_layer_that_is_nowhere_is_an_error_that_lists_the_nearest_first():
+    text = row(1, "a", misc="ner=B-X|SpaceAfter=No") + row(2, "b") + "\n"
+    with pytest.raises(DataError, match=r"There is no layer 'upso' here.*The layers are: upos, xpos, .*ner") as caught:
+        read(text, layer="upso")
+    assert "SpaceAfter" not in caught.value.remedy
+    with pytest.raises(DataError, match="The layers are: ner, "):
+        read(text, layer="NER")
+    assert read(text + row(1, "c") + "\n", layer="ner")[1].sentences[0].layers["ner"] == ("O",)

@@ -89,6 +89,8 @@ def _without_folders(paths: Sequence[Path]) -> list[Path]:
 def _corpus_report(
     path: Path, format: str, options: dict[str, Any], first: Sequence[Sentence] | None
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
+    from tagsmith.corpus.doubts import doubts_of_labels
+    from tagsmith.corpus.sentences import hold_sentences
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.corpus.statistics import shared_sentences, statistics
     from tagsmith.formats import detect_format
@@ -99,6 +101,7 @@ def _corpus_report(
     sentences = read_sentences(path, format=format, **options)
     layer = next(iter(sentences[0].layers)) if sentences else ""
     counts = statistics(sentences, layer, path=str(path))
+    doubts = doubts_of_labels(hold_sentences(sentences, str(path)), layer, counts.scheme)
     report = {
         "path": str(path),
         "kind": "corpus",
@@ -106,6 +109,7 @@ def _corpus_report(
         "layer": layer,
         **asdict(counts),
         "repairs": [str(repair) for repair in counts.repairs],
+        "warnings": [str(doubt) for doubt in doubts],
         "problems": [str(problem) for problem in problems],
     }
     if first is not None:
@@ -182,7 +186,7 @@ def _labels_table(labels: Mapping[str, int]) -> Table:
 
 
 def _problems(report: Mapping[str, Any]) -> list[str]:
-    lines = []
+    lines = [f"warning: {warning}" for warning in report["warnings"]]
     for name, what in (("repairs", "illegal tag"), ("problems", "problem of reading")):
         if examples := report[name]:
             lines += [f"{counted(len(examples), what)}:", *(f"  {example}" for example in examples[:SHOWN])]

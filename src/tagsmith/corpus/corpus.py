@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tagsmith.corpus.doubts import doubt_of_leak, doubts_of_labels
 from tagsmith.corpus.folders import without_folders
 from tagsmith.corpus.knowledge import (
     Group,
@@ -49,7 +50,8 @@ class Corpus:
     repairs
         The tags that had to be changed to be legal.
     problems
-        What the readers reported, such as character spans that do not align with tokens.
+        Labels that may be slips, sentences that ``dev`` or ``test`` shares with ``train``, and what the readers
+        reported, such as character spans that do not align with tokens.
     notes
         Which files were taken from the folders among the data.
     """
@@ -133,8 +135,22 @@ def read_corpus(
     if partial and all(group.knows_all(layers) for group in groups["train"]):
         raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
+    doubts = [doubt for layer in layers for doubt in doubts_of_labels(Sentences(store), layer.name, layer.scheme)]
+    read_for_training = parts[:2] if dev is None else parts[:1]
+    doubts += [
+        doubt
+        for name, part, given in zip(PARTS[1:], parts[1:], (dev, test), strict=True)
+        if given is not None and (doubt := doubt_of_leak(read_for_training, part, name))
+    ]
     return Corpus(
-        layers, parts[0], parts[1], parts[2], knowledge, tuple(repairs), tuple(reading_options.problems), tuple(notes)
+        layers,
+        parts[0],
+        parts[1],
+        parts[2],
+        knowledge,
+        tuple(repairs),
+        (*doubts, *reading_options.problems),
+        tuple(notes),
     )
 
 

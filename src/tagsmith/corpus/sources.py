@@ -12,7 +12,7 @@ from tagsmith.errors import DataError
 from tagsmith.formats import detect_format, format_named
 from tagsmith.formats.alignment import tag_document
 from tagsmith.formats.options import AUTO, ReadOptions, read_options
-from tagsmith.formats.source import Source, pick_layer, source_name
+from tagsmith.formats.source import Source, nearest_first, pick_layer, source_name
 from tagsmith.text.arguments import check_strings, shown
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
@@ -211,8 +211,8 @@ def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Senten
         return sentence if same else replace(sentence, layers={name: layers[name] for name in wanted})
     if not options.labels_required and not (options.layers and layers):
         return replace(sentence, layers={}) if layers else sentence
-    have = ", ".join(sorted(layers)) or "none"
     missing = next((name for name in wanted if name not in layers), None)
+    have = ", ".join(nearest_first(layers, missing or "")) or "none"
     if missing is None:
         problem, remedy = f"There are several layers here: {have}.", "Name the one to use with --layer."
     else:

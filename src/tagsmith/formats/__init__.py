@@ -67,8 +67,14 @@ def detect_format(source: Source, encoding: str = "utf-8") -> str:
     claim = _claim(beginning)
     if claim and (by_suffix is None or claim != "jsonl" or '":' in beginning):  # a token may be {" or {}
         return claim
-    foreign = foreign_text(beginning, inline=True) or (None if by_suffix else foreign_suffix(suffix_of(source)))
+    suffix = ".ann" if _is_half_of_brat(source) else suffix_of(source)
+    foreign = foreign_text(beginning, inline=True) or (None if by_suffix else foreign_suffix(suffix))
     return _taken_over(foreign, source) if foreign else _FALLBACK
+
+
+def _is_half_of_brat(source: Source) -> bool:
+    """Whether a file is the text that annotations of brat stand beside."""
+    return suffix_of(source) == ".txt" and isinstance(source, str | Path) and Path(source).with_suffix(".ann").is_file()
 
 
 def check_running_text(source: Source, encoding: str = "utf-8") -> None:

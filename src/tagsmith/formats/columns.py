@@ -83,7 +83,7 @@ def doubt_of_columns(rows: Sequence[Sequence[str]], word: int, tag: int) -> str 
             return f"{read}, but {best.shown()} looks more like tags of spans; {choose}"
         if any(_same(words, column) for column in columns if column is not words):
             return f"{read}, but the words stand twice, and {best.shown()} holds tags too; {choose}"
-        if best.labeled > 2 * tags.labeled and best.labels != tags.labels:
+        if best.labeled > 2 * tags.labeled and not tags.labels <= best.labels:
             return f"{read}, but {best.shown()} labels more of the words; {choose}"
     if len(tags.distinct) > _MANY_TAGS and 5 * len(words.distinct) < len(tags.distinct):
         return (
@@ -92,9 +92,7 @@ def doubt_of_columns(rows: Sequence[Sequence[str]], word: int, tag: int) -> str 
         )
     parts = {tuple(cell.count(" ") for cell in row) for row in rows}
     if len(parts) == 1 and any(next(iter(parts))):
-        return (
-            "Each line has spaces at the same places inside its columns; --separator ' ' separates columns there too."
-        )
+        return "Each line has spaces inside its columns, as many as the others; --separator ' ' cuts there too."
     return None
 
 

@@ -1,9 +1,9 @@
 """CoNLL-U, the format of Universal Dependencies: ten columns separated by tabs, one token a line.
 
 The layers are ``upos``, ``xpos`` and ``feats``. ``lemma`` and ``deprel`` are read on request, and any other name is
-looked up as a key of the last column (``MISC``), where tokens without it have ``O``. Multiword ranges (``1-2``) and
-empty nodes (``1.1``) are not tokens, but they are kept and written back in their places. A comment ``# newdoc`` begins
-a document; before the first of them every sentence is a document by itself.
+looked up as a key of the last column (``MISC``), where tokens without it have ``O``; some token must have it. Multiword
+ranges (``1-2``) and empty nodes (``1.1``) are not tokens, but they are kept and written back in their places. A comment
+``# newdoc`` begins a document; before the first of them every sentence is a document by itself.
 
 Offsets follow ``# text = …`` if the words can be found in it one after the other, else ``SpaceAfter=No``.
 
@@ -24,6 +24,7 @@ from tagsmith.formats.source import (
     Source,
     at_least_one,
     group_documents,
+    nearest_first,
     numbered_lines,
     open_source,
     source_name,
@@ -35,6 +36,7 @@ from tagsmith.text.schemes import OUTSIDE
 COLUMNS = {"lemma": 2, "upos": 3, "xpos": 4, "feats": 5, "deprel": 7}
 _ALWAYS = ("upos", "xpos", "feats")
 _MISC = 9
+_NO_LAYERS = {"SpaceAfter", "SpacesAfter", "SpacesBefore", "Translit", "LTranslit", "Gloss", "Ref"}  # keys of MISC
 _NO_SPACE = "SpaceAfter=No"
 _TEXT = "# text ="
 _ROW = re.compile(r"\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+\r?")
@@ -56,7 +58,20 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     tags: dict[str, str] = {}  # one object a tag saves memory
     with open_source(source, options.encoding) as stream:
         blocks = at_least_one(_blocks(stream, place), nothing)
-        yield from group_documents(_sentence(block, options, tags) for block in blocks)
+        checked = _with_layer(blocks, options.layer, place)
+        yield from group_documents(_sentence(block, options, tags) for block in checked)
+
+
+def _with_layer(blocks: Iterable[_Block], layer: str | None, place: Place) -> Iterator[_Block]:
+    """Pass the sentences on; at their end raise if a layer that is no column was in the last column of no token."""
+    keys: set[str] = set()
+    for block in blocks:
+        if layer not in keys:
+            keys.update(*(_misc(cells[_MISC]) for cells in block.cells))
+        yield block
+    if layer is not None and layer not in COLUMNS and layer not in keys:
+        layers = nearest_first((*COLUMNS, *keys - _NO_LAYERS), layer)
+        raise place.error(f"There is no layer {layer!r} here.", f"The layers are: {', '.join(layers)}.")
 
 
 def _blocks(stream: Iterable[str], place: Place) -> Iterator[_Block]:

@@ -222,7 +222,7 @@ class Place(NamedTuple):
         number = int(text) if text.removeprefix("-").isdecimal() else 0
         if 0 < abs(number) <= count:
             return number - 1 if number > 0 else count + number
-        names = "".join(f"{heading!r}, " for heading in headings)
+        names = "".join(f"{heading!r}, " for heading in nearest_first(headings, text))
         raise self.error(
             f"There is no column {number or repr(wanted)}: {'the header' if headings else 'this line'} has {count}.",
             f"Give {names}a number from 1 to {count}, or from -{count} to -1.",
@@ -282,6 +282,17 @@ def group_documents(
         position += len(text) + 1
     if members:
         yield Document("\n".join(texts), tuple(members), (), meta or {})
+
+
+def nearest_first(names: Iterable[str], wanted: str) -> list[str]:
+    """Order names by how much they resemble the one wanted.
+
+    >>> nearest_first(["feats", "upos", "xpos"], "upso")
+    ['upos', 'xpos', 'feats']
+    """
+    from difflib import SequenceMatcher
+
+    return sorted(names, key=lambda name: (-SequenceMatcher(None, wanted.casefold(), name.casefold()).ratio(), name))
 
 
 def pick_layer(layers: Iterable[str], wanted: str | None) -> str | None:
