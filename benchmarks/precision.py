@@ -16,7 +16,7 @@ from pathlib import Path
 import tagsmith
 from corpora import Files, corpora
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.model.folder import Precision
+from tagsmith.model.configuration import Precision
 
 RESULTS = Path(__file__).parent / "results" / "precision.json"
 PRECISIONS: tuple[Precision, ...] = ("float32", "int8")

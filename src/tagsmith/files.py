@@ -38,7 +38,7 @@ def cache_folder(kind: str) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "tagsmith", kind)
 
 
-def digest(content: bytes) -> str:
+def digest(content: bytes | memoryview) -> str:
     """Return the sha256 of some bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
 
@@ -247,15 +247,37 @@ class OpenFolder:
         self.state = path.stat() if handle is None else os.fstat(handle)
 
     def open(self, name: str) -> IO[bytes]:
-        """Open one of its files for reading bytes."""
-        if self.handle is None:  # a system that cannot open a folder
-            return (self.path / name).open("rb")
+        """Open one of its files, or the regular file that a link leads to, for reading bytes.
 
-        def opener(name: str, flags: int) -> int:
-            return os.open(name, flags, dir_fd=self.handle)
-
+        Raises OSError: there is no such file, or it is no regular one: reading a pipe or a device might never end.
+        """
         with _errors_that_name(self.path / name):
+            if self.handle is None:  # a system that cannot open a folder
+                _check_regular((self.path / name).stat())
+                return (self.path / name).open("rb")
+            _check_regular(os.stat(name, dir_fd=self.handle))
+
+            def opener(name: str, flags: int) -> int:  # a pipe that has taken the file's place does not block
+                handle = os.open(name, flags | os.O_NONBLOCK, dir_fd=self.handle)
+                try:
+                    _check_regular(os.fstat(handle))
+                except OSError:
+                    os.close(handle)
+                    raise
+                return handle
+
             return open(name, "rb", opener=opener)
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return the content of one of its files.
+
+        Raises OSError: as :meth:`open`, or the file has more than ``most`` bytes.
+        """
+        with self.open(name) as stream, _errors_that_name(self.path / name):
+            content = stream.read(most + 1)
+            if content is None or len(content) > most:
+                raise OSError(errno.EFBIG, f"It has more than {most:,} bytes")
+            return content
 
     def was_replaced(self) -> bool:
         """Whether another folder has its name now, or none."""
@@ -263,6 +285,13 @@ class OpenFolder:
             return not os.path.samestat(self.state, self.path.stat())
         except OSError:
             return True
+
+
+def _check_regular(state: os.stat_result) -> None:
+    if stat.S_ISDIR(state.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "It is a pipe, a socket or a device")
 
 
 def read_folder(path: Path, read: Callable[[OpenFolder], Result]) -> Result:

@@ -14,9 +14,11 @@ import pytest
 from random_model import random_model
 from tagsmith.errors import ModelError
 from tagsmith.model.folder import FORMAT_VERSION, REQUIRED, Model, ModelFile, read_model, write_model
+from tagsmith.scores.scores import score_tags
 from tagsmith.text.schemes import Scheme
 
-MODEL = replace(random_model(seed=1), scores={"dev": {"f1": 0.5}}, extras={"README.md": "# é\n".encode()})
+SCORES = score_tags([["B-PER", "O"]], [["B-PER", "B-LOC"]])
+MODEL = replace(random_model(seed=1), scores={"dev": SCORES.as_dict()}, extras={"README.md": "# é\n".encode()})
 OTHER = random_model(seed=2)
 FILES = (*REQUIRED, ModelFile.CONFIG, "README.md")
 

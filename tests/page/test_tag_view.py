@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from random_model import random_model
 from tagsmith.cli.app import app
 from tagsmith.model.folder import write_model
+from tagsmith.scores.scores import Scores
 from tagsmith.serving.limits import Limits
 from tagsmith.text.schemes import Scheme
 
@@ -603,7 +604,7 @@ def test_the_model_card_is_readable(open_page, serve, tmp_path):
             "[bad](javascript:alert(1)) [good](https://example.org/)",
         ]
     )  # fmt: skip
-    scores = {"dev": {"f1": 0.9, "precision": 0.8125, "types": {}}, "speed": 7}
+    scores = {"dev": Scores(0.8125, 0.75, 0.9, 8, 8, 6, 0.8, 0.7, 0.75, 0.96875, 40, {}).as_dict()}
     model = replace(
         random_model(), extras={"README.md": card.encode()}, scores=scores, recipe={"units": 100, "cell": "gru"}
     )
@@ -617,8 +618,8 @@ def test_the_model_card_is_readable(open_page, serve, tmp_path):
         expect(panel.locator("dd").filter(has_text=text).first).to_be_visible()
     assert panel.locator(".labels .tag").all_text_contents() == known["layers"][0]["labels"]
     assert panel.get_by_role("region", name="Scores").locator("tr").all_inner_texts() == [
-        "Scores\tPrecision\tF1",
-        f"dev\t81.3{NBSP}%\t90.0{NBSP}%",
+        "Scores\tPrecision\tRecall\tF1\tAccuracy",
+        f"dev\t81.3{NBSP}%\t75.0{NBSP}%\t90.0{NBSP}%\t96.9{NBSP}%",
     ]
     panel.get_by_text("Recipe", exact=True).click()
     assert panel.locator(".recipe dt").all_text_contents() == ["units", "cell"]

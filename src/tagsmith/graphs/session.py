@@ -29,7 +29,8 @@ class OpenGraph:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        weights = {weight: np.ascontiguousarray(array) for weight, array in graph.weights.items()}
+        # Copies, because an array that is a view of a file's bytes may stand at any address.
+        weights = {weight: np.array(array, order="C") for weight, array in graph.weights.items()}
         try:
             # The session borrows this memory.
             self._initializers = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]

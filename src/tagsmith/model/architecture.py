@@ -11,6 +11,16 @@ CELLS = ("lstm", "gru", "rnn")
 CHARACTER_ENCODERS = ("cnn", "lstm", "gru", "none")
 HEADS = ("crf", "softmax")
 WORD_SHAPES = 10  # classes of tagsmith.model.vocabulary.word_shape
+# The size of each part: its least and its most. Together they bound what a tagger takes while it works.
+SIZES = {
+    "word_dim": (1, 2048),
+    "character_dim": (1, 512),
+    "character_units": (1, 512),
+    "character_width": (1, 24),
+    "shape_dim": (0, 256),
+    "units": (1, 1024),
+    "layers": (1, 16),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +47,16 @@ class Architecture:
             ("head", self.head, HEADS),
         ):
             if value not in known:
-                raise RecipeError(f"{name} is {value!r}.", remedy=f"Choose one of {', '.join(known)}.")
-        sizes = ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")
-        for name in (*sizes, "shape_dim"):
-            least = int(name in sizes)
-            if getattr(self, name) < least:
-                raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be at least {least}.")
+                raise RecipeError(f"{name} is {value!r:.50}.", remedy=f"Choose one of {', '.join(known)}.")
+        for name, (least, most) in SIZES.items():
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise RecipeError(
+                    f"{name} is {value!r:.50}.", remedy=f"It must be a whole number from {least} to {most:,}."
+                )
+        for name in ("bidirectional", "residual"):
+            if type(getattr(self, name)) is not bool:
+                raise RecipeError(f"{name} is {getattr(self, name)!r:.50}.", remedy="It must be true or false.")
 
     @property
     def directions(self) -> tuple[str, ...]:
@@ -73,7 +87,7 @@ def architecture_from_dict(values: dict[str, Any]) -> Architecture:
     """Rebuild an :class:`Architecture` from :meth:`Architecture.as_dict`; its fields must be those of this version."""
     known = {field.name for field in fields(Architecture)}
     if set(values) != known:
-        wrong = ", ".join(sorted(known ^ set(values)))
+        wrong = ", ".join(sorted(known ^ set(values)))[:500]
         raise ModelError(
             f"the architecture's fields differ from this version's: {wrong}.",
             remedy="Load the model with the version of tagsmith that wrote it.",

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import safetensors
 import safetensors.numpy
 
 from tagsmith.errors import ModelError
 from tagsmith.files import OpenFolder, digest, new_folder, read_folder
-from tagsmith.model.architecture import Architecture, architecture_from_dict
-from tagsmith.model.vocabulary import Vocabulary, vocabulary_from_dict
-from tagsmith.text.layer import Layer
-from tagsmith.text.schemes import Scheme
+from tagsmith.model.architecture import Architecture
+from tagsmith.model.configuration import Configuration, Precision, check_configuration
+from tagsmith.model.json_values import parse_json
+from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
+from tagsmith.model.weights import MOST_BYTES, first_unsound, read_weights
+from tagsmith.text.layer import Layer, layers_problem
 
 FORMAT_VERSION = 5
-Precision = Literal["int8", "float32"]
-PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 Result = TypeVar("Result")
+MIB = 2**20
 REMEDY = "Copy the whole folder again, or train the model anew."
 
 
@@ -41,6 +43,14 @@ class ModelFile(StrEnum):
 
 UNCHECKED = (ModelFile.HISTORY,)  # without a digest, and not read with the model
 REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS)
+INSIDE = (ModelFile.CONFIG, *REQUIRED)  # what a model is made of; the other files are kept as they are
+MOST = {  # bytes of each file; of a JSON file, Python's values take up to 24 times as many
+    ModelFile.CONFIG: 8 * MIB,
+    ModelFile.VOCABULARY: 256 * MIB,
+    ModelFile.WEIGHTS: MOST_BYTES,
+    ModelFile.CARD: 8 * MIB,
+    ModelFile.LEARNING_CURVE: 8 * MIB,
+}
 
 
 @dataclass(frozen=True)
@@ -63,13 +73,27 @@ def write_model(model: Model, folder: Path) -> None:
     A temporary sibling is written, flushed to disk and renamed; a model already there is replaced only then. A process
     that loads a model meanwhile gets the old one or the new one.
 
-    Raises ModelError: ``folder`` exists and is not a model folder, or is a file; OSError: the disk is full or the place
-    is not writable; nothing is left behind.
+    Raises ModelError: ``folder`` exists and is not a model folder, or is a file; or the model is one that could not be
+    read. OSError: the disk is full or the place is not writable. Nothing is left behind.
     """
     check_target(folder)
+    files = _files(model)
+    _check_readable(model, files, folder)
     with new_folder(folder) as temporary:
-        for name, content in _files(model).items():
+        for name, content in files.items():
             (temporary / name).write_bytes(content)
+
+
+def _check_readable(model: Model, files: Mapping[str, bytes], folder: Path) -> None:
+    if problem := layers_problem(model.layers):
+        raise ModelError(f"{problem}.", path=folder, remedy="Change the labels.")
+    if name := first_unsound(model.weights):
+        problem = f"the weight {name} has a number that is not finite, or too large."
+        raise ModelError(problem, path=folder, remedy="Train with a lower learning_rate.")
+    for name, content in files.items():
+        if name in MOST and len(content) > MOST[ModelFile(name)]:
+            problem = f"{name} would have {len(content):,} bytes, and at most {MOST[ModelFile(name)]:,} are read."
+            raise ModelError(problem, path=folder, remedy="Train with fewer words, vectors or labels.")
 
 
 def check_target(folder: Path) -> None:
@@ -122,6 +146,14 @@ def read_config(folder: Path) -> dict[str, Any]:
     return _read_folder(folder, _read_config)
 
 
+def config_digest(folder: Path) -> str | None:
+    """Return a digest of ``config.json``, which has those of the other files; None if it cannot be read."""
+    try:
+        return digest(read_folder(folder, lambda files: files.read(ModelFile.CONFIG, MOST[ModelFile.CONFIG])))
+    except OSError:
+        return None
+
+
 def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
     try:
         return read_folder(folder, read)
@@ -133,6 +165,9 @@ def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
         raise ModelError(
             f"it cannot be read: {error.strerror}.", path=error.filename or folder, remedy=REMEDY
         ) from error
+    except MemoryError as error:
+        remedy = "Load it on a machine with more memory."
+        raise ModelError("the model needs more memory than there is.", path=folder, remedy=remedy) from error
 
 
 def _no_model(folder: Path) -> ModelError:
@@ -144,54 +179,43 @@ def _no_model(folder: Path) -> ModelError:
 
 
 def _read_model(files: OpenFolder) -> Model:
-    config, folder = _read_config(files), files.path
-    digests = {name: sha256 for name, sha256 in config["sha256"].items() if name != ModelFile.CONFIG}
-    contents = {name: _read_verified(files, name, sha256) for name, sha256 in digests.items()}
-    for name in REQUIRED:
-        if name not in contents:
-            raise ModelError(f"the configuration does not list {name}.", path=folder / ModelFile.CONFIG, remedy=REMEDY)
-    try:
-        return Model(
-            architecture_from_dict(config["architecture"]),
-            vocabulary_from_dict(json.loads(contents[ModelFile.VOCABULARY])),
-            tuple(Layer(one["name"], Scheme(one["scheme"]), tuple(one["labels"])) for one in config["layers"]),
-            safetensors.numpy.load(contents[ModelFile.WEIGHTS]),
-            config["recipe"],
-            config["scores"],
-            {name: content for name, content in contents.items() if name not in REQUIRED},
-            config["precision"],
-        )
-    except (KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"the model cannot be read: {error!r}.", path=folder, remedy=REMEDY) from error
+    raw, path = _read_config(files), files.path
+    with _errors_of(path / ModelFile.CONFIG):
+        config = check_configuration(raw, [*MOST])
+        for name in REQUIRED:
+            if name not in config.sha256:
+                raise ValueError(f"it does not list {name}")
+    vocabulary = _read_vocabulary(files, config)
+    weights = _read_weights(files, config, vocabulary)
+    extras = {name: _read_verified(files, name, config) for name in sorted(config.sha256) if name not in INSIDE}
+    return Model(
+        config.architecture, vocabulary, config.layers, weights, config.recipe, config.scores, extras, config.precision
+    )
 
 
 def _read_config(files: OpenFolder) -> dict[str, Any]:
     path = files.path / ModelFile.CONFIG
     try:
-        with files.open(ModelFile.CONFIG) as stream:
-            config = json.loads(stream.read())
+        content = files.read(ModelFile.CONFIG, MOST[ModelFile.CONFIG])
     except (FileNotFoundError, IsADirectoryError):
         raise _no_model(files.path) from None
-    except ValueError as error:
-        raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
-    try:
-        version = config["format_version"]
-        digests = config["sha256"]
-    except (KeyError, TypeError) as error:
-        raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY) from error
-    if version != FORMAT_VERSION:
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with _errors_of(path):
+        config = parse_json(content)
+        if not isinstance(config, dict) or "format_version" not in config:
+            raise ValueError("it is not the configuration of a model")
+    if (version := config["format_version"]) != FORMAT_VERSION or type(version) is not int:
         raise ModelError(
-            f"the model has format version {version}; this version of tagsmith reads {FORMAT_VERSION}.",
+            f"the model has format version {version!s:.20}; this version of tagsmith reads {FORMAT_VERSION}.",
             path=path,
             remedy="Load it with the version of tagsmith that wrote it.",
         )
-    if not isinstance(digests, dict) or any(Path(name).name != name for name in digests):
-        raise ModelError("the configuration is damaged.", path=path, remedy=REMEDY)
-    if digests.get(ModelFile.CONFIG) != _config_digest(config):
-        raise ModelError("the configuration is truncated or altered.", path=path, remedy=REMEDY)
-    return dict(config)
+    with _errors_of(path):
+        digests = config.get("sha256")
+        if not isinstance(digests, dict) or digests.get(ModelFile.CONFIG) != _config_digest(config):
+            raise ValueError("it is truncated or altered")
+    return config
 
 
 def _config_digest(config: Mapping[str, Any]) -> str:
@@ -200,20 +224,62 @@ def _config_digest(config: Mapping[str, Any]) -> str:
     return digest(json.dumps({**config, "sha256": others}, sort_keys=True).encode())
 
 
-def _read_verified(files: OpenFolder, name: str, sha256: str) -> bytes:
+def _read_vocabulary(files: OpenFolder, config: Configuration) -> Vocabulary:
+    content = _read_verified(files, ModelFile.VOCABULARY, config)
+    with _errors_of(files.path / ModelFile.VOCABULARY):
+        # Python takes 24 bytes of memory for each byte of some JSON, so the values of a large file are counted first.
+        if len(content) > MOST[ModelFile.CONFIG]:
+            bytes_of = np.frombuffer(content, np.uint8)
+            values = sum(int(np.count_nonzero(bytes_of == ord(sign))) for sign in ",[{")
+            if values > 3 * MOST_WORDS:  # a comma may be part of a word
+                raise ValueError(f"it has {values:,} values or commas, and at most {3 * MOST_WORDS:,} are read")
+        return vocabulary_from_dict(parse_json(content))
+
+
+def _read_weights(files: OpenFolder, config: Configuration, vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
+    path = files.path / ModelFile.WEIGHTS
+    tags = [len(layer.tags) for layer in config.layers]
+    try:
+        with files.open(ModelFile.WEIGHTS) as stream, _errors_of(path):
+            size = os.fstat(stream.fileno()).st_size
+            content, weights = read_weights(stream, size, config.architecture, vocabulary, tags)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    _verify(content, path, config.sha256[ModelFile.WEIGHTS])
+    return weights
+
+
+def _read_verified(files: OpenFolder, name: str, config: Configuration) -> bytes:
     path = files.path / name
     try:
-        with files.open(name) as stream:
-            content = stream.read()
-    except FileNotFoundError as error:
-        raise ModelError("this file of the model is missing.", path=path, remedy=REMEDY) from error
+        content = files.read(name, MOST[ModelFile(name)])
     except OSError as error:
-        problem = f"this file of the model cannot be read: {error.strerror}."
-        raise ModelError(problem, path=path, remedy=REMEDY) from error
+        raise _unreadable(path, error) from error
+    _verify(content, path, config.sha256[name])
+    return content
+
+
+def _verify(content: bytes | memoryview, path: Path, sha256: str) -> None:
     if digest(content) != sha256:
         raise ModelError(
             "this file of the model is truncated or altered: its sha256 is not the one in config.json.",
             path=path,
             remedy=REMEDY,
         )
-    return content
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    if isinstance(error, FileNotFoundError):
+        return ModelError("this file of the model is missing.", path=path, remedy=REMEDY)
+    return ModelError(f"this file of the model cannot be read: {error.strerror}.", path=path, remedy=REMEDY)
+
+
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Let what is wrong with a file's values be a :class:`ModelError` that names the file."""
+    try:
+        yield
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"this file of the model is damaged: {error}.", path=path, remedy=REMEDY) from error

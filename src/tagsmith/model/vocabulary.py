@@ -22,6 +22,7 @@ NO_VECTOR = 0  # the row of zeros in the pretrained table
 # Rows of the trained table for words outside the training set: with a pretrained vector, and without.
 UNSEEN_WORD, UNKNOWN_WORD = 0, 1
 CHARACTER_PADDING, UNKNOWN_CHARACTER = 0, 1
+MOST_WORDS = 5_000_000  # of each kind
 LONGEST_SPELLING = 24  # characters read per word; of longer words the first 12 and the last 12
 
 
@@ -107,9 +108,25 @@ class Vocabulary:
         return {"words": self.words, "pretrained": self.pretrained, "characters": self.characters}
 
 
-def vocabulary_from_dict(values: dict[str, Any]) -> Vocabulary:
-    """Rebuild a :class:`Vocabulary` from :meth:`Vocabulary.as_dict`."""
-    return Vocabulary(*(tuple(values[name]) for name in ("words", "pretrained", "characters")))
+def vocabulary_from_dict(values: Any) -> Vocabulary:
+    """Rebuild a :class:`Vocabulary` from :meth:`Vocabulary.as_dict`.
+
+    Raises ValueError: these are other values than that returns.
+    """
+    names = ("words", "pretrained", "characters")
+    if not isinstance(values, dict) or values.keys() != set(names):
+        raise ValueError(f"it does not have exactly the fields {', '.join(names)}")
+    for name in names:
+        if not isinstance(values[name], list) or not {str}.issuperset(map(type, values[name])):
+            raise ValueError(f"{name} is not a list of texts")
+        if len(values[name]) > MOST_WORDS:
+            raise ValueError(f"{name} has {len(values[name]):,} entries, and at most {MOST_WORDS:,} are read")
+    if not {1}.issuperset(map(len, values["characters"])):
+        raise ValueError("one of the characters is not one character")
+    for name in ("words", "characters"):  # of a pretrained word that is there twice, the last row counts
+        if len(set(values[name])) < len(values[name]):
+            raise ValueError(f"one of the {name} is there twice")
+    return Vocabulary(*(tuple(values[name]) for name in names))
 
 
 def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vocabulary:

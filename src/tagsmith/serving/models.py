@@ -12,8 +12,7 @@ from pathlib import Path
 from pydantic_core import to_jsonable_python
 
 from tagsmith.errors import InputError
-from tagsmith.files import digest
-from tagsmith.model.folder import ModelFile
+from tagsmith.model.folder import config_digest
 from tagsmith.serving.answers import tag_answer
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.metrics import Metrics
@@ -196,11 +195,8 @@ def _load(name: str, folder: Path) -> Version:
 
 
 def _digest_of(folder: Path) -> str | None:
-    """A digest of the folder's ``config.json``, which has the checksums of all other files; None if unreadable."""
-    try:
-        return digest((folder / ModelFile.CONFIG).read_bytes())[:12]
-    except OSError:
-        return None
+    digest = config_digest(folder)
+    return digest and digest[:12]
 
 
 def _describe(name: str, version: str, tagger: Tagger) -> ModelAnswer:

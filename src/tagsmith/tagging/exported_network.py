@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from tagsmith.graphs.session import OpenGraph
 from tagsmith.graphs.tagger_graphs import sentence_graph, word_graph
-from tagsmith.model.folder import Model, Precision
+from tagsmith.model.configuration import Precision
+from tagsmith.model.folder import Model
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable

@@ -13,7 +13,8 @@ import numpy as np
 from tagsmith.corpus.folders import is_folder, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
-from tagsmith.model.folder import PRECISIONS, REMEDY, Model, Precision, read_model
+from tagsmith.model.configuration import PRECISIONS, Precision
+from tagsmith.model.folder import Model, read_model
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
@@ -466,7 +467,7 @@ def load(
     Raises
     ------
     ModelError
-        The folder or one of its files is missing, truncated or altered.
+        The folder or one of its files is missing, truncated, altered or too large, or holds impossible values.
     DataError
         There is no such scheme, or the model has no tags that can be written in it.
     """
@@ -475,12 +476,7 @@ def load(
     model = read_model(Path(folder))
     if scheme is not None:
         model = replace(model, layers=_in_scheme(model.layers, Scheme(scheme)))
-    try:
-        return Tagger(model, precision=precision, threads=threads)
-    except ModelError:
-        raise
-    except (KeyError, IndexError, ValueError) as error:
-        raise ModelError(f"the model cannot be used: {error!r}.", path=folder, remedy=REMEDY) from error
+    return Tagger(model, precision=precision, threads=threads)
 
 
 def _in_scheme(layers: Sequence[Layer], scheme: Scheme) -> tuple[Layer, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,7 +12,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tagsmith.errors import DataError
-from tagsmith.text.schemes import Scheme, Transitions, allowed_transitions, convert_tags, join_tag, tag_inventory
+from tagsmith.text.schemes import (
+    OUTSIDE,
+    Scheme,
+    Transitions,
+    allowed_transitions,
+    convert_tags,
+    join_tag,
+    tag_inventory,
+)
+
+MOST_TAGS = 4096  # of all layers of a model together; decoding takes time and memory for each pair of a layer's tags
+LONGEST_NAME = 1000  # characters of a label or of a layer's name
+INVISIBLE = {"Cc": "a control character", "Cf": "an invisible character", "Cs": "half of a surrogate pair"}
+INVISIBLE |= {"Zl": "a line separator", "Zp": "a paragraph separator"}
+JOINERS = "\u200c\u200d"  # invisible too, but Persian, for example, is not written without them
 
 
 @dataclass(frozen=True)
@@ -94,3 +109,44 @@ class Layer:
             sentences.append(tags if complete else convert_tags(tags, Scheme.BIOES, self.scheme))
             first += length
         return sentences
+
+
+def layers_problem(layers: Sequence[Layer]) -> str:
+    """What keeps these from being the layers of one model; empty if nothing does."""
+    if not layers:
+        return "there is no layer"
+    for layer in layers:
+        if problem := _problem(layer):
+            return problem
+    if len({layer.name for layer in layers}) < len(layers):
+        return "two layers have one name"
+    tags = sum(len(layer.tags) for layer in layers)
+    return f"there are {tags:,} tags, and a model has at most {MOST_TAGS:,}" if tags > MOST_TAGS else ""
+
+
+def _problem(layer: Layer) -> str:
+    if problem := _name_problem(layer.name, "the name of a layer") if layer.name else "a layer has no name":
+        return problem
+    layer_name = layer.name[:100]
+    for label in layer.labels:
+        if problem := _name_problem(label, f"a label of the layer {layer_name}"):
+            return problem
+    if list(layer.labels) != sorted(set(layer.labels)):
+        return f"the labels of the layer {layer_name} are not sorted, or one is there twice"
+    if layer.gives_spans and OUTSIDE in layer.labels:
+        return f"the layer {layer_name} has the label {OUTSIDE}, which stands for no span"
+    if "" in layer.labels and layer.scheme in (Scheme.PLAIN, Scheme.BARE):
+        return f"the layer {layer_name} has an empty label"
+    return "" if layer.tags else f"the layer {layer_name} has no labels"
+
+
+def _name_problem(name: str, what: str) -> str:
+    """What keeps this from being a name: a long one, or one with characters that cannot be seen."""
+    if len(name) > LONGEST_NAME:
+        return f"{what} is longer than {LONGEST_NAME:,} characters"
+    if name.isprintable():
+        return ""
+    for character in name:
+        if kind := INVISIBLE.get(unicodedata.category(character)) if character not in JOINERS else None:
+            return f"{what} has U+{ord(character):04X}, {kind}"
+    return ""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tagsmith.errors import TrainingError
 from tagsmith.model.folder import Model
+from tagsmith.model.weights import first_unsound
 from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch, pack_rows, training_batches
 from tagsmith.network.tagger_network import Dropout, Output, TaggerNetwork
@@ -99,8 +100,8 @@ class TrainingRun:
             entry = self._train_epoch(progress.epoch + 1, display)
             arrays = _as_stored(self.average.arrays if self.average else self.network.arrays())
             # The loss of an epoch's last step says nothing of the weights after it.
-            if not all(np.isfinite(array).all() for array in arrays.values()):
-                raise _not_finite("The weights are no longer finite", progress.epoch + 1)
+            if first_unsound(arrays) is not None:
+                raise _not_finite("The weights are no longer finite, or far too large,", progress.epoch + 1)
             scores = self.score_dev(arrays)
             entry |= {"dev": deciding_score(corpus, scores), "measure": deciding_measure(corpus)}
             progress.history.append(entry)

@@ -1,0 +1,110 @@
+"""What ``config.json`` may say: every value is checked before anything is made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+from tagsmith.errors import InputError
+from tagsmith.model.architecture import Architecture, architecture_from_dict
+from tagsmith.scores.scores import Scores, TypeScores
+from tagsmith.text.layer import Layer, layers_problem
+from tagsmith.text.schemes import Scheme
+
+Precision = Literal["int8", "float32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+FIELDS = {"format_version", "architecture", "layers", "precision", "recipe", "scores", "sha256"}
+PARTS = {"dev", "test"}  # of the data, that a model may have scores on
+LARGEST_NUMBER = 2**63  # of the numbers that are only shown
+SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The checked values of ``config.json``."""
+
+    architecture: Architecture
+    layers: tuple[Layer, ...]
+    precision: Precision
+    recipe: Mapping[str, Any]
+    scores: Mapping[str, Any]
+    sha256: Mapping[str, str]  # file name → digest
+
+
+def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Configuration:
+    """Check every value; ``files`` are the names of the files that may have a digest.
+
+    Raises ValueError: a value is missing, unknown, of another type, or impossible.
+    """
+    _keys(config, FIELDS, "the configuration")
+    for name in ("architecture", "recipe", "scores", "sha256"):
+        if not isinstance(config[name], dict):
+            raise ValueError(f"{name} is not an object")
+    if config["precision"] not in PRECISIONS:
+        raise ValueError(f"precision is not {' or '.join(PRECISIONS)}")
+    try:
+        architecture = architecture_from_dict(config["architecture"])
+    except InputError as error:
+        raise ValueError(f"of the architecture, {error.problem.rstrip('.')}") from error
+    layers = _layers(config["layers"])
+    _check_recipe(config["recipe"])
+    for part, scores in config["scores"].items():
+        if part not in PARTS:
+            raise ValueError(f"scores are of {' or '.join(sorted(PARTS))}")
+        _check_scores(scores, Scores, {layer.name for layer in layers})
+    for name, sha256 in config["sha256"].items():
+        if name not in files or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+            raise ValueError("sha256 names a file that a model does not have, or is no digest")
+    return Configuration(
+        architecture, layers, config["precision"], config["recipe"], config["scores"], config["sha256"]
+    )
+
+
+def _keys(values: Any, expected: set[str], what: str) -> None:
+    if not isinstance(values, dict) or values.keys() != expected:
+        raise ValueError(f"{what} does not have exactly the fields {', '.join(sorted(expected))}")
+
+
+def _layers(values: Any) -> tuple[Layer, ...]:
+    if not isinstance(values, list):
+        raise ValueError("layers is not a list")
+    layers = []
+    for one in values:
+        _keys(one, {"name", "scheme", "labels"}, "a layer")
+        name, scheme, labels = one["name"], one["scheme"], one["labels"]
+        if not isinstance(name, str) or not isinstance(labels, list) or not {str}.issuperset(map(type, labels)):
+            raise ValueError("a layer's name is not text, or its labels are not a list of texts")
+        if scheme not in tuple(Scheme):
+            raise ValueError("a layer's scheme is unknown")
+        layers.append(Layer(name, Scheme(scheme), tuple(labels)))
+    if problem := layers_problem(layers):
+        raise ValueError(problem)
+    return tuple(layers)
+
+
+def _check_recipe(recipe: Mapping[str, Any]) -> None:
+    """A recipe is only shown, so that any fields will do if they are plain values."""
+    for value in recipe.values():
+        if not isinstance(value, str | int | float) or (not isinstance(value, str) and abs(value) > LARGEST_NUMBER):
+            raise ValueError("a field of the recipe is not a text, a truth value or a number of usual size")
+
+
+def _check_scores(values: Any, kind: type[TypeScores], layers: set[str]) -> None:
+    """Scores are only shown too, but as numbers: they must have the fields of ``kind`` with their types."""
+    several = layers if kind is Scores and isinstance(values, dict) and "layers" in values else None
+    names = {field.name: field.type for field in fields(kind) if field.name != "layers"}
+    _keys(values, {*names, *(("layers",) if several is not None else ())}, "a part's scores")
+    for name, type_name in names.items():
+        value = values[name]
+        if type_name == "float" and not (type(value) in (int, float) and 0 <= value <= 1):
+            raise ValueError(f"the score {name} is not a number from 0 to 1")
+        if type_name == "int" and not (type(value) is int and 0 <= value <= LARGEST_NUMBER):
+            raise ValueError(f"the score {name} is not a count")
+    for name, nested, of in (("types", TypeScores, None), ("layers", Scores, several)):
+        if name in values:
+            if not isinstance(values[name], dict) or (of is not None and not of.issuperset(values[name])):
+                raise ValueError(f"the scores of {name} are not an object, or are of unknown layers")
+            for one in values[name].values():
+                _check_scores(one, nested, set())

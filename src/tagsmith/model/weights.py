@@ -1,0 +1,167 @@
+"""The weights of a model: their names, types and shapes, and the file that holds them.
+
+Whoever reads a stranger's file must not trust it. The names, types and shapes follow from the architecture, the
+vocabulary and the layers alone, and the header must state exactly these, and the file's size must be their sum, before
+any memory is taken for them. The format is that of https://github.com/huggingface/safetensors: eight bytes with the
+length of the header, the header as JSON, the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.model.architecture import WORD_SHAPES, Architecture
+from tagsmith.model.json_values import parse_json
+from tagsmith.model.vocabulary import Vocabulary
+
+MOST_BYTES = 2**31  # of the file
+MOST_HEADER_BYTES = 2**22
+LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the network can leave the range of float32
+NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1"}
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
+
+
+class Kind(NamedTuple):
+    """What an array must be: its shape, and the types it may have, as the file names them."""
+
+    shape: tuple[int, ...]
+    types: tuple[str, ...] = ("F32",)
+
+
+def weight_kinds(a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], pretrained: bool) -> dict[str, Kind]:
+    """Return what each weight of a model must be, by name; ``tags`` are the numbers of tags of its layers."""
+    kinds = {"word/trained": Kind((len(vocabulary.words) + 2, a.word_dim), ("F16", "F32"))}
+    if pretrained:
+        rows = len(vocabulary.pretrained) + 1
+        kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8",)), "word/scales": Kind((rows, 1))}
+    if a.characters != "none":
+        kinds |= {"word/characters": Kind((len(vocabulary.characters) + 2, a.character_dim)), **_character_encoder(a)}
+    if a.shape_dim:
+        kinds["word/shapes"] = Kind((WORD_SHAPES, a.shape_dim))
+    for number in range(a.layers):
+        entering = a.state_size if number else a.encoding_size
+        for direction in a.directions:
+            kinds |= _cell(f"sentence/{number}/{direction}", a.cell, entering, a.units)
+    kinds |= {"output/kernel": Kind((a.state_size, sum(tags))), "output/bias": Kind((sum(tags),))}
+    for number, count in enumerate(tags if a.head == "crf" else ()):
+        for part, shape in (("start", (count,)), ("between", (count, count)), ("end", (count,))):
+            kinds[f"crf/{number}/{part}"] = Kind(shape)
+    return kinds
+
+
+def _character_encoder(a: Architecture) -> dict[str, Kind]:
+    if a.characters == "cnn":
+        filters = Kind((a.character_width, a.character_dim, a.character_units))
+        return {"word/filters": filters, "word/filter_bias": Kind((a.character_units,))}
+    prefixes = (f"word/spelling/{direction}" for direction in ("forward", "backward"))
+    cells = (_cell(prefix, a.characters, a.character_dim, a.character_units) for prefix in prefixes)
+    return {name: kind for cell in cells for name, kind in cell.items()}
+
+
+def _cell(prefix: str, cell: str, entering: int, units: int) -> dict[str, Kind]:
+    """The weights of one direction of a recurrent layer."""
+    gates = GATES[cell] * units
+    return {
+        f"{prefix}/kernel": Kind((entering, gates)),
+        f"{prefix}/recurrent_kernel": Kind((units, gates)),
+        f"{prefix}/bias": Kind((2, gates) if cell == "gru" else (gates,)),
+    }
+
+
+def is_sound(array: npt.NDArray[Any]) -> bool:
+    """Whether all numbers of a weight are finite and small enough to compute with."""
+    if array.dtype == np.int8 or not array.size:
+        return True
+    if array.dtype == np.float16:  # NumPy compares halves slowly; these bits are all set in what is not finite
+        return int((array.view(np.uint16) & 0x7FFF).max()) < 0x7C00
+    return bool(array.min() >= -LARGEST and array.max() <= LARGEST)  # NaN is the minimum of whatever has it
+
+
+def read_weights(
+    stream: IO[bytes], size: int, a: Architecture, vocabulary: Vocabulary, tags: Sequence[int]
+) -> tuple[memoryview, dict[str, npt.NDArray[Any]]]:
+    """Read a file of ``size`` bytes; return all of them, and the arrays, which are views of them.
+
+    Raises ValueError: this is no such file, or not that of this architecture, vocabulary and tags; the file ends early.
+    """
+    if size > MOST_BYTES:
+        raise ValueError(f"it has {size:,} bytes, and at most {MOST_BYTES:,} are read")
+    length = int.from_bytes(stream.read(8), "little")
+    if not 2 <= length <= min(MOST_HEADER_BYTES, size - 8):
+        raise ValueError("its header is truncated or altered")
+    text = stream.read(length)
+    header = parse_json(text)
+    places = _places(header, a, vocabulary, tags)
+    start = 8 + length
+    if (stated := start + max(end for _, _, _, end in places)) != size:
+        raise ValueError(f"it is truncated or altered: it has {size:,} bytes, its header describes {stated:,}")
+    content = np.empty(size, np.uint8).data
+    content[:start] = length.to_bytes(8, "little") + text
+    filled = start
+    while filled < size:
+        read = stream.readinto(content[filled:])  # type: ignore[attr-defined]
+        if not read:
+            raise ValueError("it became shorter while it was read")
+        filled += read
+    arrays = {}
+    for name, kind, first, end in places:
+        shape, type_name = kind.shape, kind.types[0]
+        array = np.frombuffer(content[start + first : start + end], NUMPY_TYPES[type_name]).reshape(shape)
+        if not is_sound(array):
+            raise ValueError(f"the weight {name} has a number that is not finite or larger than {LARGEST:,.0f}")
+        array.flags.writeable = False
+        arrays[name] = array
+    return content, arrays
+
+
+def _places(
+    header: Any, a: Architecture, vocabulary: Vocabulary, tags: Sequence[int]
+) -> list[tuple[str, Kind, int, int]]:
+    """Return each array's name, shape with its one type, and first and last byte (exclusive), in the file's order."""
+    if not isinstance(header, dict):
+        raise ValueError("its header is altered")
+    stated = {name: one for name, one in header.items() if name != "__metadata__"}
+    expected = weight_kinds(a, vocabulary, tags, "word/pretrained" in stated)
+    if wrong := sorted(expected.keys() ^ stated.keys()):
+        what = "lacks" if wrong[0] in expected else "has, unlike config.json,"
+        raise ValueError(f"it {what} the weight {wrong[0][:100]!r}")
+    places = []
+    for name, kind in expected.items():
+        places.append((name, *_place(name, stated[name], kind)))
+    places.sort(key=lambda place: place[2:])
+    before = 0
+    for name, _, first, end in places:
+        if first != before:
+            raise ValueError(f"the weight {name} does not begin where the one before it ends")
+        before = end
+    return places
+
+
+def _place(name: str, stated: Any, kind: Kind) -> tuple[Kind, int, int]:
+    """Check what the header says of one array; return its shape with its one type, and its first and last byte."""
+    match stated:
+        case {"dtype": str(type_name), "shape": list(shape), "data_offsets": [int(first), int(end)], **others}:
+            if others or type_name not in kind.types or not _is(shape, kind.shape):
+                raise ValueError(f"the weight {name} is not {_written(kind)}, as config.json and vocabulary.json say")
+            if first < 0 or end - first != math.prod(kind.shape) * np.dtype(NUMPY_TYPES[type_name]).itemsize:
+                raise ValueError(f"the weight {name} has another size than its shape says")
+            return Kind(kind.shape, (type_name,)), first, end
+    raise ValueError(f"its header is altered where it describes the weight {name}")
+
+
+def _is(stated: list[Any], shape: tuple[int, ...]) -> bool:
+    return all(type(size) is int for size in stated) and tuple(stated) == shape
+
+
+def _written(kind: Kind) -> str:
+    return f"{' or '.join(kind.types)} {' × '.join(f'{size:,}' for size in kind.shape)}"
+
+
+def first_unsound(weights: Mapping[str, npt.NDArray[Any]]) -> str | None:
+    """Return the name of the first weight with a number that is not finite or too large; None if all are sound."""
+    return next((name for name, array in weights.items() if not is_sound(array)), None)
