@@ -13,12 +13,14 @@ import numpy.typing as npt
 
 from tagsmith.corpus.corpus import Corpus
 from tagsmith.corpus.sentences import Sentences
+from tagsmith.errors import DataError
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import Model
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.model.vectors import Vectors
 from tagsmith.model.vocabulary import Vocabulary, build_vocabulary
 from tagsmith.network.batches import EncodedSentences, encode_sentences, piece_lengths, row_lengths
+from tagsmith.text.layer import layers_problem
 from tagsmith.training.fine_tuning import joined_vocabulary, model_digest, pretrained_of
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.unknown_labels import Possible, training_tags
@@ -50,8 +52,11 @@ def prepare(
 ) -> Task:
     """Prepare a corpus.
 
-    With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's.
+    With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's. Raises
+    DataError: no model can have these layers or labels.
     """
+    if problem := layers_problem(corpus.layers):
+        raise DataError(f"{problem}.", remedy="Change the labels in the data.")
     pretrained: Pretrained | None = None
     with_vectors: tuple[str, ...] = ()
     if start is not None:
