@@ -128,3 +128,12 @@ def test_the_sample_corpus_can_be_evaluated_too(tagsmith, model: Path):
     done = tagsmith("evaluate", model, sample_path("test"))
     assert done.returncode == 0
     assert "token accuracy" in done.stdout.decode()
+
+
+def test_mixed_tabs_and_spaces_are_said_with_the_line(run_here, model, tmp_path):
+    data = tmp_path / "mixed.conll"
+    data.write_text("John B-PERSON\nleft O\n\nRome\tB-LOCATION\n", "utf-8")
+    for arguments in (("evaluate", model, data), ("tag", model, data)):
+        status, out, err = run_here(*arguments)
+        assert (status, bool(out)) == (0, True)
+        assert err == f"note: {data}:4: There is a tab here, where line 1 has spaces; both separate columns.\n"

@@ -242,3 +242,34 @@ def test_real_files_come_back_as_they_were(corpora):
         text = (corpora / name).read_bytes().decode()
         back = written(conll.read(corpora / name, read_options(**options)))
         assert back.rstrip("\n") == text.rstrip("\n"), name
+
+
+def said(text: str, **options) -> list[str]:
+    """What the reader reports."""
+    problems: list = []
+    read(text, problems=problems, **options)
+    return [str(problem) for problem in problems]
+
+
+def test_a_tab_among_spaces_is_said_with_its_line_once():
+    text = "John B-PER\nlives O\n\n# a comment\nHi\tO\nMary \t B-PER\n"
+    assert said(text) == ["<stream>:5: There is a tab here, where line 1 has spaces; both separate columns."]
+    assert said(text, separator=" ") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("John\tB-PER\nNew York\tB-LOC\nold town\tO\n", "2: The word 'New York' contains a space"),
+        ("John\tB-PER\nlives\tO\n\n# c = d\nRome \tB-LOC\n# e = f\nleft\tO\n", "5: The word 'Rome ' contains a space"),
+        ("John\tB-PER\nlives\tO \n", "2: The tag 'O ' contains a space"),
+        ("John NNP\tB-PER\nlives VBZ\tO\n", "1: The word 'John NNP' contains a space"),
+    ],
+)
+def test_a_space_in_a_word_or_a_tag_of_a_file_with_tabs_is_said_with_its_line_once(text, message):
+    assert said(text) == [f"<stream>:{message}; only tabs separate the columns of this file."]
+
+
+def test_files_that_do_not_mix_tabs_and_spaces_say_nothing():
+    for text in ("John\tB-PER\nlives\tO\n", "John B-PER\nlives   O\n", "# a b\nJohn\tNNP\tB-PER\n\nlives\tVBZ\tO\n"):
+        assert said(text) == []

@@ -59,7 +59,9 @@ def evaluate_command(
         files, note = part_of_folder(data, "test")
         typer.echo(note, err=True)
     reading = options.reading_options(layer, column, word_column, separator, encoding)
-    scores = tagger.evaluate(files, mode=mode.value, format=format, **reading)
+    problems: list[object] = []
+    scores = tagger.evaluate(files, mode=mode.value, format=format, problems=problems, **reading)
+    options.echo_problems(problems)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
     by_layer = scores.layers or {scored: scores}
     layers = [tagger.layer(name) for name in by_layer]

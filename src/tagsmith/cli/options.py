@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -66,6 +67,17 @@ def reading_options(
         given["separator"] = separator.replace("\\t", "\t")
     alone = {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in given.items()}
     return {name: value for name, value in alone.items() if value}
+
+
+SHOWN = 5  # problems of a file
+
+
+def echo_problems(problems: Sequence[object]) -> None:
+    """Print the first problems of reading on standard error."""
+    for problem in problems[:SHOWN]:
+        typer.echo(f"note: {problem}", err=True)
+    if len(problems) > SHOWN:
+        typer.echo(f"note: … and {len(problems) - SHOWN:,} more; 'tagsmith inspect' lists them all", err=True)
 
 
 def counted(number: int, noun: str) -> str:

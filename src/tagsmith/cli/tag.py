@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, reading_options
+from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, echo_problems, reading_options
 from tagsmith.errors import DataError
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def tag_command(
             Path(target).parent.mkdir(parents=True, exist_ok=True)
         with open_target(target) as stream:
             written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
+    echo_problems(options.problems)
 
 
 def _output_folder(output: str, inputs: Sequence[Path]) -> Path | None:

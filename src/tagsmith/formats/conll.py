@@ -90,6 +90,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
             _check_columns(first, (columns[0], columns[1]), layout, place)
         tags: dict[str, str] = {}  # one object a tag saves memory
         blocks = chain(first, blocks)
+        if layout.separator == "\t":
+            blocks = _with_spaces_said(blocks, columns, place)
         yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
 
 
@@ -126,7 +128,8 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
     extra: list[tuple[int, str]] = []
     start = 0
     docstart: str | None = None
-    separator, columns, _ = layout
+    separator, columns, first = layout
+    tabs_are_said = separator is not None or place.options.separator is not None
     for number, line in lines:
         cells = line.split(separator) if separator else layout.split(line)
         begins = line[:1] == "-" and _DOCSTART.match(line) is not None
@@ -144,6 +147,10 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
             if not rows:
                 start = number
             rows.append(cells)
+            if not tabs_are_said and "\t" in line:
+                tabs_are_said = True
+                message = f"There is a tab here, where line {first} has spaces; both separate columns."
+                place._replace(line=number).report(message)
 
 
 def _wrong_columns(line: str, cells: Sequence[str], layout: _Layout, place: Place, number: int) -> DataError:
@@ -203,6 +210,22 @@ def _without_header(blocks: list[_Block], columns: tuple[int, int | None], place
     extra = [(max(position - 1, 0), text) for position, text in first.extra]
     rest = _Block(first.line + 1, first.rows[1:], extra, first.docstart)
     return [rest, *others] if rest.rows else others
+
+
+def _with_spaces_said(blocks: Iterable[_Block], columns: tuple[int, int | None], place: Place) -> Iterator[_Block]:
+    """Report the first word and the first tag with a space in it: only tabs separate columns, so it belongs to it."""
+    waiting = {"word": columns[0], "tag": columns[1]}
+    for block in blocks:
+        for what, column in list(waiting.items()):
+            cells = [] if column is None else [row[column] for row in block.rows]
+            if " " not in "\n".join(cells):
+                continue
+            del waiting[what]
+            cell, index = next((cell, index) for index, cell in enumerate(cells) if " " in cell)
+            line = block.line + index + sum(0 < position <= index for position, _ in block.extra)
+            message = f"The {what} {cell!r} contains a space; only tabs separate the columns of this file."
+            place._replace(line=line).report(message)
+        yield block
 
 
 def _sentence(
