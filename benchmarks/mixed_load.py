@@ -75,7 +75,7 @@ def tagging_request(rng: random.Random, texts: list[str]) -> tuple[str, dict[str
     some = rng.choices(texts, k=rng.randint(1, 20))
     name = rng.choice(["names", "other"])
     kind = rng.choice(["text", "texts", "long", "tokens", "k_best", "marginals", "threshold", "wrong", "too many"])
-    body: dict[str, Any] = {
+    bodies: dict[str, dict[str, Any]] = {
         "text": {"text": some[0]},
         "texts": {"texts": some},
         "long": {"text": " ".join(rng.choices(texts, k=300))},
@@ -85,9 +85,9 @@ def tagging_request(rng: random.Random, texts: list[str]) -> tuple[str, dict[str
         "threshold": {"texts": some, "threshold": rng.random()},
         "wrong": {"text": some[0], "threshold": "high"},
         "too many": {"texts": some * 300},
-    }[kind]
+    }
     expected = {200} if kind not in ("wrong", "too many") else {422}
-    return kind, {"model": name, **body}, expected
+    return kind, {"model": name, **bodies[kind]}, expected
 
 
 async def tag(run: Run, seed: int, texts: list[str]) -> None:
