@@ -5,8 +5,9 @@ import io
 import pytest
 
 from format_options import write_options
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
-from tagsmith.formats import csv
+from tagsmith.formats import csv, detect_format
 from tagsmith.formats.options import read_options
 from tagsmith.text.document import Document
 
@@ -105,3 +106,31 @@ def test_it_comes_back():
     text = 'Sentence #,Word,pos,Tag\nSentence: 1,John,NNP,B-per\nSentence: 1,",",",",O\nSentence: 2,"""",``,O\n'
     assert written(read(text)) == text
     assert content(read(written(read(text), separator=";"))) == content(read(text))
+
+
+def test_the_order_of_the_headings_does_not_matter(file):
+    text = 'Tag;"Word";"Sentence #"\nB-per;Ann;1\nO;left;1\n'
+    for name in ("a.csv", "a.txt"):
+        assert detect_format(file(text, name)) == "csv"
+        assert content(read(file(text, name))) == [(("Ann", "left"), {"tags": ("B-per", "O")})]
+
+
+def test_prose_about_sentences_and_words_is_no_header(file):
+    for text in ("Each sentence has words.\n", "A sentence, and its words\n", '{"sentence": 1, "word": 2}\n'):
+        assert detect_format(file(text, "a.txt")) != "csv"
+
+
+def test_a_row_for_each_sentence_is_refused(file):
+    text = "Sentence #,Text,Tag\n1,Ann left Rome,B-per O B-geo\n2,She ran,O O\n"
+    with pytest.raises(DataError, match=r":2: Each row holds a whole sentence, not a word"):
+        read(file(text, "a.csv"))
+    assert len(read(file("Sentence #,Word,Tag\n1,New York,B-geo\n2,Rome,B-geo\n", "a.csv"))) == 2
+
+
+def test_a_file_without_sentence_numbers_can_be_read_as_columns(file):
+    path = file("word,tag\nAnn,B-per\nleft,O\n\nRome,B-geo\n", "a.csv")
+    with pytest.raises(DataError, match=r"No column numbers the sentences.*--format conll --separator ','"):
+        read(path)
+    assert [s.words for s in read_sentences(path, format="conll", separator=",")] == [("Ann", "left"), ("Rome",)]
+    with pytest.raises(DataError, match=r"no labels.*such as --separator ','"):
+        read_sentences(path, format="conll")

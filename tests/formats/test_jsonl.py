@@ -262,6 +262,67 @@ def test_faults_name_file_line_and_remedy(file, text, message, line):
     assert caught.value.remedy
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"text": TEXT, "ents": [{"start": 0, "end": 4, "label": "PER"}, {"start": 14, "end": 22, "label": "LOC"}]},
+        {"text": TEXT, "label": [], "entities": [[0, 4, "PER"], [14, 22, "LOC"]]},
+        {"text": TEXT, "labels": ["news"], "spans": [[0, 4, "PER"], [14, 22, "LOC"]]},
+        {"text": TEXT, "label": "news", "entities": [[0, 4, "PER"], [14, 22, "LOC"]]},
+    ],
+)
+def test_labels_are_found_beside_keys_that_hold_none(record):
+    problems = []
+    assert pairs(read(record, problems=problems)[0].sentences[0]) == JOHN
+    assert problems == []
+    array = json.dumps([[TEXT, {"entities": [[0, 4, "PER"], [14, 22, "LOC"]]}]])  # spaCy 2
+    assert pairs(read(array)[0].sentences[0]) == JOHN
+
+
+def test_different_labels_under_two_keys_are_reported():
+    problems = []
+    record = {"text": TEXT, "entities": [[0, 4, "PER"]], "spans": [[14, 22, "LOC"]]}
+    read(record, record | {"entities": record["spans"]}, problems=problems)
+    assert [(problem.line, problem.message) for problem in problems] == [
+        (1, "this record has labels under 'spans' and 'entities'; those under 'spans' are used")
+    ]
+
+
+def test_objects_of_several_lines_are_read_with_the_lines_where_they_begin():
+    record = {"text": TEXT, "label": [[0, 4, "PER"], [14, 22, "LOC"]]}
+    pretty = json.dumps(record, indent=2)
+    for text in (pretty, f"\n{pretty}\n{pretty}\n", f"{pretty},\n{pretty}"):
+        documents = read(text)
+        assert all(pairs(document.sentences[0]) == JOHN for document in documents)
+        assert len(documents) == text.count("text")
+    (_, second) = read(f"\n{pretty}\n{pretty}\n")
+    assert second.sentences[0].line == 3 + pretty.count("\n")
+    for text in (pretty[:-3], f"{pretty}\n]", f"{pretty}\n[{pretty}"):
+        with pytest.raises(DataError, match=r"This is not JSON|is not a JSON object"):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"tokenized_text": ["a"], "ner": [[0, 0, "X"]]}, "it has tokenized_text, ner, so it may be GLiNER's"),
+        ({"title": "a", "vertexSet": []}, "so it may be DocRED's"),
+        ({"rasa_nlu_data": {}}, "so it may be Rasa's"),
+        ({"text": "a b", "cats": {}, "id": 1}, "no labels: no key of .*; it has text, cats, id"),
+    ],
+)
+def test_a_record_of_another_tool_is_refused_with_its_keys(record, message):
+    with pytest.raises(DataError, match=message):
+        read(record)
+
+
+def test_a_layer_that_a_record_lacks_lists_those_it_has_nearest_first():
+    record = {"text": "a", "tokens": ["a"], "layers": {"xpos": ["NN"], "upos": ["NOUN"]}, "tags": ["NN"]}
+    assert read(record, layer="upos")[0].sentences[0].layers == {"upos": ("NOUN",)}
+    with pytest.raises(DataError, match=r"There is no layer 'upso' here. The layers are: upos, xpos\."):
+        read(record, layer="upso")
+
+
 def test_what_is_written_is_read_back():
     record = {"text": "John met Mary. She left.", "label": [[0, 4, "PER"], [9, 13, "PER"]], "id": 3}
     documents = read(record)

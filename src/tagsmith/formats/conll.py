@@ -182,7 +182,9 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
         return word, count - 1
     if options.labels_required:
         problem = "The file has no labels: its lines hold one column, the word."
-        raise place.error(problem, "Give each line a word and a tag, or name the separator.", line)
+        found = next((separator for separator in ",;|/" if all(separator in row[0] for row in blocks[0].rows)), None)
+        remedy = f"such as --separator '{found}'" if found else "or name the separator"
+        raise place.error(problem, f"Give each line a word and a tag, {remedy}.", line)
     return word, None
 
 

@@ -8,9 +8,8 @@ name asked for). Every other column with a heading, such as ``POS``, is a layer 
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple, TextIO
 
 from tagsmith.errors import DataError
@@ -29,7 +28,7 @@ from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_f
 
 _SENTENCE_HEADINGS = ("sentence #", "sentence", "sentence_id", "sentence id", "sent_id", "sentence_number", "sent")
 _SEPARATORS = ",;\t|"
-_HEADER = re.compile(r"(?!\s*[\[{])[^\n]*\bsentence(?:\b|_)[^\n]*\b(?:word|token)s?\b", re.IGNORECASE)
+_SENTENCES_TO_JUDGE = 3  # as many that are one word with spaces, and a tag with spaces, are no words
 
 
 _Row = tuple[int, list[str]]  # the line where it begins, and its cells
@@ -51,8 +50,19 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     with open_source(source, options.encoding, newline="") as stream:
         rows = at_least_one(_rows(stream, place), nothing)
         columns = _find_columns(next(rows), place)
-        for sentence in at_least_one(_sentences(rows, columns, place), nothing):
+        sentences = at_least_one(_sentences(rows, columns, place), nothing)
+        first = list(islice(sentences, _SENTENCES_TO_JUDGE))
+        if all(map(_is_whole_sentence, first)):
+            remedy = "Give each word, and its tag, a row of its own."
+            raise place.error("Each row holds a whole sentence, not a word.", remedy, first[0].line)
+        for sentence in chain(first, sentences):
             yield Document(" ".join(sentence.words), (sentence,))
+
+
+def _is_whole_sentence(sentence: Sentence) -> bool:
+    """Whether the only word of a sentence, and its tag, are lists between spaces."""
+    cells = (*sentence.words, *(tags[0] for tags in list(sentence.layers.values())[-1:]))
+    return len(sentence) == 1 and bool(sentence.layers) and all(" " in cell for cell in cells)
 
 
 def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
@@ -87,7 +97,8 @@ def _find_columns(header: _Row, place: Place) -> _Columns:
 
     sentence = find(options.sentence_column, _SENTENCE_HEADINGS)
     if sentence is None:
-        raise missing("No column numbers the sentences", "Call it 'Sentence #'.")
+        remedy = "Call it 'Sentence #'. If blank lines end the sentences, read the file as columns: --format conll"
+        raise missing("No column numbers the sentences", f"{remedy} --separator '{place.options.separator or ','}'.")
     word = find(options.word_column, WORD_HEADINGS)
     if word is None:
         raise missing("No column holds the words", "Call it 'Word'.")
@@ -157,11 +168,18 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
         writer.writerows([f"Sentence: {number}", *cells] for cells in zip(sentence.words, *columns, strict=True))
 
 
+def _begins(text: str) -> bool:
+    """Whether the first line has headings for the sentence's number and the word."""
+    first = text.lstrip().partition("\n")[0]
+    cells = [cell.strip(' "\r').lower() for cell in first.split(max(_SEPARATORS, key=first.count))]
+    return len(cells) > 1 and not {*_SENTENCE_HEADINGS}.isdisjoint(cells) and not {*WORD_HEADINGS}.isdisjoint(cells)
+
+
 FORMAT = Format(
     "csv",
     read,
     write,
     suffixes=(".csv",),
-    begins=lambda text: _HEADER.match(text) is not None,
+    begins=_begins,
     media_type="text/csv; charset=utf-8",
 )

@@ -10,6 +10,7 @@ Prodigy       ``{"text", "spans": [{"start", "end", "label"}, …]}`` with or wi
 Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, and the small export
               ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
               first that was not canceled is used, and the others are reported
+spaCy         ``{"text", "ents": [{"start", "end", "label"}, …]}``, and ``[text, {"entities": […]}]``
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
 layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
               asked for: lists of spans, or of one tag for each token
@@ -33,18 +34,30 @@ from tagsmith.errors import DataError
 from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Place, Source, at_least_one, open_source, pick_layer, source_name
+from tagsmith.formats.source import Place, Source, at_least_one, nearest_first, open_source, pick_layer, source_name
 from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
 _TEXT_KEYS = ("text", "full_text", "data")
-_SPAN_KEYS = ("spans", "label", "labels", "entities")
+_SPAN_KEYS = ("spans", "label", "labels", "entities", "ents")
 _START_KEYS = ("start", "start_offset", "start_position")
 _END_KEYS = ("end", "end_offset", "end_position")
 _LABEL_KEYS = ("label", "labels", "entity_type", "type")
 _QUOTE_KEYS = ("text", "entity_value")
 _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
 _READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
+# What only other tools write, and what its author would call it.
+_OTHER_TOOLS = {
+    "tokenized_text": "GLiNER's training data",
+    "vertexSet": "DocRED's",
+    "paragraphs": "spaCy's version 2, or SQuAD's",
+    "rasa_nlu_data": "Rasa's",
+    "examples": "LightTag's or Rasa's",
+    "sents": "brat's or spaCy's",
+    "documents": "Azure's or Comprehend's",
+    "images": "COCO's",
+}
+_KEYS_SHOWN = 8
 _BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -92,30 +105,35 @@ def records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
             yield from _array("".join(chain([line], stream)), number, file)
             return
         try:
-            yield number, json.loads(text)
+            record = json.loads(text)
         except json.JSONDecodeError as error:
+            if text[0] == "{" and text[-1] in "{[,":  # an object of several lines
+                yield from _array("".join(chain([line], stream)), number, file)
+                return
             raise _not_json(error, file, number) from error
+        yield number, record
 
 
 def _array(text: str, number: int, file: Place) -> Iterator[tuple[int, Any]]:
-    """Parse an array record by record, so as to know the line of each."""
+    """Parse an array, or objects of several lines each, record by record, so as to know the line of each."""
     decoder = json.JSONDecoder()
-    position = text.index("[") + 1
+    objects = text.lstrip().startswith("{")
+    position = 0 if objects else text.index("[") + 1
     line, counted = number, 0
     while True:
         position = _skip_space(text, position)
         line, counted = line + text.count("\n", counted, position), position
-        if text[position : position + 1] == "]":
+        if position == len(text) if objects else text[position : position + 1] == "]":
             return
         try:
             record, end = decoder.raw_decode(text, position)
             following = _skip_space(text, end)
-            if text[following : following + 1] not in (",", "]"):
+            if not objects and text[following : following + 1] not in (",", "]"):
                 raise json.JSONDecodeError("Expecting ',' delimiter", text, following)
         except json.JSONDecodeError as error:
             raise _not_json(error, file, number + text.count("\n", 0, error.pos)) from error
         yield line, record
-        position = following + (text[following] == ",")
+        position = following + (text[following : following + 1] == ",")
 
 
 def _skip_space(text: str, position: int) -> int:
@@ -129,6 +147,8 @@ def _not_json(error: json.JSONDecodeError, file: Place, line: int) -> DataError:
 
 
 def _document(record: Any, place: Place) -> Document | None:
+    if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):  # spaCy's (text, annotations)
+        record = {"text": record[0], **record[1]}
     if not isinstance(record, Mapping):
         raise place.error("This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.')
     if isinstance(record.get("answer", "accept"), str) and record.get("answer", "accept") != "accept":
@@ -143,15 +163,32 @@ def _document(record: Any, place: Place) -> Document | None:
     if words is not None and (tags is not None or text is None):
         return _token_document(record, text or "", words, tags, place)
     if text is None:
-        raise place.error("This record has no text.", 'Give it a "text", or "tokens" and "tags".')
-    labels = next((record[key] for key in _SPAN_KEYS if record.get(key) is not None), None)
+        raise place.error(f"This record has no text{_its_keys(record)}.", 'Give it a "text", or "tokens" and "tags".')
+    labels = _labels_of(record, place)
     if labels is None and place.options.labels_required:
         raise place.error(
-            "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + ".",
+            "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + _its_keys(record) + ".",
             'Give it an empty list ("label": []) if nothing in it is labeled.',
         )
     spans = None if labels is None else _spans(labels, text, place)
     return build_document(text, _sentences(record, text, place), place, spans=spans, meta=_rest(record))
+
+
+def _its_keys(record: Mapping[str, Any]) -> str:
+    """Name the keys of a record, and the tool that seems to have written it, for an error."""
+    tool = next((tool for key, tool in _OTHER_TOOLS.items() if key in record), None)
+    keys = ", ".join(map(str, list(record)[:_KEYS_SHOWN])) + (", …" if len(record) > _KEYS_SHOWN else "")
+    return (f"; it has {keys}" if record else "") + (f", so it may be {tool}" if tool else "")
+
+
+def _labels_of(record: Mapping[str, Any], place: Place) -> Any:
+    """Return the spans of a record: those of the first key that has some, else an empty list, or None."""
+    given = {key: record[key] for key in _SPAN_KEYS if record.get(key) is not None}
+    filled = [key for key, value in given.items() if isinstance(value, list) and value and not _are_strings(value)]
+    for key in filled[1:]:
+        if given[key] != given[filled[0]]:
+            place.report(f"this record has labels under {filled[0]!r} and {key!r}; those under {filled[0]!r} are used")
+    return given[filled[0]] if filled else next(iter(given.values()), None)
 
 
 def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
@@ -162,6 +199,9 @@ def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, A
     nested = record.get("layers")
     given = nested.get(layer) if isinstance(nested, Mapping) and layer in nested else record.get(layer)
     if not isinstance(given, list):
+        if isinstance(nested, Mapping) and nested:
+            layers = ", ".join(nearest_first(nested, layer))
+            raise place.error(f"There is no layer {layer!r} here.", f"The layers are: {layers}.")
         if place.options.by_name:
             raise place.error(f"This record has no layer {layer!r}.", f'Give it "{layer}": one tag a token, or spans.')
         return record
