@@ -90,9 +90,6 @@ def doubt_of_columns(rows: Sequence[Sequence[str]], word: int, tag: int) -> str 
             f"{read}, where {len(tags.distinct)} different ones stand beside {len(words.distinct)} different words: "
             f"perhaps the columns are swapped; --word-column {tags.number} --column {words.number} swaps them."
         )
-    parts = {tuple(cell.count(" ") for cell in row) for row in rows}
-    if len(parts) == 1 and any(next(iter(parts))):
-        return "Each line has spaces inside its columns, as many as the others; --separator ' ' cuts there too."
     return None
 
 
