@@ -207,7 +207,7 @@ def _read_config(files: OpenFolder) -> dict[str, Any]:
             raise ValueError("it is not the configuration of a model")
     if (version := config["format_version"]) != FORMAT_VERSION or type(version) is not int:
         raise ModelError(
-            f"the model has format version {version!s:.20}; this version of tagsmith reads {FORMAT_VERSION}.",
+            f"the model has format version {_shown(version, 20)}; this version of tagsmith reads {FORMAT_VERSION}.",
             path=path,
             remedy="Load it with the version of tagsmith that wrote it.",
         )
@@ -274,6 +274,12 @@ def _unreadable(path: Path, error: OSError) -> ModelError:
     return ModelError(f"this file of the model cannot be read: {error.strerror}.", path=path, remedy=REMEDY)
 
 
+def _shown(value: object, most: int) -> str:
+    """A value of the file, or a message that may repeat one, in at most so many characters that can be seen."""
+    text = str(value)[:most]
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 @contextmanager
 def _errors_of(path: Path) -> Iterator[None]:
     """Let what is wrong with a file's values be a :class:`ModelError` that names the file."""
@@ -282,4 +288,6 @@ def _errors_of(path: Path) -> Iterator[None]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"this file of the model is damaged: {error}.", path=path, remedy=REMEDY) from error
+        raise ModelError(
+            f"this file of the model is damaged: {_shown(error, 500)}.", path=path, remedy=REMEDY
+        ) from error

@@ -91,12 +91,11 @@ def read_weights(
     """
     if size > MOST_BYTES:
         raise ValueError(f"it has {size:,} bytes, and at most {MOST_BYTES:,} are read")
-    length = int.from_bytes(stream.read(8), "little")
+    length = int.from_bytes(stream.read(8) or b"", "little")  # None: the file is one of the system's own
     if not 2 <= length <= min(MOST_HEADER_BYTES, size - 8):
         raise ValueError("its header is truncated or altered")
-    text = stream.read(length)
-    header = parse_json(text)
-    places = _places(header, a, vocabulary, tags)
+    text = stream.read(length) or b""
+    places = _places(parse_json(text), a, vocabulary, tags)
     start = 8 + length
     if (stated := start + max(end for _, _, _, end in places)) != size:
         raise ValueError(f"it is truncated or altered: it has {size:,} bytes, its header describes {stated:,}")

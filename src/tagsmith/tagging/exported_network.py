@@ -16,6 +16,7 @@ from tagsmith.model.vectors import quantize_rows
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
+LARGEST_HALF = 65504.0  # of the numbers of float16; no usual model's encodings come near it
 WINDOW = 4096  # tokens of a window of a long sentence
 
 
@@ -121,4 +122,5 @@ class ExportedNetwork:
             gates = outputs["projections"].reshape(-1, architecture.units)  # (n·directions·4, H)
             values, scales = quantize_rows(gates)
             outputs |= {"projections": values.reshape(len(forms), -1), "scales": scales.reshape(len(forms), -1)}
+            outputs["encodings"] = np.clip(outputs["encodings"], -LARGEST_HALF, LARGEST_HALF)
         return [outputs[name] for name in self._columns]
