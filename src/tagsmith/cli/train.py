@@ -145,7 +145,7 @@ def _change(text: str) -> tuple[str, Any]:
         raise RecipeError(f"--set {text} is not FIELD=VALUE.", remedy="Write, for example, --set units=100.")
     try:
         return name.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return name.strip(), value.strip()
 
 

@@ -9,11 +9,9 @@ from itertools import chain
 from typing import Any
 
 from tagsmith.formats.options import AlignmentProblem, ReadOptions
-from tagsmith.formats.source import Place
+from tagsmith.formats.source import Place, shortened
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span, Token
 from tagsmith.text.schemes import Scheme, TokenSpan, spans_to_tags
-
-_LONGEST_SHOWN = 200  # characters of a text in a message
 
 
 def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place: Place) -> list[TokenSpan]:
@@ -48,11 +46,6 @@ def align_spans(spans: Sequence[Span], text: str, tokens: Sequence[Token], place
         owners[first:last] = [len(aligned)] * (last - first)
         aligned.append(TokenSpan(first, last, span.label))
     return sorted(aligned)
-
-
-def shortened(text: str) -> str:
-    """Return a text for a message, without its middle if it is long: each of many spans may hold most of a text."""
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN // 2]} … {text[-_LONGEST_SHOWN // 2 :]}"
 
 
 def _report(

@@ -32,6 +32,7 @@ from tagsmith.formats.source import (
     open_source,
     source_name,
     token_line,
+    with_extra,
     written_layers,
 )
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
@@ -281,10 +282,8 @@ def _render(sentence: Sentence, options: WriteOptions) -> str:
                 line=sentence.line or None,
             )
         lines.append(line)
-    for position, text in reversed(sentence.meta.get("extra", ())):
-        if text.startswith("#"):
-            lines.insert(position, text)
-    return "\n".join(lines) + "\n\n"
+    comments = [(position, text) for position, text in sentence.meta.get("extra", ()) if text.startswith("#")]
+    return "\n".join(with_extra(lines, comments)) + "\n\n"
 
 
 def _rows(sentence: Sentence, options: WriteOptions) -> Iterable[tuple[str, ...]]:

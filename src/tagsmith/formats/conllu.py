@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple, TextIO
 
 from tagsmith.formats.format import Format
@@ -27,7 +28,9 @@ from tagsmith.formats.source import (
     nearest_first,
     numbered_lines,
     open_source,
+    shortened,
     source_name,
+    with_extra,
     written_layers,
 )
 from tagsmith.text.document import Document, Sentence
@@ -39,6 +42,7 @@ _MISC = 9
 _NO_LAYERS = {"SpaceAfter", "SpacesAfter", "SpacesBefore", "Translit", "LTranslit", "Gloss", "Ref"}  # keys of MISC
 _NO_SPACE = "SpaceAfter=No"
 _TEXT = "# text ="
+_NUMBER = re.compile(r"\d{1,9}(?:[-.]\d{1,9})?")  # of a token, a multiword range or an empty node
 _ROW = re.compile(r"\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+\r?")
 
 
@@ -81,7 +85,7 @@ def _blocks(stream: Iterable[str], place: Place) -> Iterator[_Block]:
             block.extra.append((len(block.tokens), line))
         elif line:
             cells = line.split("\t")
-            if not cells[0].isdecimal() or len(cells) != 10 or not cells[1]:
+            if not cells[0].isdecimal() or len(cells) != 10 or not cells[1] or len(cells[0]) > 9:
                 _check_other_line(cells, place, number)
                 block.extra.append((len(block.tokens), line))
                 continue
@@ -102,8 +106,8 @@ def _check_other_line(cells: Sequence[str], place: Place, number: int) -> None:
     remedy = "Correct the line, or read the file as conll."
     if len(cells) != 10:
         raise place.wrong_columns(len(cells), 10, ", separated by tabs", "CoNLL-U", remedy, number)
-    if not cells[0].replace("-", ".", 1).replace(".", "", 1).isdecimal():
-        raise place.error(f"The first column is {cells[0]!r}, not the number of a token.", remedy, number)
+    if not _NUMBER.fullmatch(cells[0]):
+        raise place.error(f"The first column is {shortened(cells[0])!r}, not the number of a token.", remedy, number)
     if not cells[1] and "." not in cells[0]:
         raise place.empty_cell("word", number)
 
@@ -157,14 +161,12 @@ def _space_words(words: Sequence[str], block: _Block) -> tuple[str, list[int]]:
         first, _, last = number.partition("-")
         if last:
             end = position + int(last) - int(first)
-            if "".join(words[position : end + 1]) == form:
+            if position <= end < len(words) and "".join(words[position : end + 1]) == form:
                 touching[position:end] = [True] * (end - position)
                 touching[end] = _NO_SPACE in misc
-    text, starts = "", []
-    for word, touches in zip(words, touching, strict=True):
-        starts.append(len(text))
-        text += word if touches else f"{word} "
-    return text.rstrip(" "), starts
+    pieces = [word if touches else f"{word} " for word, touches in zip(words, touching, strict=True)]
+    starts = list(accumulate(map(len, pieces[:-1]), initial=0))
+    return "".join(pieces).rstrip(" "), starts
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
@@ -180,9 +182,7 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
             else:
                 rows = [line.split("\t") for line in kept]
             _fill(rows, sentence, options)
-            lines = ["\t".join(row) for row in rows]
-            for position, line in reversed(extra):
-                lines.insert(position, line)
+            lines = with_extra(["\t".join(row) for row in rows], extra)
             stream.write("\n".join(lines) + "\n\n")
 
 

@@ -70,7 +70,10 @@ def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
     lines = iter(stream)
     first = next((line for line in lines if line.strip()), "")
     delimiter = place.options.separator or max(_SEPARATORS, key=first.count)
-    reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    try:
+        reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
+    except (TypeError, ValueError) as error:
+        raise place.error(f"The separator cannot be {delimiter!r}.", "Give one character.") from error
     number = 1  # of the line where the next row begins: a quoted cell may span lines
     try:
         for cells in reader:

@@ -34,7 +34,16 @@ from tagsmith.errors import DataError
 from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Place, Source, at_least_one, nearest_first, open_source, pick_layer, source_name
+from tagsmith.formats.source import (
+    Place,
+    Source,
+    at_least_one,
+    nearest_first,
+    open_source,
+    pick_layer,
+    shortened,
+    source_name,
+)
 from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -59,6 +68,11 @@ _OTHER_TOOLS = {
 }
 _KEYS_SHOWN = 8
 _BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
+_LARGEST_OFFSET = 2**53  # the largest number that every program writes and reads exactly
+# The spans of a record may cover every character of its text so many times, and so many characters in any case.
+_MOST_COVERED = 20
+_FREE_CHARACTERS = 1_000_000
+_Fields = tuple[int, int, str, str | None]  # of a span: start, end, label, and the text that it quotes
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -106,8 +120,9 @@ def records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
             return
         try:
             record = json.loads(text)
-        except json.JSONDecodeError as error:
-            if text[0] == "{" and text[-1] in "{[,":  # an object of several lines
+        except (ValueError, RecursionError) as error:
+            cut = isinstance(error, json.JSONDecodeError)
+            if cut and text[0] == "{" and text[-1] in "{[,":  # an object of several lines
                 yield from _array("".join(chain([line], stream)), number, file)
                 return
             raise _not_json(error, file, number) from error
@@ -130,8 +145,9 @@ def _array(text: str, number: int, file: Place) -> Iterator[tuple[int, Any]]:
             following = _skip_space(text, end)
             if not objects and text[following : following + 1] not in (",", "]"):
                 raise json.JSONDecodeError("Expecting ',' delimiter", text, following)
-        except json.JSONDecodeError as error:
-            raise _not_json(error, file, number + text.count("\n", 0, error.pos)) from error
+        except (ValueError, RecursionError) as error:
+            at = error.pos if isinstance(error, json.JSONDecodeError) else position
+            raise _not_json(error, file, number + text.count("\n", 0, at)) from error
         yield line, record
         position = following + (text[following : following + 1] == ",")
 
@@ -141,7 +157,11 @@ def _skip_space(text: str, position: int) -> int:
     return space.end() if space else position
 
 
-def _not_json(error: json.JSONDecodeError, file: Place, line: int) -> DataError:
+def _not_json(error: Exception, file: Place, line: int) -> DataError:
+    if isinstance(error, RecursionError):
+        return file.error("This JSON has too many brackets inside each other.", "A record has a few levels.", line)
+    if not isinstance(error, json.JSONDecodeError):  # Python reads no whole numbers of more than 4,300 digits
+        return file.error("A number in this JSON has thousands of digits.", "Shorten it, or quote it.", line)
     problem = f"This is not JSON: {error.msg} at character {error.colno}."
     return file.error(problem, "Give one JSON object a line, or one array of objects.", line)
 
@@ -223,20 +243,29 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     text = data.get("text", texts[0] if len(texts) == 1 else None)
     if not isinstance(text, str):
         raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
-    given = task.get("annotations", task.get("completions", []))
+    given = _objects(task.get("annotations", task.get("completions")), "annotations", place)
     annotations = [annotation for annotation in given if not annotation.get("was_cancelled")]
     if not annotations and place.options.labels_required:
         place.report("left out: the task has no annotation that was not canceled")
         return None
     if len(annotations) > 1:
         place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
-    items = annotations[0].get("result", []) if annotations else []
+    items = _objects(annotations[0].get("result"), "results", place) if annotations else []
     values = [item["value"] for item in items if isinstance(item.get("value"), Mapping)]
     spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
     if len(spans) < len(items):
         place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
     sentences = _sentences({}, text, place)
     return build_document(text, sentences, place, spans=_spans(spans, text, place), meta=_rest(task))
+
+
+def _objects(given: Any, what: str, place: Place) -> list[Mapping[str, Any]]:
+    """Return a list of JSON objects; none if nothing was given."""
+    if given is None:
+        return []
+    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
+        raise place.error(f"The {what} of this task are no list of objects.", "Export the task again.")
+    return given
 
 
 def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any, place: Place) -> Document:
@@ -250,6 +279,8 @@ def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any,
     if tags is None and place.options.labels_required:
         problem = "The tags are missing, or are numbers and not names."
         raise place.error(problem, 'Give "tags": a list of names, one for each token.')
+    if tags is not None and "" in tags:
+        raise place.error("A tag is empty.", "Give every token a tag.")
     if tags is not None and len(tags) != count:
         raise place.error(f"There are {count} tokens but {len(tags)} tags.", "Give one tag for each token.")
     return build_document(text, sentences, place, tags=tags, meta=_rest(record))
@@ -263,15 +294,26 @@ def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[
     if not isinstance(given, list) or not given:
         return tokenize_text(text)
     try:
-        tokens = [Token(text[item["start"] : item["end"]], item["start"], item["end"]) for item in given]
-    except (KeyError, TypeError) as error:
+        places = [(_offset(item["start"]), _offset(item["end"])) for item in given]
+    except (KeyError, TypeError, ValueError) as error:
         raise place.error("A token has no start and end.", "Leave out tokens to have the text tokenized.") from error
+    _check_total(places, text, "tokens", place)
+    if outside := next((one for one in places if not 0 <= one[0] <= one[1] <= len(text)), None):
+        raise place.error(
+            f"The token {outside[0]}–{outside[1]} lies outside its text of {len(text)} characters.",
+            "Leave out the tokens.",
+        )
+    tokens = [Token(text[start:end], start, end) for start, end in places]
     tokens = [token for token in tokens if token.text and not token.text.isspace()]
     for left, right in pairwise(tokens):
         if right.start < left.end:
-            raise place.error(f"The tokens {left.text!r} and {right.text!r} overlap.", "Leave out the tokens.")
+            problem = f"The tokens {shortened(left.text)!r} and {shortened(right.text)!r} overlap."
+            raise place.error(problem, "Leave out the tokens.")
     starts = [token.start for token in tokens]
-    bounds = record.get("sentences") or split_sentences(text)
+    try:
+        bounds = [(_offset(start), _offset(end)) for start, end in record.get("sentences") or split_sentences(text)]
+    except (TypeError, ValueError) as error:
+        raise place.error("The sentences are no list of starts and ends.", "Leave them out.") from error
     cuts = [0, *(bisect_left(starts, start) for start, _ in bounds[1:]), len(tokens)]
     return [tokens[first:last] for first, last in pairwise(cuts) if first < last]
 
@@ -280,20 +322,32 @@ def _spans(items: Any, text: str, place: Place) -> list[Span]:
     """Read spans, however they are written, in the order of the text."""
     if not isinstance(items, list):
         raise place.error("The labels are no list of spans.", "Give [[start, end, label], …].")
-    spans = []
+    fields = []
     for item in items:
         try:
-            start, end, label = _span_fields(item)
+            fields.append(
+                (*_span_fields(item), _first_string(item, _QUOTE_KEYS) if isinstance(item, Mapping) else None)
+            )
         except (LookupError, StopIteration, TypeError, ValueError) as error:
             raise place.error(
-                f"The label {json.dumps(item, ensure_ascii=False)} is no span.",
+                f"The label {shortened(json.dumps(item, ensure_ascii=False))} is no span.",
                 'Give [start, end, label] or {"start": …, "end": …, "label": …}.',
             ) from error
-        quote = _first_string(item, _QUOTE_KEYS) if isinstance(item, Mapping) else None
-        if quote and text[start:end] != quote:
-            start, end = _quoted(start, end, quote, text, place)
-        spans.append(Span(start, end, label, text[max(start, 0) : max(end, 0)]))
+    _check_total([(start, end) for start, end, _, _ in fields], text, "spans", place)
+    if any(quote and text[start:end] != quote for start, end, _, quote in fields):
+        fields = _quoted(fields, text, place)
+    spans = [Span(start, end, label, text[max(start, 0) : max(end, 0)]) for start, end, label, _ in fields]
     return sorted(spans, key=lambda span: (span.start, span.end))
+
+
+def _check_total(places: Iterable[tuple[int, int]], text: str, what: str, place: Place) -> None:
+    """Raise if spans cover a long text again and again: the text of each is kept, which would fill the memory."""
+    total = sum(max(min(end, len(text)) - max(start, 0), 0) for start, end in places)
+    if total > _FREE_CHARACTERS + _MOST_COVERED * len(text):
+        raise place.error(
+            f"The {what} cover each character of the text {total // len(text)} times on average.",
+            f"Leave some out: {_MOST_COVERED} times are enough.",
+        )
 
 
 def _span_fields(item: Any) -> tuple[int, int, str]:
@@ -302,19 +356,34 @@ def _span_fields(item: Any) -> tuple[int, int, str]:
     start, end, label = item
     if isinstance(label, list):
         label = label[0]
-    if not isinstance(label, str) or not label or isinstance(start, bool) or int(start) != start or int(end) != end:
+    if not isinstance(label, str) or not label:
         raise ValueError(item)
-    return int(start), int(end), label
+    return _offset(start), _offset(end), label
 
 
-def _quoted(start: int, end: int, quote: str, text: str, place: Place) -> tuple[int, int]:
-    """Find the text that a span quotes: tools written in JavaScript count UTF-16 units, not characters."""
+def _offset(value: Any) -> int:
+    """Return a place in a text: a whole number, perhaps written as 3.0, that could be one."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST_OFFSET:
+        raise ValueError(value)
+    if value != int(value):
+        raise ValueError(value)
+    return int(value)
+
+
+def _quoted(fields: Sequence[_Fields], text: str, place: Place) -> list[_Fields]:
+    """Find the texts that spans quote: tools written in JavaScript count UTF-16 units, not characters."""
     units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
-    first, last = bisect_left(units, start), bisect_left(units, end)
-    if text[first:last] == quote:
-        return first, last
-    place.report(f"the span {start}–{end} is {text[start:end]!r}, not {quote!r} as it says; its numbers are used")
-    return start, end
+    found = []
+    for start, end, label, quote in fields:
+        if quote and text[start:end] != quote:
+            first, last = bisect_left(units, start), bisect_left(units, end)
+            if text[first:last] == quote:
+                start, end = first, last
+            else:
+                here, said = shortened(text[start:end]), shortened(quote)
+                place.report(f"the span {start}–{end} is {here!r}, not {said!r} as it says; its numbers are used")
+        found.append((start, end, label, quote))
+    return found
 
 
 def _rest(record: Mapping[str, Any]) -> dict[str, Any]:

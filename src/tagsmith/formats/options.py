@@ -112,6 +112,8 @@ def read_options(
         )
     if not names and len(columns) > 1:
         names = tuple(f"column{one}" if str(one).lstrip("-").isdecimal() else str(one) for one in columns)
+    if others.get("separator") == "":
+        raise DataError("The separator is empty.", remedy="Give one, or leave it out to have it found.")
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise DataError(f"The layer {twice!r} is given twice.", remedy="Name each layer once.")
     return ReadOptions(layers=names, columns=columns, **others)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -23,6 +24,7 @@ Source = str | Path | TextIO
 """A path, ``"-"`` for standard input, or an open text stream."""
 
 STDIN = "-"
+LONGEST_SHOWN = 200  # characters of a text in a message
 BEGINNING = 8192  # bytes or characters by which files are recognized
 T = TypeVar("T")
 
@@ -219,7 +221,7 @@ class Place(NamedTuple):
         text = str(wanted).strip().lower()
         if text in headings:
             return headings.index(text)
-        number = int(text) if text.removeprefix("-").isdecimal() else 0
+        number = int(text) if text.removeprefix("-").isdecimal() and len(text) < 10 else 0
         if 0 < abs(number) <= count:
             return number - 1 if number > 0 else count + number
         names = "".join(f"{heading!r}, " for heading in nearest_first(headings, text))
@@ -313,8 +315,25 @@ def token_line(sentence: Sentence, index: int) -> int:
     """
     if not sentence.line or "record" in sentence.meta:
         return sentence.line
-    between: int = sum(0 < position <= index for position, _ in sentence.meta.get("extra", ()))
-    return sentence.line + index + between
+    extra = sentence.meta.get("extra", ())  # in the order of the positions
+    before, until = (bisect_right(extra, place, key=lambda pair: pair[0]) for place in (0, index))
+    return sentence.line + index + until - before
+
+
+def with_extra(lines: Sequence[str], extra: Iterable[tuple[int, str]]) -> list[str]:
+    """Put lines between the lines of tokens: pairs of the number of tokens before the line, and the line."""
+    merged: list[str] = []
+    done = 0
+    for position, line in extra:
+        merged += lines[done:position]
+        merged.append(line)
+        done = max(done, position)
+    return [*merged, *lines[done:]]
+
+
+def shortened(text: str) -> str:
+    """Return a text for a message, without its middle if it is long: each of many spans may hold most of a text."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN // 2]} … {text[-LONGEST_SHOWN // 2 :]}"
 
 
 def written_layers(sentence: Sentence, options: WriteOptions) -> list[str]:

