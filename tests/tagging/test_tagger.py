@@ -176,10 +176,12 @@ def test_a_stream_is_read_only_as_far_as_needed(tagger):
 def test_a_stream_takes_long_sentences_a_few_at_a_time(tagger, monkeypatch):
     monkeypatch.setattr(package_of_tagger, "STREAM_TOKENS", 100)
     calls = []
-    tag = tagger.tag
-    monkeypatch.setattr(tagger, "tag", lambda block, **options: calls.append(len(block)) or tag(block, **options))
+    tag_block = tagger._tag_block
+    monkeypatch.setattr(
+        tagger, "_tag_block", lambda block, *options: calls.append(len(block)) or tag_block(block, *options)
+    )
     sentences = [["John"] * 60] * 5
-    assert list(tagger.tag_stream(iter(sentences), threshold=0.5)) == tag(sentences, threshold=0.5)
+    assert list(tagger.tag_stream(iter(sentences), threshold=0.5)) == tagger.tag(sentences, threshold=0.5)
     assert calls == [2, 2, 1]
 
 
