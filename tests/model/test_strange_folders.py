@@ -23,6 +23,8 @@ from tagsmith.errors import DataError, ModelError, RecipeError
 from tagsmith.model.architecture import SIZES, Architecture
 from tagsmith.model.folder import read_model, write_model
 from tagsmith.model.weights import is_sound, weight_kinds
+from tagsmith.tagging.batching import MOST_PAIRS
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import MOST_TAGS, Layer, layers_problem
 from tagsmith.text.schemes import Scheme
 from tagsmith.training.task import prepare
@@ -158,6 +160,19 @@ def test_a_model_has_a_bounded_number_of_tags():
     labels = tuple(f"L{number:05}" for number in range(MOST_TAGS))
     assert layers_problem([Layer("pos", Scheme.PLAIN, labels)]) == ""
     assert "4,097 tags" in layers_problem([Layer("pos", Scheme.PLAIN, labels), Layer("ner", Scheme.IOB2)])
+
+
+def test_the_more_tags_a_model_has_the_fewer_sentences_are_decoded_at_once(monkeypatch):
+    """Decoding takes memory for each pair of tags in each sentence."""
+    tagger = Tagger(random_model(scheme=Scheme.PLAIN, labels=[f"L{number:04}" for number in range(1500)]), threads=1)
+    sizes, emissions = [], tagger._network.emissions
+    monkeypatch.setattr(
+        tagger._network, "emissions", lambda *inputs: sizes.append(len(inputs[2])) or emissions(*inputs)
+    )
+    sentences = [["John", "lives"]] * 20
+    assert len(tagger.tag(sentences)) == 20
+    assert sum(sizes) == 20
+    assert max(sizes) * 1500**2 <= MOST_PAIRS
 
 
 def test_labels_of_any_script_are_welcome():

@@ -17,6 +17,8 @@ from tagsmith.tagging.word_table import CAPACITY, FormColumns
 Result = TypeVar("Result")
 # Large enough for efficient recurrent products, small enough that a step's arrays stay in the processor's cache.
 BATCH_SENTENCES, BATCH_TOKENS = 96, 2560
+# Pairs of tags in the sentences of a batch: decoding takes a few numbers for each. Up to 400 tags cut no batch.
+MOST_PAIRS = 2**24
 BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table holds them even if every word is new
 LONGEST_WHOLE = 8192  # tokens; a longer sentence is read by itself, in windows
 
@@ -40,12 +42,14 @@ def run_batches(
     threads: int,
     decode: Callable[[Floats, Integers], Result],
     decode_long: Callable[[Iterator[Floats], int], Result],
+    tags: int = 1,
 ) -> Iterator[tuple[Integers, Result]]:
     """Yield for each batch the indices of its sentences and the result of ``decode``.
 
     ``decode`` takes emissions (T, B, tags) and lengths (B,); ``decode_long`` takes the emissions of one long sentence,
-    window by window, and its length. Empty sentences are in no batch. ``threads`` batches run at the same time, while
-    the caller's thread looks up the words of the next batches: ONNX Runtime and NumPy release the interpreter lock.
+    window by window, and its length; ``tags`` is the largest number of tags that they decode at once. Empty sentences
+    are in no batch. ``threads`` batches run at the same time, while the caller's thread looks up the words of the next
+    batches: ONNX Runtime and NumPy release the interpreter lock.
     """
 
     def run(batch: TaggingBatch) -> tuple[Integers, Result]:
@@ -55,7 +59,7 @@ def run_batches(
         return batch.indices, decode(network.emissions(batch.forms, batch.tokens, batch.lengths), batch.lengths)
 
     lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-    batches = _batches(network, sentences, lengths)
+    batches = _batches(network, sentences, lengths, min(BATCH_SENTENCES, max(1, MOST_PAIRS // tags**2)))
     if threads == 1 or (len(sentences) <= BATCH_SENTENCES and lengths.sum() <= BATCH_TOKENS):
         yield from map(run, batches)
         return
@@ -72,7 +76,9 @@ def run_batches(
         pool.shutdown(cancel_futures=True)
 
 
-def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers) -> Iterator[TaggingBatch]:
+def _batches(
+    network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers, most_sentences: int
+) -> Iterator[TaggingBatch]:
     """Cut the sentences into batches of similar lengths, and look up the words of several batches at a time."""
     if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # the fast way for one sentence
         forms = network.look_up(sentences)
@@ -84,7 +90,7 @@ def _batches(network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengt
     short = np.flatnonzero((lengths > 0) & ~is_long)
     block: list[Integers] = []
     size = 0
-    for rows in length_batches(lengths[short], BATCH_TOKENS, BATCH_SENTENCES):
+    for rows in length_batches(lengths[short], BATCH_TOKENS, most_sentences):
         tokens = int(lengths[short[rows]].sum())
         if block and size + tokens > BLOCK_TOKENS:
             yield from _looked_up(network, sentences, block, lengths)

@@ -311,7 +311,8 @@ class Tagger:
     ) -> Iterator[tuple[Integers, Result]]:
         """Run the network. If a word is no string, the error says which, counting sentences from ``first``."""
         try:
-            yield from run_batches(self._network, sentences, self.threads, decode, decode_long)
+            tags = max(len(head.layer.tags) for head in self._heads)
+            yield from run_batches(self._network, sentences, self.threads, decode, decode_long, tags)
         except TypeError:
             check_tokens(sentences, first=first)
             raise
