@@ -35,10 +35,13 @@ def desk(serve, models, tmp_path_factory) -> str:
     return serve({"ner": models["ner"]}, labeling=LabelingProject(folder=tmp_path_factory.mktemp("labels")))
 
 
+CLIENT = httpx.Client(timeout=20)  # making one takes longer than a request
+
+
 def ask(address: str, route: tuple, headers: dict[str, str], host: str = NAME) -> httpx.Response:
     method, path, body = route
     sent = {"host": host, **headers}
-    return httpx.request(method, address + path, headers=sent, timeout=20, **({} if body is None else {"json": body}))
+    return CLIENT.request(method, address + path, headers=sent, **({} if body is None else {"json": body}))
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route[0]} {route[1]}")
@@ -49,7 +52,7 @@ def ask(address: str, route: tuple, headers: dict[str, str], host: str = NAME) -
 )
 def test_no_route_answers_a_page_of_another_site(desk, route, headers):
     refused(ask(desk, route, headers), 403, "cross_site")
-    assert httpx.get(f"{desk}/v1/labeling").json()["counts"]["waiting"] == 0
+    assert CLIENT.get(f"{desk}/v1/labeling").json()["counts"]["waiting"] == 0
 
 
 @pytest.mark.parametrize(
@@ -120,21 +123,21 @@ def test_clients_that_are_no_browsers_are_answered(desk):
 @pytest.mark.parametrize("path", ["/", "/page/app.js", "/page/label/view.js"])
 def test_a_link_on_another_site_leads_to_the_page(desk, path):
     headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
-    assert httpx.get(desk + path, headers=headers).status_code == 200
+    assert CLIENT.get(desk + path, headers=headers).status_code == 200
 
 
 def test_pages_of_other_sites_may_call_only_if_they_are_named(serve, address):
     other = {"origin": "https://other.example", "sec-fetch-site": "cross-site"}
-    refused(httpx.post(f"{address}/v1/tag", json={"text": "a"}, headers=other), 403, "cross_site")
-    assert "access-control-allow-origin" not in httpx.get(f"{address}/v1/models", headers=other).headers
+    refused(CLIENT.post(f"{address}/v1/tag", json={"text": "a"}, headers=other), 403, "cross_site")
+    assert "access-control-allow-origin" not in CLIENT.get(f"{address}/v1/models", headers=other).headers
     friendly = serve(origins=["https://other.example"], api_key=KEY)
     asked = {**other, "access-control-request-method": "POST", "access-control-request-headers": "content-type"}
-    assert httpx.options(f"{friendly}/v1/tag", headers=asked).status_code == 200
-    answer = httpx.post(f"{friendly}/v1/tag", json={"text": "a"}, headers={**other, "x-api-key": KEY.encode()})
+    assert CLIENT.options(f"{friendly}/v1/tag", headers=asked).status_code == 200
+    answer = CLIENT.post(f"{friendly}/v1/tag", json={"text": "a"}, headers={**other, "x-api-key": KEY.encode()})
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == "https://other.example"
     stranger = {**other, "origin": "https://stranger.example", "x-api-key": KEY.encode()}
-    refused(httpx.post(f"{friendly}/v1/tag", json={"text": "a"}, headers=stranger), 403, "cross_site")
+    refused(CLIENT.post(f"{friendly}/v1/tag", json={"text": "a"}, headers=stranger), 403, "cross_site")
 
 
 def test_two_origins_are_refused(desk):
@@ -162,14 +165,14 @@ def test_two_origins_are_refused(desk):
 )
 def test_what_changes_something_must_be_json(desk, route, kind):
     method, path, _ = route
-    answer = httpx.request(method, desk + path, headers={"content-type": kind}, content=b"{}")
+    answer = CLIENT.request(method, desk + path, headers={"content-type": kind}, content=b"{}")
     refused(answer, 415, "not_json")
 
 
 def test_a_post_without_a_type_is_refused_even_without_a_body(desk):
     for path in ("/v1/training/cancel", "/v1/versions/0", "/v1/labeling/labels"):
-        refused(httpx.post(desk + path), 415, "not_json")
-    refused(httpx.post(f"{desk}/v1/labeling/labels", content=b'{"label": "EVENT"}'), 415, "not_json")
+        refused(CLIENT.post(desk + path), 415, "not_json")
+    refused(CLIENT.post(f"{desk}/v1/labeling/labels", content=b'{"label": "EVENT"}'), 415, "not_json")
 
 
 @pytest.mark.parametrize(
@@ -177,12 +180,12 @@ def test_a_post_without_a_type_is_refused_even_without_a_body(desk):
 )
 def test_json_may_name_its_charset(desk, kind):
     for path, body in (("/v1/tag", b'{"text": "a"}'), ("/v1/labeling/sentences", b'{"text": ""}')):
-        assert httpx.post(desk + path, content=body, headers={"content-type": kind}).status_code == 200
+        assert CLIENT.post(desk + path, content=body, headers={"content-type": kind}).status_code == 200
 
 
 def test_a_compressed_body_is_refused_as_such(desk):
     headers = {"content-type": "application/json", "content-encoding": "gzip"}
-    refused(httpx.post(f"{desk}/v1/tag", content=b"\x1f\x8b", headers=headers), 415, "compressed")
+    refused(CLIENT.post(f"{desk}/v1/tag", content=b"\x1f\x8b", headers=headers), 415, "compressed")
 
 
 # -------------------------------------------------------------------------------------------------- DNS rebinding
@@ -198,9 +201,9 @@ def test_a_server_answers_only_to_its_names(serve):
         ("evil.example", 403),
         ("", 403),
     ):
-        assert httpx.get(f"{address}/v1/models", headers={"host": host}).status_code == status
-    assert httpx.get(f"{address}/v1/models").status_code == 200
-    assert httpx.get(f"{serve()}/v1/models", headers={"host": "any.example"}).status_code == 200
+        assert CLIENT.get(f"{address}/v1/models", headers={"host": host}).status_code == status
+    assert CLIENT.get(f"{address}/v1/models").status_code == 200
+    assert CLIENT.get(f"{serve()}/v1/models", headers={"host": "any.example"}).status_code == 200
 
 
 def test_a_server_of_other_machines_answers_to_addresses_and_its_names(serve):
@@ -214,6 +217,6 @@ def test_a_server_of_other_machines_answers_to_addresses_and_its_names(serve):
         ("192.168.1.5.evil.example", 403),
         ("1.2.3", 403),
     ):
-        assert httpx.get(f"{address}/v1/models", headers={"host": host}).status_code == status, host
-    error = refused(httpx.get(f"{address}/v1/models", headers={"host": "evil.example"}), 403, "host")
+        assert CLIENT.get(f"{address}/v1/models", headers={"host": host}).status_code == status, host
+    error = refused(CLIENT.get(f"{address}/v1/models", headers={"host": "evil.example"}), 403, "host")
     assert "--allow-host" in error["message"]

@@ -172,7 +172,7 @@ def test_a_connection_may_be_used_again_and_again(strict):
 
 def test_one_connection_too_many_is_refused_and_the_others_go_on(serve):
     small = serve(limits=Limits(connections=2))
-    url, request = urlsplit(small), b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"
+    url, request = urlsplit(small), b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
     with ExitStack() as opened:
         first, second = (
             opened.enter_context(socket.create_connection((url.hostname, url.port), timeout=10)) for _ in range(2)
@@ -183,6 +183,8 @@ def test_one_connection_too_many_is_refused_and_the_others_go_on(serve):
         answer = talk(small, request)
         assert b" 503 " in answer
         assert b"retry-after: 1" in answer
+        for probe in (b"/healthz", b"/readyz"):
+            assert b" 200 " in talk(small, request.replace(b"/v1/models", probe))
         first.sendall(request)
         assert b" 200 " in first.recv(65536)
     deadline = time.monotonic() + 10

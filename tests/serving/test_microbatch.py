@@ -21,7 +21,8 @@ class Worker:
         self.let = threading.Event()
         self.let.set()
 
-    def __call__(self, numbers):
+    def __call__(self, numbers, is_wanted):
+        self.wanted = is_wanted
         self.batches.append(list(numbers))
         assert self.let.wait(10)
         if 13 in numbers:

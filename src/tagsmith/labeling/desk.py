@@ -274,7 +274,7 @@ class Desk:
     def export(self, format: Annotated[str, Query(json_schema_extra={"enum": list(FORMATS)})]) -> Response:
         """Give all accepted sentences as a file."""
         if format not in FORMATS:
-            raise Refusal(422, "no_such_format", f"There is no such format; there are: {', '.join(FORMATS)}.")
+            raise Refusal(422, "no_such_format", f"format: there is no such format; there are: {', '.join(FORMATS)}.")
         stream, layer, documents = io.StringIO(), self.layer, []
         for row in self.store.accepted():
             sentence = Sentence(tuple(row.words), tuple(row.starts), {layer.name: tuple(self.tags(row))})

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from tagsmith import FORMATS
 from tagsmith.errors import InputError
@@ -17,7 +17,7 @@ from tagsmith.labeling.retraining import Retraining, folders_in_service
 from tagsmith.serving.app import Extension, in_background
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.models import Models
-from tagsmith.serving.refusals import Refusal, described
+from tagsmith.serving.refusals import Refusal, described, unknown_key
 
 logger = logging.getLogger("tagsmith.labeling")
 VIEWS = {name: Path(__file__).with_name("page") / name for name in ("label", "train")}
@@ -79,7 +79,8 @@ def _open_early(desk: Desk) -> None:
 
 
 def _labeling_routes(desk: Desk) -> APIRouter:
-    router = APIRouter(prefix="/v1/labeling", tags=["labeling"], responses=ERRORS)
+    only_known = [Depends(_no_other_parameters)]
+    router = APIRouter(prefix="/v1/labeling", tags=["labeling"], responses=ERRORS, dependencies=only_known)
     content_types = [format.media_type.partition(";")[0] for format in FORMATS.values()]
     router.get("")(desk.show_labeling)
     router.post("/labels")(desk.add_label)
@@ -95,7 +96,8 @@ def _labeling_routes(desk: Desk) -> APIRouter:
 
 
 def _training_routes(retraining: Retraining) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["training"], responses=ERRORS)
+    only_known = [Depends(_no_other_parameters)]
+    router = APIRouter(prefix="/v1", tags=["training"], responses=ERRORS, dependencies=only_known)
     router.get("/training")(retraining.show_training)
     router.post("/training", status_code=202)(retraining.start)
     router.post("/training/cancel")(retraining.cancel)
@@ -103,6 +105,15 @@ def _training_routes(retraining: Retraining) -> APIRouter:
     router.post("/versions/{number}")(retraining.put_in_service)
     router.delete("/versions/{number}")(retraining.delete_version)
     return router
+
+
+async def _no_other_parameters(request: Request) -> None:
+    """Refuse a parameter that the route does not have: a misspelled one would do nothing, without a word."""
+    known = [parameter.alias for parameter in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            key, message = unknown_key(name, known)
+            raise Refusal(422, "invalid", f"{key or 'query'}: {message}")
 
 
 def _files(*content_types: str) -> dict[int | str, dict[str, Any]]:

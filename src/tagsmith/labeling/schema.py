@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, ConfigDict, Field
 
 from tagsmith import FORMATS
-from tagsmith.serving.schema import ModelVersion, Number, Probability, TokenAnswer, Wire
+from tagsmith.serving.schema import FAIL_FAST, ModelVersion, Number, Probability, TokenAnswer, Wire
 
 Status = Literal["waiting", "accepted", "skipped"]
 RunState = Literal["running", "done", "failed", "canceled"]
@@ -199,7 +199,7 @@ class Edit(Wire):
     """A person's decision about a sentence."""
 
     status: Status
-    spans: list[LabeledSpan] | None = Field(
+    spans: Annotated[list[LabeledSpan], FAIL_FAST] | None = Field(
         None, description="By default the spans it has, or those the model suggests. With plain tags, one per token."
     )
     revision: str | None = Field(

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Router
@@ -74,7 +75,7 @@ def create_app(
         app.include_router(router)
     _add_page(app, extension.pages)
     # Tagging comes before FastAPI's own middleware, which takes a tenth of the time of a small request.
-    outer = Router([tagging, Mount("/", app)], lifespan=lifespan)
+    outer = Router([tagging, Mount("/", app)], default=_find_nothing, lifespan=lifespan)
     guards = Guards(
         outer, models.limits, models.metrics, api_key=api_key, origins=origins, hosts=hosts, addresses=addresses
     )
@@ -88,8 +89,15 @@ def create_app(
     )
 
 
-async def _answer_error(_: Request, error: Exception) -> Response:
-    return error_response(error)
+async def _answer_error(request: Request, error: Exception) -> Response:
+    endpoint = getattr(request.scope.get("route"), "endpoint", None)
+    hints = get_type_hints(endpoint).values() if isinstance(error, RequestValidationError) and endpoint else ()
+    model = next((hint for hint in hints if isinstance(hint, type) and issubclass(hint, BaseModel)), None)
+    return error_response(error, model)
+
+
+async def _find_nothing(*_: Any) -> None:
+    raise HTTPException(404)
 
 
 @asynccontextmanager

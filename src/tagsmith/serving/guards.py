@@ -27,6 +27,7 @@ Origin = tuple[str, str, int]  # scheme, host, port
 READING = ("GET", "HEAD", "OPTIONS")  # methods that change nothing
 JSON = b"application/json"
 SINGLE = (b"host", b"origin", b"content-type", b"content-encoding")  # headers that two checks could read differently
+SMALL_BODY = 65536  # bytes
 PORTS = {"http": 80, "https": 443}
 OPEN_PATHS = ("/", "/healthz", "/readyz")  # need no key: the page's shell holds no data, probes have no key
 OPEN_FOLDER = "/page/"
@@ -68,6 +69,7 @@ class Guards:
         self.app, self.limits, self.metrics = app, limits, metrics
         self.api_key = api_key.encode() if api_key else None
         self.origins = frozenset(origin.encode() for origin in origins)
+        self.held = 0  # bytes of large bodies in memory
         self.any_origin = b"*" in self.origins
         self.hosts, self.addresses = frozenset(_plain_name(host) for host in hosts), addresses
 
@@ -78,19 +80,23 @@ class Guards:
             return
         start, status = time.perf_counter(), 500
         begun, is_stream = False, False
+        headers: Headers = dict(scope["headers"])
+        body: _Body | None = None
 
         async def send_guarded(message: Message) -> None:
             nonlocal status, begun, is_stream
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
                 is_stream = any(value.startswith(b"text/event-stream") for _, value in message.get("headers", ()))
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS]
+                # A client that announced its body may now send it, or the next request; so there is none.
+                end = ((b"connection", b"close"),) if b"expect" in headers else ()
+                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS, *end]
             await send(message)
 
         try:
-            headers: Headers = dict(scope["headers"])
             self._check(scope, headers)
-            await self.app(scope, self._limited(headers, receive), send_guarded)
+            body = self._limited(headers, receive)
+            await self.app(scope, body or receive, send_guarded)
         except ClientDisconnect:
             status = CLIENT_GONE  # there is nobody to answer
         except Exception as error:
@@ -99,6 +105,8 @@ class Guards:
             if not begun:
                 await error_response(error)(scope, receive, send_guarded)
         finally:
+            if body is not None:
+                self.held -= body.size
             route = getattr(scope.get("route"), "path", "") or "other"
             self.metrics.requests(route, status).inc()
             if not is_stream:  # an event stream stays open as long as there is news
@@ -114,6 +122,8 @@ class Guards:
             message = f"This server does not go by that name; it answers as {names}. --allow-host adds a name."
             raise Refusal(403, "host", message)
         path: str = scope["path"]
+        if not path.isprintable():  # the routes' patterns let a line break at the end pass
+            raise HTTPException(404)
         self._check_site(scope, path, headers, host)
         if self.api_key is not None and not (path in OPEN_PATHS or path.startswith(OPEN_FOLDER)):
             self._check_key(scope, headers)
@@ -146,23 +156,32 @@ class Guards:
         if self.api_key is None or not hmac.compare_digest(key, self.api_key):
             raise Refusal(401, "unauthorized", "Send the API key as 'Authorization: Bearer …' or 'X-API-Key'.")
 
-    def _limited(self, headers: Headers, receive: Receive) -> Receive:
-        """Let the body be no larger than the limit. The parser holds a client to the length it states."""
-        limit, size = self.limits.body, 0
-        if b"transfer-encoding" not in headers:
-            if int(headers.get(b"content-length", b"0")) > limit:
-                raise _too_large(limit)
-            return receive
+    def _limited(self, headers: Headers, receive: Receive) -> _Body | None:
+        """The body of a request, if it is so large that it must be measured; refuse one that is too large."""
+        length = int(headers.get(b"content-length", b"0"))  # the parser holds a client to it
+        if length > self.limits.body:
+            raise _too_large(self.limits.body)
+        return _Body(self, receive) if length > SMALL_BODY or b"transfer-encoding" in headers else None
 
-        async def receive_limited() -> Message:
-            nonlocal size
-            message = await receive()
-            size += len(message.get("body", b""))
-            if size > limit:
-                raise _too_large(limit)
-            return message
 
-        return receive_limited
+class _Body:
+    """A large body: refused if it, or all that are in memory at this time, become too large."""
+
+    def __init__(self, guards: Guards, receive: Receive) -> None:
+        self._guards, self._receive = guards, receive
+        self.size = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        size, guards = len(message.get("body", b"")), self._guards
+        self.size += size
+        guards.held += size
+        if self.size > guards.limits.body:
+            raise _too_large(guards.limits.body)
+        if guards.held > guards.limits.bodies:
+            problem = f"All bodies together are too large; the limit is {guards.limits.bodies:,} bytes."
+            raise Refusal(503, "overloaded", problem, limit=guards.limits.bodies, retry_after=1)
+        return message
 
 
 def _too_large(limit: int) -> Refusal:

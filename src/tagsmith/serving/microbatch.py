@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.refusals import Refusal
@@ -48,14 +48,15 @@ class Arrivals:
 class MicroBatcher(Generic[Work, Answer]):
     """Runs work in batches, in threads of its own.
 
-    ``run`` does the work of a batch and returns an answer, or an exception, for each piece. ``arrivals`` counts what
-    will soon be submitted. ``observe`` is told of each batch: pieces of work in it, and the seconds it took.
+    ``run`` does the work of a batch and returns an answer, or an exception, for each piece. It also gets a function
+    that says whether somebody still waits for the piece at a place, so that it can stop. ``arrivals`` counts what will
+    soon be submitted. ``observe`` is told of each batch: pieces of work in it, and the seconds it took.
     ``workers`` batches run at the same time.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[Work]], Sequence[Answer | BaseException]],
+        run: Callable[[Sequence[Work], Callable[[int], bool]], Sequence[Answer | BaseException]],
         limits: Limits,
         *,
         arrivals: Arrivals | None = None,
@@ -94,8 +95,10 @@ class MicroBatcher(Generic[Work, Answer]):
                 await task
         self._threads.shutdown()
 
-    async def submit(self, work: Work, characters: int) -> Answer:
+    async def submit(self, work: Work, characters: int, awaited: set[asyncio.Future[Any]] | None = None) -> Answer:
         """Wait for a piece of work to be done.
+
+        ``awaited`` are the answers that a client waits for; when it goes away, they get an exception.
 
         Raises
         ------
@@ -113,10 +116,14 @@ class MicroBatcher(Generic[Work, Answer]):
         self._characters += characters
         self._ready.set()
         timer = loop.call_later(self._limits.deadline, _give_up, job.answer, self._limits.deadline)
+        if awaited is not None:
+            awaited.add(job.answer)
         try:
             return await job.answer
         finally:
             timer.cancel()
+            if awaited is not None:
+                awaited.discard(job.answer)
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
@@ -133,7 +140,7 @@ class MicroBatcher(Generic[Work, Answer]):
                 continue
             start = time.perf_counter()
             try:
-                answers = await loop.run_in_executor(self._threads, self._run, [job.work for job in jobs])
+                answers = await loop.run_in_executor(self._threads, self._run, *_work_of(jobs))
             except Exception as error:
                 answers = [error] * len(jobs)
             self._observe(len(jobs), time.perf_counter() - start)
@@ -156,6 +163,11 @@ class MicroBatcher(Generic[Work, Answer]):
                 taken.append(job)
                 size += job.characters
         return taken
+
+
+def _work_of(jobs: Sequence[_Job[Work, Answer]]) -> tuple[list[Work], Callable[[int], bool]]:
+    """The work of jobs, and a function that says whether somebody still waits for the answer to one of them."""
+    return [job.work for job in jobs], lambda place: not jobs[place].answer.done()
 
 
 def _overloaded(what: str, limit: int) -> Refusal:

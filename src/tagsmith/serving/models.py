@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pydantic_core import to_jsonable_python
 
 from tagsmith.errors import InputError
 from tagsmith.model.folder import config_digest
-from tagsmith.serving.answers import tag_answer
+from tagsmith.serving.answers import answer_requests, check_numbers
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.metrics import Metrics
 from tagsmith.serving.microbatch import Arrivals, MicroBatcher
 from tagsmith.serving.refusals import Refusal
 from tagsmith.serving.schema import LayerAnswer, ModelAnswer, TagRequest
 from tagsmith.tagging.tagger import Tagger, load
-from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
 
 logger = logging.getLogger("tagsmith.serving")
 WATCH_SECONDS = 1.0
@@ -43,7 +43,7 @@ class ServedModel:
     """A model folder in service, under a name; another process may replace the folder at any time."""
 
     def __init__(self, name: str, folder: Path, limits: Limits, metrics: Metrics, arrivals: Arrivals) -> None:
-        self.name, self.folder, self.metrics = name, folder, metrics
+        self.name, self.folder, self.limits, self.metrics = name, folder, limits, metrics
         self._unusable = ""  # the version that could not be loaded
         self.current = _load(name, folder)
         self.batcher: MicroBatcher[TagRequest, bytes] = MicroBatcher(
@@ -78,45 +78,46 @@ class ServedModel:
             self.metrics.reloads(self.name, "loaded").inc()
             logger.info("%s: version %s is in service", self.name, self.current.version)
 
-    def answer_all(self, requests: Sequence[TagRequest]) -> list[bytes | BaseException]:
-        """Answer the requests of a batch: those with the same threshold in one call of the tagger."""
+    def answer_all(
+        self, requests: Sequence[TagRequest], is_wanted: Callable[[int], bool]
+    ) -> list[bytes | BaseException]:
+        """Answer the requests of a batch: those with the same threshold in one call of the tagger.
+
+        ``is_wanted`` says whether somebody still waits for the answer to the request at a place in ``requests``.
+        """
         version = self.current
         model = {"name": self.name, "version": version.version}
         answers: list[bytes | BaseException] = [b""] * len(requests)
         groups: dict[str, list[int]] = {}
         for place, request in enumerate(requests):
-            groups.setdefault(repr(request.threshold), []).append(place)
+            try:
+                check_numbers(version.tagger, request, self.limits.numbers)
+            except Exception as error:
+                answers[place] = error
+            else:
+                groups.setdefault(repr(request.threshold), []).append(place)
         for places in groups.values():
             try:
-                tagged = self._tag(version.tagger, [requests[place] for place in places])
+                found = answer_requests(
+                    version.tagger,
+                    [requests[place] for place in places],
+                    model,
+                    partial(_at, is_wanted, places),
+                    self.metrics.tokens(self.name).inc,
+                )
             except Exception as error:
                 if isinstance(error, InputError):  # nothing else can be wrong by now
                     error = _no_threshold(version.tagger)
                 for place in places:
                     answers[place] = error
                 continue
-            for place, documents in zip(places, tagged, strict=True):
-                answers[place] = tag_answer(model, version.tagger, requests[place], documents)
+            for place, answer in zip(places, found, strict=True):
+                answers[place] = answer
         return answers
 
-    def _tag(self, tagger: Tagger, requests: Sequence[TagRequest]) -> list[list[Document]]:
-        """Tag the documents of each request; all requests have the same threshold."""
-        threshold = requests[0].threshold
-        texts = [text for request in requests if request.tokens is None for text in _texts(request)]
-        cut = [
-            document_from_sentences(map(sentence_from_words, request.tokens))
-            for request in requests
-            if request.tokens is not None
-        ]
-        from_texts = iter(tagger.tag_texts(texts, threshold=threshold) if texts else ())
-        from_tokens = iter(tagger.tag_documents(cut, threshold=threshold) if cut else ())
-        tagged = [
-            [next(from_texts) for _ in _texts(request)] if request.tokens is None else [next(from_tokens)]
-            for request in requests
-        ]
-        tokens = sum(len(sentence) for documents in tagged for one in documents for sentence in one.sentences)
-        self.metrics.tokens(self.name).inc(tokens)
-        return tagged
+
+def _at(is_wanted: Callable[[int], bool], places: Sequence[int], number: int) -> bool:
+    return is_wanted(places[number])
 
 
 def _no_threshold(tagger: Tagger) -> Refusal:
@@ -124,10 +125,6 @@ def _no_threshold(tagger: Tagger) -> Refusal:
         return Refusal(422, "no_threshold", "This model gives plain tags, which have no threshold.")
     labels = ", ".join(dict.fromkeys(label for layer in tagger.layers for label in tagger.layer(layer).labels))
     return Refusal(404, "no_such_label", f"The threshold names a label that the model does not have; it has: {labels}.")
-
-
-def _texts(request: TagRequest) -> list[str]:
-    return request.texts if request.texts is not None else [request.text or ""]
 
 
 class Models:

@@ -17,6 +17,7 @@ from tagsmith.serving.models import Models
 from tagsmith.serving.refusals import Refusal, described, invalid_request
 from tagsmith.serving.schema import EXAMPLES, ErrorAnswer, ModelsAnswer, TagAnswer, TagRequest
 
+MOST_ERRORS = 100
 JSON = {"content-type": "application/json"}
 
 
@@ -45,7 +46,8 @@ def add_routes(router: APIRouter, models: Models) -> BaseRoute:
             body = await request.body()
         wanted = read_tag_request(body)
         characters = count_characters(wanted, models.limits)
-        return Response(await models.find(wanted.model).batcher.submit(wanted, characters), headers=JSON)
+        batcher, awaited = models.find(wanted.model).batcher, request.scope.get("state", {}).get("awaited")
+        return Response(await batcher.submit(wanted, characters, awaited), headers=JSON)
 
     router.add_api_route(
         "/v1/tag",
@@ -91,23 +93,32 @@ def read_tag_request(body: bytes) -> TagRequest:
     try:
         return TagRequest.model_validate_json(body)
     except ValidationError as error:
+        if error.error_count() > MOST_ERRORS:  # to describe a million of them would take a minute
+            message = (
+                f"{error.error_count():,} keys or values are wrong; known keys: {', '.join(TagRequest.model_fields)}."
+            )
+            raise Refusal(422, "invalid", f"body: {message}") from None
         problems = error.errors(include_url=False, include_context=False, include_input=False)
-        raise invalid_request(problems, TagRequest.model_fields) from None
+        raise invalid_request(problems, TagRequest) from None
 
 
 def count_characters(request: TagRequest, limits: Limits) -> int:
     """Return how many characters there are to tag; refuse more texts, characters or sequences than allowed (422)."""
+    key = next(name for name in ("tokens", "texts", "text") if getattr(request, name) is not None)
     if request.tokens is not None:
         sizes = [sum(map(len, sentence)) + len(sentence) for sentence in request.tokens]
     else:
-        sizes = [len(text) for text in request.texts or [request.text or ""]]
-    for code, what, count, limit in (
-        ("too_many_texts", "Texts in a request", len(sizes), limits.texts),
-        ("text_too_long", "Characters in a text", max(sizes, default=0), limits.characters),
-        ("k_best_too_large", "Tag sequences asked for", request.k_best, limits.k_best),
-    ):
-        if count > limit:
-            raise Refusal(422, code, f"{what}: {count:,}; the limit is {limit:,}.", limit=limit)
+        sizes = [len(text) for text in (request.texts if request.texts is not None else [request.text or ""])]
+    if len(sizes) > limits.texts:
+        message = f"{key}: {len(sizes):,} texts; the limit is {limits.texts:,}."
+        raise Refusal(422, "too_many_texts", message, limit=limits.texts)
+    if (longest := max(sizes, default=0)) > limits.characters:
+        place = key if key == "text" else f"{key}.{sizes.index(longest)}"
+        message = f"{place}: {longest:,} characters; the limit is {limits.characters:,}."
+        raise Refusal(422, "text_too_long", message, limit=limits.characters)
+    if request.k_best > limits.k_best:
+        message = f"k_best: {request.k_best:,} tag sequences; the limit is {limits.k_best:,}."
+        raise Refusal(422, "k_best_too_large", message, limit=limits.k_best)
     return sum(sizes)
 
 

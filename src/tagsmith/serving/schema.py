@@ -15,6 +15,7 @@ def _number(value: Any) -> Any:
 
 
 Number = BeforeValidator(_number)
+FAIL_FAST: Any = Field(fail_fast=True)  # a list of a million wrong values is not a million errors
 Probability = Annotated[float, Field(ge=0, le=1), Number]
 
 
@@ -31,10 +32,12 @@ class TagRequest(Wire):
     """Texts or tokens to tag: exactly one of ``text``, ``texts`` and ``tokens``."""
 
     text: str | None = Field(None, description="One text.")
-    texts: list[str] | None = Field(None, description="Several texts.")
-    tokens: list[list[Word]] | None = Field(None, description="Sentences already cut into tokens.")
+    texts: Annotated[list[str], FAIL_FAST] | None = Field(None, description="Several texts.")
+    tokens: Annotated[list[Annotated[list[Word], FAIL_FAST]], FAIL_FAST] | None = Field(
+        None, description="Sentences already cut into tokens."
+    )
     model: str | None = Field(None, description="Name of the model; by default the first.")
-    threshold: Probability | dict[str, Probability] | None = Field(
+    threshold: Probability | Annotated[dict[str, Probability], Field(max_length=1000)] | None = Field(
         None, description="Least probability of a span: one number, or one for each label."
     )
     k_best: Annotated[int, Number] = Field(0, ge=0, description="How many of the most probable tag sequences to give.")

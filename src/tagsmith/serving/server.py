@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ import uvicorn
 
 from tagsmith.errors import InputError
 from tagsmith.serving.limits import Limits
-from tagsmith.serving.protocol import LimitedConfig
+from tagsmith.serving.protocol import LimitedConfig, drop_slow_readers
 
 BACKLOG = 2048  # connections that wait to be accepted
 SHUTDOWN_SECONDS = 30  # for accepted requests
@@ -21,15 +22,21 @@ SHUTDOWN_SECONDS = 30  # for accepted requests
 class Server(uvicorn.Server):
     """uvicorn that reports when it is ready: ``ready`` gets the port, even one that the system chose."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[int], None]) -> None:
+    def __init__(self, config: LimitedConfig, ready: Callable[[int], None]) -> None:
         super().__init__(config)
-        self.ready = ready
+        self.limits, self.ready = config.limits, ready
 
     async def startup(self, sockets: Any = None) -> None:
         """Start, and report the port."""
         await super().startup(sockets)
         if self.servers:
             self.ready(self.servers[0].sockets[0].getsockname()[1])
+
+    async def on_tick(self, counter: int) -> bool:
+        """Each second, break off connections whose clients do not read their answers."""
+        if counter % 10 == 0:
+            drop_slow_readers(self.server_state.connections, self.limits, time.monotonic())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: Any = None) -> None:
         """End streams that would last for ever, then finish the accepted requests."""
@@ -47,7 +54,7 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
         ws="none",
         lifespan="on",
         access_log=False,
-        log_level="warning",
+        log_level="error",  # no line for each request that is no HTTP
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=30,
