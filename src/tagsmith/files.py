@@ -64,7 +64,7 @@ def open_atomically(path: Path) -> Iterator[IO[bytes]]:
         return
     with _errors_that_name(path):
         target = path.resolve()
-        _remove_abandoned(target)
+        remove_abandoned(target)
         temporary, stream = _locked_file(target, str(path))
     try:
         yield stream
@@ -114,6 +114,14 @@ class NamedFile(io.FileIO):
             error.filename = self.shown
             raise
 
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read bytes."""
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            error.filename = self.shown
+            raise
+
     def buffered(self) -> io.BufferedWriter:
         """Return it with a buffer."""
         return io.BufferedWriter(self)
@@ -145,7 +153,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     put_back(target)
-    _remove_abandoned(target)
+    remove_abandoned(target)
     temporary, handle = _locked_folder(target)
     try:
         with _errors_that_name(folder, temporary):
@@ -375,8 +383,8 @@ def _locked_folder(path: Path) -> tuple[Path, int | None]:
             os.close(handle)
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove the hidden siblings that killed processes left."""
+def remove_abandoned(path: Path) -> None:
+    """Remove what killed processes left when they wrote this file or folder."""
     kinds = (PART, ASIDE) if path.exists() else (PART,)
     for abandoned in [sibling for kind in kinds for sibling in _siblings(path, kind)]:
         handle = _lock(abandoned)

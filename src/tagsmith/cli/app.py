@@ -1,13 +1,12 @@
 """The command line's entry point: the commands, and how errors end them.
 
 Only Typer is imported here; the commands import the rest when they run, so ``--help`` answers at once. Exit status:
-0 success, 1 failure, 2 bad usage or bad input, 130 interrupted. Results go to standard output, everything else to
-standard error.
+0 success, 1 failure, 2 bad usage or bad input, 130 after Ctrl-C, 143 after SIGTERM. Results go to standard output,
+everything else to standard error.
 """
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from typing import Annotated, Any
@@ -17,19 +16,21 @@ from typer.core import TyperGroup
 
 from tagsmith.cli import bench, convert, demo, evaluate, inspect, redact, score, serve, tag, train, tune
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError
+from tagsmith.interrupts import catch_interrupts
+from tagsmith.streams import open_standard_streams
 
-FAILURE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILURE, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 
 class _Commands(TyperGroup):
-    """The commands; Ctrl-C ends any of them with one word and status 130, whatever the version of Typer."""
+    """The commands; an interruption ends any of them with one line, whatever the version of Typer."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from None
+        except KeyboardInterrupt as error:
+            typer.echo(str(error) or "interrupted", err=True)
+            raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
 
 
 app = typer.Typer(
@@ -73,31 +74,37 @@ def _options(
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    # Output is UTF-8 whatever the locale. Half a surrogate pair, which JSON can hold, is written as JSON's escape.
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-    sys.exit(run())
+    open_standard_streams()
+    status = run()
+    if status in (INTERRUPTED, TERMINATED):
+        os._exit(status)  # at once: a thread may still be compiling
+    sys.exit(status)
 
 
 def run() -> int:
     """Run the command line that ``sys.argv`` holds and return its exit status; an error becomes one line."""
-    status = 0
+    with catch_interrupts() as interrupts:
+        status = _run()
+        interrupts.holding = True  # what is left is short
+        try:
+            sys.stdout.flush()
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
+            return status or _failed(error)
+        return status
+
+
+def _run() -> int:
     try:
         app(prog_name="tagsmith")
     except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else FAILURE * (end.code is not None)
+        return end.code if isinstance(end.code, int) else FAILURE * (end.code is not None)
     except OSError as error:
-        status = _failed(error)
+        return _failed(error)
     except TagsmithError as error:
         typer.echo("error: " + " ".join(str(error).split("\n")), err=True)
-        status = BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
-        return status or _failed(error)
-    return status
+        return BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
+    return 0
 
 
 def _failed(error: OSError) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tagsmith.cli.options import stdout_console
+from tagsmith.cli.options import Force, stdout_console
 
 # A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
@@ -30,12 +30,16 @@ UNSEEN = (
 
 def demo_command(
     out: Annotated[Path | None, typer.Option(help="Keep the model in this folder. [default: a temporary one]")] = None,
+    force: Force = False,
 ) -> None:
     """Train on the bundled corpus, then tag unseen sentences.
 
     The scores are those of the corpus's test split. The sentences are in none of its splits.
     """
     if out is not None:
+        from tagsmith.training.target import check_new_run
+
+        check_new_run(out, resume=False, force=force)
         _run(out)
         return
     with tempfile.TemporaryDirectory(prefix="tagsmith-demo-") as folder:
@@ -55,6 +59,7 @@ def _run(out: Path) -> None:
         dev=sample_path("dev"),
         test=sample_path("test"),
         out=out,
+        force=True,  # it has been checked
         preset=PRESET,
         recipe=RECIPE,
         vectors=VECTORS if find_spec(VECTORS_PACKAGE) else None,

@@ -50,6 +50,9 @@ VectorsFile = Annotated[
     typer.Option(help="Pretrained word vectors: a file, or an installed package's name, such as glove-6b-50d."),
 ]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Begin anew, and replace the model or the unfinished run that is there.")
+]
 
 TABLE_WIDTH = 100  # columns of a table where no terminal says how wide it is
 

@@ -11,6 +11,7 @@ import typer
 
 from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, echo_problems, reading_options
 from tagsmith.errors import DataError
+from tagsmith.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from tagsmith.formats.format import Format
@@ -104,8 +105,18 @@ def tag_command(
         if into is not None:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
         with open_target(target) as stream:
-            written.write(tagged, stream, WriteOptions(layers=layers, place="append"))
+            written.write(_written_whole(tagged), stream, WriteOptions(layers=layers, place="append"))
     echo_problems(options.problems)
+
+
+def _written_whole(documents: Iterable[Document]) -> Iterator[Document]:
+    """Pass documents on to a writer; an interruption waits until it has written the one that it has."""
+    with catch_interrupts() as interrupts:
+        for document in documents:
+            interrupts.holding = True
+            yield document
+            interrupts.holding = False
+            interrupts.check()
 
 
 def _output_folder(output: str, inputs: Sequence[Path]) -> Path | None:

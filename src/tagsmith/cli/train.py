@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from tagsmith.cli import options
-from tagsmith.errors import DataError, RecipeError, TrainingError
+from tagsmith.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from tagsmith.training.recipe import Recipe
@@ -66,49 +66,42 @@ def train_command(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    force: options.Force = False,
 ) -> None:
     """Train a tagger on labeled files and write its model folder.
 
-    Progress goes to standard error, the scores at the end to standard output. Ctrl-C keeps the best model so far.
+    Progress goes to standard error, the scores at the end to standard output. Ctrl-C keeps the best model so far in
+    OUT.training/best, and --resume goes on.
     """
     run_recipe = chosen_recipe(
         preset, recipe, changes or [], start
     )  # all before Keras is imported, which takes seconds
 
-    from tagsmith.model.folder import check_target
+    from tagsmith.training.target import check_new_run
 
     check_files([*train, *(dev or ()), *(test or ())])
-    check_target(out)
+    check_new_run(out, resume=resume, force=force)
     known_labels = dict(_listed("--knows", text, "LABEL", "PER,LOC") for text in knows or ())
     layers_of_files = dict(_listed("--has", text, "LAYER", "pos,ner") for text in has or ())
 
-    from tagsmith.training.checkpoint import checkpoint_folder
     from tagsmith.training.train import train as run
 
-    before = _state(out)
-    try:
-        tagger = run(
-            list(train),
-            out=out,
-            dev=dev,
-            test=test,
-            recipe=run_recipe,
-            vectors=vectors,
-            seed=seed,
-            partial=known_labels or (True if has else partial),
-            has=layers_of_files,
-            start=start,
-            format=format,
-            resume=resume,
-            **options.reading_options(layer, column, word_column, separator, encoding),
-        )
-    except KeyboardInterrupt:
-        going_on = "; --resume goes on" if checkpoint_folder(out).is_dir() else ""
-        typer.echo(f"interrupted; {_what_was_saved(out, before)}{going_on}", err=True)
-        raise typer.Exit(130) from None
-    except TrainingError as error:
-        saved = _what_was_saved(out, before)
-        raise TrainingError(f"{error} {saved[0].upper()}{saved[1:]}.") from error
+    tagger = run(
+        list(train),
+        out=out,
+        dev=dev,
+        test=test,
+        recipe=run_recipe,
+        vectors=vectors,
+        seed=seed,
+        partial=known_labels or (True if has else partial),
+        has=layers_of_files,
+        start=start,
+        format=format,
+        resume=resume,
+        force=force,
+        **options.reading_options(layer, column, word_column, separator, encoding),
+    )
     print_scores(tagger.model.scores)
 
 
@@ -157,20 +150,6 @@ def _listed(option: str, text: str, kind: str, example: str) -> tuple[str, list[
         remedy = f"Write, for example, {option} news.conll={example}."
         raise DataError(f"{option} {text} is not FILE={kind},{kind}.", remedy=remedy)
     return file, names
-
-
-def _state(folder: Path) -> tuple[int, int] | None:
-    """Return something that changes when a model is written to the folder."""
-    from tagsmith.model.folder import ModelFile
-
-    config = folder / ModelFile.CONFIG
-    return (config.stat().st_ino, config.stat().st_mtime_ns) if config.is_file() else None
-
-
-def _what_was_saved(out: Path, before: tuple[int, int] | None) -> str:
-    if _state(out) != before:
-        return f"the best model so far is in {out}"
-    return "no model was saved, since no epoch had ended"
 
 
 def print_scores(scores: Mapping[str, Any], parts: Sequence[str] = ("dev", "test")) -> None:

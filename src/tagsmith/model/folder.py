@@ -106,6 +106,9 @@ def check_target(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ModelError("this is a file.", path=folder, remedy="Name a folder for the model.")
+    if folder.is_mount():
+        remedy = "Name a folder inside it for the model."
+        raise ModelError("a disk is mounted here, so no other folder can take its place.", path=folder, remedy=remedy)
     if Path.cwd().is_relative_to(folder.resolve()):  # it would be renamed and deleted under the user's feet
         raise ModelError("you are in this folder now.", path=folder, remedy="Name another folder for the model.")
 

@@ -7,7 +7,8 @@ What a run draws at random is a function of the seed and the epoch (batches) or 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,50 +49,67 @@ class Progress:
         return best_epoch(self.scores)
 
 
-def checkpoint_folder(out: Path) -> Path:
-    """Return where the checkpoint of a run is kept whose model goes to ``out``."""
-    return out.with_name(f"{out.name}.training")
-
-
 def save_checkpoint(
-    folder: Path, identity: str, progress: Progress, groups: Mapping[str, Mapping[str, npt.NDArray[Any]]]
+    folder: Path,
+    identity: str,
+    progress: Progress,
+    groups: Mapping[str, Mapping[str, npt.NDArray[Any]]],
+    surroundings: Mapping[str, str],
 ) -> None:
     """Write the checkpoint to ``folder``, whole or not at all.
 
-    ``groups`` maps a group's name (variables, average, best) to its arrays.
+    ``groups`` maps a group's name (variables, average, best) to its arrays. ``surroundings`` are what the weights
+    depend on besides: the processors and versions.
     """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         f"{group}|{name}": np.asarray(a, order="C") for group, named in groups.items() for name, a in named.items()
     }
-    metadata = {"identity": identity, "progress": json.dumps(vars(progress))}
+    metadata = {
+        "identity": identity,
+        "progress": json.dumps(vars(progress)),
+        "surroundings": json.dumps(dict(surroundings)),
+    }
     write_atomically(folder / FILE, safetensors.numpy.save(arrays, metadata))
 
 
-def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Arrays]]:
-    """Read a checkpoint back.
+def load_checkpoint(folder: Path, identity: str) -> tuple[Progress, dict[str, Arrays], dict[str, str]]:
+    """Read a checkpoint back: progress, groups and surroundings.
 
     Raises ModelError: there is none, or it is damaged; RecipeError: it belongs to a run with other data, recipe,
     vectors or seed.
     """
-    path = folder / FILE
-    if not path.is_file():
-        raise ModelError("there is no run to resume here.", path=path, remedy="Train without --resume.")
-    try:
-        with safetensors.safe_open(path, "numpy") as stream:
-            metadata = stream.metadata()
-            owner, progress = metadata["identity"], Progress(**json.loads(metadata["progress"]))
-            arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError("the checkpoint is damaged.", path=path, remedy="Train without --resume.") from error
+    with _opened(folder) as (stream, metadata):
+        progress = Progress(**json.loads(metadata["progress"]))
+        surroundings = dict(json.loads(metadata["surroundings"]))
+        arrays = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+        owner = metadata["identity"]
     if owner != identity:
         raise RecipeError(
             "this checkpoint is of a run with other data, recipe, vectors or seed.",
-            path=path,
-            remedy="Resume with the same arguments, or train without --resume.",
+            path=folder / FILE,
+            remedy="Resume with the same arguments, or begin anew with --force.",
         )
     groups: dict[str, Arrays] = {}
     for name, array in arrays.items():
         group, _, rest = name.partition("|")
         groups.setdefault(group, {})[rest] = array
-    return progress, groups
+    return progress, groups, surroundings
+
+
+def read_progress(folder: Path) -> Progress:
+    """Read how far the run of a checkpoint has come; raises ModelError as :func:`load_checkpoint` does."""
+    with _opened(folder) as (_, metadata):
+        return Progress(**json.loads(metadata["progress"]))
+
+
+@contextmanager
+def _opened(folder: Path) -> Iterator[tuple[Any, dict[str, str]]]:
+    path = folder / FILE
+    if not path.is_file():
+        raise ModelError("there is no run to resume here.", path=path, remedy="Train without --resume.")
+    try:
+        with safetensors.safe_open(path, "numpy") as stream:
+            yield stream, stream.metadata() or {}
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelError("the checkpoint is damaged.", path=path, remedy="Begin anew with --force.") from error

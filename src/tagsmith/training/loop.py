@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import platform
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith import __version__
 from tagsmith.errors import TrainingError
 from tagsmith.model.folder import Model
 from tagsmith.model.weights import first_unsound
@@ -18,7 +22,7 @@ from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch, pack_rows, training_batches
 from tagsmith.network.tagger_network import Dropout, Output, TaggerNetwork
 from tagsmith.scores.scores import Scores
-from tagsmith.tagging.tagger import Tagger
+from tagsmith.tagging.tagger import Tagger, available_processors
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.best_epoch import epochs_left
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -28,6 +32,7 @@ from tagsmith.training.measure import deciding_measure, deciding_score, layer_sc
 from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.step import make_step
+from tagsmith.training.target import BEST
 from tagsmith.training.task import Task
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -90,14 +95,20 @@ class TrainingRun:
         self.step.warm_up([(b, self.network.dropout.draw(rng, b, self.task.architecture)) for b in examples.values()])
         display.message(f"step ready for {len(examples)} batch shapes after {time.perf_counter() - start:.1f} s")
 
-    def train(self, display: Display, after_epoch: Callable[[dict[str, Any]], None] | None = None) -> None:
+    def train(
+        self,
+        display: Display,
+        after_epoch: Callable[[dict[str, Any]], None] | None = None,
+        between_steps: Callable[[], None] = lambda: None,
+    ) -> None:
         """Train until the last epoch or until the dev score has not risen for ``patience`` epochs.
 
-        ``after_epoch`` gets each epoch's entry of the history in place of a checkpoint; what it raises ends the run.
+        ``after_epoch`` gets each epoch's entry of the history in place of a checkpoint. ``between_steps`` is called
+        before each step and after each epoch. What either raises ends the run.
         """
         progress, recipe, corpus = self.progress, self.recipe, self.task.corpus
         while epochs_left(progress.scores, recipe.epochs, recipe.patience):
-            entry = self._train_epoch(progress.epoch + 1, display)
+            entry = self._train_epoch(progress.epoch + 1, display, between_steps)
             arrays = _as_stored(self.average.arrays if self.average else self.network.arrays())
             # The loss of an epoch's last step says nothing of the weights after it.
             if first_unsound(arrays) is not None:
@@ -117,17 +128,21 @@ class TrainingRun:
             else:
                 self.save()
             display.epoch(entry)
+            between_steps()
 
     def score_dev(self, arrays: Arrays) -> Scores:
         """Score these weights on dev as the tagging engine runs them."""
         return score_part(Tagger(self.model(arrays), precision="float32"), self.task.corpus, "dev")
 
-    def _train_epoch(self, epoch: int, display: Display) -> dict[str, Any]:
+    def _train_epoch(
+        self, epoch: int, display: Display, between_steps: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
         start = time.perf_counter()
         total, tokens = 0.0, 0
         waiting: list[tuple[Any, int]] = []
         rng = np.random.default_rng([self.seed, epoch])
         for number, batch in enumerate(self._batches(rng), 1):
+            between_steps()
             noise = self.network.dropout.draw(rng, batch, self.task.architecture)
             waiting.append((self.step(batch, noise), int((batch.sentences > 0).sum())))
             tokens += waiting[-1][1]
@@ -178,11 +193,21 @@ class TrainingRun:
         if self.average:
             self.progress.updates = self.average.updates
             groups["average"] = self.average.arrays
-        save_checkpoint(self.folder, self.task.identity, self.progress, groups)
+        save_checkpoint(self.folder, self.task.identity, self.progress, groups, surroundings())
+        if self.progress.epoch == 1:
+            shutil.rmtree(self.folder / BEST, ignore_errors=True)  # of the run that this one takes the place of
 
-    def resume(self) -> None:
-        """Take up the run where its last checkpoint left it."""
-        self.progress, groups = load_checkpoint(self.folder, self.task.identity)
+    def bytes_to_write(self) -> int:
+        """Estimate what the run needs on the disk: two checkpoints, as one replaces another, and a model."""
+        learned = sum(array.nbytes for array in self.network.arrays().values())
+        optimizer = sum(_array(variable).nbytes for variable in self.optimizer.variables)
+        checkpoint = optimizer + learned * (3 if self.average else 2)
+        pretrained = sum(array.nbytes for array in self.task.pretrained or ())
+        return 2 * checkpoint + learned + pretrained
+
+    def resume(self) -> str:
+        """Take up the run where its last checkpoint left it; return what has changed since that may change weights."""
+        self.progress, groups, before = load_checkpoint(self.folder, self.task.identity)
         self.network.assign(groups["weights"])
         for number, variable in enumerate(self.optimizer.variables):
             variable.assign(groups["optimizer"][str(number)])
@@ -190,6 +215,24 @@ class TrainingRun:
         if self.average:
             self.average = self._new_average(groups["average"], self.progress.updates)
         self.step.reload()
+        now = surroundings()
+        names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+        return ", ".join(f"{name} {before.get(name, 'none')} → {now.get(name, 'none')}" for name in names)
+
+
+def surroundings() -> dict[str, str]:
+    """Return what the weights depend on besides the run's arguments: processors, backend and versions."""
+    backend = keras.config.backend()
+    packages = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
+    return {
+        "processors": str(available_processors()),
+        "machine": platform.machine(),
+        "Python": platform.python_version(),
+        "tagsmith": __version__,
+        "NumPy": np.__version__,
+        "Keras": keras.__version__,
+        "backend": f"{backend} {importlib.import_module(packages[backend]).__version__}",
+    }
 
 
 def _as_stored(arrays: Arrays) -> Arrays:

@@ -117,8 +117,11 @@ class JaxStep(Step):
             (batch.words.shape, batch.trained.shape, batch.forms.characters.shape): (batch, noise)
             for batch, noise in halves
         }
-        with ThreadPoolExecutor(2) as pool:
+        pool = ThreadPoolExecutor(2)
+        try:
             list(pool.map(lambda example: self._gradients(*example), distinct.values()))
+        finally:  # after Ctrl-C, the compiler is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The learned weights by name, as they are now: to be read before the next step."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
+import signal
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
@@ -17,16 +17,18 @@ from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.knowledge import Partial
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import TrainingError
-from tagsmith.model.folder import Model, ModelFile, check_target, write_model
+from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts
+from tagsmith.model.folder import Model, ModelFile, write_model
 from tagsmith.scores.scores import Scores
+from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.training.checkpoint import checkpoint_folder
 from tagsmith.training.display import Display, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.measure import deciding_measure, deciding_score, score_part, score_text
 from tagsmith.training.model_card import learning_curve, model_card
 from tagsmith.training.recipe import Recipe, choose_recipe
+from tagsmith.training.target import BEST, check_new_run, check_space, discard_run, reserved, what_is_kept
 from tagsmith.training.task import Task, prepare
 from tagsmith.training.unknown_labels import describe_unknown
 
@@ -48,6 +50,7 @@ def train(
     has: Mapping[str, Collection[str]] | None = None,
     start: str | Path | None = None,
     resume: bool = False,
+    force: bool = False,
     console: Console | None = None,
     display: Display | None = None,
     **options: Any,
@@ -61,7 +64,8 @@ def train(
         :class:`~tagsmith.corpus.corpus.Corpus`. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored
         once, at the end.
     out
-        The model folder to write. While training, the run's state is kept beside it in ``<out>.training``.
+        The model folder to write. While training, the run's state is kept beside it in ``<out>.training``. If there is
+        a model or an unfinished run already, say with ``resume`` or ``force`` what is to become of it.
     preset, recipe
         ``"fast"``, ``"balanced"`` or ``"accurate"``, and what to change in it: fields, a TOML file, or a whole recipe.
     vectors
@@ -81,6 +85,9 @@ def train(
         (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
     resume
         Go on from the last finished epoch of an interrupted run with the same arguments.
+    force
+        Begin anew, whatever is there: an unfinished run is given up when the first epoch has ended, a model is
+        replaced when the new one is finished.
     console, display
         Where progress goes; default stderr. A display gets it in the console's place.
 
@@ -92,42 +99,91 @@ def train(
     Raises
     ------
     InputError
-        The files, the recipe or the vectors cannot be used.
+        The files, the recipe, the vectors or ``out`` cannot be used.
     TrainingError
-        The loss is not finite; the best model so far is in ``out``.
+        The loss is not finite. The best model so far is in ``<out>.training/best``.
+    OSError
+        The disk is full, say. The state after the last epoch that could be kept is in ``<out>.training``.
     KeyboardInterrupt
-        After Ctrl-C, once the best model so far has been written to ``out``.
+        After Ctrl-C or SIGTERM, once the best model so far has been written to ``<out>.training/best``; a second one
+        does not wait for that. The message says what is kept. ``out`` is as it was. Signals are handled only in the
+        main thread, and only if the program has no handlers of its own.
 
     Examples
     --------
     >>> tagger = train("train.conll", dev="dev.conll", out="model/")  # doctest: +SKIP
     """
     out = Path(out)
-    check_target(out)
-    console = console or Console(stderr=True, file=sys.stderr)
-    model = read_start(start, out, vectors) if start is not None else None
-    recipe = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
-    layers = model.layers if model else ()
-    corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
-    if model and partial is None:
-        corpus = label_unknown(corpus, model)
-    task = prepare(corpus, recipe, vectors, seed, model)
-    run = TrainingRun(task, recipe, seed, checkpoint_folder(out))
-    if resume:
-        run.resume()
-    shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
-    with shown as display:
-        _describe(task, display)
-        run.warm_up(display)
-        try:
-            run.train(display)
-        except (KeyboardInterrupt, TrainingError):
-            if run.best:
-                _finish(run, out, display)
-            raise
-        tagger = _finish(run, out, display)
-    shutil.rmtree(run.folder, ignore_errors=True)
-    return tagger
+    check_new_run(out, resume=resume, force=force)
+    console = console or Console(stderr=True, file=cast(TextIO, Remarks(sys.stderr)))
+    try:
+        with catch_interrupts() as interrupts, reserved(out) as folder:
+            model = read_start(start, out, vectors) if start is not None else None
+            recipe = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
+            layers = model.layers if model else ()
+            corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
+            if model and partial is None:
+                corpus = label_unknown(corpus, model)
+            task = prepare(corpus, recipe, vectors, seed, model)
+            run = TrainingRun(task, recipe, seed, folder)
+            changed = run.resume() if resume else ""
+            check_space(out, run.bytes_to_write())
+            shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
+            with shown as display:
+                _describe(task, display)
+                if changed:
+                    display.message(
+                        f"not the same as before ({changed}): the weights may differ from an unbroken run's"
+                    )
+                run.warm_up(display)
+                return _train(run, out, display, interrupts)
+    except KeyboardInterrupt as error:
+        message = str(error) or f"interrupted; {what_is_kept(out)}"
+        raise Interrupted(message, _number(error)) from None
+
+
+def _number(error: KeyboardInterrupt) -> int:
+    """The signal: a program with a handler of its own raises a plain KeyboardInterrupt."""
+    return error.number if isinstance(error, Interrupted) else signal.SIGINT
+
+
+def _train(run: TrainingRun, out: Path, display: Display, interrupts: Interrupts) -> Tagger:
+    """Train and write the model; what ends that early costs neither the state of the run nor what is in ``out``."""
+    finished = False
+    try:
+        with interrupts.held():
+            run.train(display, between_steps=interrupts.check)
+        model, scores = _best_model(run, display, ("dev", "test"))
+        with interrupts.held():
+            write_model(model, out)
+            discard_run(run.folder)
+            finished = True
+    except KeyboardInterrupt as error:
+        if finished:
+            raise Interrupted(f"interrupted; the model was finished, and is in {out}", _number(error)) from None
+        if run.best and not getattr(error, "at_once", False):
+            display.message("interrupted: writing the best model so far; a second interruption stops at once")
+            _keep_best(run, display)
+        raise
+    except TrainingError as error:
+        if run.best:
+            _keep_best(run, display)
+        kept = what_is_kept(out)
+        raise TrainingError(f"{error} {kept[0].upper()}{kept[1:]}.") from error
+    except OSError:
+        display.message(what_is_kept(out))
+        raise
+    display.message(f"best epoch {run.progress.best_epoch}; {scores}")
+    display.message(f"model written to {out}")
+    return Tagger(model)
+
+
+def _keep_best(run: TrainingRun, display: Display) -> None:
+    """Write the best model so far beside the run's checkpoint, which is enough to make it."""
+    try:
+        write_model(_best_model(run, display, ("dev",))[0], run.folder / BEST)
+    except OSError as error:
+        display.message(f"{run.folder / BEST}: {error.strerror or error}")
 
 
 def _describe(task: Task, display: Display) -> None:
@@ -152,12 +208,12 @@ def _describe(task: Task, display: Display) -> None:
         display.message(f"… and {len(notes) - SHOWN:,} more; 'tagsmith inspect' lists them all")
 
 
-def _finish(run: TrainingRun, out: Path, display: Display) -> Tagger:
-    """Write the model folder of the best epoch, with its scores, and return its tagger."""
+def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> tuple[Model, str]:
+    """Return the model of the best epoch with its scores on these parts, and the scores in words."""
     corpus = run.task.corpus
     model, dev_scores = _choose_precision(run.model(run.best), corpus, display)
     scores = {"dev": dev_scores}
-    if len(corpus.test):
+    if len(corpus.test) and "test" in parts:
         scores["test"] = score_part(Tagger(model), corpus, "test")
     history = run.progress.history
     extras: dict[str, bytes] = {
@@ -166,11 +222,7 @@ def _finish(run: TrainingRun, out: Path, display: Display) -> Tagger:
         ModelFile.LEARNING_CURVE: learning_curve(history),
     }
     model = replace(model, scores={part: one.as_dict() for part, one in scores.items()}, extras=extras)
-    write_model(model, out)
-    each = "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
-    display.message(f"best epoch {run.progress.best_epoch}; {each}")
-    display.message(f"model written to {out}")
-    return Tagger(model)
+    return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
 
 
 def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Scores]:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import optuna
 from rich.console import Console
@@ -19,7 +19,9 @@ from tagsmith.corpus.folders import without_folders
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.files import only_one, write_atomically
+from tagsmith.interrupts import catch_interrupts
 from tagsmith.model.frozen_vectors import frozen_vectors
+from tagsmith.streams import Remarks
 from tagsmith.training.measure import deciding_measure
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import prepare
@@ -108,7 +110,7 @@ def tune(
     if vectors is not None and "word_dim" in searched:
         raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
     _check_folder(folder, resume)
-    console = console or Console(stderr=True, file=sys.stderr)
+    console = console or Console(stderr=True, file=cast(TextIO, Remarks(sys.stderr)))
     train, dev, _, notes = without_folders(train, dev, ())
     for note in notes:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
@@ -118,7 +120,7 @@ def tune(
     deadline = None if minutes is None else time.time() + 60 * minutes
     search = Search(folder, corpus, base, searched, frozen if processes == 1 else vectors, seed, trials, deadline)
     folder.mkdir(parents=True, exist_ok=True)
-    with only_one(folder / ".search", seconds=0) as alone:
+    with catch_interrupts(), only_one(folder / ".search", seconds=0) as alone:
         if not alone:
             raise InputError("a search is running in this folder.", path=folder, remedy="Wait for it, or stop it.")
         study = _begin_or_resume(search, resume, identity)

@@ -1,0 +1,166 @@
+"""Where a run writes: its model goes to ``out``, and ``out.training`` keeps what an interrupted run leaves.
+
+That folder holds the checkpoint, ``best``, the model of the best epoch so far, and a lock: one run at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tagsmith.errors import InputError, ModelError, RecipeError
+from tagsmith.files import lock_file, put_back, remove_abandoned
+from tagsmith.model.folder import ModelFile, check_target, read_config
+from tagsmith.training.checkpoint import FILE, read_progress
+
+BEST, LOCK = "best", "lock"
+RESUME, FORCE = "--resume (in Python: resume=True)", "--force (in Python: force=True)"
+
+
+def training_folder(out: Path) -> Path:
+    """Return the folder beside ``out`` for the state of a run."""
+    return out.with_name(f"{out.name}.training")
+
+
+def check_new_run(out: Path, *, resume: bool, force: bool) -> None:
+    """Raise unless a run may write its model to ``out``.
+
+    Raises RecipeError: it is to resume and to begin anew; ModelError: the place cannot hold a model, or there is
+    a model or an unfinished run, and the user has not said what is to become of it.
+    """
+    if resume and force:
+        raise RecipeError("a run cannot both go on and begin anew.", remedy="Leave out --resume or --force.")
+    check_target(out)
+    put_back(out)
+    model, run = describe_model(out), describe_run(training_folder(out))
+    if force or (resume and run):
+        return
+    if run:
+        found = f"{run} is in {training_folder(out)}" + (f", and {out} holds {model}" if model else "")
+        remedy = f"{RESUME} goes on with it, and {FORCE} begins anew."
+    elif model:
+        found, remedy = f"this folder holds {model}", f"Name another folder, or replace the model with {FORCE}."
+    else:
+        return
+    if resume:
+        found = f"there is no run to resume here; {found}"
+    raise ModelError(f"{found}.", path=out, remedy=remedy)
+
+
+@contextmanager
+def reserved(out: Path) -> Iterator[Path]:
+    """Keep other runs out while the context lasts; yield the folder for the state of this one.
+
+    Raises ModelError: another run has it; nothing can be written there.
+    """
+    folder = training_folder(out)
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    with ExitStack() as opened:
+        opened.callback(_remove_empty, folder, *made)
+        with _writing(out):
+            folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(out.parent, os.W_OK):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+            alone = opened.enter_context(lock_file(folder / LOCK))
+        if not alone:
+            remedy = "Wait for it, stop it, or name another folder."
+            raise ModelError("another run is training a model for this folder now.", path=out, remedy=remedy)
+        for path in (out, folder / BEST, folder / FILE):
+            remove_abandoned(path.resolve())
+        yield folder
+
+
+def _remove_empty(*folders: Path) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        remedy = "Check its permissions, or name another folder."
+        raise ModelError(f"no model can be written here: {error.strerror}.", path=out, remedy=remedy) from error
+
+
+def check_space(out: Path, needed: int) -> None:
+    """Raise ModelError if the disk has fewer bytes than a run will write."""
+    free = shutil.disk_usage(out.parent).free
+    if free < needed:
+        raise ModelError(
+            f"the disk is too full: training writes about {_megabytes(needed)}, and {_megabytes(free)} are free.",
+            path=out,
+            remedy="Make room, or name a folder on another disk.",
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def discard_run(folder: Path) -> None:
+    """Delete the state of a finished run, but nothing else that may be in its folder."""
+    with suppress(OSError):
+        (folder / FILE).unlink(missing_ok=True)
+    shutil.rmtree(folder / BEST, ignore_errors=True)
+
+
+# ------------------------------------------------------------------------------------------------- what is there
+
+
+def describe_model(folder: Path) -> str:
+    """Say which model a folder holds, as in "a model (dev F1 81.20, 2026-05-01 12:30)"; nothing if there is none."""
+    if not (folder / ModelFile.CONFIG).is_file():
+        return ""
+    try:
+        score, when = _dev_score(read_config(folder)), _changed(folder / ModelFile.CONFIG)
+    except (InputError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        return "a model that cannot be read"
+    return f"a model ({score}{when})"
+
+
+def _dev_score(config: dict[str, Any]) -> str:
+    dev = config["scores"].get("dev")
+    if not dev:
+        return ""
+    plain = {layer["name"]: layer["scheme"] == "plain" for layer in config["layers"]}
+    if len(plain) == 1:
+        name, measure = ("accuracy", "accuracy") if all(plain.values()) else ("F1", "f1")
+        return f"dev {name} {100 * dev[measure]:.2f}, "
+    each = [one["accuracy" if plain[name] else "f1"] for name, one in dev["layers"].items()]
+    return f"dev mean {100 * sum(each) / len(each):.2f}, "
+
+
+def describe_run(folder: Path) -> str:
+    """Say which unfinished run a folder keeps; nothing if there is none."""
+    if not (folder / FILE).is_file():
+        return ""
+    try:
+        progress, when = read_progress(folder), _changed(folder / FILE)
+        best = progress.history[progress.best_epoch - 1]
+        score = f"best dev {best['measure']} {100 * best['dev']:.2f}"
+    except (InputError, OSError, KeyError, TypeError, ValueError, IndexError):
+        return "an unfinished run that cannot be read"
+    return f"an unfinished run ({progress.epoch} epoch{'s' * (progress.epoch > 1)}, {score}, {when})"
+
+
+def _changed(path: Path) -> str:
+    return f"{datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"  # in the user's time zone
+
+
+def what_is_kept(out: Path) -> str:
+    """Say what a run that ended early has left."""
+    folder = training_folder(out)
+    best, run = describe_model(folder / BEST), describe_run(folder)
+    if not run:
+        return "no epoch had ended, so there is nothing to keep"
+    kept = f"{run} is kept in {folder}: {RESUME} goes on with it"
+    return f"{kept}; its best model so far is in {folder / BEST}: use it there, or move it" if best else kept
