@@ -9,12 +9,13 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-AGAIN = 0.01  # seconds until a dropped exception is raised again
+AGAIN = 0.01  # seconds until a signal whose exception was dropped is raised again
 
 
 class Interrupted(KeyboardInterrupt):
@@ -42,14 +43,41 @@ class Interrupts:
     def __init__(self) -> None:
         self.holding = False
         self._held: int | None = None
+        self._dropped: int | None = None
+        self.hook = sys.unraisablehook  # the program's
 
     def handle(self, number: int, frame: FrameType | None = None) -> None:
         """Handle a signal."""
+        while frame is not None:
+            if frame.f_code is Interrupts.raise_again.__code__:  # here an exception would be dropped once more
+                return
+            frame = frame.f_back
+        self._dropped = None
         if self.holding and self._held is None:
             self._held = number
         else:
             at_once, self._held = self._held is not None, None
             raise Interrupted(number=number, at_once=at_once)
+
+    def raise_again(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Take an exception that Python drops: what came of a signal is raised again, out of the callback."""
+        if not isinstance(dropped.exc_value, KeyboardInterrupt):
+            self.hook(dropped)
+            return
+        self._dropped = getattr(dropped.exc_value, "number", signal.SIGINT)
+        threading.Thread(target=self._signal_again, daemon=True).start()
+
+    def _signal_again(self) -> None:
+        while self._dropped is not None:
+            time.sleep(AGAIN)
+            if self._dropped is not None:
+                signal.raise_signal(self._dropped)
+
+    def pass_on(self) -> None:
+        """Pass a signal on, whose exception was dropped at the very end, to the handler that is in effect now."""
+        number, self._dropped = self._dropped, None
+        if number is not None:
+            signal.raise_signal(number)
 
     def check(self) -> None:
         """Raise if a signal was held."""
@@ -87,30 +115,18 @@ def catch_interrupts() -> Iterator[Interrupts]:
         yield _caught
         return
     _caught = interrupts = Interrupts()
-    hook = sys.unraisablehook
     handlers: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
     before = {number: handler for number, handler in handlers.items() if signal.getsignal(number) == handler}
+    raise_again = interrupts.raise_again
     try:
-        sys.unraisablehook = raising_again = _raise_again(hook)
+        sys.unraisablehook = raise_again
         for number in before:
             signal.signal(number, interrupts.handle)
         yield interrupts
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if sys.unraisablehook is raising_again:
-            sys.unraisablehook = hook
+        if sys.unraisablehook is raise_again:
+            sys.unraisablehook = interrupts.hook
         _caught = None
-
-
-def _raise_again(hook: Callable[[sys.UnraisableHookArgs], Any]) -> Callable[[sys.UnraisableHookArgs], Any]:
-    """Return a hook for exceptions that Python drops: one of Ctrl-C or SIGTERM is raised again, out of the callback."""
-
-    def raise_again(dropped: sys.UnraisableHookArgs) -> None:
-        if isinstance(dropped.exc_value, KeyboardInterrupt):
-            number = getattr(dropped.exc_value, "number", signal.SIGINT)
-            threading.Timer(AGAIN, signal.raise_signal, (number,)).start()
-        else:
-            hook(dropped)
-
-    return raise_again
+        interrupts.pass_on()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import tagsmith as package
+from random_model import random_model
+from tagsmith.model.folder import write_model
 
 
 def test_the_folder_holds_the_model_and_the_streams_hold_what_they_should(trained):
@@ -62,23 +64,34 @@ def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent differently there")
-def test_ctrl_c_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus: Path, tmp_path: Path):
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus, tmp_path, sent, status):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('preset = "fast"\nepochs = 400\npatience = 400\nbatch_tokens = 128\n')
     folder = tmp_path / "model"
+    write_model(random_model(), folder)
+    before = (folder / "config.json").read_bytes()
     arguments = ["train", corpus / "train.conll", "--out", folder, "--recipe", recipe, *tiny]
-    command = [sys.executable, "-m", "tagsmith", *map(str, arguments)]
+    command = [sys.executable, "-m", "tagsmith", *map(str, arguments), "--force"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.startswith("epoch   2"):
-                process.send_signal(signal.SIGINT)
+                process.send_signal(sent)
                 break
         said = process.stderr.read()
-    assert process.returncode == 130
-    assert f"interrupted; the best model so far is in {folder}; --resume goes on\n" in said
+    assert process.returncode == status
+    *_, last = said.splitlines()
+    assert last.startswith("interrupted; an unfinished run (")
+    assert "--resume (in Python: resume=True) goes on" in last
+    best = tmp_path / "model.training" / "best"
+    assert str(best) in last
     assert "Traceback" not in said
-    assert len(package.load(folder).tag([["Ann", "left"]])[0]) == 2
+    assert len(package.load(best).tag([["Ann", "left"]])[0]) == 2
+    assert (folder / "config.json").read_bytes() == before  # the older model is not touched
+    again = tagsmith(*arguments)
+    assert again.returncode == 2
+    assert b"an unfinished run (" in again.stderr
     changed = tagsmith(*arguments, "--resume", "--set=epochs=3")
     assert changed.returncode == 2
     assert b"a run with other data, recipe, vectors or seed" in changed.stderr

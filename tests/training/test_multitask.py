@@ -202,7 +202,7 @@ def test_an_interrupted_run_resumes_exactly(files, tmp_path, monkeypatch):
     monkeypatch.setattr(TrainingRun, "score_dev", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(files, tmp_path / "cut", changes)
-    assert tagsmith.load(tmp_path / "cut").layers == LAYERS
+    assert tagsmith.load(tmp_path / "cut.training" / "best").layers == LAYERS
     monkeypatch.setattr(TrainingRun, "score_dev", score)
     with pytest.raises(RecipeError, match="other data"):
         train(files[0], dev=files[1], out=tmp_path / "cut", recipe={**TINY, **changes}, layer="pos", resume=True)

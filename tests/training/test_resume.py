@@ -15,13 +15,14 @@ from keras_calls import array, compiled
 from packed_rows import make_batch, numbered
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
+from tagsmith.model.folder import write_model
 from tagsmith.network.backend import keras
 from tagsmith.training.checkpoint import FILE
 from tagsmith.training.display import Silent
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.train import _finish
+from tagsmith.training.train import _best_model
 
 pytestmark = pytest.mark.slow
 EPOCHS = 3
@@ -94,17 +95,18 @@ def test_a_stopped_run_ends_with_the_weights_of_the_whole_run(corpus, whole, tmp
         with pytest.raises(error):
             run({**corpus, "out": out}, recipe)
     finished = 1 if midway else 2
-    if error is KeyboardInterrupt:  # the best so far has been written
-        assert tagsmith.load(out).labels == ("LOC", "PER")
-        history = (out / "history.jsonl").read_text("utf-8").splitlines()
+    assert not out.exists()
+    best = tmp_path / "model.training" / "best"
+    assert best.exists() == (error is KeyboardInterrupt)
+    if best.exists():  # the best so far has been written
+        assert tagsmith.load(best).labels == ("LOC", "PER")
+        history = (best / "history.jsonl").read_text("utf-8").splitlines()
         assert [json.loads(line)["epoch"] for line in history] == list(range(1, finished + 1))
-    else:
-        assert not out.exists()
     run({**corpus, "out": out}, recipe, resume=True)
     assert_same(weights(out), expected)
     history = [json.loads(line) for line in (out / "history.jsonl").read_text("utf-8").splitlines()]
     assert [entry["epoch"] for entry in history] == list(range(1, EPOCHS + 1))
-    assert not (tmp_path / "model.training").exists()
+    assert list(tmp_path.iterdir()) == [out]
 
 
 @pytest.mark.parametrize("whole", KINDS[:1], indirect=True, ids=["adam"])
@@ -189,8 +191,7 @@ def test_a_learning_rate_far_too_high_is_a_clear_error(corpus, tmp_path):
     with pytest.raises(TrainingError, match=r"learning_rate") as caught:
         run({**corpus, "out": tmp_path / "model"}, {**changes, "average_epochs": 0.0})
     assert "epoch" in str(caught.value)
-    if (tmp_path / "model").exists():
-        assert all(np.isfinite(array_).all() for array_ in weights(tmp_path / "model").values())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("epoch", [1, 2])
@@ -198,8 +199,8 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_kept(corpus, tm
     """The loss of a step says nothing of the weights after it."""
     train_epoch = TrainingRun._train_epoch
 
-    def spoilt(self, number, display):
-        entry = train_epoch(self, number, display)
+    def spoilt(self, number, *rest):
+        entry = train_epoch(self, number, *rest)
         if number == epoch:
             kernel = self.network.output_kernel
             kernel.assign(np.full(kernel.shape, np.nan, np.float32))
@@ -212,9 +213,11 @@ def test_weights_that_the_last_step_of_an_epoch_spoilt_are_never_kept(corpus, tm
     out = tmp_path / "model"
     with pytest.raises(TrainingError, match=f"epoch {epoch}"):
         run({**corpus, "out": out}, {"epochs": 4})
-    assert out.exists() == (epoch == 2)
-    if out.exists():
-        assert all(np.isfinite(array_).all() for array_ in weights(out).values())
+    assert not out.exists()
+    best = tmp_path / "model.training" / "best"
+    assert best.exists() == (epoch == 2)
+    if best.exists():
+        assert all(np.isfinite(array_).all() for array_ in weights(best).values())
 
 
 # ------------------------------------------------------------------------------- the model is the network
@@ -230,7 +233,7 @@ def test_the_loaded_model_gives_the_emissions_of_the_trained_network(corpus, tmp
     session = TrainingRun(task, recipe, 0, tmp_path / "run")
     session.train(Silent())
     session.network.assign(session.best)
-    _finish(session, tmp_path / "model", Silent())
+    write_model(_best_model(session, Silent(), ())[0], tmp_path / "model")
     sentences = [["Ada", "lives", "in", "Zürich", "."], ["Reykjavík", "!"], ["x"]]
     words = [word for sentence in sentences for word in sentence]
     rows = np.int32([[0, 1, 2, 3, 4], [5, 6, 0, 0, 0], [7, 0, 0, 0, 0]])

@@ -20,6 +20,7 @@ from tagsmith.training.averaging import EVERY
 from tagsmith.training.display import Silent
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
+from tagsmith.training.target import training_folder
 from tagsmith.training.task import prepare
 from tagsmith.training.train import train
 
@@ -145,7 +146,8 @@ def test_an_interrupted_run_saves_the_best_so_far_and_resumes_exactly(corpus, tm
         interrupt_after(patch, 2)
         with pytest.raises(KeyboardInterrupt):
             run(corpus, changes)
-    tagsmith.load(corpus["out"])  # the best of the first two epochs
+    assert not corpus["out"].exists()
+    tagsmith.load(training_folder(corpus["out"]) / "best")  # the best of the first two epochs
     with pytest.raises(RecipeError, match="other data, recipe, vectors or seed"):
         run(corpus, changes, resume=True, seed=1)
     run(corpus, changes, resume=True)
@@ -158,7 +160,7 @@ def test_an_interruption_before_the_first_epoch_leaves_no_model(corpus, monkeypa
     interrupt_after(monkeypatch, 0)
     with pytest.raises(KeyboardInterrupt):
         run(corpus)
-    assert not corpus["out"].exists()
+    assert list(corpus["out"].parent.glob("*model*")) == []
 
 
 def test_it_stops_when_the_dev_score_rises_no_more_and_of_equal_epochs_keeps_the_last(corpus, monkeypatch):
@@ -183,20 +185,21 @@ def test_resuming_without_a_run_is_an_error(corpus):
 def test_a_loss_that_is_no_number_ends_the_run_with_the_last_good_model(corpus, monkeypatch):
     train_epoch = TrainingRun._train_epoch
 
-    def spoiled(self, epoch, display):
+    def spoiled(self, epoch, *rest):
         if epoch == 2:
             good = self.step
             monkeypatch.setattr(self, "step", lambda batch, noise: np.float32("nan"))
             try:
-                return train_epoch(self, epoch, display)
+                return train_epoch(self, epoch, *rest)
             finally:
                 self.step = good
-        return train_epoch(self, epoch, display)
+        return train_epoch(self, epoch, *rest)
 
     monkeypatch.setattr(TrainingRun, "_train_epoch", spoiled)
-    with pytest.raises(TrainingError, match="The loss became nan in epoch 2"):
+    with pytest.raises(TrainingError, match=r"The loss became nan in epoch 2.*1 epoch.*model.training/best"):
         run(corpus)
-    assert tagsmith.load(corpus["out"]).labels == ("LOC", "PER")
+    assert not corpus["out"].exists()
+    assert tagsmith.load(training_folder(corpus["out"]) / "best").labels == ("LOC", "PER")
 
 
 def test_a_word_that_only_the_vectors_know_is_tagged_by_its_vector(corpus, tmp_path):
@@ -243,7 +246,7 @@ def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     assert tagsmith.load(corpus["out"]).precision == "int8"
     monkeypatch.setattr("tagsmith.training.train.MOST_LOST", -1.0)  # as if 8 bits had lost more than that
     said = io.StringIO()
-    tagger = run({**corpus, "console": Console(file=said, width=200)})
+    tagger = run({**corpus, "console": Console(file=said, width=200)}, force=True)
     assert tagger.precision == tagsmith.load(corpus["out"]).precision == "float32"
     assert "8-bit kernels would lose 0.00 points of dev F1: the model runs in float32" in said.getvalue()
     assert tagsmith.load(corpus["out"], precision="int8").precision == "int8"
