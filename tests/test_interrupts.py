@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tagsmith.interrupts import Interrupted, catch_interrupts
+from tagsmith.interrupts import Interrupted, catch_interrupts, interruption
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are other there")
@@ -140,3 +140,13 @@ def test_other_threads_change_nothing():
     thread.start()
     thread.join()
     assert seen == [before]
+
+
+def test_an_error_that_an_interruption_became_is_one():
+    stop = Interrupted()
+    assert interruption(stop) is stop
+    assert interruption(ValueError()) is None
+    error, other = ImportError("initialization failed"), ImportError()
+    error.__cause__ = stop
+    other.__context__ = error
+    assert interruption(error) is interruption(other) is stop

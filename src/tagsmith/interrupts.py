@@ -97,6 +97,22 @@ class Interrupts:
             self.check()
 
 
+def interruption(error: BaseException) -> KeyboardInterrupt | None:
+    """Return the interruption that an error is or comes from; None: it comes from something else.
+
+    A library in C that is being imported turns it into an ImportError.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    return cause
+
+
+def signal_of(error: KeyboardInterrupt) -> int:
+    """Return the number of the signal: a program with a handler of its own raises a plain KeyboardInterrupt."""
+    return error.number if isinstance(error, Interrupted) else signal.SIGINT
+
+
 _caught: Interrupts | None = None  # what the main thread has in effect
 
 

@@ -44,7 +44,7 @@ def test_a_full_disk_is_one_line_and_status_1(model: Path, command: str):
             stderr=subprocess.PIPE,
             check=False,
         )
-    assert (done.returncode, done.stderr) == (1, b"error: No space left on device.\n")
+    assert (done.returncode, done.stderr) == (1, b"error: standard output: No space left on device.\n")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes break differently there")

@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from tagsmith.cli import bench, convert, demo, evaluate, inspect, redact, score, serve, tag, train, tune
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError
-from tagsmith.interrupts import catch_interrupts
+from tagsmith.interrupts import catch_interrupts, interruption
 from tagsmith.streams import open_standard_streams
 
 FAILURE, BAD_INPUT, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -28,9 +28,12 @@ class _Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            typer.echo(str(error) or "interrupted", err=True)
-            raise typer.Exit(getattr(error, "status", INTERRUPTED)) from None
+        except BaseException as error:
+            stop = interruption(error)
+            if stop is None:
+                raise
+            typer.echo(str(stop) or "interrupted", err=True)
+            raise typer.Exit(getattr(stop, "status", INTERRUPTED)) from None
 
 
 app = typer.Typer(

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tagsmith.cli import options
+from tagsmith.interrupts import Interrupted, signal_of
 
 
 def tune_command(
@@ -68,10 +69,9 @@ def tune_command(
             resume=resume,
             **options.reading_options(layer, column, word_column, separator, encoding),
         )
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         best = f"the best recipe so far is in {out / BEST}; " if (out / BEST).is_file() else ""
-        typer.echo(f"interrupted; {best}--resume goes on", err=True)
-        raise typer.Exit(130) from None
+        raise Interrupted(f"interrupted; {best}--resume goes on", signal_of(error)) from None
     console = options.stdout_console()
     console.print(f"the best of {len(tuning.trials)} trials, by dev {tuning.measure}:", highlight=False)
     console.print(trials_table(tuning))

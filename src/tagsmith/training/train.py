@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Collection, Mapping
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.knowledge import Partial
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import TrainingError
-from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts
+from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts, signal_of
 from tagsmith.model.folder import Model, ModelFile, write_model
 from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
@@ -139,12 +138,7 @@ def train(
                 return _train(run, out, display, interrupts)
     except KeyboardInterrupt as error:
         message = str(error) or f"interrupted; {what_is_kept(out)}"
-        raise Interrupted(message, _number(error)) from None
-
-
-def _number(error: KeyboardInterrupt) -> int:
-    """The signal: a program with a handler of its own raises a plain KeyboardInterrupt."""
-    return error.number if isinstance(error, Interrupted) else signal.SIGINT
+        raise Interrupted(message, signal_of(error)) from None
 
 
 def _train(run: TrainingRun, out: Path, display: Display, interrupts: Interrupts) -> Tagger:
@@ -160,7 +154,7 @@ def _train(run: TrainingRun, out: Path, display: Display, interrupts: Interrupts
             finished = True
     except KeyboardInterrupt as error:
         if finished:
-            raise Interrupted(f"interrupted; the model was finished, and is in {out}", _number(error)) from None
+            raise Interrupted(f"interrupted; the model was finished, and is in {out}", signal_of(error)) from None
         if run.best and not getattr(error, "at_once", False):
             display.message("interrupted: writing the best model so far; a second interruption stops at once")
             _keep_best(run, display)
