@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import re
 
 import numpy as np
@@ -18,7 +19,7 @@ from tagsmith.redaction.redacted import Redacted
 from tagsmith.redaction.redactor import Redactor
 from tagsmith.redaction.ways import WAYS
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.document import sentence_from_words
+from tagsmith.text.document import Document, Span, sentence_from_words
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, split_tag
 
@@ -341,6 +342,26 @@ def test_a_threshold_is_found_for_a_recall():
         redactor.threshold_for([(["a"], ["O"])])
     with pytest.raises(DataError, match=r"recall is 1\.1"):
         redactor.threshold_for(data, 1.1)
+
+
+def test_the_threshold_for_texts_counts_characters_as_redaction_cuts_them(tmp_path):
+    tagger = StubTagger({"anna": {"PERSON": 0.9}, "lee": {"+PERSON": 0.2}, "acme": {"ORG": 0.01}})
+    redactor = Redactor(tagger, labels=["PERSON"])
+    spans = (Span(0, 9, "PERSON"), Span(20, 24, "ORG"))  # cut by a sentence end, which training would not see
+    document = Document("Anna\n\nLee left. Then Acme.", (), spans)
+    (tmp_path / "dev.jsonl").write_text(
+        json.dumps({"text": document.text, "label": [[span.start, span.end, span.label] for span in spans]})
+    )
+    for data in (document, [document, (["x"], ["O"])], tmp_path / "dev.jsonl"):
+        assert redactor.threshold_for(data, 4 / 7) == 0.9
+        assert redactor.threshold_for(data, 4 / 7 + 0.01) == 0.2
+    half = Document("Anna Lee", (), (Span(2, 4, "PERSON"), Span(5, 8, "PERSON")))
+    assert redactor.threshold_for(half, 2 / 5) == 0.9
+    assert redactor.threshold_for(half, 3 / 5) == 0.2
+    layers = Document(
+        "Anna Lee", (), (Span(0, 8, "X"),), {}, {"other": (Span(0, 8, "X"),), "ner": (Span(5, 8, "PERSON"),)}
+    )
+    assert redactor.threshold_for(layers, 0.1) == 0.2
 
 
 def test_that_threshold_finds_that_much(tagger):

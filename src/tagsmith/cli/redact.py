@@ -124,7 +124,7 @@ def redact_command(
     )
     if dev:
         redactor.threshold = redactor.threshold_for(dev, RECALL if recall is None else recall, encoding=encoding)
-        typer.echo(f"threshold {redactor.threshold:.3g}", err=True)
+        typer.echo(f"threshold {redactor.threshold!r}", err=True)
     run = _Run(redactor, fields or ["text"], encoding, originals, several=len(sources) > 1)
     run.write(sources, form, output, offsets)
     typer.echo(run.summary(), err=True)

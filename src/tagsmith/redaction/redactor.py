@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
 import numpy as np
 
-from tagsmith.corpus.sources import Data, read_sentences
+from tagsmith.corpus.sources import Data, parts_of, read_file, read_sentences
 from tagsmith.errors import DataError
+from tagsmith.formats.options import read_options
 from tagsmith.redaction.found import SURE, LabelColumns, Marks, Repeats
 from tagsmith.redaction.redacted import Redacted, Replacement
 from tagsmith.redaction.ways import Placeholders, Replace, way_of_replacing
 from tagsmith.tagging.chain import Doubles
 from tagsmith.tagging.tagger import Tagger, gold_tags
+from tagsmith.text.document import Document
 from tagsmith.text.schemes import tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
 
@@ -130,28 +132,53 @@ class Redactor:
             The data cannot be read, or hold none of the labels.
         """
         _probability("recall", recall)
-        options = options if "layer" in options or "column" in options else {**options, "layer": (self.layer.name,)}
-        sentences = [sentence for sentence in read_sentences(data, **options) if len(sentence)]
-        layers = [
-            sentence.layers.get(self.layer.name) or next(iter(sentence.layers.values())) for sentence in sentences
-        ]
-        words = [sentence.words for sentence in sentences]
         probabilities, characters = list[Doubles](), list[Doubles]()
-        for sentence, tags, scores in zip(
-            words, gold_tags(layers, self.layer), map(self._columns.probabilities, self._marginals(words)), strict=True
-        ):
-            labeled = self._labeled(tags)
-            probabilities.append(scores[labeled])
-            characters.append(np.array([len(sentence[token]) for token in labeled], float))
-        if not sum(map(len, characters)):
+        labeled = list(self._labeled(data, options))
+        for (_, own), marginals in zip(labeled, self._marginals([words for words, _ in labeled]), strict=True):
+            probabilities.append(self._columns.probabilities(marginals))
+            characters.append(own)
+        found = np.concatenate(characters) if characters else np.empty(0)
+        if not found.sum():
             raise DataError("these data hold none of the labels.", remedy=f"Labels: {', '.join(self.labels)}.")
         scores = np.concatenate(probabilities)
-        order = np.argsort(-scores)
-        found = np.cumsum(np.concatenate(characters)[order])
-        last = int(np.searchsorted(found, recall * found[-1] * (1 - 1e-12)))
+        order = np.argsort(-scores, kind="stable")
+        sums = np.cumsum(found[order])
+        last = int(np.searchsorted(sums, recall * sums[-1] * (1 - 1e-12)))
         return float(np.clip(scores[order[last]], np.finfo(float).tiny, 1.0))
 
-    def _labeled(self, tags: Sequence[str]) -> list[int]:
+    def _labeled(self, data: Data, options: Mapping[str, Any]) -> Iterator[tuple[Sequence[str], Doubles]]:
+        """Yield the words of each sentence, and how many characters of each are labeled, (tokens,).
+
+        A text is cut into sentences as if it had no labels, because that is how it is redacted.
+        """
+        options = {"layer": self.layer.name, **options}
+        others = []
+        for part in parts_of(data):
+            items = part.items if part.file is None else read_file(part.file, read_options(**options))
+            for item in items:
+                if isinstance(item, Document) and item.spans:
+                    yield from self._labeled_in_text(item)
+                else:
+                    others.append(item)
+        sentences = read_sentences(others, layer=options["layer"]) if others else []
+        tags = gold_tags([next(iter(sentence.layers.values())) for sentence in sentences], self.layer)
+        for sentence, own in zip(sentences, tags, strict=True):
+            characters = np.zeros(len(sentence))
+            for token in self._labeled_tokens(own):
+                characters[token] = len(sentence.words[token])
+            yield sentence.words, characters
+
+    def _labeled_in_text(self, document: Document) -> Iterator[tuple[Sequence[str], Doubles]]:
+        inside = np.zeros(len(document.text) + 1)
+        for span in document.layer_spans.get(self.layer.name, document.spans):
+            if span.label in self.labels:
+                inside[max(span.start, 0) + 1 : max(span.end, 0) + 1] = 1
+        before = inside.cumsum()  # labeled characters before each offset
+        for words, starts in words_and_starts(document.text):
+            first = np.array(starts)
+            yield words, before[first + np.array([len(word) for word in words])] - before[first]
+
+    def _labeled_tokens(self, tags: Sequence[str]) -> list[int]:
         """The tokens that carry one of the labels."""
         if not self.layer.gives_spans:
             return [token for token, tag in enumerate(tags) if tag in self.labels]
