@@ -172,7 +172,7 @@ def test_a_model_that_cannot_be_gone_on_from_is_an_error(tmp_path):
     with pytest.raises(ModelError, match="would replace the one that training goes on from"):
         read_start(folder, tmp_path / "new" / ".." / "model", None)
     (folder / "weights.safetensors").write_bytes(b"")
-    with pytest.raises(ModelError, match=r"weights\.safetensors: this file of the model is truncated or altered"):
+    with pytest.raises(ModelError, match=r"weights\.safetensors: .*truncated or altered"):
         read_start(folder, tmp_path / "new", None)
 
 
