@@ -119,6 +119,15 @@ def test_strange_sizes_and_choices_are_refused(tmp_path, field, raw):
     refused(changed(config_json=config_with(("architecture", field), raw)), tmp_path, named)
 
 
+@pytest.mark.parametrize("depth", range(900, 1000, 9))
+@pytest.mark.parametrize(
+    "path", [("format_version",), ("recipe",), ("recipe", "seed"), ("layers",), ("sha256",)], ids=str
+)
+def test_values_nested_as_deeply_as_python_can_are_refused(tmp_path, path, depth):
+    """At some depth Python can parse them but no longer print, write or compare them."""
+    refused(changed(config_json=config_with(path, "[" * depth + "]" * depth)), tmp_path, "config.json")
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_every_size_has_a_least_and_a_most(name):
     least, most = SIZES[name]

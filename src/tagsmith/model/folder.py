@@ -208,13 +208,12 @@ def _read_config(files: OpenFolder) -> dict[str, Any]:
         config = parse_json(content)
         if not isinstance(config, dict) or "format_version" not in config:
             raise ValueError("it is not the configuration of a model")
-    if (version := config["format_version"]) != FORMAT_VERSION or type(version) is not int:
-        raise ModelError(
-            f"the model has format version {_shown(version, 20)}; this version of tagsmith reads {FORMAT_VERSION}.",
-            path=path,
-            remedy="Load it with the version of tagsmith that wrote it.",
-        )
-    with _errors_of(path):
+        if (version := config["format_version"]) != FORMAT_VERSION or type(version) is not int:
+            raise ModelError(
+                f"the model has format version {_shown(version, 20)}; this version of tagsmith reads {FORMAT_VERSION}.",
+                path=path,
+                remedy="Load it with the version of tagsmith that wrote it.",
+            )
         digests = config.get("sha256")
         if not isinstance(digests, dict) or digests.get(ModelFile.CONFIG) != _config_digest(config):
             raise ValueError("it is truncated or altered")
