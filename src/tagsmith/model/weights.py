@@ -15,7 +15,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.model.architecture import WORD_SHAPES, Architecture
+from tagsmith.model.architecture import GATES, WORD_SHAPES, Architecture
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import Vocabulary
 
@@ -23,7 +23,6 @@ MOST_BYTES = 2**31  # of the file
 MOST_HEADER_BYTES = 2**22
 LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the network can leave the range of float32
 NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1"}
-GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 class Kind(NamedTuple):
