@@ -5,13 +5,22 @@ from __future__ import annotations
 import json
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
-SPEC = spec_from_file_location("results_table", ROOT / "benchmarks" / "results_table.py")
-assert SPEC
-assert SPEC.loader
-results_table = module_from_spec(SPEC)
-SPEC.loader.exec_module(results_table)
+
+
+def benchmark(name: str) -> ModuleType:
+    """Load a script."""
+    spec = spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+results_table = benchmark("results_table")
 
 
 def run(seed: int, test: float, **more) -> str:
@@ -55,3 +64,10 @@ def test_the_published_tables_are_those_of_the_runs():
     page = (ROOT / "results" / "README.md").read_text("utf-8")
     assert made in page
     assert results_table.experiments_table((ROOT / "results" / "experiments.jsonl").read_text("utf-8")) in page
+
+
+def test_the_published_shares_of_what_redaction_leaves_are_those_of_its_runs(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    redaction = benchmark("redaction")
+    results = json.loads(redaction.RESULTS.read_text("utf-8"))
+    assert redaction.tables(results) in (ROOT / "docs" / "redaction.md").read_text("utf-8")
