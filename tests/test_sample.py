@@ -50,6 +50,43 @@ def test_the_tutorials_sentence_is_in_no_split(splits: dict[str, list[Sentence]]
             assert all(words[i : i + 5] != TUTORIAL for i in range(len(words)))
 
 
+@pytest.fixture(scope="module")
+def reviews() -> dict[str, list[Sentence]]:
+    return {split: read_sentences(sample_path(split, "sentiment")) for split in SPLITS}
+
+
+def test_the_sentiment_corpus_has_three_legal_labels_and_at_least_one_target_a_sentence(reviews):
+    sizes = {split: len(sentences) for split, sentences in reviews.items()}
+    assert sum(sizes.values()) >= 300
+    assert min(sizes.values()) >= 40
+    for sentences in reviews.values():
+        tags = [sentence.layers["tags"] for sentence in sentences]
+        assert detect_scheme(tags) is Scheme.IOB2
+        assert all(is_legal(one, Scheme.IOB2) for one in tags)
+        spans = [tags_to_spans(one, Scheme.IOB2) for one in tags]
+        assert all(spans)
+        assert {span.label for one in spans for span in one} == {"POSITIVE", "NEGATIVE", "NEUTRAL"}
+
+
+def test_no_sentence_of_the_sentiment_corpus_occurs_twice(reviews):
+    sentences = [tuple(word.lower() for word in sentence.words) for split in reviews.values() for sentence in split]
+    assert len(set(sentences)) == len(sentences)
+
+
+def test_many_targets_are_spoken_of_in_more_than_one_way(reviews):
+    """So the sentence decides, and not the target's name."""
+    opinions: dict[str, set[str]] = {}
+    for sentence in reviews["train"]:
+        for start, end, label in tags_to_spans(sentence.layers["tags"], Scheme.IOB2):
+            opinions.setdefault(" ".join(sentence.words[start:end]).lower(), set()).add(label)
+    assert sum(len(labels) > 1 for labels in opinions.values()) >= 50
+
+
+def test_an_unknown_corpus_is_an_error_that_lists_the_known_ones():
+    with pytest.raises(DataError, match="names, sentiment"):
+        sample_path("train", "reviews")  # type: ignore[arg-type]
+
+
 def test_an_unknown_split_is_an_error_that_lists_the_known_ones():
     with pytest.raises(DataError, match="train, dev, test"):
         sample_path("validation")  # type: ignore[arg-type]
@@ -64,5 +101,5 @@ def test_the_wheel_holds_the_corpus(tmp_path: Path):
     )
     (wheel,) = wheels.WheelBuilder(str(root)).build(directory=str(tmp_path), versions=["standard"])
     held = set(zipfile.ZipFile(wheel).namelist())
-    for name in ("train.conll", "dev.conll", "test.conll", "GUIDELINES.md", "LICENSE"):
+    for name in ("train.conll", "dev.conll", "test.conll", "sentiment/train.conll", "GUIDELINES.md", "LICENSE"):
         assert f"tagsmith/sample/{name}" in held
