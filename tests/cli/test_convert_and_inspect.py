@@ -76,7 +76,7 @@ def test_inspect_shows_spans_that_do_not_align(run_here, tmp_path: Path):
     data.write_text('{"text": "John left", "label": [[0, 3, "PER"]]}\n')
     status, out, _ = run_here("inspect", data)
     assert status == 0
-    assert "1 problem of reading:" in out
+    assert "1 reading problem:" in out
     assert "'Joh' [PER] does not align with tokens; the nearest token boundaries are 0 and 4" in out
 
 

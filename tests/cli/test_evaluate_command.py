@@ -137,3 +137,13 @@ def test_mixed_tabs_and_spaces_are_said_with_the_line(run_here, model, tmp_path)
         status, out, err = run_here(*arguments)
         assert (status, bool(out)) == (0, True)
         assert err == f"note: {data}:4: There is a tab here, where line 1 has spaces; both separate columns.\n"
+
+
+def test_an_output_whose_suffix_stands_for_another_format_is_refused(
+    run_here, model: Path, corpus: Path, tmp_path: Path
+):
+    for option, name, better in (("--json", "scores.csv", "scores.json"), ("--report", "report.pdf", "report.html")):
+        status, out, err = run_here("evaluate", model, corpus / "dev.conll", option, tmp_path / name)
+        assert (status, out) == (2, "")
+        assert err.endswith(f"does not fit what is written. Call the file {better}.\n")
+    assert not list(tmp_path.glob("[sr]*.*"))

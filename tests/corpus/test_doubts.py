@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 
 import pytest
 
 from tagsmith.corpus.corpus import read_corpus
-from tagsmith.corpus.doubts import doubts_of_labels
+from tagsmith.corpus.doubts import doubt_of_offsets, doubts_of_labels
 from tagsmith.corpus.sentences import hold_sentences
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.text.document import sentence_from_words
@@ -98,6 +100,32 @@ def test_hundreds_of_labels_and_one_that_says_nothing():
 )
 def test_what_real_tag_sets_do_is_no_doubt(tags: list[str]):
     assert doubts(*tags) == []
+
+
+def test_a_tag_outside_of_spans_that_is_not_o():
+    for outside in ("-", "_", "0", "OTHER"):
+        ((line, message),) = doubts("B-PER", outside, "B-LOC", outside)
+        assert (line, f"stand beside {outside!r}" in message) == (2, True)
+    ((_, message),) = doubts("O", "B_PER", "B_LOC")
+    assert message.endswith("and a hyphen: B-PER")
+    ((_, message),) = doubts(*["X"] * 60)
+    assert "every tag is 'X'" in message
+
+
+def test_a_file_without_blank_lines_is_one_sentence(file):
+    text = "w\tO\nx\tB-X\n"
+    (problem,) = read_corpus(file(text * 150, "a"), file(text, "b")).problems
+    assert (problem.line, problem.message[:37]) == (1, "all 300 tokens are one sentence; put ")
+    assert read_corpus(file(text * 20, "a"), file("y\tB-X\n", "b")).problems == ()
+
+
+def test_spans_that_are_no_offsets_of_characters():
+    problems = []
+    record = json.dumps({"text": "Ann left Rome", "label": [[0, 2, "PER"], [9, 12, "LOC"]]}) + "\n"
+    read_sentences(io.StringIO(record * 10), format="jsonl", problems=problems)
+    assert doubt_of_offsets(problems, 20).line == 1
+    assert doubt_of_offsets(problems, 41) is None
+    assert doubt_of_offsets(problems[:4], 4) is None
 
 
 # ------------------------------------------------------------------------------------------------- leaks

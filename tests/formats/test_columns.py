@@ -94,6 +94,36 @@ def test_words_that_are_called_like_a_column_stay(file):
     assert read(file(rows(WORDS, NAMES) + "word\ttag\n"))[0] == [WORDS, ("word",)]
 
 
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_tokens_is_left_out(file, first: int):
+    numbers = tuple(map(str, range(first, first + len(WORDS))))
+    assert read(file(rows(numbers, WORDS, NAMES, times=2))) == ([WORDS, WORDS], [])
+
+
+def test_a_column_of_other_numbers_is_not_taken_for_words(file):
+    """Sentences are numbered, and no blank line ends them."""
+    text = rows(("7",) * 5, WORDS, NAMES) + rows(("8",) * 5, WORDS, NAMES)
+    path = file(text.replace("\n\n", "\n"))
+    with pytest.raises(DataError, match=r":1: Column 1, where the words should be, holds numbers.*--word-column 2"):
+        read(path)
+    assert read(path, word_column=2) == ([WORDS + WORDS], [])
+    assert read(path, word_column=1)[0] == [("7",) * 5 + ("8",) * 5]
+    headed = file("Sentence #\tWord\tTag\n" + path.read_text(), "a.tsv")
+    assert read(headed)[0] == [WORDS, WORDS]
+    assert read(file("1\tO\n2\tO\n1984\tO\n"))[0] == [("1", "2", "1984")]
+
+
+def test_a_sentence_a_line_with_words_and_tags_in_turn_is_refused(file):
+    with pytest.raises(DataError, match="words and tags in turn"):
+        read(file("Ann B-PER left O Rome B-LOC\nBob B-PER left O Oslo B-LOC\n"))
+
+
+def test_lines_that_end_with_carriage_returns_alone_are_refused(file):
+    with pytest.raises(DataError, match=r":1: The lines end with carriage returns alone.*tr"):
+        read(file(rows(WORDS, NAMES).replace("\n", "\r")))
+    assert read(file(rows(WORDS, NAMES).replace("\n", "\r\n"))) == ([WORDS], [])
+
+
 def test_running_text_is_refused(file):
     with pytest.raises(DataError, match="running text"):
         read(file("Ann Lee left Rome yesterday .\n", "a.txt"))

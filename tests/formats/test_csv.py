@@ -134,3 +134,16 @@ def test_a_file_without_sentence_numbers_can_be_read_as_columns(file):
     assert [s.words for s in read_sentences(path, format="conll", separator=",")] == [("Ann", "left"), ("Rome",)]
     with pytest.raises(DataError, match=r"no labels.*such as --separator ','"):
         read_sentences(path, format="conll")
+
+
+def test_another_column_that_looks_more_like_tags_is_reported(file):
+    text = "Sentence #,Word,POS,NER,Tag\n1,Ann,NNP,B-per,x\n1,left,VBD,O,y\n"
+    problems = []
+    read(file(text, "a.csv"), problems=problems)
+    assert [str(problem).partition("a.csv")[2] for problem in problems] == [
+        ":2: the column 'ner' looks more like tags of spans than the one that is read; --column ner reads it"
+    ]
+    for options in ({"column": "ner"}, {"column": "tag"}, {"layer": "pos"}):
+        problems.clear()
+        read(file(text, "a.csv"), problems=problems, **options)
+        assert problems == []

@@ -99,6 +99,9 @@ def test_a_database_and_other_bytes_are_no_text(file, tmp_path: Path):
 
 
 TEXTS = [
+    ("a.txt", "[PER Ann Lee ] left [LOC Rome ] .\nShe left [LOC Oslo ] .\n", "[PER Ann]"),
+    ("a.txt", "[Ann](PER) left [Rome](LOC)\n[Bob](PER) left [Oslo](LOC)\n", "[PER Ann]"),
+    ("a.txt", "Ann|B-PER lives|O in|O Rome|B-LOC\nBob|B-PER lives|O in|O Oslo|B-LOC\n", "tag after each word"),
     ("a.ann", BRAT, "brat"),
     ("a.conll", BRAT, "brat"),
     ("a.txt", BRAT.replace("\n", "\r\n"), "brat"),
@@ -108,7 +111,7 @@ TEXTS = [
     ("a.jsonl", "<html>\n<head>", "a web page"),
     ("a", '<?xml version="1.0"?>\n<doc/>', "an XML document"),
     ("train.conll", "version https://git-lfs.github.com/spec/v1\noid sha256:ab\nsize 12\n", "Git LFS"),
-    ("a.txt", "<PER>Ann Lee</PER> lives in <LOC>Rome</LOC>.\nShe left <LOC>Oslo</LOC>.\n", "inline tags"),
+    ("a.txt", "<PER>Ann Lee</PER> lives in <LOC>Rome</LOC>.\nShe left <LOC>Oslo</LOC>.\n", "labels among the words"),
     (
         "a.txt",
         "Ann/NNP lives/VBZ in/IN Rome/NNP ./.\nShe/PRP left/VBD Oslo/NNP last/JJ year/NN\n",

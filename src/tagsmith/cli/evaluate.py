@@ -53,6 +53,8 @@ def evaluate_command(
     from tagsmith.scores.tables import scores_tables
     from tagsmith.tagging.tagger import load
 
+    options.check_suffix(json_file, ".json")
+    options.check_suffix(report, ".html", ".htm")
     tagger = load(model)
     files: Path | list[Path] = data
     if is_folder(data):

@@ -89,7 +89,7 @@ def _without_folders(paths: Sequence[Path]) -> list[Path]:
 def _corpus_report(
     path: Path, format: str, options: dict[str, Any], first: Sequence[Sentence] | None
 ) -> tuple[dict[str, Any], Sequence[Sentence]]:
-    from tagsmith.corpus.doubts import doubts_of_labels
+    from tagsmith.corpus.doubts import doubt_of_offsets, doubt_of_sentences, doubts_of_labels
     from tagsmith.corpus.sentences import hold_sentences
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.corpus.statistics import shared_sentences, statistics
@@ -101,7 +101,12 @@ def _corpus_report(
     sentences = read_sentences(path, format=format, **options)
     layer = next(iter(sentences[0].layers)) if sentences else ""
     counts = statistics(sentences, layer, path=str(path))
-    doubts = doubts_of_labels(hold_sentences(sentences, str(path)), layer, counts.scheme)
+    held = hold_sentences(sentences, str(path))
+    doubts = [
+        doubt_of_sentences(held),
+        doubt_of_offsets(problems, sum(counts.labels.values())),
+        *doubts_of_labels(held, layer, counts.scheme),
+    ]
     report = {
         "path": str(path),
         "kind": "corpus",
@@ -109,7 +114,7 @@ def _corpus_report(
         "layer": layer,
         **asdict(counts),
         "repairs": [str(repair) for repair in counts.repairs],
-        "warnings": [str(doubt) for doubt in doubts],
+        "warnings": [str(doubt) for doubt in doubts if doubt],
         "problems": [str(problem) for problem in problems],
     }
     if first is not None:
@@ -187,7 +192,7 @@ def _labels_table(labels: Mapping[str, int]) -> Table:
 
 def _problems(report: Mapping[str, Any]) -> list[str]:
     lines = [f"warning: {warning}" for warning in report["warnings"]]
-    for name, what in (("repairs", "illegal tag"), ("problems", "problem of reading")):
+    for name, what in (("repairs", "illegal tag"), ("problems", "reading problem")):
         if examples := report[name]:
             lines += [f"{counted(len(examples), what)}:", *(f"  {example}" for example in examples[:SHOWN])]
             if len(examples) > SHOWN:

@@ -72,6 +72,18 @@ def reading_options(
     return {name: value for name, value in alone.items() if value}
 
 
+def check_suffix(path: Path | None, *suffixes: str) -> None:
+    """Raise if the name of an output says that it is in another format than the one written."""
+    from tagsmith.errors import DataError
+
+    if path is not None and path.suffix.lower() not in ("", *suffixes):
+        raise DataError(
+            f"The suffix {path.suffix!r} does not fit what is written.",
+            remedy=f"Call the file {path.with_suffix(suffixes[0]).name}.",
+            path=path,
+        )
+
+
 SHOWN = 5  # problems of a file
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tagsmith.corpus.doubts import doubt_of_leak, doubts_of_labels
+from tagsmith.corpus.doubts import doubt_of_leak, doubt_of_sentences, doubts_of_labels
 from tagsmith.corpus.folders import without_folders
 from tagsmith.corpus.knowledge import (
     Group,
@@ -136,6 +136,7 @@ def read_corpus(
         raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
     doubts = [doubt for layer in layers for doubt in doubts_of_labels(Sentences(store), layer.name, layer.scheme)]
+    doubts = [*filter(None, map(doubt_of_sentences, parts)), *doubts]
     read_for_training = parts[:2] if dev is None else parts[:1]
     doubts += [
         doubt

@@ -16,12 +16,14 @@ import numpy as np
 
 from tagsmith.corpus.sentences import NO_TAG, Sentences
 from tagsmith.formats.conllu import COLUMNS
-from tagsmith.formats.options import Problem
+from tagsmith.formats.options import AlignmentProblem, Problem
 from tagsmith.text.schemes import OUTSIDE, Scheme, split_label, split_tag
 
 _RARE = 20  # a label is rare beside one that is this many times as frequent
 _MANY_LABELS = 200
 _ENOUGH_TOKENS = 50  # fewer say nothing about how often a label occurs
+_ENOUGH_SPANS = 10
+_LONG_FOR_ONE = 200  # tokens
 _SHOWN = 5
 _PARTS = re.compile(r"[\W_]+")
 _JOINED = re.compile(r"[,;|](?:[BIESLUM]-)?|(?:^|\W)[BIESLUM]-(?=[A-Z])")
@@ -55,7 +57,7 @@ def doubts_of_labels(sentences: Sentences, layer: str, scheme: Scheme) -> list[P
         found = [*_joined(labels, spans), *_near(labels, spans, layer)]
         told = {label for _, label in found}
         found += _single(tags, labels.keys() - told, labels, scheme) if spans else []
-        found += _too_many(labels, layer)
+        found += _too_many_or_few(labels, layer, spans)
     return [_problem(message, label, sentences, rows, column.names, scheme) for message, label in found]
 
 
@@ -76,21 +78,25 @@ def _doubts_of_tags(tags: Mapping[str, int], scheme: Scheme) -> list[tuple[str, 
     if scheme not in (Scheme.PLAIN, Scheme.BARE):
         return []
     of_spans = [tag for tag in tags if all(split_tag(tag))]
-    if len({split_tag(tag)[1] for tag in of_spans}) < len(of_spans):  # B-PER and I-PER
-        other = max((tag for tag in tags if tag not in of_spans and tag != OUTSIDE), key=tags.__getitem__, default=None)
-        if other is not None:
-            message = f"tags of spans such as {of_spans[0]!r} stand beside {other!r}, so all are read as plain tags"
-            return [(f"{message}; outside of spans the tag is 'O'", other)]
+    others = [tag for tag in tags if tag not in of_spans and tag != OUTSIDE]
+    both = len({split_tag(tag)[1] for tag in of_spans}) < len(of_spans)  # B-PER and I-PER
+    if others and (both or (of_spans and len(others) == 1)):
+        other = max(others, key=tags.__getitem__)
+        message = (
+            f"tags of spans such as {of_spans[0]!r} stand beside {other!r}, so all are read as labels of their own"
+        )
+        return [(f"{message}; outside of spans the tag is 'O'", other)]
     letters: dict[str, set[str]] = {}
     for tag in tags:
         if (match := _OTHER_LETTERS.fullmatch(tag)) and not all(split_tag(tag)):
             letters.setdefault(match[2] or match[3], set()).add(match[1] or match[4])
-    both = [label for label, found in letters.items() if len(found) > 1]
-    if not both:
+    begun = [label for label, found in letters.items() if found & {"b", "B"}]
+    spelled = sum(map(len, letters.values()))  # tags; all of them but the one outside of spans
+    if not begun or not (any(len(found) > 1 for found in letters.values()) or spelled >= len(tags) - 1):
         return []
-    tag = next(tag for tag in tags if both[0] in tag)
+    tag = next(tag for tag in tags if begun[0] in tag)
     message = f"{tag!r} looks like the tag of a span, but is read as a label of its own"
-    return [(f"{message}; write the letter first, in upper case, and a hyphen: B-{both[0]}", tag)]
+    return [(f"{message}; write the letter first, in upper case, and a hyphen: B-{begun[0]}", tag)]
 
 
 def _joined(labels: Counter[str], spans: bool) -> list[tuple[str, str]]:
@@ -179,14 +185,35 @@ def _single(
     return [(f"{what} only once each" if len(single) > 1 else f"{what} only once", single[0])]
 
 
-def _too_many(labels: Counter[str], layer: str) -> list[tuple[str, str]]:
-    if layer in COLUMNS or len(labels) < _MANY_LABELS:
-        if len(labels) == 1 and labels.total() >= _ENOUGH_TOKENS and set(labels) & {"_", "-", "-X-"}:
-            (label,) = labels
-            return [(f"every tag is {label!r}; choose the column of the tags with --column, or --layer", label)]
-        return []
-    label = next(iter(labels))
-    return [(f"there are {len(labels):,} different labels; if these are no tags, choose others with --column", label)]
+def _too_many_or_few(labels: Counter[str], layer: str, spans: bool) -> list[tuple[str, str]]:
+    """Say that there are hundreds of labels or, in a plain layer, only one."""
+    label = next(iter(labels), "")
+    if len(labels) == 1 and not spans and labels.total() >= _ENOUGH_TOKENS:
+        return [(f"every tag is {label!r}; choose the tags with --column or --layer", label)]
+    if len(labels) >= _MANY_LABELS and layer not in COLUMNS:
+        return [
+            (f"there are {len(labels):,} different labels; if these are no tags, choose others with --column", label)
+        ]
+    return []
+
+
+def doubt_of_sentences(sentences: Sentences) -> Problem | None:
+    """Say that a long text is a single sentence."""
+    if len(sentences) != 1 or sentences.lengths[0] < _LONG_FOR_ONE:
+        return None
+    message = f"all {int(sentences.lengths[0]):,} tokens are one sentence; put a blank line after each sentence"
+    return Problem(sentences.path_of(0), sentences.line_of(0, 0), message)
+
+
+def doubt_of_offsets(problems: Sequence[Problem], spans: int) -> Problem | None:
+    """Say that most spans do not align with tokens, so that their numbers may not be offsets of characters."""
+    unaligned = [problem for problem in problems if isinstance(problem, AlignmentProblem)]
+    if len(unaligned) < _ENOUGH_SPANS or 2 * len(unaligned) < spans:
+        return None
+    message = (
+        "most spans do not align with tokens: do their numbers count characters from 0, and is the end the one after?"
+    )
+    return Problem(unaligned[0].path, unaligned[0].line, message)
 
 
 # ------------------------------------------------------------------------------------------------- leaks

@@ -15,6 +15,7 @@ _CHUNKS = frozenset(
 )
 _MANY_TAGS = 100  # more different tags among the first sentences than any tag set has there
 _ENOUGH_ROWS = 3
+_LEAST_OF_PAIRS = 6  # cells of a row that is a sentence; four may be two readings of a word and its tag
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,17 @@ def is_header(row: Sequence[str], word: int, tag: int | None) -> bool:
     if tag is None or row[word].lower() not in WORD_HEADINGS:
         return False
     return row[tag].lower() in (*TAG_HEADINGS, *_OTHER_HEADINGS)
+
+
+def numbers_first(rows: Sequence[Sequence[str]], word: int) -> bool:
+    """Whether numbers stand where the words should be, with two columns or more behind them."""
+    columns = len(rows[0])
+    return len(rows) >= _ENOUGH_ROWS and word + 2 < columns and all(row[word].isdecimal() for row in rows)
+
+
+def sentence_in_a_line(row: Sequence[str]) -> bool:
+    """Whether a row is ``word tag word tag …``."""
+    return len(row) >= _LEAST_OF_PAIRS and len(row) % 2 == 0 and all(map(is_span_tag, row[1::2]))
 
 
 def swapped(rows: Sequence[Sequence[str]], word: int, tag: int) -> bool:

@@ -20,7 +20,14 @@ from itertools import chain, islice
 from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
-from tagsmith.formats.columns import doubt_of_columns, is_header, is_span_tag, swapped
+from tagsmith.formats.columns import (
+    doubt_of_columns,
+    is_header,
+    is_span_tag,
+    numbers_first,
+    sentence_in_a_line,
+    swapped,
+)
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
@@ -40,6 +47,7 @@ from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_f
 _DOCSTART = re.compile(r"-+DOCSTART-*(?:[ \t]|$)", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"#\s*[\w.:-]+\s*=")
 _LEAST_OF_TEXT = 5  # columns between spaces that may be the words of a sentence instead
+_CARRIAGE_RETURNS = 3  # in the first line: they are how old Macintosh files end lines
 _ROWS_TO_CLAIM = 3  # fewer lines that look like words and tags may be anything
 _SENTENCES_TO_JUDGE = 100  # the first sentences show which columns hold words and tags
 
@@ -80,10 +88,9 @@ class _Block(NamedTuple):
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents; all rows must have the same number of columns, and no word or tag may be empty."""
     place = Place(source_name(source), options)
-    nothing = place.empty("tokens", "Give one token a line.")
     with open_source(source, options.encoding) as stream:
-        lines, layout = _find_layout(stream, options.separator, nothing)
-        blocks = at_least_one(_blocks(lines, layout, place), nothing)
+        lines, layout = _find_layout(stream, place)
+        blocks = at_least_one(_blocks(lines, layout, place), _nothing(place))
         first = list(islice(blocks, _SENTENCES_TO_JUDGE))
         columns = _find_columns(first, place)
         first = _without_header(first, columns, place)
@@ -96,10 +103,13 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
 
 
-def _find_layout(
-    stream: Iterable[str], separator: str | None, nothing: DataError
-) -> tuple[Iterator[tuple[int, str]], _Layout]:
+def _nothing(place: Place) -> DataError:
+    return place.empty("tokens", "Give one token a line.")
+
+
+def _find_layout(stream: Iterable[str], place: Place) -> tuple[Iterator[tuple[int, str]], _Layout]:
     """Take separator and number of columns from the first line that is surely a token; give the lines back too."""
+    separator = place.options.separator
     lines = numbered_lines(stream)
     seen: list[tuple[int, str]] = []
     row: tuple[int, str] | None = None
@@ -113,8 +123,10 @@ def _find_layout(
         if (separator or "\t") in line or not (row or line.startswith("# ")):  # perhaps a token
             row = number, line
     if row is None:
-        raise nothing
+        raise _nothing(place)
     number, line = row
+    if line.count("\r") >= _CARRIAGE_RETURNS:
+        raise place.error("The lines end with carriage returns alone.", "Convert them: tr '\\r' '\\n'.", number)
     if separator is None and "\t" in line:
         separator = "\t"
     elif separator == " ":
@@ -169,8 +181,11 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
     """Find the places (from 0) of the word and of the tag in a row; no tag if there are no labels."""
     options = place.options
     count, line = len(blocks[0].rows[0]), blocks[0].line
-    tokens = [(row[0], str(number)) for block in blocks for number, row in enumerate(block.rows, 1)]
-    counted = len(tokens) > len(blocks) and all(cell == number for cell, number in tokens)
+    several = any(len(block.rows) > 1 for block in blocks)
+    counted = several and any(
+        all(row[0] == str(number) for block in blocks for number, row in enumerate(block.rows, first))
+        for first in (1, 0)
+    )
     counted = counted and count > 1 and (count > 2 or not options.labels_required)
     word = 1 if counted else 0
     if options.word_column is not None:
@@ -195,6 +210,16 @@ def _check_columns(blocks: Sequence[_Block], columns: tuple[int, int], layout: _
     place = place._replace(line=blocks[0].line)
     if layout.separator is None and layout.columns >= _LEAST_OF_TEXT and len(rows) == len(blocks):
         raise place.error("This seems to be running text, which has no labels.", "Give one word and its tag a line.")
+    if all(map(sentence_in_a_line, rows)):
+        raise place.error(
+            "Each line seems to be a sentence, words and tags in turn.", "Give one word and its tag a line."
+        )
+    if place.options.word_column is None and numbers_first(rows, word):
+        problem = f"Column {word + 1}, where the words should be, holds numbers."
+        remedy = f"Choose the words with --word-column {word + 2}; if sentences are numbered, put a first line of"
+        raise place.error(
+            problem, f"{remedy} headings there: Sentence #, Word, Tag. --word-column {word + 1} keeps them."
+        )
     if place.options.word_column is None and swapped(rows, word, tag):
         raise place.error(
             f"Column {word + 1} holds tags of spans, and column {tag + 1}, where the tags should be, does not.",

@@ -13,7 +13,7 @@ from itertools import chain, islice
 from typing import NamedTuple, TextIO
 
 from tagsmith.errors import DataError
-from tagsmith.formats.columns import TAG_HEADINGS, WORD_HEADINGS
+from tagsmith.formats.columns import TAG_HEADINGS, WORD_HEADINGS, is_span_tag
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
@@ -28,7 +28,7 @@ from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_f
 
 _SENTENCE_HEADINGS = ("sentence #", "sentence", "sentence_id", "sentence id", "sent_id", "sentence_number", "sent")
 _SEPARATORS = ",;\t|"
-_SENTENCES_TO_JUDGE = 3  # as many that are one word with spaces, and a tag with spaces, are no words
+_SENTENCES_TO_JUDGE = 20  # as many that are one word with spaces, and a tag with spaces, are no words
 
 
 _Row = tuple[int, list[str]]  # the line where it begins, and its cells
@@ -55,6 +55,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         if all(map(_is_whole_sentence, first)):
             remedy = "Give each word, and its tag, a row of its own."
             raise place.error("Each row holds a whole sentence, not a word.", remedy, first[0].line)
+        if first[0].layers and options.column is None and options.layer is None:
+            _report_tags(first, place)
         for sentence in chain(first, sentences):
             yield Document(" ".join(sentence.words), (sentence,))
 
@@ -63,6 +65,18 @@ def _is_whole_sentence(sentence: Sentence) -> bool:
     """Whether the only word of a sentence, and its tag, are lists between spaces."""
     cells = (*sentence.words, *(tags[0] for tags in list(sentence.layers.values())[-1:]))
     return len(sentence) == 1 and bool(sentence.layers) and all(" " in cell for cell in cells)
+
+
+def _report_tags(sentences: Sequence[Sentence], place: Place) -> None:
+    """Report if a layer beside the tags looks more like tags of spans."""
+    spans = {layer: {tag for sentence in sentences for tag in sentence.layers[layer]} for layer in sentences[0].layers}
+    *others, tags = spans
+    better = [layer for layer in others if len(spans[layer]) > 1 and all(map(is_span_tag, spans[layer]))]
+    if better and not all(map(is_span_tag, spans[tags])):
+        message = (
+            f"the column {better[0]!r} looks more like tags of spans than the one that is read; --column {better[0]}"
+        )
+        place._replace(line=sentences[0].line).report(f"{message} reads it")
 
 
 def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:

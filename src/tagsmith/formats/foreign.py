@@ -55,7 +55,8 @@ class Foreign:
 _BRAT_LINE = re.compile(r"(?:[TERAMN]\d+|\*|#\d+)\t\S.*")
 _BRAT_SPAN = re.compile(r"T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*(?:\t.*)?")
 _MARKUP = re.compile(r"[^<>\n]*<([A-Za-z][\w.-]*)(?: [^<>\n]*)?>[^<>\n]+</\1>")
-_SLASHED = re.compile(r"(?:\S+[/_][A-Z][A-Z0-9$.:,-]*\s*){4,}")
+_BRACKETS = re.compile(r"[^\[\]\n]*\[(?:[A-Z][A-Z_-]+ [^\[\]\n]+\]|[^\[\]\n]+\]\([A-Za-z_-]+\))")
+_SLASHED = re.compile(r"(?:\S+[/_|][A-Z][A-Z0-9$.:,-]*\s*){4,}")
 _HASHES = re.compile(r"[^\n]*####(?:\S+=\S+ ?)+")
 
 
@@ -70,7 +71,8 @@ def _is_brat(text: str) -> bool:
 
 def _is_marked_up(text: str) -> bool:
     lines = [line for line in text.split("\n")[:8] if line.strip()]
-    return bool(lines) and "\t" not in text and 2 * sum(bool(_MARKUP.match(line)) for line in lines) > len(lines)
+    marked = sum(bool(_MARKUP.match(line) or _BRACKETS.match(line)) for line in lines)
+    return bool(lines) and "\t" not in text and 2 * marked > len(lines)
 
 
 def _each_line(pattern: re.Pattern[str]) -> Callable[[str], bool]:
@@ -152,11 +154,18 @@ FOREIGN = (
     Foreign(
         "xml", "an XML document", _AS_LINES, (".xml", ".tei", ".xmi"), (), _matches(r"\s*<\?xml [^>\t]*\?>\s*[\n<]")
     ),
-    Foreign("markup", "text with labels in inline tags, such as <PER>Ann</PER>", _AS_LINES, (), (), _is_marked_up),
+    Foreign(
+        "markup",
+        "text with labels among the words, such as <PER>Ann</PER> or [PER Ann]",
+        _AS_LINES,
+        (),
+        (),
+        _is_marked_up,
+    ),
     Foreign(
         "slashed",
         "text with a tag after each word, such as Ann/NNP left/VBD",
-        'Put each word and its tag on a line of their own: tr " /" "\\n\\t".',
+        "Put each word and its tag on a line of their own, and a blank line after each sentence.",
         (),
         (),
         _each_line(_SLASHED),

@@ -183,7 +183,11 @@ def _document(record: Any, place: Place) -> Document | None:
     if words is not None and (tags is not None or text is None):
         return _token_document(record, text or "", words, tags, place)
     if text is None:
-        raise place.error(f"This record has no text{_its_keys(record)}.", 'Give it a "text", or "tokens" and "tags".')
+        inner = next((key for key, value in record.items() if isinstance(value, list) and _are_records(value)), None)
+        remedy = 'Give it a "text", or "tokens" and "tags".'
+        if inner is not None:
+            remedy = f"If the records are those in {inner!r}, take them out: jq -c '.[\"{inner}\"][]'."
+        raise place.error(f"This record has no text{_its_keys(record)}.", remedy)
     labels = _labels_of(record, place)
     if labels is None and place.options.labels_required:
         raise place.error(
@@ -231,6 +235,10 @@ def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, A
 
 def _are_strings(value: Any) -> TypeGuard[list[str]]:
     return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
+
+
+def _are_records(value: list[Any]) -> bool:
+    return bool(value) and all(isinstance(item, Mapping) for item in value)
 
 
 def _first_string(record: Mapping[str, Any], keys: Sequence[str]) -> str | None:
