@@ -137,7 +137,7 @@ def test_a_label_is_added(open_label):
     field = label.view.get_by_label("New label")
     field.fill("two words")
     label.button("Add label").click()
-    expect(label.page.get_by_role("alert")).to_contain_text("no spaces")
+    expect(label.page.get_by_role("alert")).to_contain_text("a space (character 4 of the label)")
     expect(field).to_have_value("two words")
     field.fill("EVENT")
     label.press("Enter")

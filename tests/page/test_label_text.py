@@ -144,7 +144,7 @@ def test_several_files_are_told_of_one_by_one(open_label):
     reports = label.view.locator(".report").all_inner_texts()
     assert reports == [
         "a.conll: 1 labeled sentence accepted.",
-        "latin.conll: not added. “latin.conll” is no text in UTF-8, see line 3. Save it as UTF-8.",
+        "latin.conll: not added. “latin.conll” is no text in UTF-8. See line 3, and save it as UTF-8.",
         f"pos.conll: not added. {PLAIN_TAGS}",
         "empty.jsonl: there is nothing in it.",
         "news.txt: 5 sentences added.",

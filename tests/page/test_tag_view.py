@@ -28,7 +28,8 @@ NBSP = "\u00a0"
 READ_MARKS = """marks => marks.map(mark => {
     const label = mark.querySelector(".mark-label");
     const text = mark.textContent;
-    return label ? [text.slice(0, text.length - label.textContent.length), label.textContent] : [text, null];
+    if (!label) return [text, null];
+    return [text.slice(0, text.length - label.textContent.length), label.querySelector("bdi").textContent];
 })"""
 
 

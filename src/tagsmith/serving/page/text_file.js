@@ -12,7 +12,8 @@ export async function readText(file, largest = Infinity) {
   try {
     text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
   } catch {
-    throw new Error(`“${file.name}” is no text in UTF-8, see line ${badLine(bytes)}. Save it as UTF-8.`);
+    const where = encoding === "utf-8" ? ` See line ${badLine(bytes)}, and save it as UTF-8.` : "";
+    throw new Error(`“${file.name}” is no text in UTF-8.${where}`);
   }
   if (text.includes("\0")) throw new Error(`“${file.name}” is no text: it holds zero bytes.`);
   return text;

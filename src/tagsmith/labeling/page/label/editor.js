@@ -1,8 +1,12 @@
 // The sentence on screen: its tokens in their text, the spans over them, and what of it is selected.
 
+import { isolated } from "../direction.js";
 import { element } from "../dom.js";
+import { share } from "../share.js";
 import { lineNeighbor, listenToPointer } from "./pointer.js";
 import { added, relabeled, removed, resized, spanAt, tagged } from "./spans.js";
+
+const LONG = 24; // characters of a label
 
 /**
  * Shows and changes the spans of a sentence.
@@ -74,13 +78,18 @@ export class Editor {
     this.#options[this.#cursor]?.focus({ preventScroll: true });
   }
 
+  /** Scroll so that the token where the focus was last can be seen. */
+  reveal() {
+    this.#options[this.#cursor]?.scrollIntoView({ block: "nearest" });
+  }
+
   /** Select from `anchor` (by default the same token) to a token. */
   select(cursor, anchor = cursor) {
     this.#cursor = Math.max(0, Math.min(cursor, this.#options.length - 1));
     this.#anchor = anchor;
     this.#paint();
     this.focus();
-    this.#options[this.#cursor].scrollIntoView({ block: "nearest" });
+    this.reveal();
     this.onselect();
   }
 
@@ -203,29 +212,38 @@ export class Editor {
   }
 
   #startSpan(span) {
-    const made = element("span", { class: `span ${this.color(span.label)}`, "data-start": span.start });
+    // Tags of single tokens are not isolated, as that would turn a foreign name's words around.
+    const apart = this.givesSpans ? isolated(this.textOf(span)) : "";
+    const made = element("span", { class: `span ${apart} ${this.color(span.label)}`, "data-start": span.start });
     if (this.givesSpans) made.append(element("span", { class: "handle", "data-end": "start", "aria-hidden": "true" }));
     return made;
   }
 
   #endSpan(span, holder) {
-    const share = span.score === null || span.score === undefined ? null : `${Math.round(100 * span.score)}%`;
     if (this.givesSpans) holder.append(element("span", { class: "handle", "data-end": "end", "aria-hidden": "true" }));
-    const chip = { class: "chip", "aria-hidden": "true" }; // each token's name has it too
-    holder.append(element("span", chip, span.label, share && element("span", { class: "share" }, share)));
+    const score = scoreOf(span);
+    const long = span.label.length > LONG ? " long" : ""; // may be broken, or it would not fit a phone
+    const chip = { class: `chip${long}`, dir: "ltr", "aria-hidden": "true" }; // each token's name has it too
+    holder.append(element("span", chip, element("bdi", {}, span.label), score && element("span", { class: "share" }, score)));
   }
 
   #paint() {
     const { range, span } = this;
     const { start, end } = span ?? range ?? { start: 0, end: 0 };
     for (const [token, option] of this.#options.entries()) {
-      const label = spanAt(this.spans, token)?.label;
+      const own = spanAt(this.spans, token);
+      const score = own?.start === token ? scoreOf(own) : "";
       option.setAttribute("aria-selected", String(start <= token && token < end));
-      option.setAttribute("aria-label", label ? `${option.textContent}, ${label}` : option.textContent);
+      option.setAttribute("aria-label", [option.textContent, own?.label, score].filter(Boolean).join(", "));
       option.tabIndex = token === this.#cursor ? 0 : -1;
     }
     for (const holder of this.box.querySelectorAll(".span")) {
       holder.classList.toggle("chosen", span !== null && Number(holder.dataset.start) === span.start);
     }
   }
+}
+
+// How sure the model is of a span; empty if a person made it.
+function scoreOf({ score }) {
+  return score === null || score === undefined ? "" : share(score);
 }

@@ -78,7 +78,7 @@ export class Panel {
           onclick: (event) => this.#act({ name: "label", place }, event),
         },
         key && element("kbd", { "aria-hidden": "true" }, key.toUpperCase()),
-        label,
+        element("bdi", {}, label),
       );
     });
     this.palette.replaceChildren(...buttons);
@@ -135,7 +135,7 @@ export class Panel {
   // What happened, and how to undo it, is said at the sentence; or where it was, after the last.
   #placeShared(atSentence) {
     const { undoDone } = this.buttons;
-    if (this.said.parentNode === (atSentence ? this.work : this.nothing)) return; // a move would lose the focus
+    if (this.said.parentNode === (atSentence ? this.dock : this.nothing)) return; // a move would lose the focus
     if (atSentence) {
       this.labels.before(this.said);
       this.acts.append(undoDone);
@@ -194,13 +194,13 @@ export class Panel {
     this.acts.append(accept, skip, remove, undo, redo);
     const ofSpans = this.view.state.gives_spans;
     const keys = (text, ...names) => element("span", {}, names.map((key) => element("kbd", {}, key)), ` ${text}`);
+    this.dock = element("div", { class: "dock" }, this.labels, this.acts);
     return element(
       "div",
       { class: "card work" },
       this.meta,
       this.view.editor.box,
-      this.labels,
-      this.acts,
+      this.dock,
       element(
         "p",
         { class: "legend quiet" },

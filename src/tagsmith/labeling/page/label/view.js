@@ -16,6 +16,7 @@ import { Stock } from "./stock.js";
 import { Turns } from "./turns.js";
 
 const TO_CORRECT = "tagsmith-to-correct"; // where the Tag view leaves a text
+const LOW = matchMedia("(max-height: 30rem)"); // a page at 200 %, or a phone on its side: the buttons take most of it
 const LOOK_AGAIN = 1000; // milliseconds, while the model scores the queue
 const FAILED_IN_PEACE = () => {}; // what is wrong shows at the next step
 
@@ -72,6 +73,7 @@ class LabelView {
     this.do(() => this.#takeHandedOver());
     this.do(() => this.refill());
     this.do(() => this.place.contains(document.activeElement) || this.editor.focus());
+    this.do(() => this.#reveal());
     this.accepted.update();
   }
 
@@ -258,6 +260,11 @@ class LabelView {
     this.#render();
     if (next && !this.place.hidden) this.editor.focus();
     else if (focused) this.panel.nothing.focus(); // what had the focus is gone
+    this.#reveal();
+  }
+
+  #reveal() {
+    if (this.sentence && LOW.matches && !this.place.hidden) this.editor.reveal();
   }
 
   // What a file says of a sentence: one step after what it has, so that both can be seen.

@@ -1,8 +1,12 @@
 // A text as paragraphs with some stretches of it marked: spans, or tokens.
 
+import { isolated } from "../direction.js";
 import { element } from "../dom.js";
+import { share } from "../share.js";
 import { unitsOf } from "./offsets.js";
 import { percent } from "./percent.js";
+
+const LONG = 24; // characters of a label
 
 /**
  * Cut a text into paragraphs, one a line, each with its own direction.
@@ -35,15 +39,21 @@ export function paragraphs(text, stretches, make) {
   return made;
 }
 
-/** Return a text's paragraphs with its spans marked, each with its label behind it. */
+/** Return a text's paragraphs with its spans marked, each with its label and probability behind it. */
 export function spanText(text, spans, color) {
   const inOrder = [...spans].sort((one, other) => one.start - other.start);
   return paragraphs(text, inOrder, (span, part, last) =>
     element(
       "mark",
-      { class: `mark ${color(span.label)}`, "data-tip": `${span.label}, ${percent(span.score)} sure` },
+      { class: `mark ${isolated(part)} ${color(span.label)}`, "data-tip": `${span.label}, ${percent(span.score)} sure` },
       part,
-      last && element("span", { class: "mark-label", dir: "ltr" }, span.label),
+      last && labelOf(span),
     ),
   );
+}
+
+function labelOf({ label, score }) {
+  const shown = element("span", { class: "share" }, share(score));
+  const long = label.length > LONG ? " long" : ""; // may be broken, or it would not fit a phone
+  return element("span", { class: `mark-label${long}`, dir: "ltr" }, element("bdi", {}, label), " ", shown);
 }
