@@ -63,7 +63,7 @@ def test_inspect_counts_a_corpus_and_shows_its_problems(tagsmith, illegal: Path)
     shown = done.stdout.decode()
     for part in ("scheme", "IOB2", "PER", "80.0 %", "1 illegal tag:", f"{illegal}:1: I-PER on 'Ann'"):
         assert part in shown
-    assert "3 sentences also in the first file" in shown
+    assert "all 3 sentences also in the first file" in shown
     as_json = json.loads(tagsmith("inspect", illegal, "--json").stdout)
     assert as_json["kind"] == "corpus"
     assert (as_json["sentences"], as_json["tokens"], as_json["duplicates"]) == (3, 8, 0)

@@ -199,7 +199,8 @@ def _problems(report: Mapping[str, Any]) -> list[str]:
                 lines.append(f"  … and {len(examples) - SHOWN:,} more; --json lists them all")
     for name, what in (("duplicates", "repeated in this file"), ("shared_with_first", "also in the first file")):
         if count := report.get(name, 0):
-            lines.append(f"{counted(count, 'sentence')} {what}")
+            every = "all " if 1 < count == report["sentences"] else ""
+            lines.append(f"{every}{counted(count, 'sentence')} {what}")
     if not report["labels"]:
         lines.append("no labels: there is nothing to learn here")
     return lines or ["no problems found"]
