@@ -147,3 +147,10 @@ def test_an_output_whose_suffix_stands_for_another_format_is_refused(
         assert (status, out) == (2, "")
         assert err.endswith(f"does not fit what is written. Call the file {better}.\n")
     assert not list(tmp_path.glob("[sr]*.*"))
+
+
+def test_a_label_in_another_case_is_named_with_the_one_that_the_model_knows(run_here, model, tmp_path):
+    data = tmp_path / "case.conll"
+    data.write_text("John B-Person\nleft O\n", "utf-8")
+    _, _, err = run_here("evaluate", model, data)
+    assert "Person (it knows PERSON)" in err

@@ -273,3 +273,9 @@ def test_a_space_in_a_word_or_a_tag_of_a_file_with_tabs_is_said_with_its_line_on
 def test_files_that_do_not_mix_tabs_and_spaces_say_nothing():
     for text in ("John\tB-PER\nlives\tO\n", "John B-PER\nlives   O\n", "# a b\nJohn\tNNP\tB-PER\n\nlives\tVBZ\tO\n"):
         assert said(text) == []
+
+
+@pytest.mark.parametrize("options", [{"column": 1}, {"column": -2}, {"word_column": 2, "column": 2}])
+def test_the_column_of_the_words_is_not_that_of_the_tags(options):
+    with pytest.raises(DataError, match="holds the words, so it cannot hold the tags too"):
+        read("John B-PER\nlives O\n", **options)

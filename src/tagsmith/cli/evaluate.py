@@ -98,5 +98,7 @@ def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
         )
     unknown = [label for label, counts in scores.types.items() if counts.support and label not in layer.labels]
     if unknown:
-        names = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+        same = {label.lower(): label for label in layer.labels}
+        named = [f"{one} (it knows {same[one.lower()]})" if one.lower() in same else one for one in unknown[:5]]
+        names = ", ".join(named) + (", …" if len(unknown) > 5 else "")
         typer.echo(f"note: the model does not know {len(unknown)} label(s) of this file: {names}", err=True)

@@ -191,7 +191,13 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
     if options.word_column is not None:
         word = place.column(options.word_column, count, line)
     if options.column is not None:
-        return word, place.column(options.column, count, line)
+        tag = place.column(options.column, count, line)
+        if tag == word:
+            problem = f"Column {options.column} holds the words, so it cannot hold the tags too."
+            raise place.error(
+                problem, "Name another with --column, or the column of the words with --word-column.", line
+            )
+        return word, tag
     if counted and count == 5 and place.path.endswith(".iob2"):
         return word, 2  # Universal NER: number, word, tag, -, annotator
     if word != count - 1:
