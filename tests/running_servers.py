@@ -16,7 +16,7 @@ from tagsmith.model.folder import write_model
 from tagsmith.serving.app import create_app
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.models import Models
-from tagsmith.serving.server import Server, configure
+from tagsmith.serving.server import Server, configure, listen
 from tagsmith.text.schemes import Scheme
 
 
@@ -62,7 +62,7 @@ class Servers:
         """Run an application; return its address."""
         ports: list[int] = []
         server = Server(configure(app, "127.0.0.1", 0, limits), ports.append)
-        thread = threading.Thread(target=server.run)
+        thread = threading.Thread(target=server.run, args=(listen("127.0.0.1", 0),))
         thread.start()
         deadline = time.monotonic() + 20
         while not ports:

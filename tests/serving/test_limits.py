@@ -231,6 +231,43 @@ def test_a_hundred_megabytes_are_refused_at_their_beginning(address):
     assert httpx.get(f"{address}/healthz", timeout=10).status_code == 200
 
 
+# -------------------------------------------------------------------------------------------------- odd requests
+
+
+@pytest.mark.parametrize("target", [b"/v1/models%0a", b"/v1/labeling/a%0Ab", b"/page/%00", b"*", b"/page/..%2fapp.py"])
+def test_odd_paths_lead_nowhere(address, target):
+    method = b"OPTIONS " if target == b"*" else b"GET "
+    answer = talk(address, method + target + b" HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "http"
+
+
+@pytest.mark.parametrize("wanted", [b"h2c", b"websocket"])
+def test_a_client_that_would_rather_speak_another_protocol_is_answered(address, wanted):
+    head = HEAD + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: " + wanted + b"\r\nHTTP2-Settings: AAAA\r\n"
+    request = head + b'content-length: 13\r\n\r\n{"text": "a"}'
+    answer = talk(address, request + request.replace(b"Upgrade, ", b"close, "))
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert answer.count(b'"documents"') == 2
+
+
+def test_headers_after_the_body_are_none(locked):
+    head = HEAD + b'transfer-encoding: chunked\r\nconnection: close\r\n\r\nd\r\n{"text": "a"}\r\n0\r\n'
+    assert b" 401 " in talk(locked, head + b"x-api-key: " + KEY.encode() + b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("trailer", [b"x: " + b"a" * 300_000, b"x: y\r\n" * 50_000, b"x: " + b"a" * 10_000_000])
+def test_headers_after_the_body_have_a_limit_too(address, trailer):
+    head = HEAD + b'transfer-encoding: chunked\r\n\r\nd\r\n{"text": "a"}\r\n0\r\n'
+    assert b" 431 " in talk(address, head + trailer)
+
+
+@pytest.mark.parametrize("sent", [b"\0\1\2 nonsense\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"a" * 100_000])
+def test_what_never_becomes_a_request_is_refused_in_the_form_of_all_errors(address, sent):
+    answer = talk(address, sent)
+    assert set(json.loads(answer.partition(b"\r\n\r\n")[2])["error"]) == {"code", "message"}
+
+
 # -------------------------------------------------------------------------------------------------- who
 
 

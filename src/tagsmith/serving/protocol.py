@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,7 +65,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._in_headers = True  # of the next request; else in the body of the last one
         self._bytes = 0  # that the client has sent since the headers began
         self._silent = 0  # bytes since the last part of the body: trailers, extensions of chunks
-        self._answering = 0  # requests whose answers are not complete
+        self._answering: deque[RequestResponseCycle] = deque()  # requests whose answers are not complete
         self._deaf = False  # what the client still sends is discarded
         self._ended = False  # and there are no further answers
         self._timer: asyncio.TimerHandle | None = None
@@ -80,7 +81,9 @@ class LimitedProtocol(HttpToolsProtocol):
             self._one_too_many = True
             self.config.reserve[self] = None
             if len(self.config.reserve) > RESERVE:  # the newest may be a probe
-                next(iter(self.config.reserve)).transport.abort()
+                oldest = next(iter(self.config.reserve))
+                del self.config.reserve[oldest]
+                oldest.transport.abort()
         self._start_timer(self.config.limits.header_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -90,6 +93,9 @@ class LimitedProtocol(HttpToolsProtocol):
         for answer in self._awaited:
             if not answer.done():
                 answer.set_exception(ClientDisconnect())
+        for cycle in self._answering:  # uvicorn tells only the last one
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -113,20 +119,25 @@ class LimitedProtocol(HttpToolsProtocol):
     # --- its requests
 
     def on_message_begin(self) -> None:
-        """Let the application know which answers end with this connection."""
+        """Expect the headers; let the application know which answers end with this connection."""
         super().on_message_begin()
         self.scope["state"]["awaited"] = self._awaited
+        if self._timer is None:  # it came together with the request before it
+            self._start_timer(self.config.limits.header_seconds)
 
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the request is refused."""
         if self._deaf:
             return
         self._stop_timer()
+        if self._one_too_many and len(self.connections) <= self.config.limits.connections:
+            self._one_too_many = False  # others have closed meanwhile
+            self.config.reserve.pop(self, None)
         if self._one_too_many and self.url not in PROBES:
             self._refuse(TOO_MANY)
         elif sum(len(name) + len(value) for name, value in self.headers) > self.config.limits.headers:
             self._refuse(TOO_LARGE)  # they came so fast that `data_received` counted no incomplete ones
-        elif self._answering > PIPELINED:
+        elif len(self._answering) > PIPELINED:
             self._deaf = True  # what came before is answered
         else:
             self._start_timer(self.config.limits.body_seconds)
@@ -138,7 +149,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 self.cycle.keep_alive = False
             if not self._answering:
                 self._unsent = 0
-            self._answering += 1
+            self._answering.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body; after the answer, discard it."""
@@ -159,7 +170,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request, unless the client is not heard any more."""
-        self._answering -= 1
+        if self._answering:
+            self._answering.popleft()
         if self._deaf and not self._answering:
             self.end(at_once=False)
         elif not self._ended:
@@ -197,7 +209,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if self.cycle.response_started:
                 self.transport.close()
                 return
-            self._answering -= 1
+            self._answering.pop()
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             if self._answering:
@@ -260,9 +272,12 @@ class _GentleTransport:
     """What the answer to a request is written to; closing it leaves the client time to read the answer."""
 
     def __init__(self, protocol: LimitedProtocol, cycle: RequestResponseCycle) -> None:
-        transport = protocol.transport
-        self.write, self.is_closing = transport.write, transport.is_closing
         self._protocol, self._cycle = protocol, cycle
+        self.is_closing = protocol.transport.is_closing
+
+    def write(self, data: bytes) -> None:
+        if not self.is_closing():
+            self._protocol.transport.write(data)
 
     def close(self) -> None:
         if self._cycle.response_complete:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
 
 from tagsmith.errors import InputError
 from tagsmith.serving.limits import Limits
-from tagsmith.serving.protocol import LimitedConfig, drop_slow_readers
+from tagsmith.serving.protocol import RESERVE, LimitedConfig, drop_slow_readers
 
+logger = logging.getLogger("tagsmith.serving")
+OTHER_FILES = 128  # that the process may open: models, the database, pipes
+# Bytes that the system keeps for each client. Without this limit Linux takes megabytes, and reports that a slow client
+# has read something only when it has read a third of them.
+SEND_BUFFER = 128 << 10
 BACKLOG = 2048  # connections that wait to be accepted
 SHUTDOWN_SECONDS = 30  # for accepted requests
 
@@ -65,7 +74,32 @@ def configure(app: Any, host: str, port: int, limits: Limits) -> LimitedConfig:
 def serve(app: Any, host: str, port: int, limits: Limits, ready: Callable[[int], None]) -> None:
     """Serve until SIGINT or SIGTERM, then finish the accepted requests; see :func:`listen` for its errors."""
     sockets = listen(host, port)
+    limits = allow_connections(limits)
     Server(configure(app, host, port, limits), ready).run(sockets)
+
+
+def allow_connections(limits: Limits) -> Limits:
+    """Let the process open as many files as there may be connections; lower the limit if the system does not allow it.
+
+    Without this, a server that reaches the system's limit can accept no connection at all, not even a probe's.
+    """
+    if sys.platform == "win32":
+        return limits
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + RESERVE + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return limits
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with suppress(OSError, ValueError):  # some systems allow less than they say
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    if soft >= wanted:
+        return limits
+    connections = max(1, soft - RESERVE - OTHER_FILES)
+    logger.warning("the system allows %d open files; so there are at most %d connections", soft, connections)
+    return replace(limits, connections=connections)
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -87,6 +121,8 @@ def listen(host: str, port: int) -> list[socket.socket]:
                 # localhost may be written down as ::1 on a machine without IPv6; another address will do.
                 if error.errno != errno.EADDRNOTAVAIL:
                     raise
+        for listening in opened:  # and so for the connections that it accepts
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         if not opened:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     except OSError as error:
