@@ -70,3 +70,11 @@ def test_published_outputs_are_reproduced_to_the_character():
     for path in inputs:
         expected = path.with_suffix(".conlleval_out").read_text(encoding="utf-8")
         assert runner.invoke(app, [str(path)]).stdout == expected
+
+
+def test_a_file_without_gold_spans_gets_a_note_beside_its_scores(tagsmith):
+    for lines in (b"John B-PER\nleft O\n", b"John PER PER\nleft O O\n"):
+        done = tagsmith("score", stdin=lines)
+        assert done.stdout.startswith(b"processed 2 tokens with 0 phrases;")
+        assert b"The second last column must hold the gold tags" in done.stderr
+    assert tagsmith("score", stdin=b"John B-PER B-PER\n").stderr == b""

@@ -33,3 +33,8 @@ def score_command(
     with open_source(predictions, encoding) as lines:
         report = conlleval_report(lines, delimiter=delimiter, path=source_name(predictions))
     sys.stdout.write(report)
+    if " tokens with 0 phrases;" in report and not report.startswith("processed 0 tokens"):
+        typer.echo(
+            "note: there is no gold span. The second last column must hold the gold tags, with prefixes such as B-.",
+            err=True,
+        )
