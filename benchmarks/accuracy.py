@@ -34,6 +34,7 @@ def run(name: str, files: Files, preset: str, changes: dict[str, Any], seed: int
         dev=files.dev,
         test=files.test,
         out=out,
+        force=True,
         preset=preset,
         recipe=changes,
         seed=seed,

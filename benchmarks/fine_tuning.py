@@ -69,7 +69,7 @@ def _settings(available: Mapping[str, Files], folder: Path) -> dict[str, Setting
 
 def run(setting: Setting, seed: int, folder: Path) -> dict[str, Any]:
     """Train in every way and score each."""
-    options: dict[str, Any] = {"preset": "fast", "seed": seed}
+    options: dict[str, Any] = {"preset": "fast", "seed": seed, "force": True}
     before = tagsmith.train(setting.first, dev=setting.first_dev, out=folder / "before", vectors=vectors(), **options)
     ways = {"before": before}
     ways["scratch"] = tagsmith.train(setting.new, out=folder / "scratch", vectors=vectors(), recipe=LONGER, **options)

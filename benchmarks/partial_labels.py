@@ -121,7 +121,7 @@ def run(pair: Pair, preset: str, seed: int, folder: Path) -> dict[str, Any]:
     }
     for name, files in runs.items():
         start = time.perf_counter()
-        taggers[name] = tagsmith.train(files.pop("train"), out=folder / name, **files, **options)
+        taggers[name] = tagsmith.train(files.pop("train"), out=folder / name, force=True, **files, **options)
         seconds[name] = round(time.perf_counter() - start, 1)
     tests: dict[str, dict[str, Any]] = {}
     for number, (test, path) in enumerate(pair.tests.items()):

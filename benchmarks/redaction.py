@@ -108,7 +108,13 @@ def _percent(part: int, whole: int) -> float:
 def run(parts: dict[str, list[Document]], glove: bool, preset: str, seed: int, folder: Path) -> dict[str, Any]:
     """Train a model, choose its threshold on dev, and redact dev and test."""
     tagger = tagsmith.train(
-        parts["train"], dev=parts["dev"], out=folder, preset=preset, seed=seed, vectors=vectors() if glove else None
+        parts["train"],
+        dev=parts["dev"],
+        out=folder,
+        force=True,
+        preset=preset,
+        seed=seed,
+        vectors=vectors() if glove else None,
     )
     redactor = tagsmith.Redactor(tagger)
     chosen = redactor.threshold_for(parts["dev"], RECALL)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -74,6 +75,7 @@ class Revision:
         data = from_environment("TAGSMITH_DATA") / "wnut17"
         vectors = from_environment("TAGSMITH_VECTORS") / "glove-6b-100d.txt.gz"
         train = ("train", data / "wnut17train.conll", "--dev", data / "emerging.dev.conll", "--out", self.model)
+        shutil.rmtree(self.model, ignore_errors=True)  # a revision may ask before it replaces a model
         self.run("-m", "tagsmith", *train, "--preset", "fast", "--set", "epochs=2", "--vectors", vectors)
         history = (self.model / "history.jsonl").read_text("utf-8").splitlines()
         self.keep("training, tokens per second", json.loads(history[-1])["tokens_per_second"])

@@ -14,6 +14,7 @@ from typing import Any
 
 from tagsmith.errors import InputError, MissingExtraError
 from tagsmith.files import cache_folder
+from tagsmith.interrupts import catch_interrupts
 
 # Keras's name of a backend → the package it needs, in order of preference.
 BACKENDS = {"jax": "jax", "tensorflow": "tensorflow", "torch": "torch"}
@@ -38,7 +39,8 @@ def import_keras() -> ModuleType:
         # Compiled steps are cached, so that the next run starts in seconds.
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
-    return importlib.import_module("keras")
+    with catch_interrupts() as interrupts, interrupts.held():  # one in the middle of a C++ library's start would abort
+        return importlib.import_module("keras")
 
 
 keras = import_keras()

@@ -185,8 +185,11 @@ class Models:
 
 
 def _load(name: str, folder: Path) -> Version:
-    version = _digest_of(folder) or ""
-    tagger = load(folder)
+    while True:
+        version = _digest_of(folder) or ""
+        tagger = load(folder)
+        if version == (_digest_of(folder) or ""):
+            break  # else another model took its place meanwhile, and this may be either
     tagger("The first call is slow.")
     return Version(tagger, _describe(name, version, tagger))
 
