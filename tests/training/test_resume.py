@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 
 import numpy as np
 import pytest
+from rich.console import Console
 from test_training import CONFIGURATIONS, QUIET, TINY, run, weights, write_corpus
 
 import tagsmith
@@ -17,6 +19,7 @@ from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError, ModelError, RecipeError, TrainingError
 from tagsmith.model.folder import write_model
 from tagsmith.network.backend import keras
+from tagsmith.training import loop
 from tagsmith.training.checkpoint import FILE
 from tagsmith.training.display import Silent
 from tagsmith.training.loop import TrainingRun
@@ -155,6 +158,18 @@ def test_resuming_with_anything_else_is_refused(corpus, out, tmp_path, change):
     with pytest.raises(RecipeError, match="other data, recipe, vectors or seed"):
         run(arguments, recipe, seed=seed, resume=True)
     assert not out.exists()
+
+
+def test_resuming_with_other_processors_or_versions_goes_on_and_says_so(corpus, out, monkeypatch):
+    now = loop.surroundings()
+    monkeypatch.setattr(loop, "surroundings", lambda: {**now, "processors": "64", "NumPy": "9.9"})
+    said = io.StringIO()
+    run({**corpus, "out": out, "console": Console(file=said, width=300)}, KINDS[0], resume=True)
+    assert (
+        f"not the same as before (processors {now['processors']} → 64, NumPy {now['NumPy']} → 9.9): "
+        "the weights may differ from an unbroken run's\n" in said.getvalue()
+    )
+    assert tagsmith.load(out).labels == ("LOC", "PER")
 
 
 def test_resuming_from_a_damaged_checkpoint_is_refused(corpus, out):

@@ -166,7 +166,7 @@ def test_a_disk_that_is_too_full_is_refused(out):
 
 
 def test_what_is_kept_is_what_is_there(out):
-    assert what_is_kept(out) == "no epoch had ended, so there is nothing to keep"
+    assert what_is_kept(out) == "no epoch had been saved, so nothing is kept"
     unfinished(out)
     assert "3 epochs" in what_is_kept(out)
     assert "best model" not in what_is_kept(out)

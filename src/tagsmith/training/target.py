@@ -161,6 +161,6 @@ def what_is_kept(out: Path) -> str:
     folder = training_folder(out)
     best, run = describe_model(folder / BEST), describe_run(folder)
     if not run:
-        return "no epoch had ended, so there is nothing to keep"
+        return "no epoch had been saved, so nothing is kept"
     kept = f"{run} is kept in {folder}: {RESUME} goes on with it"
     return f"{kept}; its best model so far is in {folder / BEST}: use it there, or move it" if best else kept
