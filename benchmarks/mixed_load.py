@@ -231,7 +231,7 @@ def judge(run: Run, last: dict[str, int], folder: Path, status: int, minutes: fl
     left += [str(path.relative_to(folder)) for path in folder.rglob("*.partial")]
     if left:
         run.unexpected.append(f"left over: {left}")
-    if status not in (0, -signal.SIGTERM):
+    if status not in (0, -signal.SIGTERM, 128 + signal.SIGTERM):
         run.unexpected.append(f"the server ended with status {status}")
     return {
         "machine": describe_machine(),
