@@ -61,6 +61,7 @@ def send(client: httpx.Client, name: str, content: str, **options: object) -> di
 
 def refusal(client: httpx.Client, name: str, content: str, **options: object) -> tuple[int, str, str]:
     answer = client.post("/v1/labeling/files", json={"name": name, "content": content, **options})
+    assert answer.status_code >= 400, answer.text
     error = answer.json()["error"]
     return answer.status_code, error["code"], error["message"]
 

@@ -86,6 +86,8 @@ def format_of(name: str, content: str) -> str | None:
     claims = [own.name for own in FORMATS.values() if own.begins and own.begins(beginning)]
     if claims and (claims[0] != "csv" or _WORD_HEADING.match(beginning)):  # text may speak of sentences and words
         return claims[0]
+    if suffix == ".json":  # it is no text
+        return "jsonl"
     return "conll" if _has_columns(beginning, whole=len(content) <= _SNIFFED) else None
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -27,6 +27,7 @@ FEW_TOKENS = 6000  # a small training set has fewer
 NICENESS = 10  # tagging goes first
 LabeledWords = tuple[Sequence[str], Sequence[str]]  # words, tags
 SCRATCH, LOG = "scratch", "log.txt"  # in the run's folder: all that training writes; what libraries print
+DELETE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 _reports = sys.stdout
 _folder = Path()  # the run's
 
@@ -134,11 +135,12 @@ def _wait_for_the_end() -> None:
 
 
 def _leave() -> NoReturn:
-    """Delete all that was written, and end at once: the server is gone, or wants nothing of it."""
-    for _ in range(100):  # training goes on writing meanwhile; on Windows the log stays, as it is open
-        shutil.rmtree(_folder, ignore_errors=True)
-        if not _folder.exists():
-            break
+    """Delete all that was written, and end at once: the server is gone, or wants nothing of it.
+
+    Another program takes this one's place and does it: so no thread goes on writing meanwhile.
+    """
+    with suppress(OSError):
+        os.execv(sys.executable, [sys.executable, "-I", "-S", "-c", DELETE, str(_folder)])
     os._exit(0)
 
 
