@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -98,18 +99,23 @@ HARMFUL = [
 ]
 
 
+PART = re.compile(rb'"[^"\n]*"|\w[\w.+-]*|\s+|.', re.DOTALL)
+
+
 @st.composite
 def mutated(draw: st.DrawFn, name: str) -> bytes:
-    """Draw a file that differs from a good one in a few places."""
+    """Draw a file that differs from a good one in a few places: in whole words and numbers, or anywhere."""
     content = draw(st.sampled_from(seeds(name)))
     for _ in range(draw(st.integers(1, 4))):
-        places = st.integers(0, len(content))
-        begin, end = sorted((draw(places), draw(places)))
         if draw(st.booleans()):
-            end = min(end, begin + draw(st.integers(0, 4)))
-        new = draw(
-            st.one_of(st.sampled_from(HARMFUL), st.just(content[begin:end] * 2), st.binary(max_size=3), st.just(b""))
-        )
+            parts = [part.span() for part in PART.finditer(content)] or [(0, len(content))]
+            begin, end = parts[draw(st.integers(0, len(parts) - 1))]
+            other, another = parts[draw(st.integers(0, len(parts) - 1))]
+            new = draw(st.one_of(st.sampled_from(HARMFUL), st.just(content[other:another])))
+        else:
+            begin = draw(st.integers(0, len(content)))
+            end = draw(st.one_of(st.integers(begin, min(len(content), begin + 4)), st.integers(begin, len(content))))
+            new = draw(st.one_of(st.sampled_from(HARMFUL), st.just(content[begin:end] * 2), st.binary(max_size=3)))
         content = content[:begin] + new + content[end:]
     return content
 
