@@ -1,6 +1,7 @@
 # Everything runs in .venv, which the first target that needs it makes.
 PYTHON ?= python3
 BIN := .venv/bin
+FUZZ_SECONDS ?= 60
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: demo test test-fast fuzz check format coverage clean
@@ -15,8 +16,10 @@ test: .venv/.development     ## every test on JAX, then the network and training
 test-fast: .venv/.development ## the unit tests alone
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
-fuzz: .venv/.development     ## property tests with new random examples, FUZZ_TIMES (50) as many as `make test` tries
+fuzz: .venv/.development     ## property tests with new random examples, FUZZ_TIMES (50) as many as `make test` tries; atheris
 	$(BIN)/pytest -n 2 --dist worksteal -m hypothesis --hypothesis-profile=fuzz
+	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python tests/fuzz/with_atheris.py $(FUZZ_SECONDS); \
+	else echo "atheris is not installed: no fuzzing by coverage (pip install atheris)"; fi
 
 check: .venv/.development    ## style and types
 	$(BIN)/ruff check src tests benchmarks docs/*.py
