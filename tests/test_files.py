@@ -104,7 +104,7 @@ def test_permissions_are_those_of_any_new_file_or_folder(tmp_path):
 
 def write_folder(folder: Path, content: str, *, error: BaseException | None = None) -> None:
     with new_folder(folder) as temporary:
-        (temporary / content).write_text(content)
+        (temporary / content).write_text(content, "utf-8")
         assert not folder.exists() or next(folder.iterdir()).name == "old"
         if error is not None:
             raise error
@@ -115,7 +115,7 @@ def test_a_folder_is_made_with_its_parents_and_replaced_whole(tmp_path):
     write_folder(folder, "old")
     write_folder(folder, "new")
     assert list(folder.parent.iterdir()) == [folder]
-    assert [path.read_text() for path in folder.iterdir()] == ["new"]
+    assert [path.read_text("utf-8") for path in folder.iterdir()] == ["new"]
 
 
 @pytest.fixture(params=["in one step", "in two steps"])
@@ -132,7 +132,7 @@ def test_a_folder_is_replaced_and_nothing_else_stays(tmp_path, exchange):
     folder = tmp_path / "folder"
     for name in ("old", "new", "newer"):
         with new_folder(folder) as temporary:
-            (temporary / name).write_text(name)
+            (temporary / name).write_text(name, "utf-8")
     assert list(tmp_path.iterdir()) == [folder]
     assert [path.name for path in folder.iterdir()] == ["newer"]
 
@@ -248,7 +248,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
 def test_hidden_files_of_others_stay(tmp_path):
     others = [".folder.notes.part", ".folder.12345678.part.txt", ".folderx.12345678.part", ".file.part"]
     for name in others:
-        (tmp_path / name).write_text("mine")
+        (tmp_path / name).write_text("mine", "utf-8")
     write_folder(tmp_path / "folder", "new")
     write_atomically(tmp_path / "file", "new")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*others, "file", "folder"])
@@ -287,11 +287,11 @@ def test_a_pipe_is_written(tmp_path):
 
 @on_posix
 def test_the_file_behind_a_link_is_written(tmp_path):
-    (tmp_path / "file").write_text("old")
+    (tmp_path / "file").write_text("old", "utf-8")
     (tmp_path / "link").symlink_to("file")
     write_atomically(tmp_path / "link", "new")
     assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "file").read_text() == "new"
+    assert (tmp_path / "file").read_text("utf-8") == "new"
 
 
 # --------------------------------------------------------------------------------------------------------- locks

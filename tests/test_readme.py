@@ -60,7 +60,7 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
     (tmp_path / "articles.txt").write_text("Ella moved to Oslo.\n", "utf-8")
     (tmp_path / "annotations.jsonl").write_text('{"text": "Ella left.", "label": [[0, 4, "PERSON"]]}\n', "utf-8")
     (tmp_path / "glove.6B.100d.txt").write_text(
-        "oslo " + " ".join(["0.5"] * 100) + "\nleft " + " ".join(["0.1"] * 100) + "\n"
+        "oslo " + " ".join(["0.5"] * 100) + "\nleft " + " ".join(["0.1"] * 100) + "\n", "utf-8"
     )
     for command in PLAIN.findall(README.read_text("utf-8")):
         if command.startswith("tagsmith train"):

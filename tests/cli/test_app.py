@@ -39,7 +39,7 @@ def test_a_full_disk_is_one_line_and_status_1(model: Path, command: str):
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [sys.executable, "-m", "tagsmith", *arguments],
-            input=b"Ann O O\n",
+            input=b"Ann B-PER B-PER\n",
             stdout=full,
             stderr=subprocess.PIPE,
             check=False,

@@ -15,7 +15,7 @@ def test_the_json_holds_every_measure(tagsmith, model: Path, corpus: Path):
     done = tagsmith("bench", model, corpus / "dev.conll", "--json", "--new-words", "4000", *ONCE)
     assert (done.returncode, done.stderr) == (0, b"")
     speed = json.loads(done.stdout)
-    sentences = (corpus / "dev.conll").read_text().strip().split("\n\n")
+    sentences = (corpus / "dev.conll").read_text("utf-8").strip().split("\n\n")
     assert speed["sentences"] == len(sentences)
     assert speed["tokens"] == sum(sentence.count("\n") + 1 for sentence in sentences)
     assert set(speed["throughput"]) == {

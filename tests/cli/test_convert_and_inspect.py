@@ -13,7 +13,7 @@ ILLEGAL = "Ann I-PER\nleft O\nRome B-LOC\n\nBob B-PER\nCy I-PER\nran O\n\nDi B-P
 @pytest.fixture
 def illegal(tmp_path: Path) -> Path:
     path = tmp_path / "illegal.conll"
-    path.write_text(ILLEGAL)
+    path.write_text(ILLEGAL, "utf-8")
     return path
 
 
@@ -47,7 +47,7 @@ def test_illegal_tags_stop_a_conversion_or_are_repaired_and_told(run_here, illeg
     assert status == 0
     assert "1 tag repair:\n" in err
     assert f"{illegal}:1: I-PER on 'Ann'" in err
-    assert target.read_text().startswith("Ann B-PER\n")
+    assert target.read_text("utf-8").startswith("Ann B-PER\n")
 
 
 def test_an_unknown_scheme_or_format_lists_those_there_are(run_here, illegal: Path):
@@ -73,7 +73,7 @@ def test_inspect_counts_a_corpus_and_shows_its_problems(tagsmith, illegal: Path)
 
 def test_inspect_shows_spans_that_do_not_align(run_here, tmp_path: Path):
     data = tmp_path / "data.jsonl"
-    data.write_text('{"text": "John left", "label": [[0, 3, "PER"]]}\n')
+    data.write_text('{"text": "John left", "label": [[0, 3, "PER"]]}\n', "utf-8")
     status, out, _ = run_here("inspect", data)
     assert status == 0
     assert "1 reading problem:" in out

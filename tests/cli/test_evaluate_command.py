@@ -85,7 +85,7 @@ def test_strict_and_conlleval_agree_on_well_formed_tags(run_here, model: Path, c
 
 def test_the_column_of_the_labels_can_be_chosen(run_here, model: Path, tmp_path: Path):
     data = tmp_path / "data.txt"
-    data.write_text("B-PERSON|x|Ann\nO|y|left\n")
+    data.write_text("B-PERSON|x|Ann\nO|y|left\n", "utf-8")
     options = ("--column", "1", "--word-column", "3", "--separator", "|")
     status, out, err = run_here("evaluate", model, data, "--json", "-", *options)
     assert (status, err) == (0, "")
@@ -94,7 +94,7 @@ def test_the_column_of_the_labels_can_be_chosen(run_here, model: Path, tmp_path:
 
 def test_labels_the_model_does_not_know_are_told(run_here, model: Path, tmp_path: Path):
     data = tmp_path / "data.conll"
-    data.write_text("Ann B-PERSON\nin O\nRome B-CITY\n")
+    data.write_text("Ann B-PERSON\nin O\nRome B-CITY\n", "utf-8")
     status, _, err = run_here("evaluate", model, data)
     assert status == 0
     assert err == "note: the model does not know 1 label(s) of this file: CITY\n"

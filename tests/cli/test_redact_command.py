@@ -78,7 +78,8 @@ def test_records_keep_what_is_no_text(run_here, model: Path, tagger, tmp_path: P
     source, out, offsets = tmp_path / "in.jsonl", tmp_path / "out.jsonl", tmp_path / "map.jsonl"
     source.write_text(
         '{"id": 7, "text": "John Smith left.", "spans": [[0, 4, "PERSON"]], "label": "spam", "n": null}\n\n'
-        '{"text": ""}\n{"text": "odd \\ud83d half"}\n'
+        '{"text": ""}\n{"text": "odd \\ud83d half"}\n',
+        "utf-8",
     )
     status, _, err = run_here("redact", model, source, "-o", out, "--map", offsets, "--with", "label")
     assert status == 0
@@ -93,7 +94,9 @@ def test_records_keep_what_is_no_text(run_here, model: Path, tagger, tmp_path: P
 def test_several_fields_are_one_document(run_here, model: Path, tagger, tmp_path: Path):
     source = tmp_path / "in.jsonl"
     titles = ["John Smith lives in New York", "In Paris"]
-    source.write_text("".join(json.dumps({"title": one, "body": f"So {one}.", "n": 1}) + "\n" for one in titles))
+    source.write_text(
+        "".join(json.dumps({"title": one, "body": f"So {one}.", "n": 1}) + "\n" for one in titles), "utf-8"
+    )
     status, out, _ = run_here("redact", model, source, "--field", "title", "--field", "body", "--threshold", 0.2)
     assert status == 0
     redactor = package.Redactor(tagger, threshold=0.2)
@@ -105,7 +108,7 @@ def test_several_fields_are_one_document(run_here, model: Path, tagger, tmp_path
 def test_several_files_become_one_output_and_the_map_names_them(run_here, model: Path, tmp_path: Path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.txt", "b.txt"):
-        Path(name).write_text(f"{name}: New York.\n")
+        Path(name).write_text(f"{name}: New York.\n", encoding="utf-8")
     status, out, err = run_here("redact", model, "a.txt", "b.txt", "--map", "map.jsonl", "--labels", "PERSON,DATE")
     assert status == 0
     assert "a.txt: New York.\nb.txt" in out or "[" in out
@@ -213,7 +216,7 @@ def test_bad_input_is_one_error_without_texts_and_leaves_no_output(
     monkeypatch.chdir(tmp_path)
     if content is not None:
         Path(name).write_bytes(content)
-    Path("out").write_text("old")
+    Path("out").write_text("old", encoding="utf-8")
     status, out, err = run_here("redact", model, name, "-o", "out", "--map", "map", "--map-originals")
     assert (status, out) == (2, "")
     assert message in err
@@ -221,7 +224,7 @@ def test_bad_input_is_one_error_without_texts_and_leaves_no_output(
     assert err.count("\n") == 1
     assert not {"Anna", "Geheim"} & set(re.findall(r"\w+", err))
     assert {path.name for path in tmp_path.iterdir()} <= {name, "out"}
-    assert Path("out").read_text() == "old"
+    assert Path("out").read_text(encoding="utf-8") == "old"
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def test_bad_input_is_one_clear_error(tmp_path: Path):
     path.write_bytes(b"J\xf6rn B-PER B-PER\n")
     with pytest.raises(DataError, match=r"not utf-8 text.*--encoding"):
         score_command(path)
-    path.write_text("a O O\nb O\n")
+    path.write_text("a O O\nb O\n", "utf-8")
     with pytest.raises(DataError, match=rf"{path.name}:2: This line has 2 columns where the first has 3"):
         score_command(path)
     with pytest.raises(DataError, match=rf"{tmp_path.name}: This is a directory"):

@@ -223,7 +223,7 @@ def test_it_warns_when_anyone_may_come(model: Path, tmp_path: Path):
         assert "without an API key, all who can reach 0.0.0.0 can tag, label and train" in process.stderr.readline()
         process.kill()
     key = tmp_path / "key"
-    key.write_text("secret")
+    key.write_text("secret", "utf-8")
     with subprocess.Popen([*command, "--api-key-file", str(key)], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("serving on")

@@ -62,7 +62,7 @@ def test_training_never_loses_its_model(corpus, tiny, tmp_path, where):
 
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_tagging_that_is_interrupted_ends_with_a_whole_sentence(model, tmp_path, sent, status):
-    (tmp_path / "text").write_text("Ann left Berlin .\n\n" * 400_000)
+    (tmp_path / "text").write_text("Ann left Berlin .\n\n" * 400_000, "utf-8")
     command = [sys.executable, "-m", "tagsmith", "tag", str(model), str(tmp_path / "text")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out = process.stdout.read(100_000)

@@ -71,7 +71,7 @@ def test_tokens_are_kept_as_they_are(tagsmith, model: Path, tagger, form: str):
 
 def test_columns_stay_and_the_prediction_is_one_more(tagsmith, model: Path, tagger, tmp_path: Path):
     source = tmp_path / "data.conll"
-    source.write_text("# id = 1\nJohn NNP B-PERSON\nleft VBD O\n\nRome NNP B-LOCATION\n")
+    source.write_text("# id = 1\nJohn NNP B-PERSON\nleft VBD O\n\nRome NNP B-LOCATION\n", "utf-8")
     done = tagsmith("tag", model, source)
     (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])
     assert done.stdout.decode() == (
@@ -93,7 +93,7 @@ TREE = (
 
 def test_conllu_comes_back_with_the_tags_in_its_last_column(tagsmith, model: Path, tagger, tmp_path: Path):
     source = tmp_path / "data.conllu"
-    source.write_text(TREE)
+    source.write_text(TREE, "utf-8")
     done = tagsmith("tag", model, source)
     assert (done.returncode, done.stderr) == (0, b"")
     lines, expected = done.stdout.decode().split("\n"), TREE.split("\n")
@@ -115,7 +115,7 @@ CSV = "Sentence #;Word;POS;Tag\n1;John;NNP;B-PERSON\n;left;VBD;O\n2;Rome;NNP;B-L
 
 def test_csv_keeps_its_sentences_and_columns(tagsmith, model: Path, tagger, tmp_path: Path):
     source = tmp_path / "data.csv"
-    source.write_text(CSV)
+    source.write_text(CSV, "utf-8")
     (john, left), (rome,) = tagger.tag([["John", "left"], ["Rome"]])
     assert tagsmith("tag", model, source).stdout.decode() == (
         "Sentence #,Word,pos,gold_tags,Tag\n"
@@ -127,7 +127,7 @@ def test_csv_keeps_its_sentences_and_columns(tagsmith, model: Path, tagger, tmp_
 
 
 def test_a_tagged_csv_can_be_tagged_again(run_here, model: Path, tmp_path: Path):
-    (tmp_path / "a.csv").write_text(CSV)
+    (tmp_path / "a.csv").write_text(CSV, "utf-8")
     assert run_here("tag", model, tmp_path / "a.csv", "-o", tmp_path / "b.csv")[0] == 0
     status, out, _ = run_here("tag", model, tmp_path / "b.csv")
     assert status == 0
@@ -135,8 +135,8 @@ def test_a_tagged_csv_can_be_tagged_again(run_here, model: Path, tmp_path: Path)
 
 
 def test_sentences_of_different_columns_are_not_written_below_one_header(run_here, model: Path, tmp_path: Path):
-    (tmp_path / "a.csv").write_text(CSV)
-    (tmp_path / "b.txt").write_text("Ann left.")
+    (tmp_path / "a.csv").write_text(CSV, "utf-8")
+    (tmp_path / "b.txt").write_text("Ann left.", "utf-8")
     status, out, err = run_here("tag", model, tmp_path / "a.csv", tmp_path / "b.txt", "-o", tmp_path / "out.csv")
     assert (status, out) == (2, "")
     assert "Some sentences do not have the layers gold_tags, pos, so that one header does not fit all." in err
@@ -161,10 +161,10 @@ def test_the_output_format_goes_by_suffix_and_then_by_the_inputs(
 ):
     monkeypatch.chdir(tmp_path)
     for name, text in (("a.csv", CSV), ("b.jsonl", '{"text": "Ann left."}'), ("c.tokens", "Ann left")):
-        Path(name).write_text(text)
+        Path(name).write_text(text, encoding="utf-8")
     status, out, _ = run_here("tag", model, *inputs, "-o", output)
     assert status == 0
-    assert (out if output == "-" else Path(output).read_text()).startswith(begins)
+    assert (out if output == "-" else Path(output).read_text(encoding="utf-8")).startswith(begins)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +172,7 @@ def test_the_output_format_goes_by_suffix_and_then_by_the_inputs(
     [("--input-format", "text, tokens, conll, conllu, csv, jsonl."), ("--output-format", "conll, conllu, csv, jsonl.")],
 )
 def test_an_unknown_format_lists_those_there_are(run_here, model: Path, tmp_path: Path, option: str, known: str):
-    (tmp_path / "a.txt").write_text(TEXT)
+    (tmp_path / "a.txt").write_text(TEXT, "utf-8")
     status, out, err = run_here("tag", model, tmp_path / "a.txt", option, "xml")
     assert (status, out) == (2, "")
     assert "format 'xml'" in err
@@ -192,7 +192,7 @@ def test_a_new_format_is_read_and_written(run_here, model: Path, tagger, tmp_pat
 
     monkeypatch.setitem(FORMATS, "snake", Format("snake", read, write, suffixes=(".snake",)))
     source = tmp_path / "a.snake"
-    source.write_text("John_left\nRome\n")
+    source.write_text("John_left\nRome\n", "utf-8")
     expected = "".join("_".join(tags) + "\n" for tags in tagger.tag([["John", "left"], ["Rome"]]))
     assert run_here("tag", model, source) == (0, expected, "")
     source.rename(tmp_path / "a")
@@ -210,7 +210,7 @@ def test_tagging_a_labeled_file_and_scoring_it_gives_what_evaluate_gives(tagsmit
 
 def test_spans_below_a_threshold_are_dropped(tagsmith, run_here, model: Path, tagger, tmp_path: Path):
     source = tmp_path / "a.txt"
-    source.write_text(TEXT)
+    source.write_text(TEXT, "utf-8")
     scores = sorted(span.score for span in tagger(TEXT).spans)
     assert len(scores) > 2
     least = (scores[0] + scores[1]) / 2
@@ -237,7 +237,7 @@ def test_an_impossible_threshold_is_one_clear_error(
     run_here, model: Path, tmp_path: Path, threshold: str, message: str
 ):
     source = tmp_path / "a.txt"
-    source.write_text(TEXT)
+    source.write_text(TEXT, "utf-8")
     status, out, err = run_here("tag", model, source, "--threshold", threshold)
     assert (status, out) == (2, "")
     assert message in err
@@ -253,7 +253,8 @@ def test_records_keep_their_other_keys(tagsmith, model: Path, tmp_path: Path):
     source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_text(
         '{"id": 7, "text": "Ann lives in Rome.", "label": [[0, 3, "PERSON"]], "spans": "old"}\n\n'
-        '{"tokens": ["Ann", "left"], "source": null}\n{"text": ""}\n{"text": "odd \\ud83d half"}\n'
+        '{"tokens": ["Ann", "left"], "source": null}\n{"text": ""}\n{"text": "odd \\ud83d half"}\n',
+        "utf-8",
     )
     done = tagsmith("tag", model, source, "-o", target)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
@@ -267,7 +268,7 @@ def test_records_keep_their_other_keys(tagsmith, model: Path, tmp_path: Path):
 
 def test_several_inputs_become_one_output_in_their_order(tagsmith, model: Path, tmp_path: Path):
     for name, text in (("a.txt", "Ann left."), ("b.tokens", "Bob stayed"), ("c.conll", "Cy\tO\n")):
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, "utf-8")
     done = tagsmith("tag", model, "a.txt", "b.tokens", "c.conll", cwd=tmp_path)
     assert [row[0] for sentence in _sentences(done.stdout) for row in sentence] == [
         "Ann",

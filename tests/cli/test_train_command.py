@@ -56,7 +56,7 @@ def test_impossible_options_are_one_clear_error(run_here, corpus: Path, tmp_path
 
 
 def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus: Path, tmp_path: Path):
-    (tmp_path / "letter.txt").write_text("dear")
+    (tmp_path / "letter.txt").write_text("dear", "utf-8")
     status, _, err = run_here("train", corpus / "train.conll", "--out", tmp_path)
     assert status == 2
     assert "is not empty and holds no model" in err
@@ -68,7 +68,7 @@ def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus:
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus, tmp_path, sent, status):
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('preset = "fast"\nepochs = 400\npatience = 400\nbatch_tokens = 128\n')
+    recipe.write_text('preset = "fast"\nepochs = 400\npatience = 400\nbatch_tokens = 128\n', "utf-8")
     folder = tmp_path / "model"
     write_model(random_model(), folder)
     before = (folder / "config.json").read_bytes()

@@ -60,7 +60,7 @@ def test_a_search_in_two_processes_that_is_stopped_can_be_resumed(tagsmith, opti
             if line.startswith("trial"):
                 break
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        workers = [int(child) for child in children.read_text().split()] if children.exists() else []
+        workers = [int(child) for child in children.read_text(encoding="utf-8").split()] if children.exists() else []
         process.send_signal(sent)
         said = process.stderr.read()  # to its end: the workers have ended too
     assert "Traceback" not in said
@@ -88,7 +88,7 @@ def _runs(process: int) -> bool:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
-    return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").split()[2] != "Z"
 
 
 @pytest.mark.parametrize(

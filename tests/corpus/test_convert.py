@@ -16,7 +16,7 @@ TEXT = "John\tB-PER\nSmith\tI-PER\nlives\tO\n\nHi\tO\n\n"
 def test_from_one_scheme_to_another(file, tmp_path):
     out = tmp_path / "out.conll"
     done = convert(file(TEXT), out, scheme=Scheme.BIOES)
-    assert out.read_text() == "John\tB-PER\nSmith\tE-PER\nlives\tO\n\nHi\tO\n\n"
+    assert out.read_text("utf-8") == "John\tB-PER\nSmith\tE-PER\nlives\tO\n\nHi\tO\n\n"
     assert (done.documents, done.sentences, done.tokens) == (2, 2, 4)
     assert (done.layer, done.source_scheme, done.scheme) == ("tags", Scheme.IOB2, Scheme.BIOES)
     assert (done.repairs, done.problems) == ((), ())
@@ -41,7 +41,7 @@ def test_streams(file):
 def test_plain_tags_pass_but_take_no_other_scheme(file, tmp_path):
     conllu = file("1\ta\t_\tNOUN\t_\t_\t0\troot\t_\t_\n\n", "a.conllu")
     assert convert(conllu, tmp_path / "a.conll").scheme is Scheme.PLAIN
-    assert (tmp_path / "a.conll").read_text() == "a\tNOUN\n\n"
+    assert (tmp_path / "a.conll").read_text("utf-8") == "a\tNOUN\n\n"
     with pytest.raises(DataError, match="plain tags label tokens"):
         convert(conllu, tmp_path / "b.conll", scheme=Scheme.IOB2)
     assert not (tmp_path / "b.conll").exists()
@@ -50,7 +50,7 @@ def test_plain_tags_pass_but_take_no_other_scheme(file, tmp_path):
 def test_unlabeled_data_is_converted_too(file, tmp_path):
     done = convert(file("John\nlives\n"), tmp_path / "out.jsonl")
     assert done.layer is None
-    assert json.loads((tmp_path / "out.jsonl").read_text())["text"] == "John lives"
+    assert json.loads((tmp_path / "out.jsonl").read_text("utf-8"))["text"] == "John lives"
 
 
 ILLEGAL = TEXT * 20 + "# c\nb\tO\nc\tI-X\n\n"
@@ -58,19 +58,19 @@ ILLEGAL = TEXT * 20 + "# c\nb\tO\nc\tI-X\n\n"
 
 def test_illegal_tags_are_an_error_that_names_the_line_and_leaves_nothing(file, tmp_path):
     out = tmp_path / "out.conll"
-    out.write_text("before")
+    out.write_text("before", "utf-8")
     with pytest.raises(DataError, match="'I-X' on 'c' is not legal in IOB2: it cannot follow O") as caught:
         convert(file(ILLEGAL), out)
     assert caught.value.line == 123
     assert "--repair" in caught.value.remedy
-    assert out.read_text() == "before"
+    assert out.read_text("utf-8") == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data.conll", "out.conll"]
 
 
 def test_illegal_tags_are_repaired_on_request(file, tmp_path):
     done = convert(file(ILLEGAL), tmp_path / "out.conll", repair=True)
     assert [(repair.line, repair.becomes) for repair in done.repairs] == [(123, "B-X")]
-    assert (tmp_path / "out.conll").read_text().endswith("# c\nb\tO\nc\tB-X\n\n")
+    assert (tmp_path / "out.conll").read_text("utf-8").endswith("# c\nb\tO\nc\tB-X\n\n")
 
 
 def test_problems_are_reported_once(file, tmp_path):
@@ -81,7 +81,7 @@ def test_problems_are_reported_once(file, tmp_path):
 def test_a_file_can_be_converted_in_place(file):
     path = file(TEXT)
     convert(path, path, scheme=Scheme.BILOU)
-    assert path.read_text().startswith("John\tB-PER\nSmith\tL-PER\n")
+    assert path.read_text("utf-8").startswith("John\tB-PER\nSmith\tL-PER\n")
 
 
 def test_targets_that_cannot_be_written(tmp_path):

@@ -45,9 +45,9 @@ def test_the_format_is_found_by_name_or_content(file, name, content, expected):
 
 
 def test_standard_input_is_a_dash(monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("é\tO\r\n".encode())))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO("é\tO\r\n".encode()), encoding="utf-8"))
     assert read_sentences("-")[0].words == ("é",)
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a\tO\n\xe9\tO\n")))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a\tO\n\xe9\tO\n"), encoding="utf-8"))
     with pytest.raises(DataError, match="<stdin>: The byte 0xe9 is not utf-8 text"):
         read_sentences("-")
 

@@ -108,7 +108,7 @@ def test_a_column_of_other_numbers_is_not_taken_for_words(file):
         read(path)
     assert read(path, word_column=2) == ([WORDS + WORDS], [])
     assert read(path, word_column=1)[0] == [("7",) * 5 + ("8",) * 5]
-    headed = file("Sentence #\tWord\tTag\n" + path.read_text(), "a.tsv")
+    headed = file("Sentence #\tWord\tTag\n" + path.read_text("utf-8"), "a.tsv")
     assert read(headed)[0] == [WORDS, WORDS]
     assert read(file("1\tO\n2\tO\n1984\tO\n"))[0] == [("1", "2", "1984")]
 

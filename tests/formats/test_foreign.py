@@ -155,7 +155,7 @@ def test_the_format_that_is_named_is_read(file):
 
 def test_standard_input_is_recognized_too(monkeypatch):
     def feed(content: bytes) -> None:
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content)), encoding="utf-8"))
 
     feed(BRAT.encode())
     with pytest.raises(DataError, match="<stdin>: This seems to be brat"):

@@ -46,7 +46,7 @@ def slashes(tmp_path: Path, monkeypatch) -> Iterator[None]:
     """Add the format's module to the package."""
     folder = tmp_path / "formats"
     folder.mkdir()
-    (folder / "slashes.py").write_text(MODULE)
+    (folder / "slashes.py").write_text(MODULE, "utf-8")
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(folder)])
     monkeypatch.setitem(FORMATS, "slashes", find_formats()["slashes"])
     yield
@@ -86,9 +86,9 @@ def test_a_new_format_is_detected_and_read(slashes, file):
 
 def test_a_new_format_is_converted(slashes, file, tmp_path):
     convert(file(TEXT, "x.slashes"), tmp_path / "x.conll")
-    assert (tmp_path / "x.conll").read_text() == "Ann\tB-PER\nleft\tO\nRome\tB-LOC\n\nBob\tB-PER\nstayed\tO\n\n"
+    assert (tmp_path / "x.conll").read_text("utf-8") == "Ann\tB-PER\nleft\tO\nRome\tB-LOC\n\nBob\tB-PER\nstayed\tO\n\n"
     convert(tmp_path / "x.conll", tmp_path / "back", target_format="slashes")
-    assert (tmp_path / "back").read_text() == TEXT
+    assert (tmp_path / "back").read_text("utf-8") == TEXT
 
 
 def test_an_unknown_format_lists_the_new_one(slashes):

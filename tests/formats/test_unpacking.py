@@ -45,7 +45,7 @@ def test_compressed_files_are_read(file, kind: str):
 @pytest.mark.parametrize("kind", PACK)
 def test_compressed_standard_input_is_read(monkeypatch, kind: str):
     packed = PACK[kind](CONLL.encode())
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(packed))))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(packed)), encoding="utf-8"))
     assert len(read_sentences("-")) == 2
     assert not sys.stdin.closed
 

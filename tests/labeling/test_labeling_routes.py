@@ -230,7 +230,7 @@ def test_where_nobody_can_label_it_says_why(serve, models, open_client, stop_ser
             stop_server(client)
         else:
             assert "plain tags" in why(client)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     assert "cannot be kept" in why(open_client({"ner": models["ner"]}, tmp_path / "file"))
 
 

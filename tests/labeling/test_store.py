@@ -124,7 +124,7 @@ def test_what_is_no_database_is_refused_and_kept(tmp_path: Path, content: bytes)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(InputError, match="cannot be kept"):
         Store(tmp_path / "file" / "folder")
 

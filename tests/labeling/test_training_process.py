@@ -138,7 +138,7 @@ def test_a_message_that_names_the_log_names_one_that_exists(tmp_path: Path, way:
     assert asyncio.run(status_of(run, [])) == status
     log = tmp_path / "1" / LOG
     assert run.answer.problem == f"The training process ended with status {status}; see {log}."
-    assert ("MemoryError: out of memory" in log.read_text()) == (way == "break")
+    assert ("MemoryError: out of memory" in log.read_text("utf-8")) == (way == "break")
     assert [own.name for own in log.parent.iterdir()] == [LOG]
 
 

@@ -142,8 +142,8 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
 
 def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Path):
     corpus, dev = tmp_path / "corpus.conll", tmp_path / "dev.conll"
-    corpus.write_text("Rita\tS-PER\nleft\tO\nRome\tS-LOC\n\n" * 20)  # in another scheme than the model's
-    dev.write_text("Rita\tS-PER\nsaw\tO\nRome\tS-LOC\n\n" * 5)
+    corpus.write_text("Rita\tS-PER\nleft\tO\nRome\tS-LOC\n\n" * 20, "utf-8")  # in another scheme than the model's
+    dev.write_text("Rita\tS-PER\nsaw\tO\nRome\tS-LOC\n\n" * 5, "utf-8")
     client = open_client(folders={"ner": models["ner"]}, corpus=(corpus,), dev=(dev,))
     text = " ".join(f"Word{number} came." for number in range(10))
     for number in client.post("/v1/labeling/sentences", json={"text": text}).json()["ids"]:
@@ -186,7 +186,7 @@ def test_a_canceled_run_leaves_nothing_and_the_next_may_begin(open_client, tmp_p
 
 def test_what_cannot_be_trained_on_is_said(open_client, tmp_path: Path):
     corpus = tmp_path / "broken.conll"
-    corpus.write_text("one\tO\ntwo\n\n")
+    corpus.write_text("one\tO\ntwo\n\n", "utf-8")
     client = open_client(corpus=(corpus,))
     accept(client, 12)
     run = train(client)["run"]

@@ -148,7 +148,7 @@ def test_an_unknown_format_version_says_both_numbers(folder, version):
 def test_a_missing_folder_a_file_and_a_foreign_folder_are_told_apart(tmp_path):
     with pytest.raises(ModelError, match="no such model folder"):
         read_model(tmp_path / "nowhere")
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", "utf-8")
     with pytest.raises(ModelError, match="not a model folder"):
         read_model(tmp_path / "file")
     with pytest.raises(ModelError, match=r"holds no config\.json"):
@@ -156,14 +156,14 @@ def test_a_missing_folder_a_file_and_a_foreign_folder_are_told_apart(tmp_path):
 
 
 def test_a_model_is_not_written_over_a_file_or_a_foreign_folder(tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", "utf-8")
     with pytest.raises(ModelError, match="this is a file"):
         write_model(MODEL, tmp_path / "file")
     (tmp_path / "photos").mkdir()
-    (tmp_path / "photos/cat.jpg").write_text("mine")
+    (tmp_path / "photos/cat.jpg").write_text("mine", "utf-8")
     with pytest.raises(ModelError, match="holds no model"):
         write_model(MODEL, tmp_path / "photos")
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text("utf-8") == "mine"
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cat.jpg", "file", "photos"]
 
 
@@ -181,7 +181,7 @@ def test_a_model_takes_the_place_of_an_empty_folder_and_of_another_model(tmp_pat
     folder = tmp_path / "deep/er/model"
     folder.mkdir(parents=True)
     write_model(MODEL, folder)
-    (folder / "left over").write_text("from the old model")
+    (folder / "left over").write_text("from the old model", "utf-8")
     write_model(OTHER, folder)
     assert_same(read_model(folder), OTHER)
     assert sorted(path.name for path in folder.iterdir()) == sorted({*REQUIRED, ModelFile.CONFIG})

@@ -98,7 +98,7 @@ def test_files_larger_than_a_block(layout: str, tmp_path: Path, monkeypatch: pyt
     path = tmp_path / "v"
     if layout == "text":
         lines = (f"{word} {' '.join(map(str, row.tolist()))}\n" for word, row in zip(words, matrix, strict=True))
-        path.write_text("".join(lines))
+        path.write_text("".join(lines), "utf-8")
     else:
         rows = (word.encode() + b" " + row.tobytes() for word, row in zip(words, matrix, strict=True))
         path.write_bytes(b"3000 20\n" + b"".join(rows))

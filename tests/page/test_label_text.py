@@ -36,7 +36,7 @@ def test_a_file_is_dropped(open_label):
 
 def test_files_are_chosen(open_label, tmp_path):
     (tmp_path / "a.txt").write_bytes("Anna left.".encode("utf-16"))
-    (tmp_path / "b.txt").write_text("Ben stayed.\n")
+    (tmp_path / "b.txt").write_text("Ben stayed.\n", "utf-8")
     label = open_label()
     label.view.get_by_label("Choose files…").set_input_files([tmp_path / "a.txt", tmp_path / "b.txt"])
     label.counts(2)

@@ -38,10 +38,10 @@ def test_nothing_outside_the_folder_is_served(client: httpx.Client):
 
 def test_no_file_can_be_told_to_run_text(client: httpx.Client):
     for path in (path for path in FILES if path.endswith(".js")):
-        text = FILES[path].read_text().replace(f'const NAMESPACE = "{SVG}";', "")
+        text = FILES[path].read_text("utf-8").replace(f'const NAMESPACE = "{SVG}";', "")
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "http://", "https://"):
             assert word not in text, (path, word)
-    assert "style=" not in (PAGE / "index.html").read_text()
+    assert "style=" not in (PAGE / "index.html").read_text("utf-8")
 
 
 def test_a_file_that_misses_its_place_is_not_opened(open_page, address):

@@ -445,7 +445,7 @@ def test_files_are_fetched_with_the_key(open_view, fake):
         page.get_by_role("button", name="JSONL").click()
     assert asked.value.headers["x-api-key"] == "secret"
     assert offered.value.suggested_filename == "accepted.jsonl"
-    assert offered.value.path().read_text() == "in jsonl\n"
+    assert offered.value.path().read_text("utf-8") == "in jsonl\n"
 
 
 # --- the real server
@@ -540,7 +540,7 @@ def test_real_files_are_those_of_the_api(new, open_page, tmp_path):
         assert path.suffix == f".{format}"
         assert path.read_bytes() == new.get("/v1/labeling/export", params={"format": format}).content
         if format == "conllu":  # read_sentences reads its columns, but the labels are in MISC
-            assert "tags=B-PERSON" in path.read_text()
+            assert "tags=B-PERSON" in path.read_text("utf-8")
             continue
         sentences = read_sentences(path)
         assert len(sentences) == 14

@@ -350,7 +350,7 @@ def test_the_threshold_for_texts_counts_characters_as_redaction_cuts_them(tmp_pa
     spans = (Span(0, 9, "PERSON"), Span(20, 24, "ORG"))  # cut by a sentence end, which training would not see
     document = Document("Anna\n\nLee left. Then Acme.", (), spans)
     (tmp_path / "dev.jsonl").write_text(
-        json.dumps({"text": document.text, "label": [[span.start, span.end, span.label] for span in spans]})
+        json.dumps({"text": document.text, "label": [[span.start, span.end, span.label] for span in spans]}), "utf-8"
     )
     for data in (document, [document, (["x"], ["O"])], tmp_path / "dev.jsonl"):
         assert redactor.threshold_for(data, 4 / 7) == 0.9

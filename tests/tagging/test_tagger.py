@@ -235,7 +235,7 @@ if __name__ == "__main__":
 def test_a_child_process_tags_as_its_parent(start, tmp_path):
     """In a process of its own: JAX, which other tests import, warns of every fork."""
     script = tmp_path / "parent.py"
-    script.write_text(CHILD)
+    script.write_text(CHILD, "utf-8")
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
     subprocess.run([sys.executable, str(script), start], check=True, timeout=120, env=environment)

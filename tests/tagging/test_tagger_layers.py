@@ -215,9 +215,9 @@ def test_every_layer_is_scored():
 def test_a_file_is_scored_by_the_names_of_the_layers_or_by_columns_in_their_order(tmp_path):
     rows = [("John", "NOUN", "B-X", "I-Y"), ("lives", "VERB", "O", "O"), ("in", "DET", "B-X", "I-X")]
     conll, lines = tmp_path / "a.conll", tmp_path / "a.jsonl"
-    conll.write_text("".join(" ".join(row) + "\n" for row in rows))
+    conll.write_text("".join(" ".join(row) + "\n" for row in rows), "utf-8")
     words, *layers = zip(*rows, strict=True)
-    lines.write_text(json.dumps({"tokens": words, **dict(zip(TAGGER.layers, layers, strict=True))}))
+    lines.write_text(json.dumps({"tokens": words, **dict(zip(TAGGER.layers, layers, strict=True))}), "utf-8")
     scores = TAGGER.evaluate(lines)
     assert list(scores.layers) == list(TAGGER.layers)
     assert TAGGER.evaluate(conll, column=(2, 3, 4)) == scores
@@ -226,7 +226,7 @@ def test_a_file_is_scored_by_the_names_of_the_layers_or_by_columns_in_their_orde
     assert TAGGER.evaluate(conll, column=3, layer="ner") == TAGGER.evaluate(lines, layer="ner") == scores.layers["ner"]
     with pytest.raises(DataError, match="no layer 'tags'"):
         TAGGER.evaluate(conll, layer="tags")
-    lines.write_text(json.dumps({"tokens": words, "pos": layers[0]}))
+    lines.write_text(json.dumps({"tokens": words, "pos": layers[0]}), "utf-8")
     with pytest.raises(DataError, match=r"a\.jsonl:1: This record has no layer 'ner'"):
         TAGGER.evaluate(lines)
     with pytest.raises(DataError, match="gives one layer"):

@@ -157,7 +157,7 @@ def test_a_recipe_of_another_network_is_an_error(tmp_path):
         with pytest.raises(RecipeError, match=r"but the model that training goes on from has"):
             fine_tuning_recipe(model, "fast", recipe)
     path = tmp_path / "recipe.toml"
-    path.write_text('preset = "fast"\nunits = 8\n')
+    path.write_text('preset = "fast"\nunits = 8\n', "utf-8")
     with pytest.raises(RecipeError, match=r"recipe\.toml: units is 8, but the model .* has 7\. Leave it out"):
         fine_tuning_recipe(model, "fast", path)
 

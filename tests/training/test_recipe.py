@@ -85,11 +85,11 @@ def test_possible_rates_are_taken(field, value):
 
 def test_a_toml_file_changes_a_preset(tmp_path):
     path = tmp_path / "recipe.toml"
-    path.write_text('preset = "fast"\nunits = 12\nlearning_rate = 1\ncell = "gru"  # smaller\n')
+    path.write_text('preset = "fast"\nunits = 12\nlearning_rate = 1\ncell = "gru"  # smaller\n', "utf-8")
     assert read_recipe(path) == make_recipe("fast", {"units": 12, "learning_rate": 1.0, "cell": "gru"})
-    path.write_text("units = 12\n")
+    path.write_text("units = 12\n", "utf-8")
     assert read_recipe(path, "accurate") == make_recipe("accurate", {"units": 12})
-    path.write_text("")
+    path.write_text("", "utf-8")
     assert read_recipe(path) == Recipe()
 
 

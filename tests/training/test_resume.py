@@ -287,9 +287,9 @@ def test_the_model_card_holds_the_recipe_and_the_scores(corpus, tmp_path):
 
 
 def test_a_place_that_cannot_hold_a_model_is_refused_before_training(corpus, tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", "utf-8")
     (tmp_path / "folder").mkdir()
-    (tmp_path / "folder/mine").write_text("mine")
+    (tmp_path / "folder/mine").write_text("mine", "utf-8")
     for name in ("file", "folder"):
         with pytest.raises(InputError, match=name):
             run({**corpus, "out": tmp_path / name})

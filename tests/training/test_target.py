@@ -125,7 +125,7 @@ def test_folders_that_were_made_for_nothing_are_removed(tmp_path):
 
 def test_only_the_state_of_a_run_is_discarded(out):
     unfinished(out)
-    (training_folder(out) / "notes.txt").write_text("mine")
+    (training_folder(out) / "notes.txt").write_text("mine", "utf-8")
     write_model(random_model(), training_folder(out) / "best")
     with reserved(out) as folder:
         discard_run(folder)
@@ -136,7 +136,7 @@ def test_what_killed_runs_left_is_removed_before_anything_else(out):
     unfinished(out)
     left = [out.with_name(".model.01234567.part"), training_folder(out) / f".{FILE}.01234567.part"]
     left[0].mkdir()
-    left[1].write_text("half")
+    left[1].write_text("half", "utf-8")
     with reserved(out):
         assert not any(path.exists() for path in left)
     assert describe_run(training_folder(out))
@@ -153,10 +153,10 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path):
 
 
 def test_a_parent_that_is_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("mine")
+    (tmp_path / "file").write_text("mine", "utf-8")
     with pytest.raises(ModelError, match="file/model: no model can be written here"), reserved(tmp_path / "file/model"):
         pass
-    assert (tmp_path / "file").read_text() == "mine"
+    assert (tmp_path / "file").read_text("utf-8") == "mine"
 
 
 def test_a_disk_that_is_too_full_is_refused(out):

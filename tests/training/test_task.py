@@ -48,7 +48,7 @@ def vectors(tmp_path):
         f"{word} {' '.join(f'{x:.4f}' for x in row)}"
         for word, row in zip(["oslo", "ivan", "quito", "x"], rows, strict=True)
     )
-    path.write_text("\n".join(lines) + "\n")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 
 
@@ -133,8 +133,8 @@ def test_the_identity_of_a_run_holds_all_that_decides_its_result(corpus, vectors
     task = prepare(corpus, recipe, vectors, 0)
     assert prepare(corpus_of(NER), Recipe(), vectors, 0).identity == task.identity
     moved = tmp_path / "moved.txt"
-    moved.write_text(vectors.read_text().replace("oslo 3", "oslo 4").replace("oslo -", "oslo "))
-    assert moved.read_text() != vectors.read_text()
+    moved.write_text(vectors.read_text("utf-8").replace("oslo 3", "oslo 4").replace("oslo -", "oslo "), "utf-8")
+    assert moved.read_text("utf-8") != vectors.read_text("utf-8")
     others = [
         prepare(corpus, recipe, vectors, 1),
         prepare(corpus, replace(recipe, clip_norm=4.0), vectors, 0),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from contextlib import suppress
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -36,8 +37,11 @@ def import_keras() -> ModuleType:
     if os.environ["KERAS_BACKEND"] == "tensorflow":
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     if os.environ["KERAS_BACKEND"] == "jax":
-        # Compiled steps are cached, so that the next run starts in seconds.
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder("jax")))
+        # Compiled steps are cached, so that the next run starts in seconds; unless there is no place for that.
+        with suppress(OSError):
+            cache_folder("jax").mkdir(parents=True, exist_ok=True)
+            if os.access(cache_folder("jax"), os.W_OK):
+                os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(cache_folder("jax")))
         os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
     with catch_interrupts() as interrupts, interrupts.held():  # one in the middle of a C++ library's start would abort
         return importlib.import_module("keras")
