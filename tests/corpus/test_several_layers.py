@@ -181,7 +181,7 @@ def test_a_conllu_file_that_lacks_a_layer_is_named_with_the_layer(write):
         ({"layer": ("a", "b"), "column": 3}, "2 layers but 1 column"),
         ({"layer": ("a", "a"), "column": (2, 3)}, "'a' is given twice"),
         ({"layer": ("a", "b")}, "Give --column for each layer"),
-        ({"column": (2, 9)}, "There is no column 9"),
+        ({"column": (3, 9)}, "There is no column 9"),
     ],
 )
 def test_what_cannot_be_meant_is_an_error(write, options, message):

