@@ -162,7 +162,7 @@ def test_two_halves_teach_what_neither_knows(halves, tmp_path, head):
     assert config["scores"]["dev"]["support"] == 20  # a tenth of each, each with its own label alone
     assert tagger.labels == ("LOC", "PER")
     assert tagger.tag([[NAMES[0], "left", *PLACES[1].split(), "."]]) == [["B-PER", "O", "B-LOC", "I-LOC", "O"]]
-    merged = tagsmith.train(halves, **options)
+    merged = tagsmith.train(halves, **{**options, "out": tmp_path / "merged"})
     assert merged.evaluate(test).f1 < tagger.evaluate(test).f1
 
 
