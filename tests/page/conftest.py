@@ -52,6 +52,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
         context.set_default_timeout(10_000)
         forgiven.extend(expected)
         page = context.new_page()
+        # Chromium asks about requests from the start on; otherwise it may miss the first after a test's own route.
+        page.route("**/asked-by-no-page", lambda route: route.abort())
         page.on("pageerror", lambda error: complaints.append(f"{error}"))
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.goto(address)
