@@ -80,6 +80,8 @@ def test_tags_of_spans_that_are_read_as_plain_tags():
 def test_hundreds_of_labels_and_one_that_says_nothing():
     ((_, message),) = doubts(*(f"word{number}" for number in range(300)))
     assert "300 different labels" in message
+    ((_, message),) = doubts(*["word1"] * 40, *(f"Word{number}" for number in range(600)))  # too many to compare
+    assert "601 different labels" in message
     ((_, message),) = doubts(*["_"] * 200)
     assert "every tag is '_'" in message
     assert doubts(*(f"Case=Nom|Number={number}" for number in range(300)), layer="feats") == []

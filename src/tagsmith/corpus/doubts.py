@@ -21,6 +21,7 @@ from tagsmith.text.schemes import OUTSIDE, Scheme, split_label, split_tag
 
 _RARE = 20  # a label is rare beside one that is this many times as frequent
 _MANY_LABELS = 200
+_MOST_COMPARED = 500  # labels: comparing each with each of ten thousand words would take a minute
 _ENOUGH_TOKENS = 50  # fewer say nothing about how often a label occurs
 _ENOUGH_SPANS = 10
 _LONG_FOR_ONE = 200  # tokens
@@ -110,7 +111,9 @@ def _joined(labels: Counter[str], spans: bool) -> list[tuple[str, str]]:
 
 
 def _near(labels: Counter[str], spans: bool, layer: str) -> list[tuple[str, str]]:
-    """Find rare labels that are spelled almost like a frequent one."""
+    """Find rare labels that are spelled almost like a frequent one, unless there are too many to compare."""
+    if len(labels) > _MOST_COMPARED:
+        return []
     parts = {label: _PARTS.split(label) for label in labels}
     known = Counter(chain.from_iterable(set(one) for one in parts.values()))
     found = []

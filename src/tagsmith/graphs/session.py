@@ -53,7 +53,7 @@ def products_may_overflow() -> bool:
 
     So it is on x86-64 processors without VNNI instructions: they add pairs of products in 16 bits. ONNX Runtime's own
     remedy (``session.x64quantprecision``) does not reach nodes inside ``If`` and ``Scan``. Where the processor is not
-    known, the answer is yes: what is exact everywhere takes twice the time of the faster products, no more.
+    known, the answer is yes: unsigned products are slower, but exact everywhere.
     See https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html.
     """
     if platform.machine().lower() not in ("x86_64", "amd64"):

@@ -137,12 +137,12 @@ class Redactor:
         for (_, own), marginals in zip(labeled, self._marginals([words for words, _ in labeled]), strict=True):
             probabilities.append(self._columns.probabilities(marginals))
             characters.append(own)
-        found = np.concatenate(characters) if characters else np.empty(0)
-        if not found.sum():
+        sensitive = np.concatenate(characters) if characters else np.empty(0)
+        if not sensitive.sum():
             raise DataError("these data hold none of the labels.", remedy=f"Labels: {', '.join(self.labels)}.")
         scores = np.concatenate(probabilities)
         order = np.argsort(-scores, kind="stable")
-        sums = np.cumsum(found[order])
+        sums = np.cumsum(sensitive[order])
         last = int(np.searchsorted(sums, recall * sums[-1] * (1 - 1e-12)))
         return float(np.clip(scores[order[last]], np.finfo(float).tiny, 1.0))
 

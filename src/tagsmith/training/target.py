@@ -42,15 +42,15 @@ def check_new_run(out: Path, *, resume: bool, force: bool) -> None:
     if force or (resume and run):
         return
     if run:
-        found = f"{run} is in {training_folder(out)}" + (f", and {out} holds {model}" if model else "")
+        problem = f"{run} is in {training_folder(out)}" + (f", and {out} holds {model}" if model else "")
         remedy = f"{RESUME} goes on with it, and {FORCE} begins anew."
     elif model:
-        found, remedy = f"this folder holds {model}", f"Name another folder, or replace the model with {FORCE}."
+        problem, remedy = f"this folder holds {model}", f"Name another folder, or replace the model with {FORCE}."
     else:
         return
     if resume:
-        found = f"there is no run to resume here; {found}"
-    raise ModelError(f"{found}.", path=out, remedy=remedy)
+        problem = f"there is no run to resume here; {problem}"
+    raise ModelError(f"{problem}.", path=out, remedy=remedy)
 
 
 @contextmanager
