@@ -4,7 +4,7 @@ BIN := .venv/bin
 FUZZ_SECONDS ?= 60
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test test-fast fuzz check format coverage clean
+.PHONY: demo test test-fast fuzz release check format coverage clean
 
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
 	$(BIN)/tagsmith demo
@@ -21,14 +21,17 @@ fuzz: .venv/.development     ## property tests with new random examples, FUZZ_TI
 	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python tests/fuzz/with_atheris.py $(FUZZ_SECONDS); \
 	else echo "atheris is not installed: no fuzzing by coverage (pip install atheris)"; fi
 
+release: .venv/.release      ## build the packages and their bill of materials in dist; try them in clean environments
+	$(BIN)/python release/check.py
+
 check: .venv/.development    ## style and types
-	$(BIN)/ruff check src tests benchmarks docs/*.py
-	$(BIN)/ruff format --check src tests benchmarks docs/*.py
+	$(BIN)/ruff check src tests benchmarks release docs/*.py
+	$(BIN)/ruff format --check src tests benchmarks release docs/*.py
 	$(BIN)/mypy
 
 format: .venv/.development
-	$(BIN)/ruff check --fix src tests benchmarks docs/*.py
-	$(BIN)/ruff format src tests benchmarks docs/*.py
+	$(BIN)/ruff check --fix src tests benchmarks release docs/*.py
+	$(BIN)/ruff format src tests benchmarks release docs/*.py
 
 coverage: .venv/.development
 	$(BIN)/pytest --cov=tagsmith --cov-report=term-missing -m "not slow"
@@ -41,6 +44,10 @@ coverage: .venv/.development
 .venv/.development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(PIP) --editable ".[train,tensorflow,vectors,serve,dev]"
+	touch $@
+
+.venv/.release: .venv/.development
+	$(PIP) --editable ".[release]"
 	touch $@
 
 clean:

@@ -123,6 +123,13 @@ def test_what_is_no_database_is_refused_and_kept(tmp_path: Path, content: bytes)
     assert (tmp_path / DATABASE).read_bytes() == content
 
 
+def test_a_folder_may_be_called_anything(tmp_path: Path):
+    folder = tmp_path / "50%20of #1? {ä}"
+    Store(folder).close()
+    assert (folder / DATABASE).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path):
     (tmp_path / "file").write_text("", "utf-8")
     with pytest.raises(InputError, match="cannot be kept"):

@@ -57,7 +57,8 @@ def test_a_surrogate_is_never_the_text_and_always_the_same(label: str, text: str
     assert made == surrogate(label, text) == Surrogates(KEY)(label, text)
 
 
-@given(st.text(min_size=1, max_size=20), st.integers(0, 2**32))
+# Addresses on the net, which have one of these characters, get another form.
+@given(st.text(st.characters(exclude_characters=".@:"), min_size=1, max_size=20), st.integers(0, 2**32))
 def test_the_form_stays_where_nothing_is_known_of_the_text(text: str, number: int):
     made = Surrogates(KEY + bytes([number % 256]))("ID", text)
     if any(unicodedata.category(one)[0] in "LN" for one in text) and len(made) == len(text):

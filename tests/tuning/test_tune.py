@@ -277,7 +277,7 @@ def test_a_missing_extra_is_named(monkeypatch, package, extra):
 
 
 def test_a_path_may_hold_anything(corpus, trained, tmp_path):
-    out = tmp_path / "50 % of? it #1 ä"
+    out = tmp_path / "50 % of? {it} #1 %20ä"
     assert len(search({**corpus, "out": out}, trials=2).trials) == 2
     assert (out / "study.db").is_file()
     assert [path.name for path in tmp_path.iterdir()].count(out.name) == 1

@@ -190,6 +190,7 @@ def _train_on_documents(twin: keras.Sequential, x: Array, y: Array, batch_size: 
     weight = np.full(batch_size, batch_size / documents, "float32")
     loss = 0.0
     for x_window, y_window in zip(windows(x, window), windows(y, window, no_target), strict=True):
+        twin.reset_metrics()  # before Keras 3.15, the loss is the mean since the last reset
         loss += float(twin.train_on_batch(x_window, y_window, sample_weight=weight, return_dict=True)["loss"])
     return loss
 

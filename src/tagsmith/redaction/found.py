@@ -132,7 +132,10 @@ class Repeats:
         folded = [word.casefold() for word in words]
         token = 0
         while token < len(folded):
+            left = len(folded) - token
             for length in sorted(self._lengths.get(folded[token], ()), reverse=True):
+                if length > left:
+                    continue
                 label = self._labels.get(tuple(folded[token : token + length]))
                 lower = length == 1 and folded[token] in self._capitalized and not words[token][0].isupper()
                 if label is not None and not lower:

@@ -7,12 +7,13 @@ process is gone; Optuna's heartbeat, which only ``Study.optimize`` keeps, would 
 
 from __future__ import annotations
 
+import sqlite3
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import numpy as np
 import optuna
@@ -72,8 +73,11 @@ def open_study(folder: Path) -> optuna.Study:
 
 def _storage(folder: Path) -> optuna.storages.RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    waits = {"connect_args": {"timeout": 60}}  # seconds, while another process writes
-    return optuna.storages.RDBStorage(f"sqlite:///{quote(str((folder / DATABASE).resolve()))}", engine_kwargs=waits)
+    path = (folder / DATABASE).resolve()
+    # Not through a URL, which cannot hold every path with every version of SQLAlchemy. The timeout is in seconds, while
+    # another process writes.
+    connect = partial(sqlite3.connect, path, timeout=60, check_same_thread=False)
+    return optuna.storages.RDBStorage(f"sqlite:///{DATABASE}", engine_kwargs={"creator": connect})
 
 
 # -------------------------------------------------------------------------------------------------- trials
