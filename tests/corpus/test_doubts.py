@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tagsmith.corpus import doubts as doubts_module
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.corpus.doubts import doubt_of_offsets, doubts_of_labels
 from tagsmith.corpus.sentences import hold_sentences
@@ -49,6 +50,21 @@ def test_labels_that_differ_in_case_or_separators(other: str):
         ((line, message),) = doubts(*["B-PERSON"] * 60, *[f"B-{other}"] * count)
         assert "differs only in case or separators" in message
         assert line == (61 if count < 60 or other > "PERSON" else 1)
+
+
+def test_long_labels_are_not_compared_letter_by_letter(monkeypatch):
+    steps = 0
+
+    def counted(one: str, other: str) -> int:
+        nonlocal steps
+        steps += len(one) * len(other)
+        return distance(one, other)
+
+    distance = doubts_module._distance
+    monkeypatch.setattr(doubts_module, "_distance", counted)
+    doubts(*["B-" + "A" * 20_000] * 60, *(f"B-{'A' * length}" for length in range(15_000, 15_100)))
+    doubts(*["B-" + "A" * 40] * 60, *(f"B-{'B' * length}" for length in range(20, 40)))
+    assert 0 < steps <= 40 * 40 * 4
 
 
 @pytest.mark.parametrize("label", ["creative-work,B-person", "PER|LOC", "PER;LOC", "B-PER"])

@@ -251,6 +251,7 @@ def test_offsets_in_utf_16_units_are_recognized_by_the_quoted_text():
             "overlap",
             1,
         ),
+        ('{"text": "a b", "tokens": [{"start": 0, "end": 1}], "label": [], "sentences": [[2, 3], [0, 1]]}', "order", 1),
     ],
 )
 def test_faults_name_file_line_and_remedy(file, text, message, line):

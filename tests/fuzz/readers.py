@@ -16,9 +16,10 @@ from pathlib import Path
 from tagsmith.cli.tag_input import TEXT_READERS
 from tagsmith.corpus.sources import read_documents
 from tagsmith.errors import TagsmithError
-from tagsmith.formats import FORMATS
+from tagsmith.formats import FORMATS, check_running_text, detect_format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import open_source
+from tagsmith.labeling.labeled_file import format_of
 from tagsmith.model.vectors import load_vectors
 from tagsmith.scores.scores import conlleval_report
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
@@ -57,6 +58,14 @@ _JSON = (
     {"tokens": ["a", "b"], "tags": ["O", "B-X"], "layers": {"tags": ["A", "B"]}},
 )
 SEEDS: dict[str, list[bytes]] = {
+    "format": [
+        b"Ann/NNP lives/VBZ in/IN Rome/NNP\n",
+        b"Good food.####Good=O food=T-POS .=O\n",
+        b"<PER>Ann Lee</PER> left [LOC Oslo ] .\n",
+        b"T1\tcell 20 23;25 30\ta b c\nR1\tpart-of Arg1:T1\n",
+        b"<!DOCTYPE html>\n<html>",
+        b"Sentence #,Word\n1,Ann\n",
+    ],
     "text": ["John's 5 p.m. \u2018U.S.\u2019 日本。 👩\u200d👩\n\n- a\n".encode()],
     "conll": [b"-DOCSTART- O\n\nJohn NNP B-PER\nlives VBZ O\n\n# id = 1\n# O O\n", b"1\ta\tO\n2\tb\tB-X\n\n1\tc\tO\n"],
     "conllu": [_CONLLU.encode(), _CONLLU.replace("# text", "# txt").encode()],
@@ -106,8 +115,17 @@ def read_score(path: Path) -> str:
         return conlleval_report(lines, path=path)
 
 
+def find_format(path: Path) -> None:
+    """Find out what is in a file, as reading, tagging and the labeling page do."""
+    format_of("", path.read_text("utf-8", "replace"))
+    for find in (detect_format, check_running_text):
+        with suppress(TagsmithError):
+            find(path)
+
+
 READERS: dict[str, Reader] = {
     **{name: partial(read_and_write, name) for name in FORMATS},
+    "format": find_format,
     "text": lambda path: [list(read(path, ReadOptions())) for read in TEXT_READERS.values()],
     "vectors": load_vectors,
     "recipe": read_recipe,

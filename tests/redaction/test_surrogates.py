@@ -196,3 +196,26 @@ def test_long_texts_take_time_in_proportion():
             calls = 0
             Counted(KEY)(label, text)
             assert calls <= 25 * len(text)
+
+    calls = 0
+    Counted(KEY)("ID", "🍫" * 20_000)  # nothing in it can change
+    assert calls <= 40_000
+
+
+@pytest.mark.parametrize("marks", ["\u0301\u0316", "\uff9e\u0316", "\u0f71\u0f72\u0344"])
+def test_long_runs_of_marks_are_not_sorted_as_a_whole(monkeypatch, marks: str):
+    given = list[str]()
+
+    class Noted:
+        @staticmethod
+        def normalize(form: str, text: str) -> str:
+            given.append(text)
+            return unicodedata.normalize(form, text)
+
+    monkeypatch.setattr("tagsmith.redaction.surrogates.unicodedata", Noted)
+    assert normalized("É" + marks * 1000) == normalized("é" + marks * 1000)
+    for text in given:
+        runs = "".join(
+            " " if unicodedata.combining(unicodedata.normalize("NFKD", one)[0]) == 0 else one for one in text
+        )
+        assert max(map(len, runs.split())) <= 32

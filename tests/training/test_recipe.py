@@ -108,6 +108,8 @@ def test_a_toml_file_changes_a_preset(tmp_path):
         (b"preset = [3]", "preset"),
         (b"learning_rate = nan", "learning_rate"),
         (b"units = 2026-01-01", "units"),
+        (b"units = 12 #" + b"x" * 4000, "a line of more than 4,000 bytes"),
+        (b"units = 12\n" * 7000, "longer than 65,536 bytes"),
     ],
 )
 def test_every_error_in_a_file_names_the_file(tmp_path, content, message):

@@ -22,6 +22,7 @@ from tagsmith.text.schemes import OUTSIDE, Scheme, split_label, split_tag
 _RARE = 20  # a label is rare beside one that is this many times as frequent
 _MANY_LABELS = 200
 _MOST_COMPARED = 500  # labels: comparing each with each of ten thousand words would take a minute
+_MOST_LETTERS = 40  # of labels that are compared: the time grows with the square of their length
 _ENOUGH_TOKENS = 50  # fewer say nothing about how often a label occurs
 _ENOUGH_SPANS = 10
 _LONG_FOR_ONE = 200  # tokens
@@ -79,7 +80,7 @@ def _doubts_of_tags(tags: Mapping[str, int], scheme: Scheme) -> list[tuple[str, 
     if scheme not in (Scheme.PLAIN, Scheme.BARE):
         return []
     of_spans = [tag for tag in tags if all(split_tag(tag))]
-    others = [tag for tag in tags if tag not in of_spans and tag != OUTSIDE]
+    others = [tag for tag in tags if not all(split_tag(tag)) and tag != OUTSIDE]
     both = len({split_tag(tag)[1] for tag in of_spans}) < len(of_spans)  # B-PER and I-PER
     if others and (both or (of_spans and len(others) == 1)):
         other = max(others, key=tags.__getitem__)
@@ -114,6 +115,7 @@ def _near(labels: Counter[str], spans: bool, layer: str) -> list[tuple[str, str]
     """Find rare labels that are spelled almost like a frequent one, unless there are too many to compare."""
     if len(labels) > _MOST_COMPARED:
         return []
+    labels = Counter({label: count for label, count in labels.items() if len(label) <= _MOST_LETTERS})
     parts = {label: _PARTS.split(label) for label in labels}
     known = Counter(chain.from_iterable(set(one) for one in parts.values()))
     found = []
@@ -144,6 +146,8 @@ def _is_slip(parts: Sequence[str], others: Sequence[str], known: Counter[str]) -
     if one.isdigit() or other.isdigit() or one.rstrip("0123456789") == other.rstrip("0123456789"):
         return False
     allowed = 2 if least >= 10 else 1 if least >= 6 else 0
+    if abs(len(one) - len(other)) > allowed:
+        return False
     return _distance(one, other) <= allowed or (
         least >= 3 and sorted(one) == sorted(other) and _distance(one, other) == 1
     )

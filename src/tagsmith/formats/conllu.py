@@ -156,12 +156,14 @@ def _find_words(words: Sequence[str], text: str) -> list[int] | None:
 def _space_words(words: Sequence[str], block: _Block) -> tuple[str, list[int]]:
     """Make a text by ``SpaceAfter=No``; the parts of a multiword token touch if together they are its form."""
     touching = [_NO_SPACE in cells[_MISC] for cells in block.cells]
+    before = list(accumulate(map(len, words), initial=0))  # characters before each word
     for position, line in block.extra:
         number, form, *_, misc = line.split("\t") if line[0] != "#" else ("", "", "")
         first, _, last = number.partition("-")
         if last:
             end = position + int(last) - int(first)
-            if position <= end < len(words) and "".join(words[position : end + 1]) == form:
+            fits = position <= end < len(words) and before[end + 1] - before[position] == len(form)
+            if fits and "".join(words[position : end + 1]) == form:  # joined only then: ranges may overlap
                 touching[position:end] = [True] * (end - position)
                 touching[end] = _NO_SPACE in misc
     pieces = [word if touches else f"{word} " for word, touches in zip(words, touching, strict=True)]

@@ -56,7 +56,7 @@ _BRAT_LINE = re.compile(r"(?:[TERAMN]\d+|\*|#\d+)\t\S.*")
 _BRAT_SPAN = re.compile(r"T\d+\t\S+ \d+ \d+(?:;\d+ \d+)*(?:\t.*)?")
 _MARKUP = re.compile(r"[^<>\n]*<([A-Za-z][\w.-]*)(?: [^<>\n]*)?>[^<>\n]+</\1>")
 _BRACKETS = re.compile(r"[^\[\]\n]*\[(?:[A-Z][A-Z_-]+ [^\[\]\n]+\]|[^\[\]\n]+\]\([A-Za-z_-]+\))")
-_SLASHED = re.compile(r"(?:\S+[/_|][A-Z][A-Z0-9$.:,-]*\s*){4,}")
+_SLASHED = re.compile(r"(?:\S+[/_|][A-Z][A-Z0-9$.:,-]*(?:\s+|$)){4,}")  # parts must end at spaces: linear time
 _HASHES = re.compile(r"[^\n]*####(?:\S+=\S+ ?)+")
 
 

@@ -322,6 +322,8 @@ def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[
         bounds = [(_offset(start), _offset(end)) for start, end in record.get("sentences") or split_sentences(text)]
     except (TypeError, ValueError) as error:
         raise place.error("The sentences are no list of starts and ends.", "Leave them out.") from error
+    if any(right < left for (left, _), (right, _) in pairwise(bounds)):
+        raise place.error("The sentences are not in the order of the text.", "Sort them, or leave them out.")
     cuts = [0, *(bisect_left(starts, start) for start, _ in bounds[1:]), len(tokens)]
     return [tokens[first:last] for first, last in pairwise(cuts) if first < last]
 

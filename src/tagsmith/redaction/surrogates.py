@@ -35,6 +35,8 @@ _URL = regex.compile(
 _WORD = regex.compile(r"[\p{L}\p{M}]+|\p{N}+")
 _SHORT = 2  # letters of a word that is no name: an initial, a particle
 _TRIES = 20
+_LONG = 64  # characters: if a first try does not change one of so many, no other will
+_MARKS = regex.compile(r"([\p{M}\p{Lm}]{30})(?=[\p{M}\p{Lm}])")
 _MOST_IN_PAGE = 32
 
 Numbers = Iterator[int]
@@ -42,6 +44,8 @@ Numbers = Iterator[int]
 
 def normalized(text: str) -> str:
     """Return what texts have in common that count as the same: upper or lower case, white space, width do not count."""
+    # Sorting a run of marks takes quadratic time. A combining grapheme joiner ends it (Unicode's stream-safe text).
+    text = _MARKS.sub("\\1\u034f", text)
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
@@ -70,7 +74,7 @@ class Surrogates:
         """Return the surrogate of a text that carries a label; it is never the text itself."""
         numbers = numbers_of(self._key, f"{label}\0{normalized(original)}")
         for make in (self._maker(label, original), self._same_form):
-            for _ in range(_TRIES):
+            for _ in range(_TRIES if len(original) < _LONG else 1):
                 surrogate = make(original, numbers)
                 if normalized(surrogate) != normalized(original):
                     return surrogate

@@ -12,7 +12,8 @@ from typing import Any
 from tagsmith.errors import RecipeError
 from tagsmith.model.architecture import Architecture
 
-_LONGEST_FILE = 1 << 20  # bytes
+_LONGEST_FILE = 1 << 16  # bytes
+_LONGEST_LINE = 4000  # bytes: tomllib takes quadratic time for a key of many parts, a.a.a.a
 _LARGEST = 10**9  # of any number: no choice is near it
 SCHEDULES = ("constant", "linear", "cosine")
 OPTIMIZERS = ("adam", "sgd")
@@ -174,6 +175,9 @@ def read_changes(path: Path, what: str = "the recipe", example: str = "units = 2
             content = stream.read(_LONGEST_FILE + 1)
         if len(content) > _LONGEST_FILE:
             raise RecipeError(f"{what} is longer than {_LONGEST_FILE:,} bytes.", path=path, remedy="Check the path.")
+        if max(map(len, content.split(b"\n"))) > _LONGEST_LINE:
+            remedy = "Write a list in several lines."
+            raise RecipeError(f"{what} has a line of more than {_LONGEST_LINE:,} bytes.", path=path, remedy=remedy)
         return tomllib.loads(content.decode("utf-8").replace("\r\n", "\n"))
     except OSError as error:
         raise RecipeError(f"{what} cannot be read: {error.strerror}.", path=path, remedy="Check the path.") from error
