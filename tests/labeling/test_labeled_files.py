@@ -145,6 +145,15 @@ def test_a_bad_sentence_of_columns_is_refused_as_a_whole(client, name, end):
     assert counts(client) == (0, 2, 0)
 
 
+def test_a_sentence_without_an_end_is_refused_and_the_others_come_in(client):
+    answer = send(client, "a.conll", "Anna\tB-PERSON\n\n" + "ab\tO\n" * 40_000 + "\nBerlin\tB-PLACE\n")
+    assert answer["accepted"] == 2
+    (note,) = answer["refused"]
+    assert note == {"line": 3, "message": "A sentence has 119,999 characters; the limit is 100,000."}
+    text = refusal(client, "a.txt", "a " * 60_000 + "b")
+    assert text[:2] == (422, "text_too_long")
+
+
 def test_a_file_that_is_read_in_the_wrong_way_is_refused_as_a_whole(client):
     bad = "one\tO\n\n" + "two\tB-X\tmore\n\n" * (MOST_REFUSED + 1)
     status, code, message = refusal(client, "a.conll", bad)

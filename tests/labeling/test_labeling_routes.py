@@ -67,6 +67,26 @@ def test_a_text_becomes_sentences_with_offsets(client):
     assert again == {"ids": answer["ids"], "added": 0, "known": 4}
 
 
+@pytest.mark.parametrize("body", [b'{"text": "\\ud800"}', b'{"text": "a b\\udc00 c"}'])
+def test_half_a_character_is_refused(client, body):
+    answer = client.post("/v1/labeling/sentences", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+    message = "text: the text holds half of a character (a lone surrogate)"
+    assert answer.json()["error"] == {"code": "invalid", "message": message}
+    body = body.replace(b"text", b"content")
+    answer = client.post("/v1/labeling/files", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+
+
+def test_a_sentence_without_an_end_is_not_taken_in(client):
+    answer = client.post("/v1/labeling/sentences", json={"text": "It rains. " + "A " * 50_000 + "b"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["code"] == "text_too_long"
+    assert "a sentence has 100,001 characters; the limit is 100,000" in answer.json()["error"]["message"]
+    assert client.get("/v1/labeling").json()["counts"]["waiting"] == 0
+    assert len(add(client, "It rains. " + "A " * 49_999 + "b")) == 2
+
+
 def test_suggestions_are_the_models(client, models):
     tagger = load(models["ner"])
     for number in add(client):

@@ -193,3 +193,11 @@ def test_quantized_rows_are_within_half_a_scale(matrix: np.ndarray):
 def test_quantizing_refuses_numbers_that_are_not_finite():
     with pytest.raises(ValueError, match="not finite"):
         quantize_rows(np.array([[1.0, np.inf]]))
+
+
+def test_a_row_without_a_number_is_refused_though_rows_have_only_one(tmp_path):
+    path = tmp_path / "one.txt"
+    path.write_text("3 1\na 1\nb \nc 3\n")
+    with pytest.raises(VectorsError, match="is not a number") as caught:
+        load_vectors(path)
+    assert caught.value.line == 3

@@ -23,7 +23,7 @@ from tagsmith import FORMATS, Document, Layer, Scheme, Sentence, TokenSpan, Writ
 from tagsmith.errors import InputError
 from tagsmith.files import only_one
 from tagsmith.labeling import schema
-from tagsmith.labeling.labeled_file import LabeledFile, format_of, read_labeled
+from tagsmith.labeling.labeled_file import LabeledFile, format_of, length_problem, read_labeled
 from tagsmith.labeling.schema import TEXT, LabeledSentence, LabelingAnswer, Status
 from tagsmith.labeling.store import SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
@@ -148,6 +148,10 @@ class Desk:
             first, last = tokens[0].start, tokens[-1].end
             sentence = Sentence(tuple(token.text for token in tokens), tuple(token.start - first for token in tokens))
             sentences.append(Document(new.text[first:last], (sentence,)))
+        most = self.models.limits.characters
+        if problem := next(filter(None, (length_problem(own, most) for own in sentences)), ""):
+            remedy = "Put a blank line where a sentence ends."
+            raise Refusal(422, "text_too_long", f"text: {problem}. {remedy}", limit=most)
         ids, added = self.store.add(sentences, new.source)
         return schema.AddedAnswer(ids=ids, added=added, known=len(ids) - added)
 
@@ -158,7 +162,7 @@ class Desk:
         if format == TEXT:
             text = self.add_text(schema.NewText(text=content, source=new.name))
             return _file_answer(TEXT, text.ids, Counter(added=text.added, known=text.known), LabeledFile(), [])
-        file = read_labeled(content, format, self.layer, new.first_line)
+        file = read_labeled(content, format, self.layer, self.models.limits.characters, new.first_line)
         new_labels = self._add_labels(file)
         results = self.store.add_labeled(file.sentences, new.name)
         answer = _file_answer(

@@ -26,7 +26,7 @@ from tagsmith import (
     read_documents,
     tags_to_spans,
 )
-from tagsmith.labeling.schema import LONGEST_LABEL, Note, label_problem
+from tagsmith.labeling.schema import HALF, LONGEST_LABEL, Note, is_whole, label_problem
 from tagsmith.serving.refusals import Refusal
 
 MOST_REFUSED = 20  # records that cannot be read in a file of columns; with more, it is read in the wrong way
@@ -103,8 +103,14 @@ def _has_columns(beginning: str, *, whole: bool) -> bool:
     return all(_TAG.fullmatch(row[-1]) for row in rows) or (separator is not None and is_cut)
 
 
-def read_labeled(content: str, format: str, layer: Layer, first_line: int = 1) -> LabeledFile:
-    """Read a labeled file, or a part of it that begins with this line.
+def length_problem(document: Document, most: int) -> str:
+    """Say that a sentence, as a document of its own, has more than ``most`` characters; empty if it has not."""
+    length = len(document.text)
+    return f"a sentence has {length:,} characters; the limit is {most:,}" if length > most else ""
+
+
+def read_labeled(content: str, format: str, layer: Layer, most: int, first_line: int = 1) -> LabeledFile:
+    """Read a labeled file, or a part of it that begins with this line; ``most`` is the length of a sentence.
 
     Raises Refusal: too little of it can be read, or its tags are of another kind than the layer's.
     """
@@ -126,7 +132,7 @@ def read_labeled(content: str, format: str, layer: Layer, first_line: int = 1) -
     for (line, document, sentence), own in zip(found, tags, strict=True):
         spans = None if own is None or not has_labels else _spans_of(own, scheme)
         file.sentences.append(FileSentence(_alone(document, sentence), line, spans, line in to_check))
-    _refuse_bad_sentences(file)
+    _refuse_bad_sentences(file, most)
     return file
 
 
@@ -248,16 +254,17 @@ def _alone(document: Document, sentence: Sentence) -> Document:
     return Document(document.text[start:end], (Sentence(sentence.words, starts),))
 
 
-def _refuse_bad_sentences(file: LabeledFile) -> None:
-    """Leave out the sentences with labels or characters that cannot be kept."""
+def _refuse_bad_sentences(file: LabeledFile, most: int) -> None:
+    """Leave out the sentences with labels or characters that cannot be kept, and those that are too long."""
     kept = []
     for sentence in file.sentences:
         labels = {span.label for span in sentence.spans or ()}
         if problem := next(filter(None, map(_label_problem, sorted(labels))), ""):
             file.refused.append(Note(line=sentence.line, message=problem))
-        elif not _is_whole(sentence.document.text):
-            message = "The text holds half of a character (a lone surrogate)."
-            file.refused.append(Note(line=sentence.line, message=message))
+        elif not is_whole(sentence.document.text):
+            file.refused.append(Note(line=sentence.line, message=f"{HALF[0].upper()}{HALF[1:]}."))
+        elif problem := length_problem(sentence.document, most):
+            file.refused.append(Note(line=sentence.line, message=f"{problem[0].upper()}{problem[1:]}."))
         else:
             kept.append(sentence)
     file.sentences = kept
@@ -267,11 +274,3 @@ def _label_problem(label: str) -> str:
     long = f"a label has at most {LONGEST_LABEL} characters" if len(label) > LONGEST_LABEL else ""
     problem = long or label_problem(label)
     return f"The label {json.dumps(label[:LONGEST_LABEL])}: {problem}." if problem else ""
-
-
-def _is_whole(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -76,6 +76,25 @@ Label = Annotated[
 TokenNumber = Annotated[int, Field(ge=0, le=2**53), Number]
 
 
+def is_whole(text: str) -> bool:
+    """Whether each character of a text is whole: JSON can write half of one, a lone surrogate."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _check_whole(text: str) -> str:
+    if not is_whole(text):
+        raise ValueError(HALF)
+    return text
+
+
+HALF = "the text holds half of a character (a lone surrogate)"
+Text = Annotated[str, AfterValidator(_check_whole)]
+
+
 class NoOptions(Wire):
     """Nothing: every POST sends JSON, which pages of other sites cannot do without asking."""
 
@@ -95,7 +114,7 @@ class NewLabel(Wire):
 class NewText(Wire):
     """Text to label; it is cut into sentences and tokens."""
 
-    text: str
+    text: Text
     source: str = Field("", max_length=500, description="Where it comes from, such as the name of a file.")
 
 
@@ -110,7 +129,7 @@ class AddedAnswer(Wire):
 class NewFile(Wire):
     """A file, with labels or without."""
 
-    content: str = Field(description="Its text; a long file may come in parts that end between two sentences.")
+    content: Text = Field(description="Its text; a long file may come in parts that end between two sentences.")
     name: str = Field("", max_length=500, description="Its name, whose ending says which format it has.")
     format: Annotated[str, AfterValidator(_check_format)] | None = Field(
         None,

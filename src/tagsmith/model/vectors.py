@@ -286,6 +286,8 @@ def _parse_lines(lines: list[bytes], first: int, dimensions: int, rows: _Rows) -
     if not numbers:
         return np.empty((0, dimensions), np.float32)
     try:
+        if not all(numbers.values()):
+            raise ValueError("loadtxt leaves out empty rows")
         matrix = np.loadtxt(list(numbers.values()), np.float32, comments=None, delimiter=" ", ndmin=2)
     except ValueError:
         matrix = np.array([_parse_row(values, rows, line) for line, values in numbers.items()], np.float32)
