@@ -76,7 +76,7 @@ def test_any_bytes_after_a_beginning_are_an_error_or_text(tmp_path: Path, tail: 
 def test_a_bomb_is_refused_before_it_is_unpacked(file, monkeypatch, kind: str):
     monkeypatch.setattr(unpacking, "FREE_BYTES", 1 << 20)
     bomb = PACK[kind](b"a O\n" * (1 << 22))
-    with pytest.raises(DataError, match=r"unpack to more than 200 times their size.*Unpack the file yourself"):
+    with pytest.raises(DataError, match=r"unpack to more than 50 times their size.*Unpack the file yourself"):
         read_sentences(file(bomb, "a.conll"))
     few_lines = PACK[kind](b"a O\n" * 1000)
     assert len(read_sentences(file(few_lines, "a.conll"))[0]) == 1000

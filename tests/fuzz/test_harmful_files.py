@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 MOST_SECONDS = 60  # they took minutes to years
-MOST_BYTES = 2 << 30  # of address space
+MOST_BYTES = 3 << 29  # of address space
 CHILD = """
 import resource, sys
 from contextlib import suppress
@@ -48,19 +51,38 @@ def key_of_many_parts() -> str:
     return ".".join("a" * 30_000) + " = 1\n"
 
 
+def packed_cells() -> bytes:
+    """A hundred million cells in a line, packed to 200 KB."""
+    return gzip.compress(b"a\t" * 100_000_000)
+
+
+def four_gigabytes_to_unpack() -> bytes:
+    """A few words in xz, whose header says that four gigabytes are needed to unpack them."""
+    packed = lzma.compress(b"a B-X\nb O\n" * 10)
+    end = 12 + 4 * packed[12]  # of the header of the first block, without its checksum
+    header = packed[12:end].replace(b"\x21\x01\x16", b"\x21\x01\x28")
+    assert header != packed[12:end]
+    return packed[:12] + header + zlib.crc32(header).to_bytes(4, "little") + packed[end + 4 :]
+
+
 @pytest.mark.parametrize(
     ("reader", "make"),
     [
         ("format", slashes),
         ("jsonl", sentences_in_turn),
         pytest.param("conllu", ranges_over_each_other, marks=pytest.mark.slow),
+        ("conll", packed_cells),
+        ("conll", four_gigabytes_to_unpack),
+        ("format", four_gigabytes_to_unpack),
+        ("vectors", four_gigabytes_to_unpack),
         ("recipe", key_of_many_parts),
         ("space", key_of_many_parts),
     ],
 )
 def test_reading_ends_soon_and_in_little_memory(tmp_path: Path, reader: str, make):
     path = tmp_path / "file"
-    path.write_text(make(), "utf-8")
+    content = make()
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
     command = [sys.executable, "-c", CHILD, reader, str(path), str(MOST_BYTES)]
     done = subprocess.run(
         command, cwd=Path(__file__).parents[1], timeout=MOST_SECONDS, capture_output=True, text=True, check=False

@@ -17,7 +17,7 @@ from tagsmith.errors import DataError
 from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
-from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, unpacked
+from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, too_large, unpacked
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 
 Source = str | Path | TextIO
@@ -60,7 +60,7 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
     r"""Open a source as text whose lines end at ``\n`` only, without the byte-order mark; unpack compressed files.
 
     Raises DataError: the file is missing, a directory or unreadable; it is a binary file, or its bytes are not text in
-    the encoding; or there is no such encoding.
+    the encoding; or there is no such encoding, or too little memory.
     """
     name = source_name(source)
     codec = codec_of(encoding, name)
@@ -75,6 +75,8 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
                 yield stream
             finally:
                 stream.detach()  # or closing it would close standard input
+    except MemoryError as error:
+        raise too_large(name) from error
     except UnicodeDecodeError as error:
         offset, line = _first_bad_byte(source, encoding)
         raise wrong_encoding(encoding, error.object, error.start, name, offset, line, error.reason) from error

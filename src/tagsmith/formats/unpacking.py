@@ -14,8 +14,8 @@ from typing import Any
 from tagsmith.errors import DataError
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
-MOST_TIMES = 200  # how many times longer than the file its content may be; text is packed to a third or a tenth
-FREE_BYTES = 1 << 28  # content that may be more times longer: a few lines, repeated
+MOST_TIMES = 50  # how many times longer than the file its content may be; text is packed to a third or a tenth
+FREE_BYTES = 1 << 25  # content that may be more times longer: a few lines, repeated
 _BUFFER = 1 << 16  # bytes
 
 _BEGINNINGS = {
@@ -74,6 +74,8 @@ class _Unpacked(io.RawIOBase):
         except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
             problem = f"The {self._kind} data are damaged or cut off: {error}."
             raise DataError(problem, remedy="Copy the file again.", path=self._name) from error
+        except MemoryError as error:  # xz says in its header how much it needs, up to 4 GB
+            raise too_large(self._name) from error
         self._size += len(data)
         if self._size > FREE_BYTES and self._size > MOST_TIMES * self._packed.count:
             raise DataError(
@@ -83,6 +85,12 @@ class _Unpacked(io.RawIOBase):
             )
         buffer[: len(data)] = data
         return len(data)
+
+
+def too_large(name: str) -> DataError:
+    """Make the error for a file that needs more memory than there is."""
+    problem = "Reading the file needs more memory than there is."
+    return DataError(problem, remedy="Cut it into several files, with shorter lines.", path=name)
 
 
 def _opener(kind: str, name: str) -> Callable[[Any], Any]:

@@ -86,6 +86,9 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
         raise VectorsError(
             f"The file is cut short or damaged ({error}).", remedy="Download it again.", path=path
         ) from error
+    except MemoryError as error:
+        problem = "The vectors need more memory than there is."
+        raise VectorsError(problem, remedy="Set a limit, or take shorter vectors.", path=path) from error
     return Vectors(tuple(rows.words), matrix)
 
 
