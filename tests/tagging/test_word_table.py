@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tagsmith.tagging import word_table
 from tagsmith.tagging.word_table import Column, WordTable
 
 SIZE = 3
@@ -169,3 +170,16 @@ def test_threads_share_a_small_table_without_mixing_up_words():
         for finished in [pool.submit(work, worker) for worker in range(8)]:
             finished.result()
     assert len(table) <= 64
+
+
+def test_long_forms_are_kept_only_up_to_a_number_of_characters(monkeypatch):
+    monkeypatch.setattr(word_table, "MOST_CHARACTERS", 5000)
+    table = make()
+    kept = []
+    for number in range(100):
+        check(table, [["a", f"{number}" + "x" * 1000]])
+        kept.append(sum(map(len, table._rows)))
+    assert max(kept) <= 7000
+    for number in range(400):
+        check(table, [["a", f"{number}"]])
+    assert len(table) > 300

@@ -15,6 +15,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Encode = Callable[[Sequence[str]], Sequence[Array]]  # n forms → arrays (n, …), one for each column
 CAPACITY = 28_672  # forms; at the balanced preset's size 56 MB in 8 bits, 184 MB in float32
+MOST_CHARACTERS = 1 << 24  # of the forms kept: a word may be as long as a text
 BLOCK_FORMS = 512  # new forms encoded at a time
 FEW_TOKENS = 256  # up to here, looking for repeated forms costs more than it saves
 
@@ -41,9 +42,9 @@ class FormColumns(NamedTuple):
 class WordTable:
     """The columns of the word forms seen so far.
 
-    ``encode`` computes the columns of new forms. The memory is allocated once: when it holds ``capacity`` forms, the
-    table is cleared, and the frequent words are back after a few batches. Safe to use from several threads, and in
-    forked children.
+    ``encode`` computes the columns of new forms. The memory is allocated once: when it holds ``capacity`` forms, or
+    forms of ``MOST_CHARACTERS`` in all, the table is cleared, and the frequent words are back after a few batches. Safe
+    to use from several threads, and in forked children.
     """
 
     def __init__(self, encode: Encode, columns: Sequence[Column], capacity: int = CAPACITY) -> None:
@@ -55,6 +56,7 @@ class WordTable:
 
     def _reset(self) -> None:
         self._rows: dict[str, int] = {}
+        self._characters = 0
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -67,8 +69,9 @@ class WordTable:
             rows = list(map(self._rows.get, words))
             if None in rows:
                 new = dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row is None)
-                if len(self._rows) + len(new) > self._capacity:
+                if len(self._rows) + len(new) > self._capacity or self._characters > MOST_CHARACTERS:
                     self._rows.clear()
+                    self._characters = 0
                     new = dict.fromkeys(words)
                     if len(new) > self._capacity:
                         raise ValueError(f"{len(new)} word forms at once in a table for {self._capacity}")
@@ -97,6 +100,7 @@ class WordTable:
             for column, values in zip(self._columns, self._encode(block), strict=True):
                 column[first + start : first + start + len(block)] = values
         self._rows.update(zip(new, range(first, first + len(new)), strict=True))
+        self._characters += sum(map(len, new))
 
 
 def _after_fork() -> None:
