@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import tagsmith as package
+from tagsmith.cli.app import _Commands
 
 
 def test_help_lists_exactly_the_commands(tagsmith):
@@ -60,3 +62,10 @@ def test_an_output_that_cannot_be_written_is_an_error_before_any_work_is_lost(ta
     done = tagsmith("tag", model, "-o", tmp_path / "missing" / "out.conll", stdin=b"Ann left.")
     assert done.returncode == 2
     assert b"No file can be written here" in done.stderr
+
+
+@pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("where", ["make_context", "main"])
+def test_a_signal_before_the_command_begins_is_said_too(run_here, monkeypatch, where, sent, status):
+    monkeypatch.setattr(_Commands, where, lambda *_, **__: signal.raise_signal(sent))
+    assert run_here("score") == (status, "", "interrupted\n")

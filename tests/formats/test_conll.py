@@ -63,6 +63,18 @@ def test_a_byte_order_mark_and_other_encodings(file):
     assert sentences(file(text.encode("utf-16")), encoding="utf-16") == expected
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+def test_a_file_of_one_byte_a_character_is_no_wide_text(file, encoding):
+    with pytest.raises(DataError, match=f"not {encoding} text.*--encoding"):
+        sentences(file(b"John\tB-PER\n\n"), encoding=encoding)
+
+
+@pytest.mark.parametrize("encoding", ["idna", "punycode", "undefined", "rot13", "base64"])
+def test_what_files_are_never_encoded_in_is_no_encoding(file, encoding):
+    with pytest.raises(DataError, match=f"no encoding '{encoding}'"):
+        sentences(file(b"John\tB-PER\n\n"), encoding=encoding)
+
+
 def test_columns_can_be_chosen():
     text = "EU NNP I-NP I-ORG\nrejects VBZ I-VP O\n"
     assert sentences(text) == [(("EU", "rejects"), ("I-ORG", "O"))]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.labeling.desk import LabelingProject
@@ -157,6 +160,28 @@ def test_spans_that_cannot_be_change_nothing(client, spans, status, code):
     answer = put(client, number, "accepted", spans)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
     assert client.get(f"/v1/labeling/sentences/{number}").json()["status"] == "waiting"
+
+
+def test_a_full_disk_is_said_and_costs_only_what_came_meanwhile(client):
+    kept = add(client)
+
+    def full(connection, cursor, statement, parameters, context, executemany):
+        if not statement.lstrip().upper().startswith("SELECT"):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    event.listen(Engine, "before_cursor_execute", full)
+    try:
+        for answer in (
+            client.post("/v1/labeling/sentences", json={"text": "Mia left.", "source": "page"}),
+            put(client, kept[0], "accepted"),
+            client.post("/v1/labeling/labels", json={"label": "EVENT"}),
+        ):
+            assert (answer.status_code, answer.json()["error"]["code"]) == (507, "not_kept")
+            assert "disk is full" in answer.json()["error"]["message"]
+    finally:
+        event.remove(Engine, "before_cursor_execute", full)
+    assert client.get("/v1/labeling").json()["counts"]["waiting"] == len(kept)
+    assert put(client, kept[0], "accepted").status_code == 200
 
 
 def test_labels_can_be_added(client):

@@ -313,7 +313,10 @@ def test_layers_and_labels_are_chosen():
         ({"threshold": 0}, "threshold is 0.*above 0"),
         ({"threshold": 1.5}, "threshold is 1.5"),
         ({"threshold": float("nan")}, "threshold is nan"),
+        ({"threshold": "0.5"}, "threshold is '0.5'"),
+        ({"labels": "PERSON"}, r"the string 'PERSON', not a list.*labels=\['PERSON'\]"),
         ({"repeats": -1}, "repeats is -1"),
+        ({"repeats": "4"}, "repeats is '4'"),
         ({"replacement": "stars"}, "'stars'.*placeholder, label, surrogate, hash"),
         ({"replacement": "hash"}, "needs a key"),
         ({"replacement": "surrogate", "key": b"short"}, "has 5 bytes.*at least 16"),
@@ -323,6 +326,11 @@ def test_layers_and_labels_are_chosen():
 def test_an_impossible_choice_is_an_error(options, message):
     with pytest.raises(DataError, match=message):
         Redactor(Tagger(random_layers_model()), **options)
+
+
+def test_a_path_is_no_tagger():
+    with pytest.raises(DataError, match=r"the string 'model/'.*tagsmith\.load"):
+        Redactor("model/")
 
 
 def test_something_else_than_a_text_is_an_error(tagger):

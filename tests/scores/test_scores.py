@@ -357,6 +357,15 @@ def test_what_is_no_list_of_lists_of_tags_is_named(score, wrong, said):
         score(right, wrong)
 
 
+@pytest.mark.parametrize("score", [score_tags, score_plain])
+@pytest.mark.parametrize("wrong", ["B-PER ", "\tB-PER", "B-PER\r"])
+def test_white_space_around_a_tag_is_no_wrong_prediction(score, wrong):
+    with pytest.raises(DataError, match=r"gold tag .* white space"):
+        score([[wrong]], [["B-PER"]])
+    with pytest.raises(DataError, match=r"predicted tag .* white space"):
+        score([["B-PER"]], [[wrong]])
+
+
 def test_report_boundaries_columns_and_line_ends():
     plain = conlleval_report(["a x B-X B-X", "", "b y I-X I-X", "c z O O"])
     assert plain.startswith("processed 3 tokens with 2 phrases; found: 2 phrases; correct: 2.\n")

@@ -85,3 +85,9 @@ def test_labels_may_be_a_list():
 def test_sentences_and_documents_are_checked_when_they_are_made(make, said):
     with pytest.raises(DataError, match=said):
         make()
+
+
+@pytest.mark.parametrize("wrong", [["B-PER", "O"], "B-PER", [["O"], None]])
+def test_a_scheme_is_found_in_lists_of_tags_only(wrong):
+    with pytest.raises(DataError, match=r"not a list of tags.*\[\[\"B-PER\", \"O\"\]"):
+        tagsmith.detect_scheme(wrong)

@@ -126,3 +126,9 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
         with pytest.raises(RecipeError, match="cannot be read") as caught:
             read_recipe(path)
         assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", ["5", None, [5]])
+def test_a_recipe_is_made_of_numbers(wrong):
+    with pytest.raises(RecipeError, match=r"epochs is .*at least 1"):
+        Recipe(epochs=wrong)

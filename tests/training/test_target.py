@@ -116,6 +116,20 @@ def test_one_run_at_a_time(out):
     assert list(out.parent.iterdir()) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+def test_a_link_is_the_folder_that_it_leads_to(out):
+    link = out.with_name("latest")
+    link.symlink_to(out)
+    assert training_folder(link) == training_folder(out.resolve())
+    with reserved(out), pytest.raises(ModelError, match="another run"), reserved(link):
+        pass
+
+
+def test_the_current_folder_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert training_folder(Path()) == training_folder(tmp_path)
+
+
 def test_folders_that_were_made_for_nothing_are_removed(tmp_path):
     (tmp_path / "mine").mkdir()
     with reserved(tmp_path / "mine" / "deep" / "er" / "model") as folder:

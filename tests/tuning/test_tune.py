@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import io
+import sqlite3
 import sys
 import time
 
@@ -310,3 +311,22 @@ def test_trials_stopped_early_count_in_what_mattered(corpus, trained):
     assert not all(trial.complete for trial in tuning.trials)
     assert max(tuning.importances, key=tuning.importances.get) == "learning_rate"
     assert tuning.importances["residual"] < 0.2  # it does nothing
+
+
+@pytest.mark.parametrize("trials", [0, 1])
+def test_a_full_disk_is_one_clear_error_and_the_search_goes_on_later(corpus, trained, monkeypatch, trials):
+    """Full from the start, or after a trial."""
+
+    def full(connection, cursor, statement, parameters, context, executemany):
+        writes = statement.lstrip().upper().startswith(("INSERT", "CREATE", "UPDATE"))
+        if writes and len(trained) >= trials and (not trials or "trial_values" in statement):
+            raise sqlite3.OperationalError("database or disk is full")
+
+    event.listen(Engine, "before_cursor_execute", full)
+    try:
+        with pytest.raises(TrainingError, match=r"study\.db cannot be written: .*disk is full") as caught:
+            search(corpus, trials=2)
+    finally:
+        event.remove(Engine, "before_cursor_execute", full)
+    assert (corpus["out"] / "study.db").exists() == ("--resume" in str(caught.value)) == bool(trials)
+    assert len(search(corpus, trials=2, resume=bool(trials)).trials) == 2

@@ -32,8 +32,7 @@ class _Commands(TyperGroup):
             stop = interruption(error)
             if stop is None:
                 raise
-            typer.echo(str(stop) or "interrupted", err=True)
-            raise typer.Exit(getattr(stop, "status", INTERRUPTED)) from None
+            raise typer.Exit(_interrupted(stop)) from None
 
 
 app = typer.Typer(
@@ -100,14 +99,23 @@ def run() -> int:
 def _run() -> int:
     try:
         app(prog_name="tagsmith")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILURE * (end.code is not None)
+    except (SystemExit, KeyboardInterrupt) as end:
+        if (stop := interruption(end)) is not None:  # before the command began: Typer makes it an exit of its own
+            return _interrupted(stop)
+        code = getattr(end, "code", None)
+        return code if isinstance(code, int) else FAILURE * (code is not None)
     except OSError as error:
         return _failed(error)
     except TagsmithError as error:
         typer.echo("error: " + " ".join(str(error).split("\n")), err=True)
         return BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
     return 0
+
+
+def _interrupted(stop: KeyboardInterrupt) -> int:
+    """Print what an interruption says; return the status."""
+    typer.echo(str(stop) or "interrupted", err=True)
+    return getattr(stop, "status", INTERRUPTED)
 
 
 def _failed(error: OSError) -> int:

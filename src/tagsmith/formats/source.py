@@ -24,6 +24,7 @@ Source = str | Path | TextIO
 """A path, ``"-"`` for standard input, or an open text stream."""
 
 STDIN = "-"
+_NOT_OF_FILES = ("idna", "punycode", "undefined")  # encodings that Python has for other ends
 LONGEST_SHOWN = 200  # characters of a text in a message
 BEGINNING = 8192  # bytes or characters by which files are recognized
 T = TypeVar("T")
@@ -80,17 +81,27 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
     except UnicodeDecodeError as error:
         offset, line = _first_bad_byte(source, encoding)
         raise wrong_encoding(encoding, error.object, error.start, name, offset, line, error.reason) from error
+    except UnicodeError as error:
+        if isinstance(error, UnicodeEncodeError):  # what became of the text could not be written
+            raise
+        raise DataError(  # the codecs of utf-16 and utf-32 say so of a file without a byte-order mark
+            f"This is not {encoding} text: {error}.",
+            remedy="Name the file's encoding with --encoding, such as utf-8, or utf-16-le without a mark.",
+            path=name,
+        ) from error
 
 
 def codec_of(encoding: str, name: str) -> str:
     """Return the codec of an encoding; that of UTF-8 drops the byte-order mark. Raises DataError: there is none."""
     try:
         "".encode(encoding)  # unlike codecs.lookup, refuses codecs that are not text encodings
-    except LookupError:
+        codec = codecs.lookup(encoding).name
+        if codec in _NOT_OF_FILES:
+            raise LookupError
+    except (LookupError, UnicodeError):
         raise DataError(
             f"There is no encoding {encoding!r}.", remedy="Try utf-8, utf-16, latin-1 or cp1252.", path=name
         ) from None
-    codec = codecs.lookup(encoding).name
     return "utf-8-sig" if codec == "utf-8" else codec
 
 

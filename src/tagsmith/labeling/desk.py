@@ -294,6 +294,8 @@ class Desk:
             try:
                 while await asyncio.to_thread(self._score_some):
                     pass
+            except Refusal:
+                pass  # the disk is full: who labels is told
             except Exception as error:
                 log_failure(error)  # its message may contain text
             await asyncio.sleep(SCORING_SECONDS)

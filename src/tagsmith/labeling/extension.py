@@ -21,7 +21,7 @@ from tagsmith.serving.refusals import Refusal, described, unknown_key
 
 logger = logging.getLogger("tagsmith.labeling")
 VIEWS = {name: Path(__file__).with_name("page") / name for name in ("label", "train")}
-ERRORS = described(400, 401, 403, 404, 408, 409, 413, 415, 422)
+ERRORS = described(400, 401, 403, 404, 408, 409, 413, 415, 422, 507)
 
 
 def open_labeling(

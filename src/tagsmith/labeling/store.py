@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import JSON, URL, Engine, Select, String, create_engine, delete, event, func, select
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tagsmith import Document, TokenSpan
@@ -124,9 +124,16 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[Session]:
-        """A transaction; after the context it is on the disk."""
-        with self._one_writer, Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        """A transaction; after the context it is on the disk.
+
+        Raises Refusal: the disk is full, or the database cannot be written for another reason; nothing is changed.
+        """
+        try:
+            with self._one_writer, Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except OperationalError as error:
+            message = f"{DATABASE} cannot be written: {error.orig}. Nothing of this request was kept."
+            raise Refusal(507, "not_kept", message) from error
 
     def _reading(self) -> Session:
         return Session(self._engine, expire_on_commit=False)

@@ -16,6 +16,7 @@ from tagsmith.redaction.redacted import Redacted, Replacement
 from tagsmith.redaction.ways import Placeholders, Replace, way_of_replacing
 from tagsmith.tagging.chain import Doubles
 from tagsmith.tagging.tagger import Tagger, gold_tags
+from tagsmith.text.arguments import shown
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
@@ -73,13 +74,15 @@ class Redactor:
         threshold: float = THRESHOLD,
         repeats: int = REPEATS,
     ) -> None:
+        if not hasattr(tagger, "tag_marginals"):
+            raise DataError(f"The tagger is {shown(tagger)}.", remedy='Load one: Redactor(tagsmith.load("model/")).')
         if layer is None:
             layer = next((name for name in tagger.layers if tagger.layer(name).gives_spans), None)
         self._tagger, self.layer = tagger, tagger.layer(layer)
         self.labels = _chosen(labels, self.layer.labels, self.layer.gives_spans)
         self.threshold, self.repeats = _probability("threshold", threshold), repeats
-        if repeats < 0:
-            raise DataError(f"repeats is {repeats}.", remedy="It is a number of characters; 0 finds no repeats.")
+        if not isinstance(repeats, int) or repeats < 0:
+            raise DataError(f"repeats is {repeats!r}.", remedy="It is a number of characters; 0 finds no repeats.")
         self._columns = LabelColumns(self.layer, self.labels)
         self._replace = way_of_replacing(replacement, key)
 
@@ -270,6 +273,8 @@ def _cut(text: str) -> Sequence[WordsAndStarts]:
 def _chosen(labels: Iterable[str] | None, known: Sequence[str], gives_spans: bool) -> tuple[str, ...]:
     if labels is None and not gives_spans:
         raise DataError("this layer gives every token a label.", remedy=f"Choose labels from {', '.join(known)}.")
+    if isinstance(labels, str):
+        raise DataError(f"The labels are {shown(labels)}, not a list.", remedy=f"Write labels=[{labels!r}].")
     chosen = tuple(dict.fromkeys(known if labels is None else labels))
     if unknown := [label for label in chosen if label not in known]:
         raise DataError(f"there is no label {unknown[0]!r}.", remedy=f"Labels: {', '.join(known)}.")
@@ -279,6 +284,6 @@ def _chosen(labels: Iterable[str] | None, known: Sequence[str], gives_spans: boo
 
 
 def _probability(name: str, value: float) -> float:
-    if not 0 < value <= 1:
-        raise DataError(f"the {name} is {value}.", remedy="It must be above 0, and at most 1.")
+    if not isinstance(value, int | float) or not 0 < value <= 1:
+        raise DataError(f"the {name} is {value!r}.", remedy="It must be above 0, and at most 1.")
     return value

@@ -65,6 +65,11 @@ def counted(sentences: Tags, whose: str) -> Counter[str]:
         raise
     if not all(isinstance(tag, str) for tag in tags):
         check_tokens(sentences, "tag", whose)
+    if spaced := next((tag for tag in tags if tag != tag.strip()), None):
+        raise DataError(
+            f"The {whose} tag {spaced!r} begins or ends with white space, so it would differ from the right one.",
+            remedy="Strip the tags.",
+        )
     return tags
 
 

@@ -28,6 +28,7 @@ DESCRIPTIONS = {
     422: "The request does not fit this description, or asks for more than the limits allow.",
     503: "Too many requests are waiting. Try again after Retry-After seconds.",
     504: "There was no answer within the deadline.",
+    507: "The labels cannot be written: the disk may be full. Nothing of the request is kept.",
 }
 logger = logging.getLogger("tagsmith.serving")
 

@@ -34,6 +34,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagsmith.errors import DataError
+from tagsmith.text.arguments import check_sentence
 
 OUTSIDE = "O"
 
@@ -388,9 +389,12 @@ def detect_scheme(tag_sequences: Iterable[Sequence[str]]) -> Scheme:
 
     >>> detect_scheme([["B-PER", "E-PER", "O"], ["S-LOC"]])
     <Scheme.BIOES: 'BIOES'>
+
+    Raises DataError: the tags are not lists of tags.
     """
     pairs: Counter[tuple[str | None, str | None]] = Counter()
-    for tags in tag_sequences:
+    for number, tags in enumerate(tag_sequences, 1):
+        check_sentence(tags, number, "tags")
         pairs.update(pairwise((None, *tags, None)))
     return scheme_of_pairs(pairs)
 

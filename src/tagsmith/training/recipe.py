@@ -87,8 +87,9 @@ class Recipe:
                 raise RecipeError(f"{name} is {getattr(self, name)!r}.", remedy=f"Choose one of {', '.join(known)}.")
         for names, possible, remedy in RANGES:
             for name in names:
-                if not possible(getattr(self, name)):
-                    raise RecipeError(f"{name} is {getattr(self, name)}.", remedy=f"It must be {remedy}.")
+                value = getattr(self, name)
+                if not isinstance(value, int | float) or not possible(value):
+                    raise RecipeError(f"{name} is {value!r}.", remedy=f"It must be {remedy}.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return every field by name, those of the architecture among them, as JSON values."""

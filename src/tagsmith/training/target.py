@@ -24,7 +24,9 @@ RESUME, FORCE = "--resume (in Python: resume=True)", "--force (in Python: force=
 
 
 def training_folder(out: Path) -> Path:
-    """Return the folder beside ``out`` for the state of a run."""
+    """Return the folder for the state of a run: beside ``out``, or beside the folder that a link leads to."""
+    if out.is_symlink() or out.name in ("", ".."):
+        out = out.resolve()
     return out.with_name(f"{out.name}.training")
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sqlite3
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from tagsmith.errors import InputError
+from tagsmith.errors import InputError, TrainingError
 from tagsmith.files import only_one
 from tagsmith.training.best_epoch import best_epoch
 
@@ -47,10 +48,17 @@ class Trial:
 
 
 def create_study(folder: Path, base: dict[str, Any], settings: dict[str, Any]) -> optuna.Study:
-    """Begin a study whose first trial is the recipe ``base``, in the fields that the space allows it."""
-    study = optuna.create_study(study_name=NAME, storage=_storage(folder), direction="maximize")
-    study.set_user_attr("settings", settings)
-    study.enqueue_trial(base, user_attrs={"base": True})
+    """Begin a study whose first trial is the recipe ``base``, in the fields that the space allows it.
+
+    If it cannot be written, the folder has no study.
+    """
+    try:
+        study = optuna.create_study(study_name=NAME, storage=_storage(folder), direction="maximize")
+        study.set_user_attr("settings", settings)
+        study.enqueue_trial(base, user_attrs={"base": True})
+    except BaseException:  # Ctrl-C too
+        (folder / DATABASE).unlink(missing_ok=True)
+        raise
     return study
 
 
@@ -69,6 +77,20 @@ def open_study(folder: Path) -> optuna.Study:
             path=folder / DATABASE,
             remedy="Search in another folder.",
         ) from error
+
+
+@contextmanager
+def errors_of_the_database(folder: Path) -> Iterator[None]:
+    """Turn what Optuna and SQLAlchemy raise when the study cannot be written into a TrainingError with the reason."""
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except (DBAPIError, optuna.exceptions.StorageInternalError) as error:
+        cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
+        kept = "The finished trials are kept; go on with --resume." if (folder / DATABASE).exists() else ""
+        reason = getattr(cause, "orig", None) or cause
+        raise TrainingError(f"{folder / DATABASE} cannot be written: {reason}. {kept}".rstrip()) from error
 
 
 def _storage(folder: Path) -> optuna.storages.RDBStorage:

@@ -28,7 +28,15 @@ from tagsmith.training.task import prepare
 from tagsmith.tuning.display import SearchDisplay
 from tagsmith.tuning.results import BEST, PLOT, TRIALS, Tuning, importance_plot, ranked, recipe_file, trials_file
 from tagsmith.tuning.space import as_toml, choose_space, holds
-from tagsmith.tuning.study import DATABASE, create_study, finished_trials, importances, open_study, queue_lost
+from tagsmith.tuning.study import (
+    DATABASE,
+    create_study,
+    errors_of_the_database,
+    finished_trials,
+    importances,
+    open_study,
+    queue_lost,
+)
 from tagsmith.tuning.worker import Search, work, work_in_processes
 
 SPACE = "space.toml"
@@ -92,7 +100,7 @@ def tune(
     MissingExtraError
         The ``tune`` or the ``train`` extra is not installed.
     TrainingError
-        No trial ran to its end, or a process of the search died.
+        No trial ran to its end, a process of the search died, or the study cannot be written.
     KeyboardInterrupt
         After Ctrl-C, once the results so far have been written. ``resume`` begins the running trials again.
 
@@ -120,7 +128,7 @@ def tune(
     deadline = None if minutes is None else time.time() + 60 * minutes
     search = Search(folder, corpus, base, searched, frozen if processes == 1 else vectors, seed, trials, deadline)
     folder.mkdir(parents=True, exist_ok=True)
-    with catch_interrupts(), only_one(folder / ".search", seconds=0) as alone:
+    with catch_interrupts(), only_one(folder / ".search", seconds=0) as alone, errors_of_the_database(folder):
         if not alone:
             raise InputError("a search is running in this folder.", path=folder, remedy="Wait for it, or stop it.")
         study = _begin_or_resume(search, resume, identity)
@@ -172,10 +180,11 @@ def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Stud
                 remedy="Resume with the same arguments and version of tagsmith, or search in another folder.",
             )
         queue_lost(study)
-        return study
+    else:
+        allowed = {name: base[name] for name, dimension in search.space.items() if holds(dimension, base[name])}
+        study = create_study(search.folder, allowed, settings)
     write_atomically(search.folder / SPACE, "".join(f"{name} = {text}\n" for name, text in space.items()))
-    allowed = {name: base[name] for name, dimension in search.space.items() if holds(dimension, base[name])}
-    return create_study(search.folder, allowed, settings)
+    return study
 
 
 def _run_trials(search: Search, study: optuna.Study, processes: int, console: Console) -> None:

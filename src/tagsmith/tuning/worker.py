@@ -24,7 +24,7 @@ from tagsmith.training.display import Silent
 from tagsmith.training.recipe import Recipe, change_recipe
 from tagsmith.training.task import prepare
 from tagsmith.tuning.space import Space, draw, holds
-from tagsmith.tuning.study import Trial, finished_trial, next_trial, open_study
+from tagsmith.tuning.study import Trial, errors_of_the_database, finished_trial, next_trial, open_study
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,8 @@ def _work_for_parent(search: Search, place: int, processes: int, connection: Con
         processors = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, processors[place::processes] or [processors[place % len(processors)]])
     try:
-        work(search, connection.send)
+        with errors_of_the_database(search.folder):
+            work(search, connection.send)
     except TagsmithError as error:
         connection.send(str(error))
 
