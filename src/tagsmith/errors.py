@@ -17,7 +17,21 @@ The command line turns :class:`InputError` and :class:`MissingExtraError` into o
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def visible(text: str) -> str:
+    r"""Return a text for a terminal, with control characters written as escapes.
+
+    A stranger's file could otherwise command the terminal: change its title, its colors, or the clipboard.
+
+    >>> visible("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class TagsmithError(Exception):

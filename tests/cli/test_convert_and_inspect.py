@@ -104,3 +104,25 @@ def test_unreadable_data(run_here, tmp_path: Path, command: str, content: bytes,
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert message in err
     assert [path.name for path in tmp_path.iterdir()] == ["data.conll"]
+
+
+def test_a_file_cannot_command_the_terminal(run_here, model: Path, tmp_path: Path):
+    labels = "\x1b]0;title\x07X", "\x1b[31mX", "[/b]", "[red]X", "\x9b2J", "X\ry"
+    columns, records = tmp_path / "a.conll", tmp_path / "a.jsonl"
+    columns.write_text("".join(f"a\tB-{label}\nb\tI-{label}\n\n" for label in labels[:-1]), "utf-8")
+    spans = [[0, 1, label] for label in labels] + [[50, 60, label] for label in labels]
+    records.write_text(json.dumps({"text": "ab cd", "label": spans}), "utf-8")
+    for command in (
+        ("inspect", columns),
+        ("inspect", records),
+        ("convert", records, tmp_path / "b.conll"),
+        ("evaluate", model, columns),
+        ("evaluate", model, records),
+        ("evaluate", model, columns, "--column", "\x1b[31m"),
+    ):
+        _, out, err = run_here(*command)
+        assert not {"\x1b", "\x07", "\x9b", "\r"} & {*out, *err}, command
+        assert "Traceback" not in err
+    status, out, err = run_here("evaluate", model, columns)
+    assert status == 0
+    assert all(label in out for label in ("[/b]", "[red]X", r"\x1b[31mX"))

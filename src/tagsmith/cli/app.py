@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from tagsmith.cli import bench, convert, demo, evaluate, inspect, redact, score, serve, tag, train, tune
-from tagsmith.errors import InputError, MissingExtraError, TagsmithError
+from tagsmith.errors import InputError, MissingExtraError, TagsmithError, visible
 from tagsmith.interrupts import catch_interrupts, interruption
 from tagsmith.streams import open_standard_streams
 
@@ -107,7 +107,7 @@ def _run() -> int:
     except OSError as error:
         return _failed(error)
     except TagsmithError as error:
-        typer.echo("error: " + " ".join(str(error).split("\n")), err=True)
+        typer.echo("error: " + visible(" ".join(str(error).split("\n"))), err=True)
         return BAD_INPUT if isinstance(error, InputError | MissingExtraError) else FAILURE
     return 0
 

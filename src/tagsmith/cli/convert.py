@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli.options import Column, Encoding, Layer, Separator, WordColumn, counted, reading_options
+from tagsmith.errors import visible
 
 if TYPE_CHECKING:
     from tagsmith.corpus.convert import Conversion
@@ -47,7 +48,7 @@ def convert_command(
         **reading_options(layer, column, word_column, separator, encoding),
     )
     for line in _summary(conversion):
-        typer.echo(line, err=True)
+        typer.echo(visible(line), err=True)
 
 
 def _summary(conversion: Conversion) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli import options
-from tagsmith.errors import DataError
+from tagsmith.errors import DataError, visible
 
 if TYPE_CHECKING:
     from tagsmith.scores.scores import Scores
@@ -59,7 +59,7 @@ def evaluate_command(
     files: Path | list[Path] = data
     if is_folder(data):
         files, note = part_of_folder(data, "test")
-        typer.echo(note, err=True)
+        typer.echo(visible(note), err=True)
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     problems: list[object] = []
     scores = tagger.evaluate(files, mode=mode.value, format=format, problems=problems, **reading)
@@ -101,4 +101,5 @@ def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
         same = {label.lower(): label for label in layer.labels}
         named = [f"{one} (it knows {same[one.lower()]})" if one.lower() in same else one for one in unknown[:5]]
         names = ", ".join(named) + (", …" if len(unknown) > 5 else "")
-        typer.echo(f"note: the model does not know {len(unknown)} label(s) of this file: {names}", err=True)
+        note = f"note: the model does not know {len(unknown)} label(s) of this file: {names}"
+        typer.echo(visible(note), err=True)

@@ -21,6 +21,7 @@ from tagsmith.cli.options import (
     reading_options,
     stdout_console,
 )
+from tagsmith.errors import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,16 +151,16 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    console.print(Text(report["path"], style="bold"), soft_wrap=True)
+    console.print(Text(visible(report["path"]), style="bold"), soft_wrap=True)
     corpus = report["kind"] == "corpus"
     table = Table.grid(padding=(0, 2))
     for name, value in (_corpus_facts(report) if corpus else _model_facts(report)).items():
-        table.add_row(name, Text(value, overflow="fold"))
+        table.add_row(name, Text(visible(value), overflow="fold"))
     console.print(table)
     if corpus:
         console.print(_labels_table(report["labels"]))
         for line in _problems(report):
-            console.print(Text(line), soft_wrap=True)
+            console.print(Text(visible(line)), soft_wrap=True)
 
 
 def _corpus_facts(report: Mapping[str, Any]) -> dict[str, str]:
@@ -184,7 +185,7 @@ def _labels_table(labels: Mapping[str, int]) -> Table:
     table.columns[1].justify = table.columns[2].justify = "right"
     total = sum(labels.values())
     for label, count in list(labels.items())[:MOST_LABELS]:
-        table.add_row(Text(label), f"{100 * count / total:.1f} %", f"{count:,}")
+        table.add_row(Text(visible(label)), f"{100 * count / total:.1f} %", f"{count:,}")
     if len(labels) > MOST_LABELS:
         table.add_row(f"… and {len(labels) - MOST_LABELS:,} more")
     return table

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from tagsmith.errors import visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -90,7 +92,7 @@ SHOWN = 5  # problems of a file
 def echo_problems(problems: Sequence[object]) -> None:
     """Print the first problems of reading on standard error."""
     for problem in problems[:SHOWN]:
-        typer.echo(f"note: {problem}", err=True)
+        typer.echo(visible(f"note: {problem}"), err=True)
     if len(problems) > SHOWN:
         typer.echo(f"note: … and {len(problems) - SHOWN:,} more; 'tagsmith inspect' lists them all", err=True)
 

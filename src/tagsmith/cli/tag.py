@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, echo_problems, reading_options
-from tagsmith.errors import DataError
+from tagsmith.errors import DataError, visible
 from tagsmith.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def tag_command(
             files, note = files_to_tag(path, wanted_input, into)
             if Path(output).resolve() in [path.resolve(), *(file.resolve() for file in files)]:
                 raise _overwritten(Path(output))
-            typer.echo(note, err=True)
+            typer.echo(visible(note), err=True)
             sources += [(file, file.relative_to(path)) for file in files]
         else:
             sources.append((path, Path(path.name)))

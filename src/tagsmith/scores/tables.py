@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
+from tagsmith.errors import visible
 from tagsmith.scores.scores import FIGURES, Scores
 
 
@@ -15,12 +18,12 @@ def scores_tables(scores: Scores, title: str) -> list[Table]:
 
 def scores_table(scores: Scores, title: str | None = None) -> Table:
     """Format scores as a Rich table, in percent: a row per label, then the averages and the accuracy."""
-    table = Table(title=title, show_footer=False)
+    table = Table(title=None if title is None else escape(visible(title)), show_footer=False)
     table.add_column("label")
     for heading in ("precision", "recall", "F1", "support"):
         table.add_column(heading, justify="right")
     for label, row in scores.types.items():
-        table.add_row(label, *_percentages(row.precision, row.recall, row.f1), f"{row.support:,}")
+        table.add_row(Text(visible(label)), *_percentages(row.precision, row.recall, row.f1), f"{row.support:,}")
     table.add_section()
     micro = _percentages(scores.precision, scores.recall, scores.f1)
     table.add_row("all (micro)", *micro, f"{scores.support:,}", style="bold")

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tagsmith.errors import visible
+
 
 class Display(Protocol):
     """Gets the news of the training loop."""
@@ -44,7 +46,7 @@ class Lines(Silent):
 
     def message(self, text: str) -> None:
         """Print it."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Print the epoch's numbers."""
