@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from random_model import random_layers_model
 from tagsmith.corpus.sources import read_sentences
+from tagsmith.model.folder import write_model
 
 ILLEGAL = "Ann I-PER\nleft O\nRome B-LOC\n\nBob B-PER\nCy I-PER\nran O\n\nDi B-PER\nEd B-PER\n"
 
@@ -126,3 +129,12 @@ def test_a_file_cannot_command_the_terminal(run_here, model: Path, tmp_path: Pat
     status, out, err = run_here("evaluate", model, columns)
     assert status == 0
     assert all(label in out for label in ("[/b]", "[red]X", r"\x1b[31mX"))
+
+
+def test_the_layer_of_a_model_is_no_markup(run_here, tmp_path: Path):
+    model = random_layers_model()
+    layers = tuple(replace(layer, name=f"{number}[/b]") for number, layer in enumerate(model.layers))
+    write_model(replace(model, layers=layers), tmp_path / "m")
+    status, out, _ = run_here("inspect", tmp_path / "m")
+    assert status == 0
+    assert "layer 0[/b]" in out

@@ -155,7 +155,7 @@ def _show(report: Mapping[str, Any], console: Console) -> None:
     corpus = report["kind"] == "corpus"
     table = Table.grid(padding=(0, 2))
     for name, value in (_corpus_facts(report) if corpus else _model_facts(report)).items():
-        table.add_row(name, Text(visible(value), overflow="fold"))
+        table.add_row(Text(visible(name)), Text(visible(value), overflow="fold"))
     console.print(table)
     if corpus:
         console.print(_labels_table(report["labels"]))
