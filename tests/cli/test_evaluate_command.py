@@ -149,6 +149,14 @@ def test_an_output_whose_suffix_stands_for_another_format_is_refused(
     assert not list(tmp_path.glob("[sr]*.*"))
 
 
+def test_json_and_page_do_not_replace_each_other(run_here, model: Path, corpus: Path, tmp_path: Path):
+    both = tmp_path / "scores"
+    status, out, err = run_here("evaluate", model, corpus / "dev.conll", "--json", both, "--report", both)
+    assert (status, out) == (2, "")
+    assert "name the same file" in err
+    assert not both.exists()
+
+
 def test_a_label_in_another_case_is_named_with_the_one_that_the_model_knows(run_here, model, tmp_path):
     data = tmp_path / "case.conll"
     data.write_text("John B-Person\nleft O\n", "utf-8")

@@ -78,3 +78,6 @@ def test_a_file_without_gold_spans_gets_a_note_beside_its_scores(tagsmith):
         assert done.stdout.startswith(b"processed 2 tokens with 0 phrases;")
         assert b"The second last column must hold the gold tags" in done.stderr
     assert tagsmith("score", stdin=b"John B-PER B-PER\n").stderr == b""
+    words_for_gold = tagsmith("score", stdin=b"John B-PER\n. O\nE-mail O\n")
+    assert words_for_gold.stdout.startswith(b"processed 3 tokens with 1 phrases;")
+    assert b"no span is correct. The second last column must hold the gold tags" in words_for_gold.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,6 +56,8 @@ def evaluate_command(
 
     options.check_suffix(json_file, ".json")
     options.check_suffix(report, ".html", ".htm")
+    if json_file is not None and json_file == report and str(report) != os.devnull:
+        raise DataError("--json and --report name the same file.", remedy="Name two files.", path=report)
     tagger = load(model)
     files: Path | list[Path] = data
     if is_folder(data):

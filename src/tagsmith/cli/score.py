@@ -33,8 +33,9 @@ def score_command(
     with open_source(predictions, encoding) as lines:
         report = conlleval_report(lines, delimiter=delimiter, path=source_name(predictions))
     sys.stdout.write(report)
-    if " tokens with 0 phrases;" in report and not report.startswith("processed 0 tokens"):
+    if "; correct: 0.\n" in report and not report.startswith("processed 0 tokens"):
+        seen = "there is no gold span" if " tokens with 0 phrases;" in report else "no span is correct"
         typer.echo(
-            "note: there is no gold span. The second last column must hold the gold tags, with prefixes such as B-.",
+            f"note: {seen}. The second last column must hold the gold tags, with prefixes such as B-.",
             err=True,
         )
