@@ -21,8 +21,8 @@ fuzz: .venv/.development     ## property tests with new random examples, FUZZ_TI
 	@if $(BIN)/python -c "import atheris" 2>/dev/null; then $(BIN)/python tests/fuzz/with_atheris.py $(FUZZ_SECONDS); \
 	else echo "atheris is not installed: no fuzzing by coverage (pip install atheris)"; fi
 
-release: .venv/.release      ## build the packages and their bill of materials in dist; try them in clean environments
-	$(BIN)/python release/check.py
+release: .venv/.release      ## build the packages in dist, with a bill of materials; try them in clean environments
+	$(BIN)/python release/check.py $(STEPS)
 
 check: .venv/.development    ## style and types
 	$(BIN)/ruff check src tests benchmarks release docs/*.py
