@@ -40,6 +40,10 @@ def corpora(folder: Path) -> dict[str, Files]:
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
     }
+    weibo, uyghur = data / "weibo_zh", data / "ud_uyghur_udt"
+    files["weibo_zh"] = _files((weibo / f"weiboNER_2nd_conll.{part}" for part in parts), vectors=False)
+    uyghur_files = (uyghur / f"ug_udt-ud-{part}.conllu" for part in parts)
+    files["ud_uyghur_udt"] = _files(uyghur_files, options={"layer": "upos"}, vectors=False)
     files["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
     for name in ("laptop14", "rest14"):
         files[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)

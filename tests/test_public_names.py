@@ -36,6 +36,7 @@ PUBLIC = [
     "__version__",
     "create_rnn_model",
     "detect_scheme",
+    "distill",
     "load",
     "read_corpus",
     "read_documents",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tagsmith.text.layer import Layer
     from tagsmith.text.schemes import Scheme, TokenSpan, detect_scheme, spans_to_tags, tags_to_spans
     from tagsmith.text.tokenizer import tokenize, tokenize_text
+    from tagsmith.training.distillation import distill
     from tagsmith.training.recipe import Recipe
     from tagsmith.training.train import train
     from tagsmith.tuning.tune import tune
@@ -71,6 +72,7 @@ __all__ = [
     "__version__",
     "create_rnn_model",
     "detect_scheme",
+    "distill",
     "load",
     "read_corpus",
     "read_documents",
@@ -99,6 +101,7 @@ _HOMES = {
     "tagsmith.tagging.tagger": ("Tagger", "load"),
     "tagsmith.redaction.redacted": ("Redacted", "Replacement"),
     "tagsmith.redaction.redactor": ("Redactor",),
+    "tagsmith.training.distillation": ("distill",),
     "tagsmith.training.recipe": ("Recipe",),
     "tagsmith.training.train": ("train",),
     "tagsmith.tuning.tune": ("tune",),

@@ -18,7 +18,20 @@ def test_help_lists_exactly_the_commands(tagsmith):
     done = tagsmith("--help")
     assert done.returncode == 0
     listed = [line.split()[0] for line in done.stdout.decode().partition("Commands:")[2].splitlines() if line.strip()]
-    known = ["demo", "train", "tune", "evaluate", "score", "tag", "redact", "convert", "inspect", "bench", "serve"]
+    known = [
+        "demo",
+        "train",
+        "distill",
+        "tune",
+        "evaluate",
+        "score",
+        "tag",
+        "redact",
+        "convert",
+        "inspect",
+        "bench",
+        "serve",
+    ]
     assert listed == known
 
 

@@ -182,6 +182,45 @@ def test_a_long_row_stays_finite():
     assert (found > 0).all()
 
 
+SOFT_CRF = CRF(ALLOWED)
+RUN_SOFT = compiled(SOFT_CRF, list(SOFT_CRF.named_weights("crf/0").values()))
+
+
+def soft_losses(seed: int, emissions, probabilities, sentences) -> tuple[CRF, np.ndarray]:
+    crf, rng = SOFT_CRF, np.random.default_rng(seed)
+    for variable in crf.named_weights("crf/0").values():
+        variable.assign(rng.normal(0, 1, variable.shape).astype(np.float32))
+    return crf, array(RUN_SOFT(np.float32(emissions), np.float32(probabilities), np.int32(sentences)))
+
+
+@given(rows_of_sequences(), st.integers(0, 2**32))
+@settings(max_examples=examples(20))
+def test_certain_probabilities_are_tags(rows, seed):
+    rng, sentences = np.random.default_rng(seed), numbered(lengths_of(rows), TIME)
+    emissions = rng.normal(0, 2, (BATCH, TIME, len(TAGS)))
+    crf, soft = soft_losses(seed, emissions, np.eye(len(TAGS))[filled(rows)], sentences)
+    assert soft == pytest.approx([expected_loss(crf, *row) for row in zip(emissions, rows, strict=True)], abs=1e-3)
+
+
+@given(rows_of_sequences(), st.integers(0, 2**32))
+@settings(max_examples=examples(20))
+def test_of_probabilities_the_mean_score_counts(rows, seed):
+    rng, sentences = np.random.default_rng(seed), numbered(lengths_of(rows), TIME)
+    emissions = rng.normal(0, 2, (BATCH, TIME, len(TAGS)))
+    q = rng.dirichlet(np.full(len(TAGS), 0.5), (BATCH, TIME))
+    crf, soft = soft_losses(seed, emissions, q, sentences)
+    start, between, end = (array(v.value).astype(np.float64) for v in (crf.start, crf.between, crf.end))
+    for row, sequences in enumerate(rows):
+        expected, first = 0.0, 0
+        for length in map(len, sequences):
+            own, here = emissions[row, first : first + length], q[row, first : first + length]
+            mean = (own * here).sum() + here[0] @ start + here[-1] @ end
+            mean += sum(before @ (between * ALLOWED.between) @ after for before, after in pairwise(here))
+            expected += np.logaddexp.reduce([score(crf, own, legal) for legal in LEGAL[length]]) - mean
+            first += length
+        assert soft[row] == pytest.approx(expected, abs=2e-3)
+
+
 def test_in_a_plain_task_every_sequence_is_legal():
     tags = ["A", "B"]
     crf = CRF(allowed_transitions(tags, Scheme.PLAIN))

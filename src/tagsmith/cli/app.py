@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tagsmith.cli import bench, convert, demo, evaluate, inspect, redact, score, serve, tag, train, tune
+from tagsmith.cli import bench, convert, demo, distill, evaluate, inspect, redact, score, serve, tag, train, tune
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError, visible
 from tagsmith.interrupts import catch_interrupts, interruption
 from tagsmith.streams import open_standard_streams
@@ -46,6 +46,7 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo_command)
 app.command("train")(train.train_command)
+app.command("distill")(distill.distill_command)
 app.command("tune")(tune.tune_command)
 app.command("evaluate")(evaluate.evaluate_command)
 app.command("score")(score.score_command)

@@ -19,6 +19,7 @@ from tagsmith.corpus.sentences import Sentences
 from tagsmith.model.vocabulary import LONGEST_SPELLING, NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD, Forms, Rows, Vocabulary
 
 Integers = npt.NDArray[np.int64]
+Tags = npt.NDArray[Any]  # int32 rows of the network's tags, or float32 probabilities of each of them
 WINDOW = 32  # sentences among which the next one of a row is looked for
 SHORT_SPELLING = LONGEST_SPELLING // 2  # most words are no longer
 LONG_SHARE = 8  # one form in so many may be longer
@@ -34,7 +35,7 @@ class Batch(NamedTuple):
     forms: Forms  # U forms, ``forms.trained`` counting within ``trained``
     words: Rows  # (B, T) index into the forms; 0 in the padding
     sentences: Rows  # (B, T) 1, 2, … in a row's first, second, … sentence; 0 in the padding at its end
-    tags: tuple[Rows, ...]  # for each layer (B, T) 0 in the padding
+    tags: tuple[Tags, ...]  # for each layer (B, T), or (B, T, L) probabilities; 0 in the padding
     # Whole spellings (V, LONGEST_SPELLING) of the first V forms; ``forms.characters`` has only the first SHORT_SPELLING
     # characters then, and later forms have no more. Empty: it has them all.
     long: tuple[Rows, ...] = ()
@@ -47,7 +48,7 @@ class EncodedSentences:
     forms: Forms
     counts: Integers  # (forms,) how often each form's trained row occurs
     words: Rows  # (tokens,)
-    tags: tuple[Rows, ...]  # for each layer (tokens,)
+    tags: tuple[Tags, ...]  # for each layer (tokens,), or (tokens, L) probabilities
     lengths: Integers  # (sentences,) or pieces of those that were too long
 
     @property
@@ -62,10 +63,11 @@ class EncodedSentences:
 
 
 def encode_sentences(
-    sentences: Sentences, tags: Sequence[Rows], vocabulary: Vocabulary, longest: int
+    sentences: Sentences, tags: Sequence[Tags], vocabulary: Vocabulary, longest: int
 ) -> EncodedSentences:
-    """Encode sentences whose ``tags``, for each layer (tokens,), are rows of the network's tags already.
+    """Encode sentences whose ``tags`` are rows of the network's tags already.
 
+    They are, for each layer, (tokens,) rows, or (tokens, L) probabilities of each of the tags.
     Sentences of more than ``longest`` tokens are cut into pieces of that length. (Cutting is for training alone, where
     it bounds memory; tagging never cuts.)
     """
@@ -187,9 +189,9 @@ def training_batches(
         yield Batch(_filled(table_rows.astype(np.int32), width * row_length, -1), forms, words, sentences, tuple(tags))
 
 
-def _spread(values: npt.NDArray[Any], inside: npt.NDArray[np.bool_]) -> Rows:
-    """Values of the tokens, row after row, in their places (B, T); 0 elsewhere."""
-    spread = np.zeros(inside.shape, np.int32)
+def _spread(values: npt.NDArray[Any], inside: npt.NDArray[np.bool_]) -> Tags:
+    """Values of the tokens, row after row, in their places (B, T, …); 0 elsewhere."""
+    spread = np.zeros((*inside.shape, *values.shape[1:]), _kind(values))
     spread[inside] = values
     return spread
 
@@ -203,7 +205,7 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
     rows, row_length = batch.words.shape
     size = -(-rows // parts)
 
-    def cut(array: Rows, part: int) -> Rows:
+    def cut(array: Tags, part: int) -> Tags:
         return _filled(array[part * size : (part + 1) * size], size)
 
     halves = []
@@ -263,8 +265,13 @@ def _places(packed: Packed, lengths: Integers, starts: Integers, width: int, row
     return np.concatenate(tokens), sentences
 
 
-def _filled(array: Rows, size: int, value: int = 0) -> Rows:
+def _filled(array: Tags, size: int, value: int = 0) -> Tags:
     """Lengthen an array with ``value``."""
-    filled = np.full((size, *array.shape[1:]), value, np.int32)
+    filled = np.full((size, *array.shape[1:]), value, _kind(array))
     filled[: len(array)] = array
     return filled
+
+
+def _kind(array: npt.NDArray[Any]) -> type:
+    """The type that the network gets: float32 for probabilities, else int32."""
+    return np.float32 if array.dtype.kind == "f" else np.int32

@@ -7,6 +7,11 @@ A tag sequence y of a sentence with emissions e (T, L) scores
 and has probability exp(s(y)) / Σ_y' exp(s(y')), the sum running over the *legal* sequences of the tagging scheme only.
 Of a sentence that is labeled in part, every legal sequence that agrees with the labels counts: its probability is the
 sum of theirs (Tsuboi et al. 2008; for corpora with different labels: Greenberg et al. 2018).
+
+Where a teacher gives q(t, y), its probability of each tag y at each token t, the loss is
+log Σ_y' exp(s(y')) - E_q[s(y)]. Up to a constant that is the divergence of this model's sequences from the teacher's
+(Wang et al. 2021, *Structural knowledge distillation*), with q(t, y)·q(t+1, y') in place of the probability of
+the pair of neighbors that the teacher gives.
 """
 
 from __future__ import annotations
@@ -51,6 +56,8 @@ class CRF:
     def __call__(self, emissions: Any, tags: Any, sentences: Any, possible: Any = None) -> Any:
         """Return -log p(tags) of each row's sentences together, (B,), for (B, T, L) emissions and (B, T) tags.
 
+        Tags (B, T, L) are the probabilities of each tag at each token, see the top of this file.
+
         ``sentences`` (B, T) numbers each row's sentences 1, 2, … and its padding, at the end, 0. A row of padding
         alone gives 0. With ``possible`` (K, L), the ``tags`` are rows of it: 1 for each tag that the token may have, 0
         for the others; at least one legal sequence must be possible.
@@ -69,10 +76,14 @@ class CRF:
         return loss * place.inside[:, 0]
 
     def _score(self, emissions: Any, tags: Any, place: _Place) -> Any:
-        gold = ops.one_hot(tags, ops.shape(emissions)[-1], dtype=emissions.dtype)  # (B, T, L)
+        soft = len(tags.shape) == 3
+        gold = tags if soft else ops.one_hot(tags, ops.shape(emissions)[-1], dtype=emissions.dtype)  # (B, T, L)
         local = emissions + place.first[:, :, None] * self.start + place.last[:, :, None] * self.end
         scores = ops.sum(ops.sum(local * gold, axis=-1) * place.inside, axis=1)
-        followed = ops.matmul(gold[:, :-1], self.between)  # (B, T-1, L) scores of going on from each tag
+        between = self.between
+        if soft:  # neighbors that are both probable may not be legal
+            between = between * ops.convert_to_tensor(self.allowed.between.astype("float32"))
+        followed = ops.matmul(gold[:, :-1], between)  # (B, T-1, L) scores of going on from each tag
         inner = place.inside[:, 1:] - place.first[:, 1:]  # not across the border between two sentences
         return scores + ops.sum(ops.sum(followed * gold[:, 1:], axis=-1) * inner, axis=1)
 

@@ -24,6 +24,7 @@ from tagsmith.network.word_encoder import WordEncoder
 from tagsmith.text.schemes import Transitions
 
 ops = keras.ops
+SPARSE = keras.losses.sparse_categorical_crossentropy
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -176,8 +177,9 @@ class TaggerNetwork:
         """Return -log p(tags) summed over the batch's time steps and divided by its number of tokens.
 
         Padding takes no part. With a CRF the probability is that of the sentences' whole tag sequences; with softmax
-        the product of the tokens' probabilities. Where several tags are possible their probabilities are added. Of
-        several layers it is the mean. ``trained`` is as in :meth:`emissions`.
+        the product of the tokens' probabilities. Where several tags are possible their probabilities are added; where
+        tags are given as probabilities, it is the mean under them. Of several layers it is the mean. ``trained`` is as
+        in :meth:`emissions`.
         """
         emissions = self.emissions(batch, noise, trained)
         inside = ops.cast(batch.sentences > 0, emissions.dtype)
@@ -201,8 +203,8 @@ class TaggerNetwork:
             impossible = 1.0 - ops.take(possible, tags, axis=0)  # (B, T, L)
             possible = ops.logsumexp(emissions - impossible * NEVER, axis=-1)
             return ops.sum((ops.logsumexp(emissions, axis=-1) - possible) * inside)
-        losses = keras.losses.sparse_categorical_crossentropy(tags, emissions, from_logits=True)
-        return ops.sum(losses * inside)
+        losses = keras.losses.categorical_crossentropy if len(tags.shape) == 3 else SPARSE
+        return ops.sum(losses(tags, emissions, from_logits=True) * inside)
 
     def named_weights(self) -> dict[str, Any]:
         """Every variable of the model by the name that the graphs and the model folder use."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +21,14 @@ from tagsmith.model.folder import Model
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_vectors
 from tagsmith.model.vectors import Vectors
 from tagsmith.model.vocabulary import Vocabulary, build_vocabulary
-from tagsmith.network.batches import EncodedSentences, encode_sentences, piece_lengths, row_lengths
+from tagsmith.network.batches import EncodedSentences, Tags, encode_sentences, piece_lengths, row_lengths
 from tagsmith.text.layer import layers_problem
 from tagsmith.training.fine_tuning import joined_vocabulary, model_digest, pretrained_of
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.unknown_labels import Possible, training_tags
 
 Pretrained = tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]
+Targets = npt.NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,13 @@ def prepare(
     vectors: str | Path | Vectors | FrozenVectors | None,
     seed: int,
     start: Model | None = None,
+    targets: Sequence[Targets] | None = None,
 ) -> Task:
     """Prepare a corpus.
 
-    With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's. Raises
-    DataError: no model can have these layers or labels.
+    With ``start`` the vectors, and what the new words, characters and labels are added to, are that model's. With
+    ``targets`` training learns these probabilities of each tag, for each layer (tokens, L), in place of the tags of the
+    training tokens. Raises DataError: no model can have these layers or labels.
     """
     if problem := layers_problem(corpus.layers):
         raise DataError(f"{problem}.", remedy="Change the labels in the data.")
@@ -68,7 +73,8 @@ def prepare(
     if start is not None:
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
     pieces = piece_lengths(corpus.train.lengths, recipe.longest)
-    tags = [training_tags(corpus, layer, pieces) for layer in corpus.layers]
+    tags: list[tuple[Tags, Possible | None]] = [(rows, None) for rows in targets or ()]
+    tags = tags or [training_tags(corpus, layer, pieces) for layer in corpus.layers]
     encoded = encode_sentences(corpus.train, [rows for rows, _ in tags], vocabulary, recipe.longest)
     architecture = recipe.architecture
     if pretrained is not None:
@@ -81,7 +87,8 @@ def prepare(
         encoded,
         tuple(possible for _, possible in tags),
         row_lengths(encoded.lengths, recipe.batch_tokens),
-        _identity(corpus, recipe, vocabulary, pretrained, seed) + (model_digest(start) if start else ""),
+        _identity(corpus, recipe, vocabulary, [*(pretrained or ()), *(targets or ())], seed)
+        + (model_digest(start) if start else ""),
         start,
     )
 
@@ -92,7 +99,7 @@ def _word_counts(sentences: Sentences) -> Counter[str]:
     return Counter({word: count for word, count in words if count})
 
 
-def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, pretrained: Pretrained | None, seed: int) -> str:
+def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, arrays: list[npt.NDArray[Any]], seed: int) -> str:
     store, knowledge = corpus.train.store, corpus.knowledge
     sets = knowledge.sets if knowledge else ()
     facts = {
@@ -104,7 +111,7 @@ def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, pretrained
         "tags": [(name, column.names) for name, column in store.columns.items()],
         "knowledge": [sorted((name, *sorted(labels)) for name, labels in known.items()) for known in sets],
     }
-    arrays = [*(pretrained or ()), *((knowledge.train, knowledge.dev) if knowledge else ())]
+    arrays += (knowledge.train, knowledge.dev) if knowledge else ()
     for sentences in (corpus.train, corpus.dev):
         tokens = sentences.token_places()
         arrays += [sentences.lengths, store.word_rows[tokens]]

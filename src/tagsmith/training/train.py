@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -113,22 +113,52 @@ def train(
     >>> tagger = train("train.conll", dev="dev.conll", out="model/")  # doctest: +SKIP
     """
     out = Path(out)
+
+    def lesson() -> Lesson:
+        model = read_start(start, out, vectors) if start is not None else None
+        chosen = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
+        layers = model.layers if model else ()
+        corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
+        if model and partial is None:
+            corpus = label_unknown(corpus, model)
+        return Lesson(prepare(corpus, chosen, vectors, seed, model), chosen)
+
+    return run_lesson(lesson, out, seed=seed, resume=resume, force=force, console=console, display=display)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What a run learns, and how; and what to tell the user first."""
+
+    task: Task
+    recipe: Recipe
+    notes: tuple[str, ...] = ()
+
+
+def run_lesson(
+    lesson: Callable[[], Lesson],
+    out: Path,
+    *,
+    seed: int,
+    resume: bool,
+    force: bool,
+    console: Console | None = None,
+    display: Display | None = None,
+) -> Tagger:
+    """Prepare a lesson, train, and write the model folder; arguments and errors are those of :func:`train`."""
     check_new_run(out, resume=resume, force=force)
     console = console or Console(stderr=True, file=cast(TextIO, Remarks(sys.stderr)))
     try:
         with catch_interrupts() as interrupts, reserved(out) as folder:
-            model = read_start(start, out, vectors) if start is not None else None
-            recipe = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
-            layers = model.layers if model else ()
-            corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
-            if model and partial is None:
-                corpus = label_unknown(corpus, model)
-            task = prepare(corpus, recipe, vectors, seed, model)
+            prepared = lesson()
+            task, recipe = prepared.task, prepared.recipe
             run = TrainingRun(task, recipe, seed, folder)
             changed = run.resume() if resume else ""
             check_space(out, run.bytes_to_write())
             shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
             with shown as display:
+                for note in prepared.notes:
+                    display.message(note)
                 _describe(task, display)
                 if changed:
                     display.message(

@@ -1,0 +1,172 @@
+"""Distillation: what the student is given to learn, that it learns it, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from random_model import random_layers_model, random_model
+from tagsmith.corpus.corpus import read_corpus
+from tagsmith.errors import InputError
+from tagsmith.tagging.tagger import Tagger, load
+from tagsmith.text.document import Document
+from tagsmith.text.schemes import Scheme
+from tagsmith.training.distillation import LABELS, _corpus, _targets, distill
+from tagsmith.training.train import train
+
+TINY = {
+    "units": 16,
+    "batch_tokens": 128,
+    "character_units": 8,
+    "word_dim": 16,
+    "epochs": 10,
+    "patience": 10,
+    "learning_rate": 0.01,
+}
+QUIET = Console(file=io.StringIO())
+NAMES, PLACES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Gina"], ["Paris", "New York", "Oslo", "Lima", "Hong Kong"]
+
+
+def labeled(count: int, seed: int) -> list[tuple[list[str], list[str]]]:
+    """Sentences such as "Ada lives in New York ." with their IOB2 tags."""
+    rng, pairs = random.Random(seed), []
+    for _ in range(count):
+        place = rng.choice(PLACES).split()
+        words = [rng.choice(NAMES), *rng.choice(["lives in", "left"]).split(), *place, "."]
+        inside = [f"{'I' if number else 'B'}-LOC" for number, _ in enumerate(place)]
+        pairs.append((words, ["B-PER", *["O"] * (len(words) - len(place) - 2), *inside, "O"]))
+    return pairs
+
+
+def teacher(seed: int = 0, **more) -> Tagger:
+    return Tagger(random_model(seed=seed, **more), precision="float32", threads=1)
+
+
+# ------------------------------------------------------------------------------------------- what is to be learned
+
+
+def test_the_targets_are_the_mean_of_the_teachers_and_of_the_labels():
+    teachers = [teacher(0), teacher(1, scheme=Scheme.BIOES)]
+    pairs, texts = labeled(5, 1), ["Ada lives in Rome. Ben left Lima.", "Oslo"]
+    corpus, count = _corpus(teachers[0], pairs, pairs[:2], None, texts, 0, {})
+    assert count == len(pairs)
+    assert [list(words) for words in corpus.train.words()[:count]] == [words for words, _ in pairs]
+    assert corpus.train.words()[count:] == [
+        ("Ada", "lives", "in", "Rome", "."),
+        ("Ben", "left", "Lima", "."),
+        ("Oslo",),
+    ]
+    found = _targets(teachers, corpus, count, longest=256).astype(np.float64)
+    words, layer = corpus.train.words(), corpus.layers[0]
+    assert layer.tags == teachers[0].layer().tags == teachers[1].layer().tags
+    means = [np.mean(each, axis=0) for each in zip(*(one.tag_marginals(words) for one in teachers), strict=True)]
+    inner = {"B-PER": "S-PER"}  # the names have one word each
+    begin = 0
+    for number, mean in enumerate(means):
+        expected = mean
+        if number < count:
+            place = pairs[number][1].count("I-LOC")
+            tags = ["E-LOC" if tag == "I-LOC" else inner.get(tag, tag) for tag in pairs[number][1]]
+            tags = [("B-LOC" if place else "S-LOC") if tag == "B-LOC" else tag for tag in tags]
+            gold = np.eye(len(layer.tags))[[layer.tags.index(tag) for tag in tags]]
+            expected = LABELS * gold + (1 - LABELS) * mean
+        assert found[begin : begin + len(mean)] == pytest.approx(expected, abs=1e-3)
+        begin += len(mean)
+    assert begin == len(found)
+
+
+def test_without_labels_a_tenth_of_what_the_teacher_tags_is_held_out():
+    corpus, count = _corpus(teacher(), None, None, None, [words for words, _ in labeled(50, 2)], 0, {})
+    assert count == 0
+    assert (len(corpus.train), len(corpus.dev)) == (45, 5)
+    assert corpus.layers[0].labels == teacher().labels
+
+
+def test_all_kinds_of_unlabeled_items_are_taken():
+    one = Tagger(random_model())("Ada left. Ben lives in Oslo.")
+    items = [one, one.sentences[0], ["Gina", "left"], [], "Ada left."]
+    assert isinstance(one, Document)
+    corpus, _ = _corpus(teacher(), labeled(3, 0), labeled(2, 1), None, items, 0, {})
+    added = corpus.train.words()[3:]
+    assert added == [*(s.words for s in one.sentences), one.sentences[0].words, ("Gina", "left"), ("Ada", "left", ".")]
+
+
+def test_a_label_that_no_labeled_sentence_has_stays_a_label():
+    without_places = [(["Ada", "left"], ["B-PER", "O"])] * 3
+    corpus, _ = _corpus(teacher(), without_places, without_places[:1], None, ["Hi."], 0, {})
+    assert corpus.layers[0].labels == ("LOC", "PER")
+
+
+# ---------------------------------------------------------------------------------------------------- it is learned
+
+
+@pytest.fixture(scope="module")
+def taught(tmp_path_factory) -> Tagger:
+    folder = tmp_path_factory.mktemp("teacher")
+    return train(labeled(120, 0), dev=labeled(20, 1), out=folder / "model", recipe=TINY, console=QUIET)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_a_student_learns_from_its_teacher_alone_and_is_the_same_after_loading(taught, tmp_path, head):
+    dev, out = labeled(20, 1), tmp_path / "student"
+    unlabeled = [words for words, _ in labeled(120, 3)]
+    student = distill([taught], unlabeled=unlabeled, dev=dev, out=out, recipe={**TINY, "head": head}, console=QUIET)
+    words = [words for words, _ in dev]
+    assert student.tag(words) == [tags for _, tags in dev]
+    assert load(out).tag(words) == student.tag(words)
+    for own, teachers in zip(student.tag_marginals(words), taught.tag_marginals(words), strict=True):
+        assert np.abs(own - teachers).mean() < 0.05
+    assert not (tmp_path / "student.training").exists()
+
+
+# --------------------------------------------------------------------------------------------------- what is refused
+
+
+@pytest.mark.parametrize(
+    ("teachers", "more", "message"),
+    [
+        ([], {"unlabeled": ["Hi."]}, "no teacher"),
+        ([teacher()], {}, "nothing to learn from"),
+        ([teacher()], {"unlabeled": [" "]}, "nothing to learn from"),
+        ([teacher()], {"train": [(["a"], ["B-ORG"])] * 20}, "do not know the labels ORG"),
+        ([teacher(), teacher(labels=("LOC", "ORG"))], {"unlabeled": ["Hi."]}, "teachers 1 and 2 .*: ORG, PER"),
+        (["missing/"], {"unlabeled": ["Hi."]}, "missing"),
+        ([teacher()], {"unlabeled": [7]}, "Unlabeled item 1 is the int 7"),
+        ([teacher()], {"unlabeled": ["Hi."], "preset": "quick"}, "no preset"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(tmp_path, teachers, more, message):
+    with pytest.raises(InputError, match=message):
+        distill(teachers, out=tmp_path / "out", console=QUIET, **more)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_of_several_layers_is_refused(tmp_path):
+    with pytest.raises(InputError, match="teacher 1 has several layers"):
+        distill([Tagger(random_layers_model())], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
+
+
+def test_plain_tags_and_spans_do_not_mix(tmp_path):
+    plain = random_model(scheme=Scheme.PLAIN)
+    spans = replace(teacher().model)
+    with pytest.raises(InputError, match="do not both find spans"):
+        distill([Tagger(plain), Tagger(spans)], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
+
+
+def test_a_student_does_not_replace_its_teacher(taught, tmp_path):
+    from tagsmith.model.folder import write_model
+
+    write_model(random_model(), tmp_path / "model")
+    with pytest.raises(InputError, match="replace"):
+        distill(tmp_path / "model", unlabeled=["Hi."], out=tmp_path / "model", force=True, console=QUIET)
+
+
+def test_the_corpus_of_a_student_is_as_legal_as_any():
+    corpus, _ = _corpus(teacher(), labeled(30, 0), None, None, ["Ada left."], 0, {})
+    assert read_corpus(list(corpus.train), list(corpus.dev)).repairs == ()
