@@ -22,7 +22,8 @@ def test_a_student_is_written_scored_and_loads(tagsmith, trained, corpus: Path, 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
     said = done.stderr.decode()
-    assert "learning from 2 models, 3 unlabeled and" in said
+    assert "learning from 2 models: " in said
+    assert "labeled, 3 unlabeled sentences" in said
     assert "epoch   2" in said
     assert "ORGANIZATION" in done.stdout.decode()
     assert set(package.load(out).labels) == set(package.load(teacher).labels)

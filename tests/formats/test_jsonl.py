@@ -379,3 +379,20 @@ def test_real_spans_all_align_or_are_reported(corpora):
     )
     assert spans - labeled == sum(problem.used is None for problem in problems)
     assert labeled > 0.99 * spans
+
+
+def test_the_score_of_a_span_is_kept():
+    record = {"text": TEXT, "spans": [{"start": 0, "end": 4, "label": "PER", "score": 0.75}, [14, 22, "LOC"]]}
+    (document,) = read(record)
+    assert [span.score for span in document.spans] == [0.75, None]
+    assert [span.get("score") for span in json.loads(written([document]))["spans"]] == [0.75, None]
+
+
+@pytest.mark.parametrize("score", [7.5, -0.1, True, "0.5", None, []])
+def test_a_score_that_is_no_probability_is_left_out(score):
+    options = read_options()
+    record = {"text": TEXT, "spans": [{"start": 0, "end": 4, "label": "PER", "score": score}]}
+    (document,) = jsonl.read(io.StringIO(json.dumps(record)), options)
+    assert document.spans[0].score is None
+    said = [f"the score {score} is no probability" in str(problem) for problem in options.problems]
+    assert said == ([True] if score in (7.5, -0.1) else [])

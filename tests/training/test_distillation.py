@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from rich.console import Console
 from random_model import random_layers_model, random_model
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError
+from tagsmith.formats import FORMATS
+from tagsmith.formats.options import WriteOptions, read_options
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import Scheme
-from tagsmith.training.distillation import LABELS, _corpus, _targets, distill
+from tagsmith.training.distillation import LABELS, _corpus, _predictions, _targets, distill
 from tagsmith.training.train import train
 
 TINY = {
@@ -53,15 +56,16 @@ def teacher(seed: int = 0, **more) -> Tagger:
 def test_the_targets_are_the_mean_of_the_teachers_and_of_the_labels():
     teachers = [teacher(0), teacher(1, scheme=Scheme.BIOES)]
     pairs, texts = labeled(5, 1), ["Ada lives in Rome. Ben left Lima.", "Oslo"]
-    corpus, count = _corpus(teachers[0], pairs, pairs[:2], None, texts, 0, {})
-    assert count == len(pairs)
+    corpus, known = _corpus(teachers, [], pairs, pairs[:2], None, texts, 0, {})
+    count = len(pairs)
+    assert known == (count, 0, 3)
     assert [list(words) for words in corpus.train.words()[:count]] == [words for words, _ in pairs]
     assert corpus.train.words()[count:] == [
         ("Ada", "lives", "in", "Rome", "."),
         ("Ben", "left", "Lima", "."),
         ("Oslo",),
     ]
-    found = _targets(teachers, corpus, count, longest=256).astype(np.float64)
+    found = _targets(teachers, [], corpus, known, longest=256).astype(np.float64)
     words, layer = corpus.train.words(), corpus.layers[0]
     assert layer.tags == teachers[0].layer().tags == teachers[1].layer().tags
     means = [np.mean(each, axis=0) for each in zip(*(one.tag_marginals(words) for one in teachers), strict=True)]
@@ -81,8 +85,8 @@ def test_the_targets_are_the_mean_of_the_teachers_and_of_the_labels():
 
 
 def test_without_labels_a_tenth_of_what_the_teacher_tags_is_held_out():
-    corpus, count = _corpus(teacher(), None, None, None, [words for words, _ in labeled(50, 2)], 0, {})
-    assert count == 0
+    corpus, known = _corpus([teacher()], [], None, None, None, [words for words, _ in labeled(50, 2)], 0, {})
+    assert known == (0, 0, 50)
     assert (len(corpus.train), len(corpus.dev)) == (45, 5)
     assert corpus.layers[0].labels == teacher().labels
 
@@ -91,15 +95,68 @@ def test_all_kinds_of_unlabeled_items_are_taken():
     one = Tagger(random_model())("Ada left. Ben lives in Oslo.")
     items = [one, one.sentences[0], ["Gina", "left"], [], "Ada left."]
     assert isinstance(one, Document)
-    corpus, _ = _corpus(teacher(), labeled(3, 0), labeled(2, 1), None, items, 0, {})
+    corpus, _ = _corpus([teacher()], [], labeled(3, 0), labeled(2, 1), None, items, 0, {})
     added = corpus.train.words()[3:]
     assert added == [*(s.words for s in one.sentences), one.sentences[0].words, ("Gina", "left"), ("Ada", "left", ".")]
 
 
 def test_a_label_that_no_labeled_sentence_has_stays_a_label():
     without_places = [(["Ada", "left"], ["B-PER", "O"])] * 3
-    corpus, _ = _corpus(teacher(), without_places, without_places[:1], None, ["Hi."], 0, {})
+    corpus, _ = _corpus([teacher()], [], without_places, without_places[:1], None, ["Hi."], 0, {})
     assert corpus.layers[0].labels == ("LOC", "PER")
+
+
+# ---------------------------------------------------------------------------------------------- files of predictions
+
+FILE = """\
+{"text": "Ada left New York. Ben slept.", "spans": [\
+{"start": 0, "end": 3, "label": "PER", "score": 0.9}, {"start": 9, "end": 17, "label": "LOC", "score": 0.6}]}
+{"text": "Oslo", "spans": [{"start": 0, "end": 4, "label": "LOC"}]}
+"""
+
+
+@pytest.fixture
+def predictions(tmp_path) -> Path:
+    path = tmp_path / "predictions.jsonl"
+    path.write_text(FILE, "utf-8")
+    return path
+
+
+def test_a_score_is_the_probability_of_the_tags_of_its_span(predictions):
+    found = list(_predictions(predictions, read_options()))
+    gold = [(["Cleo", "left"], ["B-PER", "O"])] * 2
+    corpus, known = _corpus([], found, gold, gold, None, [], 0, {})
+    assert known == (2, 3, 0)
+    targets, tags = _targets([], found, corpus, known, longest=256), corpus.layers[0].tags
+    probable = [{tags[i]: round(float(p), 2) for i, p in enumerate(row) if p} for row in targets]
+    outside = {"O": 1.0}
+    assert probable[:4] == [{"S-PER": 1.0}, outside, {"S-PER": 1.0}, outside]  # without a model, labels are certain
+    place = [{"O": 0.4, "B-LOC": 0.6}, {"O": 0.4, "E-LOC": 0.6}]
+    assert probable[4:9] == [{"O": 0.1, "S-PER": 0.9}, outside, *place, outside]
+    assert probable[9:] == [outside, outside, outside, {"S-LOC": 1.0}]
+
+
+def test_models_and_files_are_averaged(predictions):
+    found, one = list(_predictions(predictions, read_options())), teacher()
+    corpus, known = _corpus([one], found, None, labeled(3, 0), None, ["Hi."], 0, {})
+    alone, known_alone = _corpus([], found, None, labeled(3, 0), None, [], 0, {})
+    targets = _targets([one], found, corpus, known, longest=256).astype(float)
+    of_file = _targets([], found, alone, known_alone, longest=256).astype(float)
+    of_model = np.concatenate(one.tag_marginals(corpus.train.words()))
+    assert targets[: len(of_file)] == pytest.approx((of_file + of_model[: len(of_file)]) / 2, abs=1e-3)
+    assert targets[len(of_file) :] == pytest.approx(of_model[len(of_file) :], abs=1e-3)
+
+
+def test_a_file_without_predictions_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text(FILE + '{"text": "No spans."}\n', "utf-8")
+    with pytest.raises(InputError, match=r"texts\.jsonl:3: This record has no labels"):
+        distill([path], out=tmp_path / "out", console=QUIET)
+
+
+def test_unlabeled_text_needs_a_model(tmp_path, predictions):
+    with pytest.raises(InputError, match="no model to label"):
+        distill(predictions, unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
 
 
 # ---------------------------------------------------------------------------------------------------- it is learned
@@ -125,6 +182,16 @@ def test_a_student_learns_from_its_teacher_alone_and_is_the_same_after_loading(t
     assert not (tmp_path / "student.training").exists()
 
 
+@pytest.mark.slow
+def test_a_student_learns_from_what_a_program_said_of_texts(taught, tmp_path):
+    path, dev = tmp_path / "said.jsonl", labeled(20, 1)
+    documents = taught.tag_texts([" ".join(words) for words, _ in labeled(120, 3)])
+    with path.open("w", encoding="utf-8") as stream:
+        FORMATS["jsonl"].write(documents, stream, WriteOptions())
+    student = distill(path, dev=dev, out=tmp_path / "student", recipe=TINY, console=QUIET)
+    assert student.tag([words for words, _ in dev]) == [tags for _, tags in dev]
+
+
 # --------------------------------------------------------------------------------------------------- what is refused
 
 
@@ -135,7 +202,7 @@ def test_a_student_learns_from_its_teacher_alone_and_is_the_same_after_loading(t
         ([teacher()], {}, "nothing to learn from"),
         ([teacher()], {"unlabeled": [" "]}, "nothing to learn from"),
         ([teacher()], {"train": [(["a"], ["B-ORG"])] * 20}, "do not know the labels ORG"),
-        ([teacher(), teacher(labels=("LOC", "ORG"))], {"unlabeled": ["Hi."]}, "teachers 1 and 2 .*: ORG, PER"),
+        ([teacher(), teacher(labels=("LOC", "ORG"))], {"unlabeled": ["Hi."]}, "models 1 and 2 .*: ORG, PER"),
         (["missing/"], {"unlabeled": ["Hi."]}, "missing"),
         ([teacher()], {"unlabeled": [7]}, "Unlabeled item 1 is the int 7"),
         ([teacher()], {"unlabeled": ["Hi."], "preset": "quick"}, "no preset"),
@@ -148,7 +215,7 @@ def test_what_cannot_be_learned_is_refused(tmp_path, teachers, more, message):
 
 
 def test_a_teacher_of_several_layers_is_refused(tmp_path):
-    with pytest.raises(InputError, match="teacher 1 has several layers"):
+    with pytest.raises(InputError, match="model 1 has several layers"):
         distill([Tagger(random_layers_model())], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
 
 
@@ -168,5 +235,5 @@ def test_a_student_does_not_replace_its_teacher(taught, tmp_path):
 
 
 def test_the_corpus_of_a_student_is_as_legal_as_any():
-    corpus, _ = _corpus(teacher(), labeled(30, 0), None, None, ["Ada left."], 0, {})
+    corpus, _ = _corpus([teacher()], [], labeled(30, 0), None, None, ["Ada left."], 0, {})
     assert read_corpus(list(corpus.train), list(corpus.dev)).repairs == ()

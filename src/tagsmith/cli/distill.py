@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def distill_command(
-    teachers: Annotated[list[Path], typer.Argument(metavar="TEACHER...", help="Model folders to learn from.")],
+    teachers: Annotated[
+        list[Path],
+        typer.Argument(metavar="TEACHER...", help="Model folders to learn from, and JSONL files of predictions."),
+    ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
     train: Annotated[
         list[Path] | None, typer.Option(help="Labeled file to learn from as well; may be repeated.")

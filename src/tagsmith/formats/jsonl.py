@@ -346,7 +346,10 @@ def _spans(items: Any, text: str, place: Place) -> list[Span]:
     _check_total([(start, end) for start, end, _, _ in fields], text, "spans", place)
     if any(quote and text[start:end] != quote for start, end, _, quote in fields):
         fields = _quoted(fields, text, place)
-    spans = [Span(start, end, label, text[max(start, 0) : max(end, 0)]) for start, end, label, _ in fields]
+    spans = [
+        Span(start, end, label, text[max(start, 0) : max(end, 0)], _score(item, place))
+        for (start, end, label, _), item in zip(fields, items, strict=True)
+    ]
     return sorted(spans, key=lambda span: (span.start, span.end))
 
 
@@ -378,6 +381,17 @@ def _offset(value: Any) -> int:
     if value != int(value):
         raise ValueError(value)
     return int(value)
+
+
+def _score(item: Any, place: Place) -> float | None:
+    """The probability that a span states, if it states one."""
+    score = item.get("score") if isinstance(item, Mapping) else None
+    if not isinstance(score, int | float) or isinstance(score, bool):
+        return None
+    if not 0 <= score <= 1:
+        place.report(f"the score {shortened(str(score))} is no probability; it is left out")
+        return None
+    return float(score)
 
 
 def _quoted(fields: Sequence[_Fields], text: str, place: Place) -> list[_Fields]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +19,16 @@ from rich.console import Console
 
 from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.sentences import Sentences
-from tagsmith.corpus.sources import Data
+from tagsmith.corpus.sources import Data, read_file
 from tagsmith.errors import DataError, ModelError, RecipeError
+from tagsmith.formats.options import ReadOptions, read_options
 from tagsmith.model.folder import read_model
 from tagsmith.network.batches import piece_lengths
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.arguments import shown
-from tagsmith.text.document import Document, Sentence, sentence_from_words
+from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import detect_scheme, tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
 from tagsmith.training.display import Display
 from tagsmith.training.recipe import Recipe, choose_recipe
@@ -37,12 +39,15 @@ from tagsmith.training.unknown_labels import training_tags
 Unlabeled = str | Document | Sentence | Sequence[str]
 """A text, a document, a sentence, or the words of a sentence."""
 
+Teacher = str | Path | Tagger
+"""A model folder, a tagger, or a file of predictions: JSONL whose spans have scores."""
+
 LABELS = 0.5  # the share of a sentence's labels, where it has some, in what is learned; the rest is the teachers'
 BLOCK = 1024  # sentences that a teacher reads at a time
 
 
 def distill(
-    teachers: str | Path | Tagger | Sequence[str | Path | Tagger],
+    teachers: Teacher | Sequence[Teacher],
     *,
     out: str | Path,
     train: Data | Corpus | None = None,
@@ -67,15 +72,18 @@ def distill(
     Parameters
     ----------
     teachers
-        Model folders or taggers. All must have the same labels, one layer each; their schemes may differ. Their
-        probabilities are averaged.
+        Model folders or taggers, whose probabilities are averaged: all must have the same labels, one layer each;
+        their schemes may differ. And files of predictions, which may come from any program: their texts are
+        learned as well. A span's score is the probability of its tags there, and what is left that of ``O``; a span
+        without a score is certain. Files that predict the same texts are all learned.
     out
         The model folder to write, as for :func:`tagsmith.train`.
     train, dev, test
         Labeled data, as for :func:`tagsmith.train`. Without ``train`` the teachers alone decide. Without ``dev`` a
         tenth of ``train``, or of what is unlabeled, is held out.
     unlabeled
-        Texts, documents, sentences or lists of words; labels in them are not looked at.
+        Texts, documents, sentences or lists of words; labels in them are not looked at. Needs a model among the
+        teachers.
     preset, recipe, vectors, seed, resume, force, console, display, options
         As for :func:`tagsmith.train`. An interrupted run can be resumed if everything is given again.
 
@@ -89,7 +97,8 @@ def distill(
     ModelError
         A teacher cannot be read, has several layers, or other labels than the first.
     DataError
-        There is nothing to learn from, or the labeled data have labels that the teachers do not know.
+        There is nothing to learn from, or the labeled data or a file of predictions have labels that the models do
+        not know.
     InputError, TrainingError, OSError, KeyboardInterrupt
         As for :func:`tagsmith.train`.
 
@@ -100,97 +109,142 @@ def distill(
     out = Path(out)
 
     def lesson() -> Lesson:
-        taggers = _read_teachers(teachers, out)
+        taggers, files = _read_teachers(teachers, out)
         chosen = choose_recipe(preset, recipe)
-        corpus, labeled = _corpus(taggers[0], train, dev, test, unlabeled, seed, options)
-        targets = _targets(taggers, corpus, labeled, chosen.longest)
-        what = f"{len(corpus.train) - labeled:,} unlabeled and {labeled:,} labeled sentences"
-        note = f"learning from {len(taggers)} model{'s' * (len(taggers) > 1)}, {what}"
-        return Lesson(prepare(corpus, chosen, vectors, seed, targets=[targets]), chosen, (note,))
+        reading = read_options(**options)
+        predicted = [found for path in files for found in _predictions(path, reading)]
+        corpus, known = _corpus(taggers, predicted, train, dev, test, unlabeled, seed, options)
+        corpus = replace(corpus, problems=(*reading.problems, *corpus.problems))
+        targets = _targets(taggers, predicted, corpus, known, chosen.longest)
+        return Lesson(
+            prepare(corpus, chosen, vectors, seed, targets=[targets]), chosen, (_described(taggers, files, known),)
+        )
 
     return run_lesson(lesson, out, seed=seed, resume=resume, force=force, console=console, display=display)
+
+
+class Known(NamedTuple):
+    """What is known of the sentences of a corpus, by their places in its store, from the first on."""
+
+    labeled: int  # so many have labels
+    predicted: int  # then so many are in files of predictions
+    unlabeled: int
+
+
+class Prediction(NamedTuple):
+    """A sentence from a file of predictions."""
+
+    sentence: Sentence
+    scores: npt.NDArray[np.float32]  # (tokens,) the probability of the tag that each token has
+
+
+def _described(taggers: Sequence[Tagger], files: Sequence[Path], known: Known) -> str:
+    whose = [f"{len(taggers)} model{'s' * (len(taggers) > 1)}"] if taggers else []
+    whose += [f"{len(files)} file{'s' * (len(files) > 1)} of predictions"] if files else []
+    counts = zip(("labeled", "predicted", "unlabeled"), known, strict=True)
+    what = ", ".join(f"{count:,} {name}" for name, count in counts if count)
+    return f"learning from {' and '.join(whose)}: {what} sentences"
 
 
 # ------------------------------------------------------------------------------------------------------- teachers
 
 
-def _read_teachers(teachers: str | Path | Tagger | Sequence[str | Path | Tagger], out: Path) -> list[Tagger]:
-    """Load the teachers, and check that one student can learn of all of them."""
+def _read_teachers(teachers: Teacher | Sequence[Teacher], out: Path) -> tuple[list[Tagger], list[Path]]:
+    """Load the models, check that one student can learn of all of them, and return them and the files."""
     if isinstance(teachers, str | Path | Tagger):
         teachers = [teachers]
-    taggers = []
+    taggers, files = [], []
     for teacher in teachers:
-        if not isinstance(teacher, Tagger):
-            if Path(teacher).resolve() == out.resolve():
-                raise ModelError(
-                    "the student would replace its teacher.", path=teacher, remedy="Name another folder with --out."
-                )
-            teacher = Tagger(read_model(Path(teacher)))
-        taggers.append(teacher)
-    if not taggers:
-        raise RecipeError("There is no teacher.", remedy="Give at least one model folder.")
-    first = taggers[0].layer()
+        if isinstance(teacher, Tagger):
+            taggers.append(teacher)
+        elif (path := Path(teacher)).is_file():
+            files.append(path)
+        elif path.resolve() == out.resolve():
+            raise ModelError("the student would replace it.", path=path, remedy="Name another folder with --out.")
+        else:
+            taggers.append(Tagger(read_model(path)))
+    if not taggers and not files:
+        raise RecipeError("There is no teacher.", remedy="Give at least one model folder, or a file of predictions.")
+    _check_alike(taggers)
+    return taggers, files
+
+
+def _check_alike(taggers: Sequence[Tagger]) -> None:
     for number, tagger in enumerate(taggers, 1):
+        first, layer = taggers[0].layer(), tagger.layer()
         if len(tagger.layers) > 1:
             names = ", ".join(tagger.layers)
+            raise ModelError(f"model {number} has several layers: {names}.", remedy="Give models of one layer each.")
+        if differing := sorted({*layer.labels} ^ {*first.labels}):
             raise ModelError(
-                f"teacher {number} has several layers: {names}.", remedy="Distill models of one layer each."
+                f"models 1 and {number} differ in their labels: {', '.join(differing)}.",
+                remedy="Take models that were trained on the same labels.",
             )
-        if differing := sorted({*tagger.layer().labels} ^ {*first.labels}):
-            raise ModelError(
-                f"teachers 1 and {number} differ in their labels: {', '.join(differing)}.",
-                remedy="Take teachers that were trained on the same labels.",
-            )
-        if tagger.layer().gives_spans != first.gives_spans:
-            raise ModelError(f"teachers 1 and {number} do not both find spans.", remedy="Take teachers of one kind.")
-    return taggers
+        if layer.gives_spans != first.gives_spans:
+            raise ModelError(f"models 1 and {number} do not both find spans.", remedy="Take models of one kind.")
+
+
+def _predictions(path: Path, options: ReadOptions) -> Iterator[Prediction]:
+    """Read the sentences of a file of predictions."""
+    for document in read_file(path, options):
+        score_of = {(span.start, span.end): span.score for span in document.spans}
+        for sentence in document.sentences:
+            scores = np.ones(len(sentence.words), np.float32)
+            tags = next(iter(sentence.layers.values()))
+            for first, after, _ in tags_to_spans(tags, detect_scheme([tags])) if score_of else ():
+                place = sentence.starts[first], sentence.starts[after - 1] + len(sentence.words[after - 1])
+                score = score_of.get(place)
+                scores[first:after] = 1.0 if score is None else score
+            yield Prediction(sentence, scores)
 
 
 def _corpus(
-    teacher: Tagger,
+    taggers: Sequence[Tagger],
+    predicted: Sequence[Prediction],
     train: Data | Corpus | None,
     dev: Data | None,
     test: Data | None,
     unlabeled: Iterable[Unlabeled],
     seed: int,
     options: Mapping[str, Any],
-) -> tuple[Corpus, int]:
-    """Put labeled and unlabeled sentences together; return how many, at the front, are labeled.
+) -> tuple[Corpus, Known]:
+    """Put all sentences together: labeled, predicted, unlabeled ones.
 
-    The others get the first teacher's tags, which are learned from only where the probabilities are those tags.
+    The last get the first model's tags. Tags matter only where there is no probability, and for the labels that there
+    are.
     """
-    layer = teacher.layer()
     sentences = list(_sentences(unlabeled))
-    tags = teacher.tag([sentence.words for sentence in sentences])
-    tagged: list[Sentence] = [
-        replace(sentence, layers={layer.name: tuple(own)}, meta={})
-        for sentence, own in zip(sentences, tags, strict=True)
-    ]
-    if train is None:
-        if not tagged:
-            raise DataError("There is nothing to learn from.", remedy="Give labeled or unlabeled text.")
-        corpus = read_corpus(tagged, dev, test, start=(layer,), partial=False, seed=seed, layer=layer.name)
-        return corpus, 0
-    given = read_corpus(train, dev, test, seed=seed, **options)
-    known = given.layers[0]
-    if len(given.layers) > 1:
-        raise DataError("The labeled data have several layers.", remedy="Choose one with --layer.")
-    if strange := sorted(set(known.labels) - set(layer.labels)):
+    if sentences and not taggers:
         raise DataError(
-            f"The teachers do not know the labels {', '.join(strange)}.", remedy="Train the teachers on them too."
+            "There is no model to label the unlabeled text with.", remedy="Give a model folder among the teachers."
         )
-    tagged = [replace(sentence, layers={known.name: sentence.layers[layer.name]}) for sentence in tagged]
-    start = replace(layer, name=known.name)
-    merged = read_corpus(
-        [*given.train, *tagged],
-        list(given.dev),
-        list(given.test) or None,
-        start=(start,),
-        partial=False,
-        layer=known.name,
+    given = None if train is None else read_corpus(train, dev, test, seed=seed, **options)
+    if given is not None and len(given.layers) > 1:
+        raise DataError("The labeled data have several layers.", remedy="Choose one with --layer.")
+    layers = [tagger.layer() for tagger in taggers[:1]]
+    name = given.layers[0].name if given else layers[0].name if layers else DEFAULT_LAYER
+    tags = taggers[0].tag([sentence.words for sentence in sentences]) if sentences else []
+    tagged = [(sentence, next(iter(sentence.layers.values()))) for sentence, _ in predicted]
+    tagged += [(sentence, tuple(own)) for sentence, own in zip(sentences, tags, strict=True)]
+    others = [replace(sentence, layers={name: own}, meta={}) for sentence, own in tagged]
+    labeled = list(given.train) if given else []
+    if not labeled and not others:
+        raise DataError("There is nothing to learn from.", remedy="Give labeled or unlabeled text.")
+    start = [replace(layer, name=name) for layer in layers] or list(given.layers if given else ())
+    corpus = read_corpus(
+        [*labeled, *others],
+        list(given.dev) if given else dev,
+        (list(given.test) or None) if given else test,
+        start=start,
+        partial=False if start else None,
+        seed=seed,
+        layer=name,
     )
-    merged = replace(merged, repairs=given.repairs, problems=given.problems, notes=given.notes)
-    return merged, len(given.train)
+    if layers and (strange := sorted(set(corpus.layers[0].labels) - set(layers[0].labels))):
+        raise DataError(f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too.")
+    if given:
+        corpus = replace(corpus, repairs=given.repairs, problems=given.problems, notes=given.notes)
+    return corpus, Known(len(labeled), len(predicted), len(sentences))
 
 
 def _sentences(unlabeled: Iterable[Unlabeled]) -> Iterator[Sentence]:
@@ -217,21 +271,34 @@ def _sentences(unlabeled: Iterable[Unlabeled]) -> Iterator[Sentence]:
 # -------------------------------------------------------------------------------------------------------- targets
 
 
-def _targets(taggers: Sequence[Tagger], corpus: Corpus, labeled: int, longest: int) -> Targets:
+def _targets(
+    taggers: Sequence[Tagger], predicted: Sequence[Prediction], corpus: Corpus, known: Known, longest: int
+) -> Targets:
     """Return the probability of each tag at each training token, (tokens, L)."""
     layer, train = corpus.layers[0], corpus.train
     targets = np.zeros((int(train.lengths.sum()), len(layer.tags)), np.float32)
     for tagger in taggers:
-        columns = _columns(tagger.layer(), layer)
-        begin = 0
+        columns, begin = _columns(tagger.layer(), layer), 0
         for block in _blocks(train):
             for marginals in tagger.tag_marginals(block):
-                targets[begin : begin + len(marginals), columns] += marginals / len(taggers)
+                targets[begin : begin + len(marginals), columns] += marginals
                 begin += len(marginals)
+    teachers = np.full(len(targets), len(taggers), np.float32)  # of each token
     rows, _ = training_tags(corpus, layer, piece_lengths(train.lengths, longest))
-    tokens = int(train.lengths[:labeled].sum())
-    targets[:tokens] *= 1 - LABELS
-    targets[np.arange(tokens), rows[:tokens]] += LABELS
+    places = train.places  # in the store, where the sentences stand as in ``known``
+    of_tokens = np.repeat(places, train.lengths)
+
+    is_predicted = (of_tokens >= known.labeled) & (of_tokens < known.labeled + known.predicted)
+    chosen = places[(places >= known.labeled) & (places < known.labeled + known.predicted)] - known.labeled
+    scores = np.concatenate([np.empty(0, np.float32), *(predicted[number].scores for number in chosen.tolist())])
+    targets[is_predicted, rows[is_predicted]] += scores
+    targets[is_predicted, 0] += 1 - scores
+    teachers += is_predicted
+
+    targets /= np.maximum(teachers, 1)[:, None]
+    share = np.where(of_tokens < known.labeled, np.where(teachers > 0, LABELS, 1.0), 0.0)
+    targets *= (1 - share)[:, None]
+    targets[np.arange(len(targets)), rows] += share
     return targets.astype(np.float16)
 
 
