@@ -40,18 +40,28 @@ def open_standard_streams() -> None:
     Output is UTF-8 whatever the locale. Half a surrogate pair, which JSON can hold, is written as JSON's escape.
     """
     for descriptor in (STDIN, STDOUT, STDERR):
-        try:
+        with suppress(OSError):
             os.fstat(descriptor)
-        except OSError:  # closed: the next file to be opened would take its place, and get what is meant for the stream
-            wrong_way = os.O_WRONLY if descriptor == STDIN else os.O_RDONLY  # using it is an error
-            os.open(os.devnull, wrong_way)
+            continue
+        # Closed: the next file to be opened would take its place, and get what is meant for the stream.
+        _open_wrong_way(descriptor)
     if sys.stdin is None:
-        sys.stdin = io.TextIOWrapper(io.BufferedReader(NamedFile(STDIN, "r", "standard input")))
+        descriptor = _open_wrong_way(STDIN)  # a file that Python opened may be the present 0
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(NamedFile(descriptor, "r", "standard input")))
     if os.name != "nt":  # there a console is no file
-        sys.stdout = io.TextIOWrapper(NamedFile(STDOUT, "w", "standard output").buffered())
-        sys.stderr = io.TextIOWrapper(NamedFile(STDERR, "w", "standard error").buffered(), line_buffering=True)
+        out, err = (
+            number if stream is not None else _open_wrong_way(number)
+            for number, stream in ((STDOUT, sys.stdout), (STDERR, sys.stderr))
+        )
+        sys.stdout = io.TextIOWrapper(NamedFile(out, "w", "standard output").buffered())
+        sys.stderr = io.TextIOWrapper(NamedFile(err, "w", "standard error").buffered(), line_buffering=True)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             lines = stream.line_buffering or stream.isatty()
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n", line_buffering=lines)
     sys.stderr = cast(TextIO, Remarks(sys.stderr))
+
+
+def _open_wrong_way(stream: int) -> int:
+    """Open a descriptor whose use is an error, as that of a closed stream is."""
+    return os.open(os.devnull, os.O_WRONLY if stream == STDIN else os.O_RDONLY)

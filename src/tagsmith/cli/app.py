@@ -86,13 +86,14 @@ def main() -> None:
 
 def run() -> int:
     """Run the command line that ``sys.argv`` holds and return its exit status; an error becomes one line."""
+    out = sys.stdout  # Typer puts another in its place if its reader is gone
     with catch_interrupts() as interrupts:
         status = _run()
         interrupts.holding = True  # what is left is short
         try:
-            sys.stdout.flush()
+            out.flush()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or flushing at exit would fail again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # or flushing at exit would fail again
             return status or _failed(error)
         return status
 
