@@ -15,7 +15,13 @@ from tagsmith.cli.app import run
 from tagsmith.sample import sample_path
 
 SENTENCES = 150  # of the sample corpus that the tiny model sees
-_TINY = ("--set=units=16", "--set=characters=none", "--set=average_epochs=0", "--set=batch_tokens=128")
+_TINY = (
+    "--set=units=16",
+    "--set=characters=none",
+    "--set=average_epochs=0",
+    "--set=batch_tokens=128",
+    "--set=least_steps=1",
+)
 Command = Callable[..., subprocess.CompletedProcess[bytes]]
 
 

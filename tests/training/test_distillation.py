@@ -30,6 +30,7 @@ TINY = {
     "epochs": 10,
     "patience": 10,
     "learning_rate": 0.01,
+    "least_steps": 1,
 }
 QUIET = Console(file=io.StringIO())
 NAMES, PLACES = ["Ada", "Ben", "Cleo", "Dora", "Emil", "Gina"], ["Paris", "New York", "Oslo", "Lima", "Hong Kong"]

@@ -33,6 +33,7 @@ TINY = {
     "epochs": 10,
     "patience": 10,
     "learning_rate": 0.02,
+    "least_steps": 1,
     "average_epochs": 0.5,
 }
 LAYERS = ("pos", "ner")

@@ -59,7 +59,7 @@ def test_a_value_of_another_type_names_the_right_one(field, value, kind):
     ("field", "value"),
     [
         *[(name, 0) for name in ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")],
-        *[(name, 0) for name in ("batch_tokens", "longest", "epochs", "patience")],
+        *[(name, 0) for name in ("batch_tokens", "longest", "epochs", "patience", "least_steps")],
         *[(name, -1) for name in ("shape_dim", "unknown_count")],
         ("cell", "transformer"), ("characters", "bert"), ("head", "linear"), ("schedule", "steps"), ("optimizer", "lbfgs"),  # noqa: E501
         *[(name, value) for name in ("word_dropout", "hidden_dropout", "recurrent_dropout") for value in (-0.1, 1.0, 2.0)],  # noqa: E501

@@ -35,6 +35,7 @@ TINY = {
     "epochs": 12,
     "patience": 12,
     "learning_rate": 0.01,
+    "least_steps": 1,
 }
 CONFIGURATIONS = [
     {},
@@ -259,3 +260,17 @@ def test_a_model_runs_in_8_bits_unless_that_loses_too_much(corpus, monkeypatch):
     config = json.loads((corpus["out"] / "config.json").read_text("utf-8"))
     assert config["scores"]["dev"]["f1"] == tagger.evaluate(corpus["dev"]).f1
     assert tagger.model.scores == config["scores"]
+
+
+@pytest.mark.parametrize("least", [1, 20, 50])
+def test_an_epoch_reads_a_small_corpus_several_times(corpus, least):
+    given = {key: corpus[key] for key in ("train", "dev")}
+    recipe = make_recipe(changes={**TINY, "least_steps": least})
+    run_of_it = TrainingRun(prepare(read_corpus(**given), recipe, None, 0), recipe, 0, corpus["out"])
+    passes = run_of_it.passes
+    assert run_of_it.steps_per_epoch / passes < 10
+    assert run_of_it.steps_per_epoch == pytest.approx(max(least, run_of_it.steps_per_epoch / passes), abs=5)
+    batches = list(run_of_it._batches(np.random.default_rng(0)))
+    tokens = sum(int((batch.sentences > 0).sum()) for batch in batches)
+    assert tokens == passes * run_of_it.task.encoded.tokens
+    assert len(batches) == pytest.approx(run_of_it.steps_per_epoch, abs=passes)

@@ -201,7 +201,7 @@ def test_one_training_learns_parts_of_speech_from_one_corpus_and_names_from_anot
     assert tagger.model.scores["dev"]["layers"].keys() == {"pos", "ner"}
     # Going on from that model with names alone keeps its parts of speech.
     new = [sentence_from_words([word, "left", "Rome"], {"ner": ["B-PER", "O", "B-CITY"]}) for word in NAMES * 5]
-    changes = {"epochs": 8, "patience": 8, "learning_rate": 0.01, "batch_tokens": 128}
+    changes = {"epochs": 8, "patience": 8, "learning_rate": 0.01, "batch_tokens": 128, "least_steps": 1}
     later = tagsmith.train(
         new, out=tmp_path / "later", start=tmp_path / "model", layer="ner", recipe=changes, console=QUIET
     )

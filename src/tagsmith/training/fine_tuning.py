@@ -66,6 +66,8 @@ def fine_tuning_recipe(
 ) -> Recipe:
     """Return the recipe: the network as the model has it, the rest from the preset with a lower learning rate.
 
+    Little data are read once an epoch: the model knows most already.
+
     ``recipe`` and then ``changes`` replace what is not the network's.
 
     Raises RecipeError: a field is unknown, has an impossible value, or would be another network than the model's.
@@ -87,7 +89,7 @@ def fine_tuning_recipe(
                 path=path,
                 remedy="Leave it out: the network stays as it is.",
             )
-    return make_recipe(preset, {"learning_rate": LEARNING_RATE, **given, **fixed})
+    return make_recipe(preset, {"learning_rate": LEARNING_RATE, "least_steps": 1, **given, **fixed})
 
 
 def joined_vocabulary(before: Vocabulary, new: Vocabulary) -> Vocabulary:

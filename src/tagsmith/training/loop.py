@@ -63,10 +63,10 @@ class TrainingRun:
         )
         if task.start is not None:
             self.network.assign(carried_over(self.network.arrays(), task.start, task.vocabulary, layers))
-        # Sentences are packed anew in each epoch, so that its number of steps differs by a few.
-        self.steps_per_epoch = len(
-            pack_rows(task.encoded.lengths, task.rows, recipe.batch_tokens, np.random.default_rng([seed, 0]))
-        )
+        # Sentences are packed anew in each pass, so that its number of steps differs by a few.
+        steps = len(pack_rows(task.encoded.lengths, task.rows, recipe.batch_tokens, np.random.default_rng([seed, 0])))
+        self.passes = max(1, round(recipe.least_steps / steps))  # over the corpus in an epoch
+        self.steps_per_epoch = self.passes * steps
         weights = self.network.learned_weights()
         table = weights.pop("word/trained")
         self.optimizer = Optimizer(recipe, self.steps_per_epoch, list(weights.values()), table)
@@ -80,10 +80,12 @@ class TrainingRun:
         return Average(horizon, arrays, updates) if horizon else None
 
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
+        """Yield the batches of an epoch."""
         recipe, task = self.recipe, self.task
-        return training_batches(
-            task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
-        )
+        for _ in range(self.passes):
+            yield from training_batches(
+                task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
+            )
 
     # --- the loop
 
@@ -146,7 +148,7 @@ class TrainingRun:
             noise = self.network.dropout.draw(rng, batch, self.task.architecture)
             waiting.append((self.step(batch, noise), int((batch.sentences > 0).sum())))
             tokens += waiting[-1][1]
-            if number % LOSS_EVERY == 0 or tokens == self.task.encoded.tokens:
+            if number % LOSS_EVERY == 0 or tokens == self.passes * self.task.encoded.tokens:
                 total += sum(float(loss) * count for loss, count in waiting)
                 waiting.clear()
                 if not math.isfinite(total):

@@ -25,7 +25,7 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "at least 0 and below 1",
     ),
     (("unknown_rate", "final_rate"), lambda v: 0 <= v <= 1, "between 0 and 1"),
-    (("batch_tokens", "longest", "epochs", "patience"), lambda v: v >= 1, "at least 1"),
+    (("batch_tokens", "longest", "epochs", "patience", "least_steps"), lambda v: v >= 1, "at least 1"),
     (("learning_rate", "clip_norm"), lambda v: 0 < v < math.inf, "above 0 and finite"),
     (("warmup_epochs", "average_epochs", "unknown_count"), lambda v: 0 <= v < math.inf, "0 or more and finite"),
 )
@@ -56,6 +56,8 @@ class Recipe:
         to ``final_rate`` of itself in the last epoch.
     epochs, patience
         Most epochs; stop after ``patience`` epochs without a better dev score.
+    least_steps
+        An epoch reads a small corpus several times, so that it has about this many steps (batches) at least.
     average_epochs
         Weights used for dev scores and the model are an exponential moving average over about this many
         epochs; 0 uses the last weights as they are.
@@ -79,6 +81,7 @@ class Recipe:
     final_rate: float = 0.05
     epochs: int = 30
     patience: int = 10
+    least_steps: int = 50
     average_epochs: float = 3.0
 
     def __post_init__(self) -> None:
