@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import tempfile
 import time
 from pathlib import Path
@@ -21,11 +22,16 @@ from corpora import Files, corpora, vectors
 RESULTS = Path(__file__).parent.parent / "results" / "experiments.jsonl"
 
 
-def run(files: Files, preset: str, changes: dict[str, Any], seed: int, out: Path) -> dict[str, Any]:
-    """Train once and return what dev says."""
+def run(files: Files, most: int | None, preset: str, changes: dict[str, Any], seed: int, out: Path) -> dict[str, Any]:
+    """Train once, on at most so many sentences, and return what dev says."""
     start = time.perf_counter()
+    train: Any = files.train
+    if most is not None:
+        train = tagsmith.read_sentences(files.train, **files.options)
+        random.Random(0).shuffle(train)
+        train = train[:most]
     tagsmith.train(
-        files.train,
+        train,
         dev=files.dev,
         out=out,
         force=True,
@@ -55,6 +61,7 @@ def main() -> None:
     parser.add_argument("--preset", default="balanced")
     parser.add_argument("--changes", type=json.loads, default={}, help="recipe fields as a JSON object")
     parser.add_argument("--corpora", nargs="+", required=True)
+    parser.add_argument("--sentences", type=int, help="train on so many sentences, drawn at random")
     parser.add_argument("--seeds", nargs="*", type=int, default=[1])
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
@@ -63,8 +70,10 @@ def main() -> None:
         for name in arguments.corpora:
             for seed in arguments.seeds:
                 facts = {"tried": arguments.tried, "preset": arguments.preset, "changes": arguments.changes}
-                scores = run(available[name], arguments.preset, arguments.changes, seed, Path(temporary) / "model")
-                line = json.dumps({**facts, "corpus": name, "seed": seed, **scores}) + "\n"
+                most, out = arguments.sentences, Path(temporary) / "model"
+                scores = run(available[name], most, arguments.preset, arguments.changes, seed, out)
+                corpus = name if most is None else f"{name}, {most} sentences"
+                line = json.dumps({**facts, "corpus": corpus, "seed": seed, **scores}) + "\n"
                 with arguments.results.open("a", encoding="utf-8") as stream:
                     stream.write(line)
                 print(line, end="", flush=True)
