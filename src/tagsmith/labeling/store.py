@@ -6,6 +6,7 @@ killed process nor a power cut loses an acknowledged change (https://www.sqlite.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -131,8 +132,10 @@ class Store:
         try:
             with self._one_writer, Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
-        except OperationalError as error:
-            message = f"{DATABASE} cannot be written: {error.orig}. Nothing of this request was kept."
+        except (OperationalError, sqlite3.OperationalError) as error:  # SQLAlchemy 2.0 lets the latter pass
+            message = (
+                f"{DATABASE} cannot be written: {getattr(error, 'orig', error)}. Nothing of this request was kept."
+            )
             raise Refusal(507, "not_kept", message) from error
 
     def _reading(self) -> Session:

@@ -86,7 +86,7 @@ def errors_of_the_database(folder: Path) -> Iterator[None]:
 
     try:
         yield
-    except (DBAPIError, optuna.exceptions.StorageInternalError) as error:
+    except (DBAPIError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
         cause = error.__cause__ if isinstance(error, optuna.exceptions.StorageInternalError) else error
         kept = "The finished trials are kept; go on with --resume." if (folder / DATABASE).exists() else ""
         reason = getattr(cause, "orig", None) or cause
