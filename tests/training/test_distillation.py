@@ -137,6 +137,14 @@ def test_a_score_is_the_probability_of_the_tags_of_its_span(predictions):
     assert probable[9:] == [outside, outside, outside, {"S-LOC": 1.0}]
 
 
+def test_without_labeled_text_the_dev_file_is_read_as_the_options_say(tmp_path):
+    dev = tmp_path / "dev.txt"
+    dev.write_bytes("1|Zoë|B-PER\n2|left|O\n".encode("latin-1"))
+    reading = {"format": "conll", "word_column": 2, "column": (3,), "separator": "|", "encoding": "latin-1"}
+    corpus, _ = _corpus([teacher()], [], None, dev, None, ["Ada left."], 0, reading)
+    assert corpus.dev.words() == [("Zoë", "left")]
+
+
 def test_models_and_files_are_averaged(predictions):
     found, one = list(_predictions(predictions, read_options())), teacher()
     corpus, known = _corpus([one], found, None, labeled(3, 0), None, ["Hi."], 0, {})

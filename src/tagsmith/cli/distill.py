@@ -10,6 +10,7 @@ import typer
 
 from tagsmith.cli import options
 from tagsmith.cli.train import check_files, chosen_recipe, print_scores
+from tagsmith.errors import visible
 
 if TYPE_CHECKING:
     from tagsmith.formats.options import ReadOptions
@@ -91,5 +92,12 @@ def _documents(paths: Sequence[Path], reading: ReadOptions, encoding: str) -> It
     """Read what is not labeled, as ``tagsmith tag`` reads it."""
     from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
 
-    files = [file for path in paths for file in (files_to_tag(path, "auto", None)[0] if path.is_dir() else [path])]
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            in_folder, note = files_to_tag(path, "auto", None)
+            typer.echo(visible(note), err=True)
+            files += in_folder
+        else:
+            files.append(path)
     return read_input([(str(file), input_format(file, "auto", encoding)) for file in files], reading, ())

@@ -85,7 +85,7 @@ def give_back_large_blocks() -> None:
     """Let glibc return large blocks to the system as soon as they are free.
 
     By itself, it begins to keep them (up to 32 MB each) once one has been freed. Then each model that replaces another
-    leaves some of its memory behind, about 10 MB if texts are long. Elsewhere, nothing happens.
+    leaves some of its memory behind. Elsewhere, nothing happens.
     Source: M_MMAP_THRESHOLD in mallopt(3).
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):

@@ -225,8 +225,8 @@ def _corpus(
     name = given.layers[0].name if given else layers[0].name if layers else DEFAULT_LAYER
     tags = taggers[0].tag([sentence.words for sentence in sentences]) if sentences else []
     tagged = [(sentence, next(iter(sentence.layers.values()))) for sentence, _ in predicted]
-    tagged += [(sentence, tuple(own)) for sentence, own in zip(sentences, tags, strict=True)]
-    others = [replace(sentence, layers={name: own}, meta={}) for sentence, own in tagged]
+    tagged += [(sentence, tuple(predictions)) for sentence, predictions in zip(sentences, tags, strict=True)]
+    others = [replace(sentence, layers={name: its_tags}, meta={}) for sentence, its_tags in tagged]
     labeled = list(given.train) if given else []
     if not labeled and not others:
         raise DataError("There is nothing to learn from.", remedy="Give labeled or unlabeled text.")
@@ -238,7 +238,7 @@ def _corpus(
         start=start,
         partial=False if start else None,
         seed=seed,
-        layer=name,
+        **{**options, "layer": name},
     )
     if layers and (strange := sorted(set(corpus.layers[0].labels) - set(layers[0].labels))):
         raise DataError(f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too.")
