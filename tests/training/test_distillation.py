@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import InputError
 from tagsmith.formats import FORMATS
 from tagsmith.formats.options import WriteOptions, read_options
+from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import Scheme
@@ -230,14 +230,12 @@ def test_a_teacher_of_several_layers_is_refused(tmp_path):
 
 def test_plain_tags_and_spans_do_not_mix(tmp_path):
     plain = random_model(scheme=Scheme.PLAIN)
-    spans = replace(teacher().model)
+    spans = teacher().model
     with pytest.raises(InputError, match="do not both find spans"):
         distill([Tagger(plain), Tagger(spans)], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
 
 
-def test_a_student_does_not_replace_its_teacher(taught, tmp_path):
-    from tagsmith.model.folder import write_model
-
+def test_a_student_does_not_replace_its_teacher(tmp_path):
     write_model(random_model(), tmp_path / "model")
     with pytest.raises(InputError, match="replace"):
         distill(tmp_path / "model", unlabeled=["Hi."], out=tmp_path / "model", force=True, console=QUIET)
