@@ -29,7 +29,7 @@ from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from corpora import corpora, from_environment, vectors  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
+from corpora import Files, corpora, from_environment, vectors  # type: ignore[import-not-found, unused-ignore]  # noqa: E402
 
 RESULTS = HERE / "results.json"
 THREADS = 2
@@ -139,7 +139,8 @@ def main() -> None:
     # Some systems have no setting for the number of threads; all obey this one.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:THREADS])
     work = arguments.work.resolve()
-    test_words, gold = _write_corpus(work / "corpus")
+    (work / "corpus").mkdir(parents=True, exist_ok=True)
+    test_words, gold = write_corpus(corpora(work / "corpus")["wikigold"], work / "corpus")
     sets = _sentences()
     workers = {}
     for name in arguments.systems:
@@ -180,18 +181,18 @@ def _arguments() -> argparse.Namespace:
     return arguments
 
 
-def _write_corpus(folder: Path) -> tuple[Sentences, Sentences]:
-    """Write wikigold's training and dev sets in IOB2; return the words and tags of its test set."""
+def write_corpus(files: Files, folder: Path) -> tuple[Sentences, Sentences]:
+    """Write the training and dev sets, spans in IOB2; return the words and tags of the test set."""
     folder.mkdir(parents=True, exist_ok=True)
-    files = corpora(folder)["wikigold"]
     words: Sentences = []
     gold: Sentences = []
     for part, path in (("train", files.train), ("dev", files.dev), ("test", files.test)):
-        sentences = read_sentences(path)
+        sentences = read_sentences(path, **files.options)
         words = [list(sentence.words) for sentence in sentences]
         tags = [next(iter(sentence.layers.values())) for sentence in sentences]
         scheme = detect_scheme(tags)
-        gold = [convert_tags(sentence, scheme, Scheme.IOB2) for sentence in tags]
+        plain = scheme is Scheme.PLAIN
+        gold = [list(sentence) if plain else convert_tags(sentence, scheme, Scheme.IOB2) for sentence in tags]
         pairs = (zip(*sentence, strict=True) for sentence in zip(words, gold, strict=True))
         blocks = ("".join(f"{word}\t{tag}\n" for word, tag in sentence) for sentence in pairs)
         (folder / f"{part}.conll").write_text("\n".join(blocks), "utf-8")
