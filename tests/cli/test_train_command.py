@@ -68,7 +68,7 @@ def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus:
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus, tmp_path, sent, status):
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('preset = "fast"\nepochs = 400\npatience = 400\nbatch_tokens = 128\n', "utf-8")
+    recipe.write_text('preset = "fast"\nepochs = 400\nbatch_tokens = 128\n', "utf-8")
     folder = tmp_path / "model"
     write_model(random_model(), folder)
     before = (folder / "config.json").read_bytes()

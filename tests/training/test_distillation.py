@@ -28,7 +28,6 @@ TINY = {
     "character_units": 8,
     "word_dim": 16,
     "epochs": 10,
-    "patience": 10,
     "learning_rate": 0.01,
     "least_steps": 1,
 }

@@ -197,7 +197,7 @@ def folders(tmp_path_factory):
 
 
 def go_on(folders, out, **options):
-    recipe = {"epochs": 12, "patience": 12, "learning_rate": 0.01, "batch_tokens": 128}
+    recipe = {"epochs": 12, "learning_rate": 0.01, "batch_tokens": 128}
     return tagsmith.train(
         folders / "new.conll", start=folders / "model", out=out, recipe=recipe, console=QUIET, **options
     )

@@ -31,7 +31,6 @@ TINY = {
     "characters": "none",
     "word_dim": 16,
     "epochs": 10,
-    "patience": 10,
     "learning_rate": 0.02,
     "least_steps": 1,
     "average_epochs": 0.5,

@@ -9,7 +9,8 @@ import pytest
 
 from tagsmith.errors import RecipeError
 from tagsmith.model.architecture import Architecture
-from tagsmith.training.recipe import PRESETS, Recipe, make_recipe, read_recipe
+from tagsmith.training.recipe import PRESETS, WITHOUT_VECTORS, Recipe, choose_recipe, make_recipe, read_recipe
+from tagsmith.training.train import train
 
 
 def test_the_presets_are_those_of_the_design():
@@ -59,8 +60,8 @@ def test_a_value_of_another_type_names_the_right_one(field, value, kind):
     ("field", "value"),
     [
         *[(name, 0) for name in ("word_dim", "character_dim", "character_units", "character_width", "units", "layers")],
-        *[(name, 0) for name in ("batch_tokens", "longest", "epochs", "patience", "least_steps")],
-        *[(name, -1) for name in ("shape_dim", "unknown_count")],
+        *[(name, 0) for name in ("batch_tokens", "longest", "epochs", "least_steps")],
+        *[(name, -1) for name in ("shape_dim", "patience")],
         ("cell", "transformer"), ("characters", "bert"), ("head", "linear"), ("schedule", "steps"), ("optimizer", "lbfgs"),  # noqa: E501
         *[(name, value) for name in ("word_dropout", "hidden_dropout", "recurrent_dropout") for value in (-0.1, 1.0, 2.0)],  # noqa: E501
         *[(name, value) for name in ("unknown_rate", "final_rate") for value in (-0.1, 1.1)],
@@ -132,3 +133,26 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path):
 def test_a_recipe_is_made_of_numbers(wrong):
     with pytest.raises(RecipeError, match=r"epochs is .*at least 1"):
         Recipe(epochs=wrong)
+
+
+def test_without_vectors_a_preset_reads_spellings_more_closely_unless_told_otherwise(tmp_path):
+    for preset, given in PRESETS.items():
+        recipe = make_recipe(preset, with_vectors=False)
+        assert recipe.architecture.encoding_size > given.architecture.encoding_size
+        assert recipe == make_recipe(preset, WITHOUT_VECTORS)
+    path = tmp_path / "recipe.toml"
+    path.write_text('preset = "fast"\ncharacter_units = 7\n', "utf-8")
+    assert choose_recipe("balanced", path, with_vectors=False).architecture.character_units == 7
+    assert choose_recipe("balanced", path, with_vectors=False).architecture.character_width == 5
+    assert choose_recipe("balanced", Recipe(), with_vectors=False) == Recipe()
+
+
+@pytest.mark.slow
+def test_training_knows_whether_there_are_vectors(tmp_path):
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("Ada 0.5 1.0\nRome 1.0 0.5\n", "utf-8")
+    sentences = [(["Ada", "left", "Rome"], ["B-PER", "O", "B-LOC"])] * 4
+    changes = {"epochs": 1, "least_steps": 1, "units": 4}
+    for given, units in ((vectors, 50), (None, 150)):
+        tagger = train(sentences, dev=sentences, out=tmp_path / "model", recipe=changes, vectors=given, force=True)
+        assert tagger.model.architecture.character_units == units

@@ -33,7 +33,6 @@ TINY = {
     "character_units": 8,
     "word_dim": 16,
     "epochs": 12,
-    "patience": 12,
     "learning_rate": 0.01,
     "least_steps": 1,
 }
@@ -218,7 +217,7 @@ def test_a_word_that_only_the_vectors_know_is_tagged_by_its_vector(corpus, tmp_p
         lines.append(" ".join([word, *(f"{kind + 0.3 * value:.3f}" for value in rng.standard_normal(8))]))
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("\n".join(lines) + "\n", "utf-8")
-    tagger = run(corpus, {"characters": "none", "shape_dim": 0, "unknown_count": 100}, vectors=vectors)
+    tagger = run(corpus, {"characters": "none", "shape_dim": 0}, vectors=vectors)
     (tags,) = tagger.tag([["Xqzt", "left", "Wvbk", "."]])
     assert tags == ["B-PER", "O", "B-LOC", "O"]
 

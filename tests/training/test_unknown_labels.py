@@ -191,7 +191,7 @@ def two_corpora():
 @pytest.mark.slow
 def test_one_training_learns_parts_of_speech_from_one_corpus_and_names_from_another(tmp_path):
     speech, names = two_corpora()
-    recipe = {**TINY, "epochs": 15, "patience": 15}
+    recipe = {**TINY, "epochs": 15}
     options = {"recipe": recipe, "console": QUIET}
     tagger = tagsmith.train([speech, names], out=tmp_path / "model", partial=True, layer=("pos", "ner"), **options)
     assert tagger.tag_layers([["Ada", "left", "Cape", "Town"]]) == {
@@ -201,7 +201,7 @@ def test_one_training_learns_parts_of_speech_from_one_corpus_and_names_from_anot
     assert tagger.model.scores["dev"]["layers"].keys() == {"pos", "ner"}
     # Going on from that model with names alone keeps its parts of speech.
     new = [sentence_from_words([word, "left", "Rome"], {"ner": ["B-PER", "O", "B-CITY"]}) for word in NAMES * 5]
-    changes = {"epochs": 8, "patience": 8, "learning_rate": 0.01, "batch_tokens": 128, "least_steps": 1}
+    changes = {"epochs": 8, "learning_rate": 0.01, "batch_tokens": 128, "least_steps": 1}
     later = tagsmith.train(
         new, out=tmp_path / "later", start=tmp_path / "model", layer="ner", recipe=changes, console=QUIET
     )

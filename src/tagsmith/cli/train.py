@@ -73,9 +73,8 @@ def train_command(
     Progress goes to standard error, the scores at the end to standard output. Ctrl-C keeps the best model so far in
     OUT.training/best, and --resume goes on.
     """
-    run_recipe = chosen_recipe(
-        preset, recipe, changes or [], start
-    )  # all before Keras is imported, which takes seconds
+    # All before Keras is imported, which takes seconds.
+    run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None, start=start)
 
     from tagsmith.training.target import check_new_run
 
@@ -105,7 +104,9 @@ def train_command(
     print_scores(tagger.model.scores)
 
 
-def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Path | None = None) -> Recipe:
+def chosen_recipe(
+    preset: str, path: Path | None, changes: list[str], *, with_vectors: bool, start: Path | None = None
+) -> Recipe:
     """Return the preset, or the recipe of the model to go on from, changed by the file, then by each ``--set``."""
     from tagsmith.training.recipe import change_recipe, choose_recipe
 
@@ -115,7 +116,7 @@ def chosen_recipe(preset: str, path: Path | None, changes: list[str], start: Pat
         from tagsmith.training.fine_tuning import fine_tuning_recipe
 
         return fine_tuning_recipe(read_model(start), preset, path, changed)
-    return change_recipe(choose_recipe(preset, path), changed)
+    return change_recipe(choose_recipe(preset, path, with_vectors=with_vectors), changed)
 
 
 def check_files(files: list[Path]) -> None:

@@ -46,7 +46,7 @@ def tune_command(
     """
     from tagsmith.cli.train import check_files, chosen_recipe
 
-    base = chosen_recipe(preset, recipe, changes or [])
+    base = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None)
     check_files([*train, *([dev] if dev else [])])
 
     from tagsmith.tuning.results import BEST, trials_table

@@ -118,10 +118,10 @@ def run(job: TrainingJob) -> None:
 
 
 def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
-    """How to train on so many tokens: on few in many small steps, as a handful of dev sentences stops too early."""
-    recipe: dict[str, Any] = {"epochs": 12, "patience": 4}
+    """How to train on so many tokens: on few in many small steps."""
+    recipe: dict[str, Any] = {"epochs": 12}
     if tokens < FEW_TOKENS:
-        recipe = {"epochs": 60 if from_nothing else 30, "patience": 60, "batch_tokens": 64}
+        recipe = {"epochs": 60 if from_nothing else 30, "batch_tokens": 64, "least_steps": 1}
         if from_nothing:
             recipe["learning_rate"] = 0.01
     return recipe | ({"epochs": epochs} if epochs else {})

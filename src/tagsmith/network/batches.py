@@ -46,7 +46,6 @@ class EncodedSentences:
     """A corpus as flat arrays: each distinct word form once, each token as the index of its form."""
 
     forms: Forms
-    counts: Integers  # (forms,) how often each form's trained row occurs
     words: Rows  # (tokens,)
     tags: tuple[Tags, ...]  # for each layer (tokens,), or (tokens, L) probabilities
     lengths: Integers  # (sentences,) or pieces of those that were too long
@@ -77,10 +76,7 @@ def encode_sentences(
     order = np.argsort(first)
     forms = vocabulary.encode([sentences.store.words[row] for row in distinct[order]])
     words = np.argsort(order)[forms_of_tokens].astype(np.int32)
-    per_trained_row = np.bincount(forms.trained[words], minlength=len(vocabulary.words) + 2)
-    return EncodedSentences(
-        forms, per_trained_row[forms.trained], words, tuple(tags), piece_lengths(sentences.lengths, longest)
-    )
+    return EncodedSentences(forms, words, tuple(tags), piece_lengths(sentences.lengths, longest))
 
 
 def piece_lengths(lengths: Integers, longest: int) -> Integers:
@@ -157,16 +153,14 @@ def training_batches(
     token_budget: int,
     rng: np.random.Generator,
     unknown_rate: float = 0.0,
-    unknown_count: int = 1,
 ) -> Iterator[Batch]:
     """Yield one epoch of random batches, see :func:`pack_rows`.
 
-    The trained row of a word seen at most ``unknown_count`` times is replaced, with probability ``unknown_rate``, by
-    the row of words that training did not see, so that this row learns what new words are like.
+    In each batch, the trained row of a word is replaced, with probability ``unknown_rate``, by the row of words that
+    training did not see, so that this row learns what new words are like.
     """
     starts, vectors = encoded.starts, encoded.forms
     unseen = np.where(vectors.pretrained == NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD).astype(np.int32)
-    rare = encoded.counts <= unknown_count
     for row_length, packed in pack_rows(encoded.lengths, rows, token_budget, rng):
         width = _width(token_budget, row_length)
         token, sentences = _places(packed, encoded.lengths, starts, width, row_length)
@@ -176,7 +170,7 @@ def training_batches(
         tags = tuple(_spread(rows[token], inside) for rows in encoded.tags)
         trained = vectors.trained[distinct]
         if unknown_rate:
-            dropped = rare[distinct] & (rng.random(len(distinct)) < unknown_rate)
+            dropped = rng.random(len(distinct)) < unknown_rate
             trained = np.where(dropped, unseen[distinct], trained)
         table_rows, place = np.unique(trained, return_inverse=True)
         room = _room(len(distinct), width * row_length)

@@ -15,8 +15,11 @@ from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.word_table import CAPACITY, FormColumns
 
 Result = TypeVar("Result")
-# Large enough for efficient recurrent products, small enough that a step's arrays stay in the processor's cache.
-BATCH_SENTENCES, BATCH_TOKENS = 96, 2560
+# Large enough for efficient recurrent products, small enough that a step's arrays stay in the processor's cache. Of few
+# sentences the batches are smaller, so that every thread has some.
+BATCH_TOKENS, SMALL_BATCH_TOKENS = 6400, 2560
+BATCHES_PER_THREAD = 4
+SENTENCE_TOKENS = 80 / 3  # a batch has at most one sentence for so many of its tokens
 # Pairs of tags in the sentences of a batch: decoding takes a few numbers for each. Up to 400 tags cut no batch.
 MOST_PAIRS = 2**24
 BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table holds them even if every word is new
@@ -59,8 +62,10 @@ def run_batches(
         return batch.indices, decode(network.emissions(batch.forms, batch.tokens, batch.lengths), batch.lengths)
 
     lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
-    batches = _batches(network, sentences, lengths, min(BATCH_SENTENCES, max(1, MOST_PAIRS // tags**2)))
-    if threads == 1 or (len(sentences) <= BATCH_SENTENCES and lengths.sum() <= BATCH_TOKENS):
+    tokens = int(lengths.sum())
+    most_tokens = min(BATCH_TOKENS, max(SMALL_BATCH_TOKENS, tokens // (threads * BATCHES_PER_THREAD)))
+    batches = _batches(network, sentences, lengths, most_tokens, max(1, MOST_PAIRS // tags**2))
+    if threads == 1 or (len(sentences) <= _most_sentences(most_tokens) and tokens <= most_tokens):
         yield from map(run, batches)
         return
     waiting: deque[Future[tuple[Integers, Result]]] = deque()
@@ -77,7 +82,11 @@ def run_batches(
 
 
 def _batches(
-    network: ExportedNetwork, sentences: Sequence[Sequence[str]], lengths: Integers, most_sentences: int
+    network: ExportedNetwork,
+    sentences: Sequence[Sequence[str]],
+    lengths: Integers,
+    most_tokens: int,
+    most_sentences: int,
 ) -> Iterator[TaggingBatch]:
     """Cut the sentences into batches of similar lengths, and look up the words of several batches at a time."""
     if len(lengths) == 1 and 0 < lengths[0] <= LONGEST_WHOLE:  # the fast way for one sentence
@@ -90,7 +99,8 @@ def _batches(
     short = np.flatnonzero((lengths > 0) & ~is_long)
     block: list[Integers] = []
     size = 0
-    for rows in length_batches(lengths[short], BATCH_TOKENS, most_sentences):
+    most_sentences = min(most_sentences, _most_sentences(most_tokens))
+    for rows in length_batches(lengths[short], most_tokens, most_sentences):
         tokens = int(lengths[short[rows]].sum())
         if block and size + tokens > BLOCK_TOKENS:
             yield from _looked_up(network, sentences, block, lengths)
@@ -99,6 +109,11 @@ def _batches(
         size += tokens
     if block:
         yield from _looked_up(network, sentences, block, lengths)
+
+
+def _most_sentences(tokens: int) -> int:
+    """How many sentences a batch of at most so many tokens may have."""
+    return int(tokens / SENTENCE_TOKENS)
 
 
 def _looked_up(

@@ -16,7 +16,9 @@ def best_epoch(scores: Sequence[float]) -> int:
 def epochs_left(scores: Sequence[float], epochs: int, patience: int) -> int:
     """Return how many epochs may follow before training stops; 0: it stops now.
 
-    It stops after ``epochs`` epochs, or after ``patience`` epochs in which the dev score did not rise.
+    It stops after ``epochs`` epochs or, with a ``patience`` above 0, after so many in which the dev score did not rise.
     """
+    if not patience:
+        return max(0, epochs - len(scores))
     last_rise = scores.index(max(scores)) + 1 if scores else 0
     return max(0, min(epochs, last_rise + patience) - len(scores))

@@ -110,7 +110,7 @@ def distill(
 
     def lesson() -> Lesson:
         taggers, files = _read_teachers(teachers, out)
-        chosen = choose_recipe(preset, recipe)
+        chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
         reading = read_options(**options)
         predicted = [found for path in files for found in _predictions(path, reading)]
         corpus, known = _corpus(taggers, predicted, train, dev, test, unlabeled, seed, options)

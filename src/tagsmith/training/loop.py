@@ -83,9 +83,7 @@ class TrainingRun:
         """Yield the batches of an epoch."""
         recipe, task = self.recipe, self.task
         for _ in range(self.passes):
-            yield from training_batches(
-                task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate, recipe.unknown_count
-            )
+            yield from training_batches(task.encoded, task.rows, recipe.batch_tokens, rng, recipe.unknown_rate)
 
     # --- the loop
 
@@ -103,7 +101,7 @@ class TrainingRun:
         after_epoch: Callable[[dict[str, Any]], None] | None = None,
         between_steps: Callable[[], None] = lambda: None,
     ) -> None:
-        """Train until the last epoch or until the dev score has not risen for ``patience`` epochs.
+        """Train until the last epoch or until the dev score has not risen for ``patience`` epochs (0: any number).
 
         ``after_epoch`` gets each epoch's entry of the history in place of a checkpoint. ``between_steps`` is called
         before each step and after each epoch. What either raises ends the run.

@@ -25,9 +25,13 @@ RANGES: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
         "at least 0 and below 1",
     ),
     (("unknown_rate", "final_rate"), lambda v: 0 <= v <= 1, "between 0 and 1"),
-    (("batch_tokens", "longest", "epochs", "patience", "least_steps"), lambda v: v >= 1, "at least 1"),
+    (("batch_tokens", "longest", "epochs", "least_steps"), lambda v: v >= 1, "at least 1"),
     (("learning_rate", "clip_norm"), lambda v: 0 < v < math.inf, "above 0 and finite"),
-    (("warmup_epochs", "average_epochs", "unknown_count"), lambda v: 0 <= v < math.inf, "0 or more and finite"),
+    (
+        ("warmup_epochs", "average_epochs", "patience"),
+        lambda v: 0 <= v < math.inf,
+        "0 or more and finite",
+    ),
 )
 
 
@@ -42,9 +46,9 @@ class Recipe:
     word_dropout, hidden_dropout, recurrent_dropout, variational_dropout
         Shares of features dropped: of the words' encodings, of the recurrent layers' outputs, of the state between
         time steps; and whether the first two drop the same features at every token of a sentence.
-    unknown_rate, unknown_count
-        A word seen at most ``unknown_count`` times is replaced in training by the row of unseen words with
-        this probability.
+    unknown_rate
+        In a batch, the trained vector of a word is replaced with this probability by that of unseen words. So the
+        network learns what new words are like, and relies less on the words that it knows by heart.
     batch_tokens
         Tokens per batch, padding included.
     longest
@@ -55,7 +59,8 @@ class Recipe:
         The learning rate rises for ``warmup_epochs``, then stays (``"constant"``) or falls (``"linear"``, ``"cosine"``)
         to ``final_rate`` of itself in the last epoch.
     epochs, patience
-        Most epochs; stop after ``patience`` epochs without a better dev score.
+        Most epochs; stop after ``patience`` epochs without a better dev score. 0: never, because the last epochs, at a
+        low learning rate, are the best ones of a falling schedule.
     least_steps
         An epoch reads a small corpus several times, so that it has about this many steps (batches) at least.
     average_epochs
@@ -69,7 +74,6 @@ class Recipe:
     recurrent_dropout: float = 0.0
     variational_dropout: bool = False
     unknown_rate: float = 0.3
-    unknown_count: int = 1
     batch_tokens: int = 320
     longest: int = 256
     optimizer: str = "adam"
@@ -80,8 +84,8 @@ class Recipe:
     warmup_epochs: float = 0.5
     final_rate: float = 0.05
     epochs: int = 30
-    patience: int = 10
-    least_steps: int = 50
+    patience: int = 0
+    least_steps: int = 200
     average_epochs: float = 3.0
 
     def __post_init__(self) -> None:
@@ -108,20 +112,26 @@ def toml_value(value: Any) -> str:
 
 
 PRESETS: dict[str, Recipe] = {
-    "fast": Recipe(architecture=Architecture(units=100), epochs=12, patience=4, average_epochs=2.0),
+    "fast": Recipe(architecture=Architecture(units=100), epochs=20, average_epochs=2.0),
     "balanced": Recipe(),
     "accurate": Recipe(architecture=Architecture(units=256, layers=2, residual=True), epochs=40),
 }
 
 
-def make_recipe(preset: str = "balanced", changes: Mapping[str, Any] | None = None) -> Recipe:
-    """Return a preset with single fields changed.
+# Where no pretrained vectors say what a word is like, its spelling has to: changes to every preset.
+WITHOUT_VECTORS = {"character_units": 150, "character_width": 5}
+
+
+def make_recipe(
+    preset: str = "balanced", changes: Mapping[str, Any] | None = None, *, with_vectors: bool = True
+) -> Recipe:
+    """Return a preset with single fields changed; without pretrained vectors it reads spellings more closely.
 
     Raises RecipeError: the preset or a field is unknown, or a value is impossible.
     """
     if preset not in tuple(PRESETS):  # a tuple: a TOML file may give what no dictionary can look up
         raise RecipeError(f"there is no preset {preset!r}.", remedy=f"Choose one of {', '.join(PRESETS)}.")
-    return change_recipe(PRESETS[preset], changes or {})
+    return change_recipe(PRESETS[preset], {**({} if with_vectors else WITHOUT_VECTORS), **(changes or {})})
 
 
 def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
@@ -145,26 +155,30 @@ def change_recipe(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
     return Recipe(architecture=Architecture(**shape), **values)
 
 
-def choose_recipe(preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None) -> Recipe:
+def choose_recipe(
+    preset: str, recipe: Recipe | Mapping[str, Any] | str | Path | None, *, with_vectors: bool = True
+) -> Recipe:
     """Return the recipe that a caller means: a whole one, a TOML file's, or a preset with fields changed.
+
+    ``with_vectors`` is as in :func:`make_recipe`; a whole recipe stays as it is.
 
     Raises RecipeError: as :func:`read_recipe` and :func:`make_recipe`.
     """
     if isinstance(recipe, Recipe):
         return recipe
     if isinstance(recipe, str | Path):
-        return read_recipe(Path(recipe), preset)
-    return make_recipe(preset, recipe)
+        return read_recipe(Path(recipe), preset, with_vectors=with_vectors)
+    return make_recipe(preset, recipe, with_vectors=with_vectors)
 
 
-def read_recipe(path: Path, preset: str = "balanced") -> Recipe:
+def read_recipe(path: Path, preset: str = "balanced", *, with_vectors: bool = True) -> Recipe:
     """Read a TOML file of recipe fields; ``preset = "…"`` in it names the preset that it changes.
 
     Raises RecipeError: the file is missing, no TOML, or holds an unknown field or an impossible value.
     """
     changes = read_changes(path)
     try:
-        return make_recipe(changes.pop("preset", preset), changes)
+        return make_recipe(changes.pop("preset", preset), changes, with_vectors=with_vectors)
     except RecipeError as error:
         raise RecipeError(error.problem, path=path, remedy=error.remedy) from error
 

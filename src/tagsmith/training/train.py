@@ -116,7 +116,10 @@ def train(
 
     def lesson() -> Lesson:
         model = read_start(start, out, vectors) if start is not None else None
-        chosen = fine_tuning_recipe(model, preset, recipe) if model else choose_recipe(preset, recipe)
+        if model:
+            chosen = fine_tuning_recipe(model, preset, recipe)
+        else:
+            chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
         layers = model.layers if model else ()
         corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
         if model and partial is None:

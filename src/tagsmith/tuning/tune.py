@@ -113,7 +113,7 @@ def tune(
             raise RecipeError(f"{name} is {number}.", remedy="It must be at least 1.")
     if minutes is not None and not 0 < minutes < math.inf:
         raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
-    folder, base = Path(out), choose_recipe(preset, recipe)
+    folder, base = Path(out), choose_recipe(preset, recipe, with_vectors=vectors is not None)
     searched = choose_space(space, base)
     if vectors is not None and "word_dim" in searched:
         raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
