@@ -17,7 +17,7 @@ from tagsmith.formats import FORMATS
 from tagsmith.formats.options import WriteOptions, read_options
 from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger, load
-from tagsmith.text.document import Document
+from tagsmith.text.document import Document, Sentence, sentence_from_words
 from tagsmith.text.schemes import Scheme
 from tagsmith.training.distillation import LABELS, _corpus, _predictions, _targets, distill
 from tagsmith.training.train import train
@@ -65,7 +65,7 @@ def test_the_targets_are_the_mean_of_the_teachers_and_of_the_labels():
         ("Ben", "left", "Lima", "."),
         ("Oslo",),
     ]
-    found = _targets(teachers, [], corpus, known, longest=256).astype(np.float64)
+    found = _targets(teachers, [], corpus, known, longest=256)[0].astype(np.float64)
     words, layer = corpus.train.words(), corpus.layers[0]
     assert layer.tags == teachers[0].layer().tags == teachers[1].layer().tags
     means = [np.mean(each, axis=0) for each in zip(*(one.tag_marginals(words) for one in teachers), strict=True)]
@@ -82,6 +82,21 @@ def test_the_targets_are_the_mean_of_the_teachers_and_of_the_labels():
         assert found[begin : begin + len(mean)] == pytest.approx(expected, abs=1e-3)
         begin += len(mean)
     assert begin == len(found)
+
+
+def test_each_of_several_layers_has_targets_of_its_own():
+    teachers = [Tagger(random_layers_model(seed=seed), precision="float32", threads=1) for seed in (0, 1)]
+    corpus, known = _corpus(teachers, [], None, None, None, ["Ada left Rome."] * 20, 0, {})
+    assert [layer.name for layer in corpus.layers] == ["pos", "ner", "chunk"]
+    found = _targets(teachers, [], corpus, known, longest=256)
+    for layer, targets in zip(corpus.layers, found, strict=True):
+        each = [one.tag_marginals(corpus.train.words(), layer=layer.name) for one in teachers]
+        mean = np.mean([np.concatenate(marginals) for marginals in each], axis=0)
+        assert one_order(layer.tags, teachers[0].layer(layer.name).tags, mean) == pytest.approx(targets, abs=1e-3)
+
+
+def one_order(tags: tuple[str, ...], given: tuple[str, ...], columns: np.ndarray) -> np.ndarray:
+    return columns[:, [given.index(tag) for tag in tags]]
 
 
 def test_without_labels_a_tenth_of_what_the_teacher_tags_is_held_out():
@@ -127,7 +142,7 @@ def test_a_score_is_the_probability_of_the_tags_of_its_span(predictions):
     gold = [(["Cleo", "left"], ["B-PER", "O"])] * 2
     corpus, known = _corpus([], found, gold, gold, None, [], 0, {})
     assert known == (2, 3, 0)
-    targets, tags = _targets([], found, corpus, known, longest=256), corpus.layers[0].tags
+    (targets,), tags = _targets([], found, corpus, known, longest=256), corpus.layers[0].tags
     probable = [{tags[i]: round(float(p), 2) for i, p in enumerate(row) if p} for row in targets]
     outside = {"O": 1.0}
     assert probable[:4] == [{"S-PER": 1.0}, outside, {"S-PER": 1.0}, outside]  # without a model, labels are certain
@@ -148,8 +163,8 @@ def test_models_and_files_are_averaged(predictions):
     found, one = list(_predictions(predictions, read_options())), teacher()
     corpus, known = _corpus([one], found, None, labeled(3, 0), None, ["Hi."], 0, {})
     alone, known_alone = _corpus([], found, None, labeled(3, 0), None, [], 0, {})
-    targets = _targets([one], found, corpus, known, longest=256).astype(float)
-    of_file = _targets([], found, alone, known_alone, longest=256).astype(float)
+    targets = _targets([one], found, corpus, known, longest=256)[0].astype(float)
+    of_file = _targets([], found, alone, known_alone, longest=256)[0].astype(float)
     of_model = np.concatenate(one.tag_marginals(corpus.train.words()))
     assert targets[: len(of_file)] == pytest.approx((of_file + of_model[: len(of_file)]) / 2, abs=1e-3)
     assert targets[len(of_file) :] == pytest.approx(of_model[len(of_file) :], abs=1e-3)
@@ -200,6 +215,23 @@ def test_a_student_learns_from_what_a_program_said_of_texts(taught, tmp_path):
     assert student.tag([words for words, _ in dev]) == [tags for _, tags in dev]
 
 
+@pytest.mark.slow
+def test_a_student_learns_every_layer_of_its_teachers(tmp_path):
+    def with_kinds(count: int, seed: int) -> list[Sentence]:
+        def kinds(words: list[str]) -> list[str]:
+            return ["NAME" if word[0].isupper() else "WORD" for word in words]
+
+        return [sentence_from_words(words, {"ner": tags, "kind": kinds(words)}) for words, tags in labeled(count, seed)]
+
+    both: dict = {"layer": ("ner", "kind"), "recipe": TINY, "console": QUIET}
+    taught = train(with_kinds(120, 1), dev=with_kinds(20, 2), out=tmp_path / "teacher", **both)
+    unlabeled = [list(sentence.words) for sentence in with_kinds(120, 3)]
+    given = {"train": with_kinds(10, 1), "dev": with_kinds(20, 2), "unlabeled": unlabeled}
+    student = distill(tmp_path / "teacher", out=tmp_path / "out", **given, **both)
+    assert student.layers == taught.layers == ("ner", "kind")
+    assert student.tag_layers(unlabeled) == taught.tag_layers(unlabeled)
+
+
 # --------------------------------------------------------------------------------------------------- what is refused
 
 
@@ -222,9 +254,17 @@ def test_what_cannot_be_learned_is_refused(tmp_path, teachers, more, message):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_teacher_of_several_layers_is_refused(tmp_path):
-    with pytest.raises(InputError, match="model 1 has several layers"):
-        distill([Tagger(random_layers_model())], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
+def test_models_and_data_have_the_same_layers(tmp_path):
+    several = Tagger(random_layers_model())
+    with pytest.raises(InputError, match="models 1 and 2 differ in their layers: pos, ner, chunk and ner"):
+        distill([several, teacher()], unlabeled=["Hi."], out=tmp_path / "out", console=QUIET)
+    with pytest.raises(InputError, match="have the layers tags, the models give pos, ner, chunk"):
+        distill([several], train=labeled(20, 1), out=tmp_path / "out", console=QUIET)
+
+
+def test_a_file_of_predictions_has_one_layer(tmp_path, predictions):
+    with pytest.raises(InputError, match="one layer"):
+        distill([Tagger(random_layers_model()), predictions], out=tmp_path / "out", console=QUIET)
 
 
 def test_plain_tags_and_spans_do_not_mix(tmp_path):

@@ -72,8 +72,8 @@ def distill(
     Parameters
     ----------
     teachers
-        Model folders or taggers, whose probabilities are averaged: all must have the same labels, one layer each;
-        their schemes may differ. And files of predictions, which may come from any program: their texts are
+        Model folders or taggers, whose probabilities are averaged: all must have the same layers and labels; their
+        schemes may differ. And files of predictions of one layer, which may come from any program: their texts are
         learned as well. A span's score is the probability of its tags there, and what is left that of ``O``; a span
         without a score is certain. Files that predict the same texts are all learned.
     out
@@ -95,10 +95,10 @@ def distill(
     Raises
     ------
     ModelError
-        A teacher cannot be read, has several layers, or other labels than the first.
+        A teacher cannot be read, or has other layers or labels than the first.
     DataError
-        There is nothing to learn from, or the labeled data or a file of predictions have labels that the models do
-        not know.
+        There is nothing to learn from, or the labeled data or a file of predictions have layers or labels that the
+        models do not know.
     InputError, TrainingError, OSError, KeyboardInterrupt
         As for :func:`tagsmith.train`.
 
@@ -117,7 +117,7 @@ def distill(
         corpus = replace(corpus, problems=(*reading.problems, *corpus.problems))
         targets = _targets(taggers, predicted, corpus, known, chosen.longest)
         return Lesson(
-            prepare(corpus, chosen, vectors, seed, targets=[targets]), chosen, (_described(taggers, files, known),)
+            prepare(corpus, chosen, vectors, seed, targets=targets), chosen, (_described(taggers, files, known),)
         )
 
     return run_lesson(lesson, out, seed=seed, resume=resume, force=force, console=console, display=display)
@@ -171,17 +171,23 @@ def _read_teachers(teachers: Teacher | Sequence[Teacher], out: Path) -> tuple[li
 
 def _check_alike(taggers: Sequence[Tagger]) -> None:
     for number, tagger in enumerate(taggers, 1):
-        first, layer = taggers[0].layer(), tagger.layer()
-        if len(tagger.layers) > 1:
-            names = ", ".join(tagger.layers)
-            raise ModelError(f"model {number} has several layers: {names}.", remedy="Give models of one layer each.")
-        if differing := sorted({*layer.labels} ^ {*first.labels}):
+        if len(tagger.layers) != len(taggers[0].layers) or (
+            len(tagger.layers) > 1 and tagger.layers != taggers[0].layers
+        ):
+            whose = " and ".join(", ".join(one.layers) for one in (taggers[0], tagger))
             raise ModelError(
-                f"models 1 and {number} differ in their labels: {', '.join(differing)}.",
-                remedy="Take models that were trained on the same labels.",
+                f"models 1 and {number} differ in their layers: {whose}.",
+                remedy="Take models that were trained on the same layers, in the same order.",
             )
-        if layer.gives_spans != first.gives_spans:
-            raise ModelError(f"models 1 and {number} do not both find spans.", remedy="Take models of one kind.")
+        for name, own_name in zip(taggers[0].layers, tagger.layers, strict=True):
+            first, layer = taggers[0].layer(name), tagger.layer(own_name)
+            if differing := sorted({*layer.labels} ^ {*first.labels}):
+                raise ModelError(
+                    f"models 1 and {number} differ in their labels: {', '.join(differing)}.",
+                    remedy="Take models that were trained on the same labels.",
+                )
+            if layer.gives_spans != first.gives_spans:
+                raise ModelError(f"models 1 and {number} do not both find spans.", remedy="Take models of one kind.")
 
 
 def _predictions(path: Path, options: ReadOptions) -> Iterator[Prediction]:
@@ -219,18 +225,28 @@ def _corpus(
             "There is no model to label the unlabeled text with.", remedy="Give a model folder among the teachers."
         )
     given = None if train is None else read_corpus(train, dev, test, seed=seed, **options)
-    if given is not None and len(given.layers) > 1:
-        raise DataError("The labeled data have several layers.", remedy="Choose one with --layer.")
-    layers = [tagger.layer() for tagger in taggers[:1]]
-    name = given.layers[0].name if given else layers[0].name if layers else DEFAULT_LAYER
-    tags = taggers[0].tag([sentence.words for sentence in sentences]) if sentences else []
-    tagged = [(sentence, next(iter(sentence.layers.values()))) for sentence, _ in predicted]
-    tagged += [(sentence, tuple(predictions)) for sentence, predictions in zip(sentences, tags, strict=True)]
-    others = [replace(sentence, layers={name: its_tags}, meta={}) for sentence, its_tags in tagged]
+    layers = list(map(taggers[0].layer, taggers[0].layers)) if taggers else []
+    names = [layer.name for layer in (given.layers if given else layers)] or [DEFAULT_LAYER]
+    if layers and (len(names) != len(layers) or (len(names) > 1 and names != [layer.name for layer in layers])):
+        raise DataError(
+            f"The labeled data have the layers {', '.join(names)}, the models give {', '.join(taggers[0].layers)}.",
+            remedy="Choose the models' layers, in their order, with --layer.",
+        )
+    if predicted and len(names) > 1:
+        raise DataError(
+            "Files of predictions have one layer.", remedy=f"Choose one of {', '.join(names)} with --layer."
+        )
+    tagged = [(sentence, dict(zip(names, sentence.layers.values(), strict=False))) for sentence, _ in predicted]
+    if sentences:
+        by_layer = taggers[0].tag_layers([sentence.words for sentence in sentences]).values()
+        for sentence, *tags in zip(sentences, *by_layer, strict=True):
+            tagged.append((sentence, dict(zip(names, map(tuple, tags), strict=True))))
+    others = [replace(sentence, layers=its_tags, meta={}) for sentence, its_tags in tagged]
     labeled = list(given.train) if given else []
     if not labeled and not others:
         raise DataError("There is nothing to learn from.", remedy="Give labeled or unlabeled text.")
-    start = [replace(layer, name=name) for layer in layers] or list(given.layers if given else ())
+    start = [replace(layer, name=name) for layer, name in zip(layers, names, strict=False)]
+    start = start or list(given.layers if given else ())
     corpus = read_corpus(
         [*labeled, *others],
         list(given.dev) if given else dev,
@@ -238,10 +254,13 @@ def _corpus(
         start=start,
         partial=False if start else None,
         seed=seed,
-        **{**options, "layer": name},
+        **{**options, "layer": tuple(names) if len(names) > 1 else names[0]},
     )
-    if layers and (strange := sorted(set(corpus.layers[0].labels) - set(layers[0].labels))):
-        raise DataError(f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too.")
+    for layer, known in zip(corpus.layers, layers, strict=False):
+        if strange := sorted(set(layer.labels) - set(known.labels)):
+            raise DataError(
+                f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too."
+            )
     if given:
         corpus = replace(corpus, repairs=given.repairs, problems=given.problems, notes=given.notes)
     return corpus, Known(len(labeled), len(predicted), len(sentences))
@@ -273,14 +292,28 @@ def _sentences(unlabeled: Iterable[Unlabeled]) -> Iterator[Sentence]:
 
 def _targets(
     taggers: Sequence[Tagger], predicted: Sequence[Prediction], corpus: Corpus, known: Known, longest: int
+) -> list[Targets]:
+    """Return the probability of each tag at each training token, for each layer (tokens, L)."""
+    return [
+        _targets_of_layer(taggers, predicted, corpus, known, longest, number) for number in range(len(corpus.layers))
+    ]
+
+
+def _targets_of_layer(
+    taggers: Sequence[Tagger],
+    predicted: Sequence[Prediction],
+    corpus: Corpus,
+    known: Known,
+    longest: int,
+    number: int,
 ) -> Targets:
-    """Return the probability of each tag at each training token, (tokens, L)."""
-    layer, train = corpus.layers[0], corpus.train
+    layer, train = corpus.layers[number], corpus.train
     targets = np.zeros((int(train.lengths.sum()), len(layer.tags)), np.float32)
     for tagger in taggers:
-        columns, begin = _columns(tagger.layer(), layer), 0
+        name = tagger.layers[number]
+        columns, begin = _columns(tagger.layer(name), layer), 0
         for block in _blocks(train):
-            for marginals in tagger.tag_marginals(block):
+            for marginals in tagger.tag_marginals(block, layer=name):
                 targets[begin : begin + len(marginals), columns] += marginals
                 begin += len(marginals)
     teachers = np.full(len(targets), len(taggers), np.float32)  # of each token
@@ -290,7 +323,7 @@ def _targets(
 
     is_predicted = (of_tokens >= known.labeled) & (of_tokens < known.labeled + known.predicted)
     chosen = places[(places >= known.labeled) & (places < known.labeled + known.predicted)] - known.labeled
-    scores = np.concatenate([np.empty(0, np.float32), *(predicted[number].scores for number in chosen.tolist())])
+    scores = np.concatenate([np.empty(0, np.float32), *(predicted[row].scores for row in chosen.tolist())])
     targets[is_predicted, rows[is_predicted]] += scores
     targets[is_predicted, 0] += 1 - scores
     teachers += is_predicted
