@@ -120,14 +120,18 @@ def experiments_table(lines: str) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def experiments_tables(lines: str) -> str:
+    """Return the experiments of each round in Markdown, with what was common to them."""
+    by_round: dict[int, str] = dict.fromkeys(ROUNDS, "")
+    for line in lines.splitlines(keepends=True):
+        by_round[json.loads(line).get("round", 1)] += line
+    return "".join(text + experiments_table(by_round[number]) for number, text in ROUNDS.items())
+
+
 def main() -> None:
     """Write the table to both pages."""
     made = table(RUNS.read_text("utf-8"))
-    lines = EXPERIMENTS.read_text("utf-8").splitlines(keepends=True)
-    experiments = "".join(
-        text + experiments_table("".join(line for line in lines if json.loads(line).get("round", 1) == number))
-        for number, text in ROUNDS.items()
-    )
+    experiments = experiments_tables(EXPERIMENTS.read_text("utf-8"))
     PAGE.write_text(INTRODUCTION + made + EXPERIMENTS_INTRODUCTION + experiments, "utf-8")
     before, _, rest = README.read_text("utf-8").partition(BEGIN)
     README.write_text(before + BEGIN + "\n" + made + "\n" + END + rest.partition(END)[2], "utf-8")

@@ -63,7 +63,7 @@ def test_the_published_tables_are_those_of_the_runs():
     assert made in (ROOT / "README.md").read_text("utf-8")
     page = (ROOT / "results" / "README.md").read_text("utf-8")
     assert made in page
-    assert results_table.experiments_table((ROOT / "results" / "experiments.jsonl").read_text("utf-8")) in page
+    assert results_table.experiments_tables((ROOT / "results" / "experiments.jsonl").read_text("utf-8")) in page
 
 
 def test_the_published_shares_of_what_redaction_leaves_are_those_of_its_runs(monkeypatch):
