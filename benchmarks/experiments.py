@@ -13,7 +13,7 @@ import json
 import random
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,13 @@ from corpora import Files, corpora, from_environment, vectors
 from transfer import NAMES, TARGETS, transfer_f1
 
 RESULTS = Path(__file__).parent.parent / "results" / "experiments.jsonl"
+ROUND = 2  # which table of results/README.md the lines go to
 
 
 def run(
     name: str, files: Files, most: int | None, preset: str, changes: dict[str, Any], seed: int, out: Path
 ) -> dict[str, Any]:
-    """Train once, on at most so many sentences, and return what dev says, and another corpus with the same labels."""
+    """Train once, on at most so many sentences, and return the scores on dev, and on another corpus if there is one."""
     start = time.perf_counter()
     train: Any = files.train
     if most is not None:
@@ -61,12 +62,11 @@ def run(
     }
 
 
-def _variants(folder: Path) -> dict[str, Files]:
-    """Corpora for experiments alone."""
-    data = from_environment("TAGSMITH_DATA")
-    wikigold, swedish = corpora(folder)["wikigold"], corpora(folder)["uner_swedish_talbanken"]
-    ewt = [data / "english" / "uner_ewt" / f"en_ewt-ud-{part}.iob2" for part in ("train", "dev")]
-    names = list(_names_alone(ewt, folder))
+def _with_variants(available: dict[str, Files], folder: Path) -> dict[str, Files]:
+    """Add corpora that are for experiments alone; ``folder`` is for the rewritten files."""
+    wikigold, swedish = available["wikigold"], available["uner_swedish_talbanken"]
+    ewt = from_environment("TAGSMITH_DATA") / "english" / "uner_ewt"
+    names = list(_without_other_types((ewt / f"en_ewt-ud-{part}.iob2" for part in ("train", "dev")), folder))
     # The dev set has 23 names: a sixth of the training set is added to it.
     blocks = [block + "\n\n" for block in swedish.train.read_text("utf-8").strip().split("\n\n")]
     parts = {"train": "", "dev": swedish.dev.read_text("utf-8").rstrip("\n") + "\n\n"}
@@ -76,13 +76,14 @@ def _variants(folder: Path) -> dict[str, Files]:
     for path, text in zip(paths, parts.values(), strict=True):
         path.write_text(text, "utf-8")
     return {
+        **available,
         "wikigold, no vectors": replace(wikigold, vectors=False),
         "uner_ewt": Files(train=names[0], dev=names[1], test=names[1]),
         "uner_swedish, larger dev": replace(swedish, train=paths[0], dev=paths[1]),
     }
 
 
-def _names_alone(paths: list[Path], folder: Path) -> Iterator[Path]:
+def _without_other_types(paths: Iterable[Path], folder: Path) -> Iterator[Path]:
     """Rewrite the files without the type OTH, which other corpora do not have."""
     for path in paths:
         lines = path.read_text("utf-8").splitlines()
@@ -107,10 +108,15 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        available = {**corpora(Path(temporary)), **_variants(Path(temporary))}
+        available = _with_variants(corpora(Path(temporary)), Path(temporary))
         for name in arguments.corpora:
             for seed in arguments.seeds:
-                facts = {"round": 2, "tried": arguments.tried, "preset": arguments.preset, "changes": arguments.changes}
+                facts = {
+                    "round": ROUND,
+                    "tried": arguments.tried,
+                    "preset": arguments.preset,
+                    "changes": arguments.changes,
+                }
                 most, out = arguments.sentences, Path(temporary) / "model"
                 scores = run(name, available[name], most, arguments.preset, arguments.changes, seed, out)
                 corpus = name if most is None else f"{name}, {most} sentences"

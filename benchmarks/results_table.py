@@ -47,9 +47,9 @@ these small dev sets move by about a point.
 ### Every word may be unknown
 
 From here on, a column with an arrow is transfer: the F1 on another corpus, on the types of both
-(`benchmarks/transfer.py`). It moves little from seed to seed, and no epoch was chosen by it. The balanced preset had 30
-epochs then, one pass each, and only words seen once were unknown at a rate of 0.3; "rows .3" is that rate for every
-word. All runs go to their last epoch; uner_ewt has 15 of them.
+(`benchmarks/transfer.py`); no epoch was chosen by it. The balanced preset had 30 epochs then, one pass each, and only
+words seen once were unknown at a rate of 0.3; "rows .3" is that rate for every word. All runs go to their last epoch;
+the balanced ones on uner_ewt have 15 of them.
 
 """,
 }

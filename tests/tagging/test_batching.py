@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tagsmith.tagging.batching import length_batches
+from tagsmith.tagging.batching import BATCH_TOKENS, BATCHES_PER_THREAD, SMALL_BATCH_TOKENS, batch_tokens, length_batches
 
 
 @given(st.lists(st.integers(0, 40), max_size=30), st.integers(1, 60), st.integers(1, 8))
@@ -25,3 +25,11 @@ def test_length_batches_cover_all_sentences_within_the_budget(lengths, budget, m
     for batch, following in pairwise(batches):
         assert len(batch) == most or (len(batch) + 1) * max(1, lengths[batch[0]]) > budget
         assert lengths[batch[-1]] >= lengths[following[0]]
+
+
+@given(st.integers(0, 10**7), st.integers(1, 64))
+def test_batches_are_large_only_where_every_thread_has_several(tokens, threads):
+    most = batch_tokens(tokens, threads)
+    assert SMALL_BATCH_TOKENS <= most <= BATCH_TOKENS
+    assert most == SMALL_BATCH_TOKENS or tokens >= most * threads * BATCHES_PER_THREAD
+    assert most <= batch_tokens(tokens + 1, threads)

@@ -13,7 +13,7 @@ import typer
 
 from tagsmith.cli.options import Force, stdout_console
 
-# A small network, few batch shapes to compile, few and large steps: chosen on the dev split, with and without vectors.
+# A small network, few batch shapes to compile, large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
 RECIPE: dict[str, Any] = {
     "units": 100,

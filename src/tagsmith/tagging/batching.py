@@ -19,8 +19,8 @@ Result = TypeVar("Result")
 # sentences the batches are smaller, so that every thread has some.
 BATCH_TOKENS, SMALL_BATCH_TOKENS = 6400, 2560
 BATCHES_PER_THREAD = 4
-SENTENCE_TOKENS = 80 / 3  # a batch has at most one sentence for so many of its tokens
-# Pairs of tags in the sentences of a batch: decoding takes a few numbers for each. Up to 400 tags cut no batch.
+SENTENCE_TOKENS = 26  # a batch has at most one sentence for so many of the tokens it may have
+# Pairs of tags in the sentences of a batch: decoding takes a few numbers for each. Up to 260 tags cut no batch.
 MOST_PAIRS = 2**24
 BLOCK_TOKENS = CAPACITY  # tokens looked up together: the word table holds them even if every word is new
 LONGEST_WHOLE = 8192  # tokens; a longer sentence is read by itself, in windows
@@ -63,9 +63,10 @@ def run_batches(
 
     lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
     tokens = int(lengths.sum())
-    most_tokens = min(BATCH_TOKENS, max(SMALL_BATCH_TOKENS, tokens // (threads * BATCHES_PER_THREAD)))
-    batches = _batches(network, sentences, lengths, most_tokens, max(1, MOST_PAIRS // tags**2))
-    if threads == 1 or (len(sentences) <= _most_sentences(most_tokens) and tokens <= most_tokens):
+    most_tokens = batch_tokens(tokens, threads)
+    most_sentences = most_tokens // SENTENCE_TOKENS
+    batches = _batches(network, sentences, lengths, most_tokens, min(most_sentences, max(1, MOST_PAIRS // tags**2)))
+    if threads == 1 or (len(sentences) <= most_sentences and tokens <= most_tokens):
         yield from map(run, batches)
         return
     waiting: deque[Future[tuple[Integers, Result]]] = deque()
@@ -99,7 +100,6 @@ def _batches(
     short = np.flatnonzero((lengths > 0) & ~is_long)
     block: list[Integers] = []
     size = 0
-    most_sentences = min(most_sentences, _most_sentences(most_tokens))
     for rows in length_batches(lengths[short], most_tokens, most_sentences):
         tokens = int(lengths[short[rows]].sum())
         if block and size + tokens > BLOCK_TOKENS:
@@ -109,11 +109,6 @@ def _batches(
         size += tokens
     if block:
         yield from _looked_up(network, sentences, block, lengths)
-
-
-def _most_sentences(tokens: int) -> int:
-    """How many sentences a batch of at most so many tokens may have."""
-    return int(tokens / SENTENCE_TOKENS)
 
 
 def _looked_up(
@@ -131,6 +126,15 @@ def _looked_up(
         tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
         yield TaggingBatch(indices, counts, forms, tokens)
         first += len(indices)
+
+
+def batch_tokens(tokens: int, threads: int) -> int:
+    """Return how many tokens, including padding, a batch of a call with so many tokens may have.
+
+    >>> batch_tokens(1000, threads=2), batch_tokens(32_000, threads=2), batch_tokens(1_000_000, threads=2)
+    (2560, 4000, 6400)
+    """
+    return min(BATCH_TOKENS, max(SMALL_BATCH_TOKENS, tokens // (threads * BATCHES_PER_THREAD)))
 
 
 def length_batches(lengths: Integers, token_budget: int, most_sentences: int) -> Iterator[Integers]:

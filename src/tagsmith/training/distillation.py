@@ -256,8 +256,8 @@ def _corpus(
         seed=seed,
         **{**options, "layer": tuple(names) if len(names) > 1 else names[0]},
     )
-    for layer, known in zip(corpus.layers, layers, strict=False):
-        if strange := sorted(set(layer.labels) - set(known.labels)):
+    for layer, of_models in zip(corpus.layers, layers, strict=False):
+        if strange := sorted(set(layer.labels) - set(of_models.labels)):
             raise DataError(
                 f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too."
             )

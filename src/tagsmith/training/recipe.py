@@ -59,8 +59,8 @@ class Recipe:
         The learning rate rises for ``warmup_epochs``, then stays (``"constant"``) or falls (``"linear"``, ``"cosine"``)
         to ``final_rate`` of itself in the last epoch.
     epochs, patience
-        Most epochs; stop after ``patience`` epochs without a better dev score. 0: never, because the last epochs, at a
-        low learning rate, are the best ones of a falling schedule.
+        Most epochs; stop after ``patience`` epochs without a better dev score. 0: never, since that would cut off a
+        falling schedule.
     least_steps
         An epoch reads a small corpus several times, so that it has about this many steps (batches) at least.
     average_epochs
