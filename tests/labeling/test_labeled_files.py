@@ -191,6 +191,57 @@ def test_spans_that_overlap_or_do_not_fit_their_tokens_are_to_be_checked(client)
     assert send(client, "a.jsonl", "\n".join(lines))["known"] == 4
 
 
+PREDICTIONS = "".join(
+    json.dumps({"text": text, "spans": spans}) + "\n"
+    for text, spans in (
+        (
+            "Anna left Berlin.",
+            [
+                {"start": 0, "end": 4, "label": "PERSON", "score": 0.9},
+                {"start": 10, "end": 16, "label": "CITY", "score": 0.4},
+            ],
+        ),
+        ("Omar slept.", [{"start": 0, "end": 4, "label": "PERSON"}]),
+        ("It rains.", []),
+    )
+)
+
+
+def test_predictions_wait_as_suggestions_until_a_person_decides(client):
+    answer = send(client, "said.jsonl", PREDICTIONS)
+    assert (answer["predicted"], answer["accepted"], answer["added"], answer["known"]) == (3, 0, 0, 0)
+    assert answer["new_labels"] == ["CITY"]
+    first, second, third = answer["ids"]
+    now = client.get("/v1/labeling").json()["counts"]
+    assert (now["waiting"], now["predicted"], now["accepted"]) == (3, 3, 0)
+    sentence = client.get("/v1/labeling/next").json()["sentence"]
+    assert sentence["id"] == first  # it has the least certain span
+    assert (sentence["suggested"], sentence["predicted_by"], sentence["status"]) == (True, "said.jsonl", "waiting")
+    assert [(own["start"], own["end"], own["label"], own["score"]) for own in sentence["spans"]] == [
+        (0, 1, "PERSON", 0.9),
+        (2, 3, "CITY", 0.4),
+    ]
+    assert shown(client, second)["spans"][0]["score"] == 1  # a span without a score is certain
+    assert (shown(client, third)["spans"], shown(client, third)["suggested"]) == ([], True)
+
+    assert send(client, "said.jsonl", PREDICTIONS)["known"] == 3
+    accepted = client.put(f"/v1/labeling/sentences/{second}", json={"status": "accepted"}).json()["sentence"]
+    assert (accepted["suggested"], accepted["predicted_by"]) == (False, None)
+    corrected = [{"start": 0, "end": 1, "label": "PERSON"}]
+    client.put(f"/v1/labeling/sentences/{first}", json={"status": "accepted", "spans": corrected})
+    again = send(client, "later.jsonl", PREDICTIONS.replace("0.9", "0.8").replace("CITY", "PLACE"))
+    assert (again["predicted"], again["known"]) == (0, 3)
+    assert spans(client, first) == [(0, 1, "PERSON")]
+    assert client.get("/v1/labeling").json()["counts"]["predicted"] == 1
+    better = PREDICTIONS.replace('"spans": []', '"spans": [{"start": 3, "end": 8, "label": "PLACE", "score": 0.3}]')
+    assert send(client, "later.jsonl", better)["predicted"] == 1  # of several the last counts
+    assert (spans(client, third), shown(client, third)["predicted_by"]) == ([(1, 2, "PLACE")], "later.jsonl")
+    client.delete("/v1/labeling/sentences?status=waiting")
+    assert client.get("/v1/labeling").json()["counts"]["predicted"] == 0
+    (new,) = send(client, "a.txt", "It snows.")["ids"]  # it may have the number of one that is gone
+    assert shown(client, new)["predicted_by"] is None
+
+
 def test_labels_that_are_there_are_never_overwritten(client):
     (first,) = send(client, "a.jsonl", FILES["a.jsonl"])["ids"]
     other = "Anna\tB-PLACE\nleft\tO\nBerlin\tO\n.\tO\n\nEva\tB-PERSON\nran\tO\n\nEva\tB-PLACE\nran\tO\n"

@@ -125,7 +125,7 @@ def test_accept_skip_and_put_back(client):
     first, second, *_ = add(client)
     label = client.get("/v1/labeling").json()["labels"][0]
     answer = put(client, first, "accepted", [span(0, 1, label)]).json()
-    assert answer["counts"] == {"waiting": 3, "accepted": 1, "skipped": 0, "held_out": 0}
+    assert answer["counts"] == {"waiting": 3, "accepted": 1, "skipped": 0, "held_out": 0, "predicted": 0}
     assert answer["sentence"]["spans"] == [{**span(0, 1, label), "score": None}]
     assert answer["sentence"]["suggested"] is False
     assert put(client, second, "skipped").json()["counts"]["skipped"] == 1

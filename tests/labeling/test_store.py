@@ -95,7 +95,7 @@ def test_each_fifth_accepted_sentence_is_held_out_and_stays_so(store: Store):
         store.save(number, "waiting", None)
         store.save(number, "accepted", [TokenSpan(0, 1, "X")])
     assert [row.id for row in store.accepted() if row.held_out] == held
-    assert store.counts() == {"waiting": 0, "accepted": 20, "skipped": 0, "held_out": 4}
+    assert store.counts() == {"waiting": 0, "accepted": 20, "skipped": 0, "held_out": 4, "predicted": 0}
 
 
 def test_spans_stay_as_a_draft_when_a_sentence_goes_back(store: Store):
@@ -111,7 +111,7 @@ def test_removing_leaves_what_people_did(store: Store):
     store.save(2, "accepted", [])
     store.save(3, "skipped", None)
     assert store.remove("waiting") == 1
-    assert store.counts() == {"waiting": 0, "accepted": 1, "skipped": 1, "held_out": 0}
+    assert store.counts() == {"waiting": 0, "accepted": 1, "skipped": 1, "held_out": 0, "predicted": 0}
 
 
 @pytest.mark.parametrize("content", [b"this is no database", b"SQLite format 3\0 but cut off"])

@@ -140,6 +140,38 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     assert again.get("/v1/training").json()["in_service"] == 1
 
 
+def predictions(first: int, count: int) -> str:
+    """What a program says of such sentences, as a file."""
+    lines = []
+    for number in range(first, first + count):
+        names = PEOPLE[number % len(PEOPLE)], PLACES[number % len(PLACES)]
+        text = PATTERNS[number % len(PATTERNS)].format(*names)
+        text = text.replace(".", f" on day {number}.")
+        found = [(text.index(name), name, label) for name, label in zip(names, ("PERSON", "PLACE"), strict=True)]
+        spans = [{"start": at, "end": at + len(name), "label": label, "score": 0.9} for at, name, label in found]
+        lines.append(json.dumps({"text": text, "spans": spans}) + "\n")
+    return "".join(lines)
+
+
+def test_a_model_learns_from_predictions_and_the_next_goes_on_from_it(open_client):
+    client = open_client()
+    accept(client, 10)
+    told = client.post("/v1/labeling/files", json={"name": "said.jsonl", "content": predictions(0, 120)}).json()
+    assert told["predicted"] == 120
+    without = train(client, epochs=1)
+    assert without["run"]["predicted"] == 0
+    run = train(client, predictions=True, epochs=12)["run"]
+    assert (run["state"], run["train"], run["dev"], run["predicted"]) == ("done", 8, 2, 120)
+    assert run["after"]["f1"] == 1
+    assert any("learning from predictions: 8 labeled, 120 predicted sentences" in own for own in run["messages"])
+    assert client.post("/v1/versions/2", json={}).json()["in_service"] == 2
+    (found,) = client.post("/v1/tag", json={"text": "Omar lives in Kyoto."}).json()["documents"][:1]
+    assert [own["label"] for own in found["spans"]] == ["PERSON", "PLACE"]
+
+    run = train(client, predictions=True, epochs=2)["run"]
+    assert (run["state"], run["before"]["f1"], run["after"]["f1"]) == ("done", 1, 1)
+
+
 def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Path):
     corpus, dev = tmp_path / "corpus.conll", tmp_path / "dev.conll"
     corpus.write_text("Rita\tS-PER\nleft\tO\nRome\tS-LOC\n\n" * 20, "utf-8")  # in another scheme than the model's

@@ -60,7 +60,7 @@ class FakeTraining:
             "labels": ["LOCATION", "PERSON"],
             "gives_spans": True,
             "model": {"name": "demo", "version": "abc"},
-            "counts": {"waiting": 12, "accepted": 20, "skipped": 1, "held_out": 4},
+            "counts": {"waiting": 12, "accepted": 20, "skipped": 1, "held_out": 4, "predicted": 0},
             "scored": 12,
             "formats": ["conll", "conllu", "csv", "jsonl"],
         }
@@ -111,7 +111,7 @@ class FakeTraining:
     def begin(self, **changes: Any) -> None:
         """Let a run be under way."""
         started = {"number": 1, "state": "running", "started": "2026-11-25T14:00:00+00:00", "seconds": 3.0}
-        sizes = {"train": 16, "dev": 4, "corpus": 0, "measure": "F1", "of_epochs": 8}
+        sizes = {"train": 16, "dev": 4, "predicted": 0, "corpus": 0, "measure": "F1", "of_epochs": 8}
         empty = {"epochs": [], "progress": 0.0, "messages": [], "problem": "", "before": None, "after": None}
         self.run = {**started, **sizes, **empty, **changes}
 

@@ -109,6 +109,24 @@ def test_a_labeled_file_comes_in_with_its_labels(open_label):
     assert_accessible(label.page)
 
 
+def test_predictions_of_a_program_are_suggestions(open_label):
+    label = open_label(labels=("PERSON", "PLACE"))
+    line = (
+        '{"text": "Anna left Berlin.", "spans": [{"start": 0, "end": 4, "label": "PERSON", "score": 0.9}, '
+        '{"start": 10, "end": 16, "label": "PLACE", "score": 0.4}]}'
+    )
+    label.page.evaluate(DROP, [["said.jsonl", line]])
+    expect(label.view.locator(".report p").first).to_have_text(
+        "said.jsonl: 1 sentence with predictions, waiting as suggestions."
+    )
+    label.counts(1)
+    label.shows(("Anna", "PERSON"), ("Berlin", "PLACE"))
+    expect(label.view.locator(".meta")).to_contain_text("Predicted by said.jsonl")
+    assert_accessible(label.page)
+    label.press("Enter")
+    label.counts(0, accepted=1)
+
+
 def test_labels_that_contradict_those_that_are_there_are_shown_and_nothing_is_lost(open_label):
     label = open_label("Anna left. Ben stayed. Cleo slept.")
     for span in ("1", "2"):

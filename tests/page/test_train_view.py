@@ -80,7 +80,7 @@ def test_what_there_is_to_train_on(open_view):
 
 def test_too_few_sentences(open_view, fake):
     fake.ready, fake.hint = False, "Accept at least 10 sentences; there are 3."
-    fake.labeling["counts"] = {"waiting": 2, "accepted": 0, "skipped": 0, "held_out": 0}
+    fake.labeling["counts"] = {"waiting": 2, "accepted": 0, "skipped": 0, "held_out": 0, "predicted": 0}
     fake.versions = []
     page = open_view(expected=("404",))  # the fake knows nothing of the view Label
     expect(page.get_by_role("button", name="Train")).to_be_disabled()
@@ -128,6 +128,26 @@ def test_epochs_are_passed_on(open_view, fake):
     page.get_by_role("button", name="Train").click()
     expect(run_card(page)).to_be_visible()
     assert fake.asked == [("train", {"epochs": 3})]
+
+
+def test_predictions_are_learned_unless_the_user_says_no(open_view, fake):
+    page = open_view()
+    assert page.get_by_role("checkbox").count() == 0  # there are none
+    fake.labeling["counts"]["predicted"] = 1200
+    page = open_view(viewport={"width": 360, "height": 740})
+    box = page.get_by_role(
+        "checkbox", name="Learn from 1,200 waiting sentences as files of predictions label them, too"
+    )
+    expect(box).to_be_checked()
+    assert_sound(page)
+    page.get_by_role("button", name="Train").click()
+    expect(run_card(page)).to_be_visible()
+    fake.end("done", train=16, predicted=1200)
+    expect(run_card(page)).to_contain_text("Trained on 16 corrected sentences and 1,200 predicted ones")
+    box.uncheck()
+    page.get_by_role("button", name="Train").click()
+    expect(page.get_by_role("heading", name="Run 2 running")).to_be_visible()
+    assert fake.asked == [("train", {"predictions": True}), ("train", {"predictions": False})]
 
 
 @pytest.mark.parametrize("appearance", APPEARANCES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +211,31 @@ def test_a_student_learns_from_what_a_program_said_of_texts(taught, tmp_path):
         FORMATS["jsonl"].write(documents, stream, WriteOptions())
     student = distill(path, dev=dev, out=tmp_path / "student", recipe=TINY, console=QUIET)
     assert student.tag([words for words, _ in dev]) == [tags for _, tags in dev]
+
+
+@pytest.mark.slow
+def test_documents_are_predictions_too_and_a_student_may_go_on_from_a_model(taught, tmp_path):
+    dev, texts = labeled(20, 1), [" ".join(words) for words, _ in labeled(60, 3)]
+    documents = [
+        replace(one, sentences=tuple(replace(s, layers={}) for s in one.sentences)) for one in taught.tag_texts(texts)
+    ]
+    start = tmp_path / "start"
+    train(labeled(8, 5), dev=dev, out=start, recipe={**TINY, "epochs": 1}, console=QUIET)
+    assert load(start).evaluate(dev).f1 < 0.9
+    out = tmp_path / "student"
+    recipe = {"batch_tokens": 128, "epochs": 10, "learning_rate": 0.01}
+    student = distill(
+        [*documents, Document("So it is.", (Sentence(("So", "it", "is", "."), (0, 3, 6, 8)),))],
+        train=labeled(8, 5),
+        dev=dev,
+        out=out,
+        start=start,
+        recipe=recipe,
+        console=QUIET,
+    )
+    assert student.evaluate(dev).f1 == 1
+    assert student.model.architecture == load(start).model.architecture
+    assert load(out).tag(texts_words := [words for words, _ in dev]) == student.tag(texts_words)
 
 
 @pytest.mark.slow

@@ -48,6 +48,10 @@ def distill_command(
     encoding: options.Encoding = "utf-8",
     preset: options.Preset = "balanced",
     vectors: options.VectorsFile = None,
+    start: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="MODEL", help="Go on from this model; its network and vectors are kept."),
+    ] = None,
     seed: options.Seed = 0,
     recipe: options.RecipeFile = None,
     changes: options.RecipeChanges = None,
@@ -59,7 +63,7 @@ def distill_command(
     The teachers' probabilities are averaged. Train them with different seeds, say, or presets. The new model tags as
     fast as any of its preset.
     """
-    run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None)
+    run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None, start=start)
 
     from tagsmith.training.target import check_new_run
 
@@ -79,6 +83,7 @@ def distill_command(
         test=test,
         recipe=run_recipe,
         vectors=vectors,
+        start=start,
         seed=seed,
         resume=resume,
         force=force,

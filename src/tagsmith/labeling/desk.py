@@ -156,7 +156,10 @@ class Desk:
         return schema.AddedAnswer(ids=ids, added=added, known=len(ids) - added)
 
     def add_file(self, new: schema.NewFile) -> schema.FileAnswer:
-        """Add the sentences of a file: those that it labels are accepted, others wait."""
+        """Add the sentences of a file: those that it labels are accepted, others wait.
+
+        If spans of it have scores it holds predictions: all its sentences wait, with these as suggestions.
+        """
         content = new.content.removeprefix("\ufeff")
         format = new.format or format_of(new.name, content) or TEXT
         if format == TEXT:
@@ -243,10 +246,13 @@ class Desk:
         return spans
 
     def _shown(self, row: SentenceRow) -> LabeledSentence:
-        """A sentence as an answer; one that nobody labeled yet has the model's spans."""
+        """A sentence as an answer; one that nobody labeled yet has the spans that a file or the model suggests."""
         suggested, certainty = row.spans is None, row.certainty
         spans: list[Any] = row.spans or []
-        if suggested and (version := self.version):
+        prediction = self.store.prediction(row.id) if suggested else None
+        if prediction:
+            spans = prediction.spans
+        elif suggested and (version := self.version):
             spans = row.suggested or []
             if row.scored_by != version.version:
                 ((spans, certainty),) = suggest(version.tagger, [row.words])
@@ -262,6 +268,7 @@ class Desk:
                 for start, end, label, *score in spans
             ],
             suggested=suggested,
+            predicted_by=prediction.source if prediction else None,
             status=row.status,
             revision=row.revision,
             source=row.source,
@@ -323,6 +330,7 @@ def _file_answer(
         ids=ids,
         accepted=counts["accepted"],
         to_check=[],
+        predicted=counts["predicted"],
         added=counts["added"],
         known=counts["known"],
         new_labels=new_labels,

@@ -51,6 +51,7 @@ class FileSentence(NamedTuple):
     line: int
     spans: list[TokenSpan] | None
     to_check: bool  # whether a span of it was changed or left out
+    scores: list[float] | None = None  # of each span, if they are predictions
 
 
 @dataclass(slots=True)
@@ -129,9 +130,11 @@ def read_labeled(content: str, format: str, layer: Layer, most: int, first_line:
     scheme = _scheme_of(tags, layer)
     # A file of spans without a single one has only been cut into tokens.
     has_labels = not layer.gives_spans or any(tag != "O" for own in tags for tag in own or ())
+    predicts = any(span.score is not None for _, document, _ in found for span in document.spans)
     for (line, document, sentence), own in zip(found, tags, strict=True):
         spans = None if own is None or not has_labels else _spans_of(own, scheme)
-        file.sentences.append(FileSentence(_alone(document, sentence), line, spans, line in to_check))
+        scores = None if spans is None or not predicts else _scores_of(document, sentence, spans)
+        file.sentences.append(FileSentence(_alone(document, sentence), line, spans, line in to_check, scores))
     _refuse_bad_sentences(file, most)
     return file
 
@@ -245,6 +248,14 @@ def _spans_of(tags: Sequence[str], scheme: Scheme) -> list[TokenSpan]:
     if scheme is Scheme.PLAIN:
         return [TokenSpan(place, place + 1, tag) for place, tag in enumerate(tags)]
     return tags_to_spans(tags, scheme)
+
+
+def _scores_of(document: Document, sentence: Sentence, spans: Sequence[TokenSpan]) -> list[float]:
+    """The probabilities of the spans; one without a score is certain."""
+    scores = {(span.start, span.end): span.score for span in document.spans}
+    tokens = sentence.tokens
+    found = (scores.get((tokens[span.start].start, tokens[span.end - 1].end)) for span in spans)
+    return [1.0 if score is None else score for score in found]
 
 
 def _alone(document: Document, sentence: Sentence) -> Document:

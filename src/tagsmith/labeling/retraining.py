@@ -97,7 +97,7 @@ class Retraining:
         return ""
 
     async def start(self, options: TrainingOptions) -> TrainingAnswer:
-        """Start to train on the accepted sentences, in a process of its own."""
+        """Start to train on the accepted sentences, and on predictions if asked to, in a process of its own."""
         async with self._changing:
             if hint := await asyncio.to_thread(self._hint):
                 raise Refusal(409, "not_now", hint)
@@ -117,9 +117,11 @@ class Retraining:
         folder = store.folder / RUNS / str(number)
         folder.mkdir(parents=True)
         train, dev = self._split()
+        predicted = store.predicted() if options.predictions else []
         job = TrainingJob(
             train=[(row.words, desk.tags(row)) for row in train],
             dev=[(row.words, desk.tags(row)) for row in dev],
+            predicted=[(row.words, prediction.spans) for row, prediction in predicted],
             folder=str(folder),
             start=str(self.folder(self._in_service() or 0)) if desk.version else None,
             layer=desk.layer.name,

@@ -177,6 +177,7 @@ class FileAnswer(Wire):
     ids: list[int] = Field(description="All sentences that were taken in or were there before, in the file's order.")
     accepted: int = Field(description="Sentences that are accepted now, with the labels of the file.")
     to_check: list[int] = Field(description="Those with labels that were changed or left out: they wait as drafts.")
+    predicted: int = Field(description="Those whose spans have scores: they wait, with these spans as suggestions.")
     added: int = Field(description="New sentences without labels, which wait.")
     known: int = Field(description="Sentences that were there before and say the same.")
     new_labels: list[str]
@@ -192,7 +193,8 @@ class LabeledSentence(Wire):
     text: str
     tokens: list[TokenAnswer] = Field(description="Offsets are in characters of the sentence's text.")
     spans: list[LabeledSpanAnswer] = Field(description="With plain tags, one for each token that has one.")
-    suggested: bool = Field(description="Whether the spans are the model's and not a person's.")
+    suggested: bool = Field(description="Whether the spans are suggestions and not a person's.")
+    predicted_by: str | None = Field(description="The file that suggests the spans; null: it is the model, if any.")
     status: Status
     source: str
     revision: str = Field(description="Changes with each edit; send it back with the next one.")
@@ -227,12 +229,16 @@ class Edit(Wire):
 
 
 class StatusCounts(Wire):
-    """The number of sentences of each status; ``held_out`` of the accepted ones are in the dev set."""
+    """The number of sentences of each status.
+
+    ``held_out`` of the accepted ones are in the dev set; for ``predicted`` of the waiting ones a file suggests spans.
+    """
 
     waiting: int
     accepted: int
     skipped: int
     held_out: int
+    predicted: int
 
 
 class SavedAnswer(Wire):
@@ -263,6 +269,9 @@ class TrainingOptions(Wire):
     """How to train."""
 
     epochs: Annotated[int, Field(ge=1, le=200), Number] | None = Field(None, description="Most epochs.")
+    predictions: bool = Field(
+        False, description="Learn as well from the waiting sentences that files of predictions label."
+    )
 
 
 class LabelScores(Wire):
@@ -301,6 +310,7 @@ class RunAnswer(Wire):
     started: datetime
     seconds: float = 0.0
     train: int = Field(description="Labeled sentences in the training set.")
+    predicted: int = Field(default=0, description="Waiting sentences that it learns from as files predict them.")
     dev: int = Field(description="Sentences of the dev set, including those of the dev files.")
     corpus: int = Field(default=0, description="Sentences of the original corpus.")
     measure: str = Field(default="F1", description="What ``dev`` of an epoch measures: F1 or accuracy.")

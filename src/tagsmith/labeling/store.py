@@ -27,7 +27,7 @@ from tagsmith.labeling.schema import Status
 from tagsmith.serving.refusals import Refusal
 
 DATABASE = "labels.sqlite"
-Outcome = Literal["accepted", "to_check", "added", "known", "conflict"]
+Outcome = Literal["accepted", "to_check", "predicted", "added", "known", "conflict"]
 SELECTED_AT_ONCE = 500  # rows; SQLite limits the values in a statement
 HELD_OUT_EVERY = 5  # each fifth accepted sentence belongs to the dev set
 
@@ -68,6 +68,15 @@ class SentenceRow(Table):
     def labels(self) -> set[str]:
         """The labels that a person gave."""
         return {label for _, _, label in self.spans or ()}
+
+
+class PredictionRow(Table):
+    """What a file says that the spans of a sentence are, each with its probability; a person has still to decide."""
+
+    __tablename__ = "predictions"
+    id: Mapped[int] = mapped_column(primary_key=True)  # the sentence's
+    spans: Mapped[list[Any]]
+    source: Mapped[str]
 
 
 class Added(NamedTuple):
@@ -155,15 +164,19 @@ class Store:
     def add_labeled(self, sentences: Sequence[FileSentence], source: str) -> list[Added]:
         """Add the sentences of a labeled file, in one transaction; return what became of each.
 
-        A sentence that a person has labeled before is never changed.
+        A sentence that a person has labeled before is never changed. Of several predictions the last counts.
         """
         outcomes: list[Outcome] = []
         with self._writing() as session:
             rows = self._rows_of(session, [sentence.document for sentence in sentences], source)
             parts = self._next_parts(session)
-            for (_, _, spans, to_check), (row, is_new) in zip(sentences, rows, strict=True):
+            session.flush()
+            for (_, _, spans, to_check, scores), (row, is_new) in zip(sentences, rows, strict=True):
                 given = None if spans is None else [list(span) for span in spans]
-                if given is None or (given == row.spans and (row.status == "accepted" or to_check)):
+                if spans is not None and scores is not None:
+                    is_kept = _keep_prediction(session, row, spans, scores, source)
+                    outcomes.append("predicted" if is_kept else "known")
+                elif given is None or (given == row.spans and (row.status == "accepted" or to_check)):
                     outcomes.append("added" if is_new else "known")
                 elif row.spans is not None and given != row.spans:
                     outcomes.append("conflict")
@@ -223,14 +236,25 @@ class Store:
         return rows[0] if rows else None
 
     def counts(self) -> dict[str, int]:
-        """Count the sentences of each status, and the accepted ones that are held out."""
+        """Count the sentences of each status, the accepted ones that are held out, and those to learn as predicted."""
         counts: dict[str, int] = {"waiting": 0, "accepted": 0, "skipped": 0}
         with self._reading() as session:
             by_status = session.execute(select(SentenceRow.status, func.count()).group_by(SentenceRow.status))
             counts |= {status: count for status, count in by_status}  # noqa: C416 - its rows are not pairs
             held_out = select(func.count()).where(SentenceRow.status == "accepted", SentenceRow.held_out.is_(True))
             counts["held_out"] = session.scalar(held_out) or 0
+            counts["predicted"] = session.scalar(select(func.count()).select_from(_predicted().subquery())) or 0
         return counts
+
+    def prediction(self, number: int) -> PredictionRow | None:
+        """Return what a file says of a sentence."""
+        with self._reading() as session:
+            return session.get(PredictionRow, number)
+
+    def predicted(self) -> list[tuple[SentenceRow, PredictionRow]]:
+        """Return the waiting sentences with predictions that nobody has labeled, in the order they were added."""
+        with self._reading() as session:
+            return [(row, prediction) for row, prediction in session.execute(_predicted())]
 
     def save(
         self, number: int, status: Status, spans: Sequence[TokenSpan] | None, revision: str | None = None
@@ -255,6 +279,8 @@ class Store:
     def remove(self, status: Status) -> int:
         """Remove all sentences of a status; return how many there were."""
         with self._writing() as session:
+            ids = select(SentenceRow.id).where(SentenceRow.status == status)
+            session.execute(delete(PredictionRow).where(PredictionRow.id.in_(ids)))
             removed = session.execute(delete(SentenceRow).where(SentenceRow.status == status).returning(SentenceRow.id))
             return len(removed.all())
 
@@ -301,6 +327,25 @@ class Store:
         """Keep a setting."""
         with self._writing() as session:
             session.merge(SettingRow(name=name, value=value))
+
+
+def _predicted() -> Select[SentenceRow, PredictionRow]:
+    found = select(SentenceRow, PredictionRow).join(PredictionRow, PredictionRow.id == SentenceRow.id)
+    return found.where(SentenceRow.status == "waiting", SentenceRow.spans.is_(None)).order_by(SentenceRow.id)
+
+
+def _keep_prediction(
+    session: Session, row: SentenceRow, spans: Sequence[TokenSpan], scores: Sequence[float], source: str
+) -> bool:
+    """Keep what a file says of a sentence, unless a person has decided; return whether that is new."""
+    scored = [[*span, score] for span, score in zip(spans, scores, strict=True)]
+    known = session.get(PredictionRow, row.id)
+    if row.spans is not None or row.status != "waiting" or (known is not None and known.spans == scored):
+        return False
+    session.merge(PredictionRow(id=row.id, spans=scored, source=source))
+    if row.scored_by is None:  # the least certain comes first until a model has looked
+        row.certainty = min(scores, default=None)
+    return True
 
 
 def _existing(row: SentenceRow | None) -> SentenceRow:

@@ -16,16 +16,19 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NoReturn
 
 import tagsmith
+from tagsmith import Document, Sentence, Span
 from tagsmith.errors import TagsmithError
 
 STEP_SECONDS = 0.2  # between two lines of progress
 FEW_TOKENS = 6000  # a small training set has fewer
 NICENESS = 10  # tagging goes first
 LabeledWords = tuple[Sequence[str], Sequence[str]]  # words, tags
+PredictedWords = tuple[Sequence[str], Sequence[Any]]  # words; spans: start and end in tokens, label, probability
 SCRATCH, LOG = "scratch", "log.txt"  # in the run's folder: all that training writes; what libraries print
 DELETE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
 _reports = sys.stdout
@@ -42,6 +45,7 @@ class TrainingJob:
     start: str | None  # the model folder to go on from
     layer: str  # the name of the labels' layer
     gives_spans: bool  # whether its tags write spans
+    predicted: list[PredictedWords] = field(default_factory=list)  # to learn from as well
     corpus: list[str] = field(default_factory=list)  # labeled files to train on as well
     dev_files: list[str] = field(default_factory=list)  # labeled files to score on as well
     vectors: str | None = None  # pretrained ones, without ``start``
@@ -99,22 +103,36 @@ def run(job: TrainingJob) -> None:
     before = tagsmith.load(job.start) if job.start else None
     if before:
         report("state", before=before.evaluate(dev).as_dict())
-    tokens = sum(len(words) for words, _ in job.train) + sum(map(len, corpus))
+    tokens = sum(len(words) for words, _ in [*job.train, *job.predicted]) + sum(map(len, corpus))
     recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
-    tagger = tagsmith.train(
-        train,
-        dev=dev,
-        out=job.out,
-        preset="fast",
-        recipe=recipe,
-        vectors=None if job.start else job.vectors,
-        start=job.start,
-        partial=False if job.start else None,  # people have looked for every label
-        layer=job.layer,
-        display=_Reporter(recipe["epochs"], job.out.parent),
-    )
+    choices: dict[str, Any] = {
+        "dev": dev,
+        "out": job.out,
+        "preset": "fast",
+        "recipe": recipe,
+        "vectors": None if job.start else job.vectors,
+        "start": job.start,
+        "layer": job.layer,
+        "display": _Reporter(recipe["epochs"], job.out.parent),
+    }
+    if job.predicted:
+        documents = [_document(words, spans) for words, spans in job.predicted]
+        tagger = tagsmith.distill(documents, train=train, **choices)
+    else:
+        # People have looked for every label.
+        tagger = tagsmith.train(train, partial=False if job.start else None, **choices)
     report("state", after=tagger.model.scores["dev"])
+
+
+def _document(words: Sequence[str], spans: Sequence[Any]) -> Document:
+    """A predicted sentence as :func:`tagsmith.distill` takes it."""
+    starts = tuple(accumulate((len(word) + 1 for word in words[:-1]), initial=0))
+    scored = (
+        Span(starts[first], starts[after - 1] + len(words[after - 1]), label, score=score)
+        for first, after, label, score in spans
+    )
+    return Document(" ".join(words), (Sentence(tuple(words), starts),), tuple(scored))
 
 
 def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:

@@ -33,7 +33,13 @@ class RetrainingRun:
 
     def __init__(self, number: int, job: TrainingJob) -> None:
         self.folder, self.job = Path(job.folder), job
-        self.answer = RunAnswer(number=number, started=datetime.now(UTC), train=len(job.train), dev=len(job.dev))
+        self.answer = RunAnswer(
+            number=number,
+            started=datetime.now(UTC),
+            train=len(job.train),
+            dev=len(job.dev),
+            predicted=len(job.predicted),
+        )
         self._listeners: set[Events] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._canceled = False

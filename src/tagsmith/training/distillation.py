@@ -21,6 +21,7 @@ from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.sentences import Sentences
 from tagsmith.corpus.sources import Data, read_file
 from tagsmith.errors import DataError, ModelError, RecipeError
+from tagsmith.formats.alignment import tag_document
 from tagsmith.formats.options import ReadOptions, read_options
 from tagsmith.model.folder import read_model
 from tagsmith.network.batches import piece_lengths
@@ -31,6 +32,7 @@ from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import detect_scheme, tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
 from tagsmith.training.display import Display
+from tagsmith.training.fine_tuning import fine_tuning_recipe, read_start
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import Targets, prepare
 from tagsmith.training.train import Lesson, run_lesson
@@ -39,8 +41,8 @@ from tagsmith.training.unknown_labels import training_tags
 Unlabeled = str | Document | Sentence | Sequence[str]
 """A text, a document, a sentence, or the words of a sentence."""
 
-Teacher = str | Path | Tagger
-"""A model folder, a tagger, or a file of predictions: JSONL whose spans have scores."""
+Teacher = str | Path | Tagger | Document
+"""A model folder, a tagger; or predictions, a JSONL file or a document whose spans have scores."""
 
 LABELS = 0.5  # the share of a sentence's labels, where it has some, in what is learned; the rest is the teachers'
 BLOCK = 1024  # sentences that a teacher reads at a time
@@ -58,6 +60,7 @@ def distill(
     recipe: Recipe | Mapping[str, Any] | str | Path | None = None,
     vectors: str | Path | None = None,
     seed: int = 0,
+    start: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
     console: Console | None = None,
@@ -73,9 +76,9 @@ def distill(
     ----------
     teachers
         Model folders or taggers, whose probabilities are averaged: all must have the same layers and labels; their
-        schemes may differ. And files of predictions of one layer, which may come from any program: their texts are
-        learned as well. A span's score is the probability of its tags there, and what is left that of ``O``; a span
-        without a score is certain. Files that predict the same texts are all learned.
+        schemes may differ. And predictions of one layer, files or documents, which may come from any program: their
+        texts are learned as well. A span's score is the probability of its tags there, and what is left that of ``O``;
+        a span without a score is certain. If several predict the same texts, all are learned.
     out
         The model folder to write, as for :func:`tagsmith.train`.
     train, dev, test
@@ -84,6 +87,8 @@ def distill(
     unlabeled
         Texts, documents, sentences or lists of words; labels in them are not looked at. Needs a model among the
         teachers.
+    start
+        A model folder to go on from, as for :func:`tagsmith.train`; labels of it that nothing teaches are forgotten.
     preset, recipe, vectors, seed, resume, force, console, display, options
         As for :func:`tagsmith.train`. An interrupted run can be resumed if everything is given again.
 
@@ -109,15 +114,20 @@ def distill(
     out = Path(out)
 
     def lesson() -> Lesson:
-        taggers, files = _read_teachers(teachers, out)
-        chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
+        taggers, sources = _read_teachers(teachers, out)
+        model = read_start(start, out, vectors) if start is not None else None
+        if model:
+            chosen = fine_tuning_recipe(model, preset, recipe)
+        else:
+            chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
         reading = read_options(**options)
-        predicted = [found for path in files for found in _predictions(path, reading)]
-        corpus, known = _corpus(taggers, predicted, train, dev, test, unlabeled, seed, options)
+        predicted = [found for source in sources for found in _predictions(source, reading)]
+        layers = model.layers if model else ()
+        corpus, known = _corpus(taggers, predicted, train, dev, test, unlabeled, seed, options, layers)
         corpus = replace(corpus, problems=(*reading.problems, *corpus.problems))
         targets = _targets(taggers, predicted, corpus, known, chosen.longest)
         return Lesson(
-            prepare(corpus, chosen, vectors, seed, targets=targets), chosen, (_described(taggers, files, known),)
+            prepare(corpus, chosen, vectors, seed, model, targets), chosen, (_described(taggers, sources, known),)
         )
 
     return run_lesson(lesson, out, seed=seed, resume=resume, force=force, console=console, display=display)
@@ -127,20 +137,22 @@ class Known(NamedTuple):
     """What is known of the sentences of a corpus, by their places in its store, from the first on."""
 
     labeled: int  # so many have labels
-    predicted: int  # then so many are in files of predictions
+    predicted: int  # then so many are in predictions
     unlabeled: int
 
 
 class Prediction(NamedTuple):
-    """A sentence from a file of predictions."""
+    """A sentence of predictions."""
 
     sentence: Sentence
     scores: npt.NDArray[np.float32]  # (tokens,) the probability of the tag that each token has
 
 
-def _described(taggers: Sequence[Tagger], files: Sequence[Path], known: Known) -> str:
+def _described(taggers: Sequence[Tagger], sources: Sequence[Path | Document], known: Known) -> str:
     whose = [f"{len(taggers)} model{'s' * (len(taggers) > 1)}"] if taggers else []
-    whose += [f"{len(files)} file{'s' * (len(files) > 1)} of predictions"] if files else []
+    files = sum(isinstance(source, Path) for source in sources)
+    whose += [f"{files} file{'s' * (files > 1)} of predictions"] if files else []
+    whose += ["predictions"] if len(sources) > files else []
     counts = zip(("labeled", "predicted", "unlabeled"), known, strict=True)
     what = ", ".join(f"{count:,} {name}" for name, count in counts if count)
     return f"learning from {' and '.join(whose)}: {what} sentences"
@@ -149,24 +161,27 @@ def _described(taggers: Sequence[Tagger], files: Sequence[Path], known: Known) -
 # ------------------------------------------------------------------------------------------------------- teachers
 
 
-def _read_teachers(teachers: Teacher | Sequence[Teacher], out: Path) -> tuple[list[Tagger], list[Path]]:
-    """Load the models, check that one student can learn of all of them, and return them and the files."""
-    if isinstance(teachers, str | Path | Tagger):
+def _read_teachers(teachers: Teacher | Sequence[Teacher], out: Path) -> tuple[list[Tagger], list[Path | Document]]:
+    """Load the models, check that one student can learn of all of them, and return them and the predictions."""
+    if isinstance(teachers, str | Path | Tagger | Document):
         teachers = [teachers]
-    taggers, files = [], []
+    taggers: list[Tagger] = []
+    sources: list[Path | Document] = []
     for teacher in teachers:
         if isinstance(teacher, Tagger):
             taggers.append(teacher)
+        elif isinstance(teacher, Document):
+            sources.append(teacher)
         elif (path := Path(teacher)).is_file():
-            files.append(path)
+            sources.append(path)
         elif path.resolve() == out.resolve():
             raise ModelError("the student would replace it.", path=path, remedy="Name another folder with --out.")
         else:
             taggers.append(Tagger(read_model(path)))
-    if not taggers and not files:
+    if not taggers and not sources:
         raise RecipeError("There is no teacher.", remedy="Give at least one model folder, or a file of predictions.")
     _check_alike(taggers)
-    return taggers, files
+    return taggers, sources
 
 
 def _check_alike(taggers: Sequence[Tagger]) -> None:
@@ -190,12 +205,15 @@ def _check_alike(taggers: Sequence[Tagger]) -> None:
                 raise ModelError(f"models 1 and {number} do not both find spans.", remedy="Take models of one kind.")
 
 
-def _predictions(path: Path, options: ReadOptions) -> Iterator[Prediction]:
-    """Read the sentences of a file of predictions."""
-    for document in read_file(path, options):
+def _predictions(source: Path | Document, options: ReadOptions) -> Iterator[Prediction]:
+    """Yield the sentences of a file of predictions, or of a document."""
+    documents = [tag_document(source, options)] if isinstance(source, Document) else read_file(source, options)
+    for document in documents:
         score_of = {(span.start, span.end): span.score for span in document.spans}
         for sentence in document.sentences:
             scores = np.ones(len(sentence.words), np.float32)
+            if not sentence.layers:  # a document without a span
+                sentence = sentence.with_layer(DEFAULT_LAYER, ["O"] * len(sentence.words))
             tags = next(iter(sentence.layers.values()))
             for first, after, _ in tags_to_spans(tags, detect_scheme([tags])) if score_of else ():
                 place = sentence.starts[first], sentence.starts[after - 1] + len(sentence.words[after - 1])
@@ -213,20 +231,22 @@ def _corpus(
     unlabeled: Iterable[Unlabeled],
     seed: int,
     options: Mapping[str, Any],
+    begun: Sequence[Layer] = (),
 ) -> tuple[Corpus, Known]:
     """Put all sentences together: labeled, predicted, unlabeled ones.
 
     The last get the first model's tags. Tags matter only where there is no probability, and for the labels that there
-    are.
+    are. ``begun`` are the layers of the model that training goes on from.
     """
     sentences = list(_sentences(unlabeled))
     if sentences and not taggers:
         raise DataError(
             "There is no model to label the unlabeled text with.", remedy="Give a model folder among the teachers."
         )
-    given = None if train is None else read_corpus(train, dev, test, seed=seed, **options)
+    partial = False if begun else None
+    given = None if train is None else read_corpus(train, dev, test, partial=partial, start=begun, seed=seed, **options)
     layers = list(map(taggers[0].layer, taggers[0].layers)) if taggers else []
-    names = [layer.name for layer in (given.layers if given else layers)] or [DEFAULT_LAYER]
+    names = [layer.name for layer in (given.layers if given else begun or layers)] or [DEFAULT_LAYER]
     if layers and (len(names) != len(layers) or (len(names) > 1 and names != [layer.name for layer in layers])):
         raise DataError(
             f"The labeled data have the layers {', '.join(names)}, the models give {', '.join(taggers[0].layers)}.",
@@ -245,7 +265,7 @@ def _corpus(
     labeled = list(given.train) if given else []
     if not labeled and not others:
         raise DataError("There is nothing to learn from.", remedy="Give labeled or unlabeled text.")
-    start = [replace(layer, name=name) for layer, name in zip(layers, names, strict=False)]
+    start = list(begun) or [replace(layer, name=name) for layer, name in zip(layers, names, strict=False)]
     start = start or list(given.layers if given else ())
     corpus = read_corpus(
         [*labeled, *others],

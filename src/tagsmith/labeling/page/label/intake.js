@@ -39,7 +39,7 @@ function cutFile(text, name, size) {
  */
 export async function sendFile(text, name, tell = () => {}, size = FILE_PIECE) {
   const lists = { ids: [], to_check: [], new_labels: [], refused: [], changed: [], conflicts: [] };
-  const all = { format: null, accepted: 0, added: 0, known: 0, problem: null, ...lists };
+  const all = { format: null, accepted: 0, predicted: 0, added: 0, known: 0, problem: null, ...lists };
   const parts = cutFile(text, name, size);
   let line = 1;
   for (const [place, content] of parts.entries()) {
@@ -50,7 +50,7 @@ export async function sendFile(text, name, tell = () => {}, size = FILE_PIECE) {
     try {
       const answer = await request("v1/labeling/files", { method: "POST", body });
       all.format = answer.format;
-      for (const key of ["accepted", "added", "known"]) all[key] += answer[key];
+      for (const key of ["accepted", "predicted", "added", "known"]) all[key] += answer[key];
       for (const key of Object.keys(lists)) all[key] = all[key].concat(answer[key]);
     } catch (error) {
       all.problem = error;
@@ -104,7 +104,7 @@ export function intakeForm(add, addFiles, told) {
       element("button", {}, "Add"),
       files,
       element("label", { for: "label-files", class: "button" }, "Choose files…"),
-      element("span", { class: "quiet" }, "or drop files of text, or of labeled sentences, anywhere on this page"),
+      element("span", { class: "quiet" }, "or drop files of text, of labeled sentences or of predictions anywhere on this page"),
     ),
     told,
   );

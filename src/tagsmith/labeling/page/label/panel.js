@@ -109,9 +109,11 @@ export class Panel {
     const { sentence, history, queue, state } = this.view;
     const [, words] = SURE.find(([limit]) => (sentence.certainty ?? 0) < limit);
     const isModels = sentence.suggested && !history.canUndo;
-    const whose = isModels ? (state.model ? "The model’s suggestion" : "Not labeled yet") : "Your draft";
+    const models = state.model ? "The model’s suggestion" : "Not labeled yet";
+    const suggestion = sentence.predicted_by === null ? models : `Predicted by ${sentence.predicted_by || "a file"}`;
+    const whose = isModels ? suggestion : "Your draft";
     const badge = sentence.status === "accepted" ? (history.unsaved ? "Accepted, changed" : "Accepted") : whose;
-    const isScored = state.model && sentence.certainty !== null;
+    const isScored = state.model && sentence.certainty !== null && sentence.predicted_by === null;
     const sure = isScored && `the model is ${words} (${sentence.certainty.toFixed(2)})`;
     const from = sentence.source && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
     const more = queue.before && `${queue.before} more set ahead`;

@@ -4,10 +4,11 @@ import { element, scrollable } from "../dom.js";
 
 /** Tell what a file has brought; `answer` is the server's. */
 export function report(name, answer) {
-  const { accepted, to_check: toCheck, added, known, new_labels: labels, refused, changed, conflicts } = answer;
+  const { accepted, to_check: toCheck, predicted, added, known, new_labels: labels, refused, changed, conflicts } = answer;
   const counts = [
     accepted && `${labeled(accepted)} accepted`,
     toCheck.length && `${toCheck.length} to check`,
+    predicted && `${sentences(predicted)} with predictions, waiting as suggestions`,
     conflicts.length && `${conflicts.length} labeled differently before`,
     (added || answer.format === "text") && `${sentences(added)} added${answer.format === "text" ? "" : " without labels"}`,
     known && `${known} known already`,

@@ -11,6 +11,7 @@ export function makeMaterial({ train }) {
   const facts = element("dl", { class: "facts" });
   const button = element("button", { class: "main", "aria-describedby": "train-hint" }, "Train");
   const hint = element("p", { id: "train-hint" });
+  const predictions = predictionsField();
   const epochs = epochsField();
   const options = element("details", {}, element("summary", {}, "Options"), epochs.row);
   const form = element(
@@ -20,19 +21,21 @@ export function makeMaterial({ train }) {
       onsubmit: (event) => {
         event.preventDefault();
         if (button.ariaDisabled) return;
-        if (epochs.field.checkValidity()) train(epochs.chosen());
+        if (epochs.field.checkValidity()) train({ ...epochs.chosen(), ...predictions.chosen() });
         else {
           options.open = true;
           epochs.field.reportValidity();
         }
       },
     },
+    predictions.row,
     element("div", { class: "row" }, button, hint),
     options,
   );
   const card = element("section", { class: "card", "aria-labelledby": "material-title" }, title, facts, form);
   const show = (labeling, training) => {
     facts.replaceChildren(...describe(labeling, training));
+    predictions.show(labeling.counts.predicted);
     const running = training.run?.state === "running";
     button.disabled = running || !training.ready;
     hint.replaceChildren(...hinted(training, running));
@@ -41,6 +44,17 @@ export function makeMaterial({ train }) {
     button.ariaDisabled = is ? "true" : null; // not disabled: it would lose the focus
   };
   return { card, show, busy };
+}
+
+function predictionsField() {
+  const field = element("input", { id: "predictions", type: "checkbox", checked: true });
+  const text = element("label", { for: "predictions" });
+  const row = element("div", { class: "row", hidden: true }, field, text);
+  const show = (count) => {
+    row.hidden = count === 0;
+    text.textContent = `Learn from ${counted(count, "waiting sentence")} as files of predictions label them, too`;
+  };
+  return { row, show, chosen: () => (row.hidden ? {} : { predictions: field.checked }) };
 }
 
 function epochsField() {

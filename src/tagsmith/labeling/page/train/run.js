@@ -219,10 +219,13 @@ function said({ messages, state }) {
   return element("details", { open: state === "failed" }, element("summary", {}, "Training log"), lines);
 }
 
-function summary({ train, corpus, epochs, seconds }) {
-  const on = corpus
-    ? `${counted(train, "corrected sentence")} and ${grouped(corpus)} of the original corpus`
-    : counted(train, "corrected sentence");
+function summary({ train, predicted, corpus, epochs, seconds }) {
+  const parts = [
+    counted(train, "corrected sentence"),
+    predicted && counted(predicted, "predicted one"),
+    corpus && `${grouped(corpus)} of the original corpus`,
+  ].filter(Boolean);
+  const on = parts.length > 1 ? `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}` : parts[0];
   return `Trained on ${on}: ${counted(epochs.length, "epoch")} in ${duration(seconds)}.`;
 }
 
