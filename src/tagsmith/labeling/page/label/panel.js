@@ -115,7 +115,7 @@ export class Panel {
     const badge = sentence.status === "accepted" ? (history.unsaved ? "Accepted, changed" : "Accepted") : whose;
     const isScored = state.model && sentence.certainty !== null && sentence.predicted_by === null;
     const sure = isScored && `the model is ${words} (${sentence.certainty.toFixed(2)})`;
-    const from = sentence.source && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
+    const from = sentence.source && sentence.source !== sentence.predicted_by && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
     const more = queue.before && `${queue.before} more set ahead`;
     this.meta.replaceChildren(element("span", { class: isModels ? "whose" : "whose own" }, badge));
     const proposed = history.proposed && history.canUndo && `labels of ${history.proposed}; undo brings back the old ones`;
