@@ -1,11 +1,12 @@
 """The corpora of the benchmarks, found through ``TAGSMITH_DATA`` and ``TAGSMITH_VECTORS``.
 
 Some have layouts that tagsmith does not read (parallel files, one line per sentence), or no split. These are rewritten
-as CoNLL files in a temporary folder.
+as CoNLL or JSONL files in a temporary folder.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -23,6 +24,9 @@ class Files:
     test: Path
     options: dict[str, Any] = field(default_factory=dict)
     vectors: bool = True
+
+
+PARTS = {"train": range(8), "dev": (8,), "test": (9,)}  # of ten sentences, texts or templates
 
 
 def corpora(folder: Path) -> dict[str, Files]:
@@ -47,6 +51,15 @@ def corpora(folder: Path) -> dict[str, Files]:
     files["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
     for name in ("laptop14", "rest14"):
         files[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)
+    vietnamese, fewnerd, stackoverflow = data / "ud_vietnamese_vtb", data / "fewnerd", data / "stackoverflow_ner"
+    vietnamese_files = (vietnamese / f"vi_vtb-ud-{part}.conllu" for part in parts)
+    files["ud_vietnamese_vtb"] = _files(vietnamese_files, options={"layer": "upos"}, vectors=False)
+    # The corpus's own training set is not here.
+    files["fewnerd"] = _files(fewnerd / name for name in ("dev.txt", "test.txt", "big_test.txt"))
+    files["stackoverflow_ner"] = _files((stackoverflow / f"{part}.txt" for part in parts), options={"column": 2})
+    files["sec_filings"] = _files(_sec_filings(data / "sec_filings", folder))
+    files["presidio_pii"] = _files(_presidio(data / "presidio_pii" / "synth_dataset_v2.json", folder))
+    files["jnlpba_brat"] = _files(_brat(data / "jnlpba_brat", folder), options={"alignment": "skip"})
     return files
 
 
@@ -88,14 +101,60 @@ def _absa(part: Path, folder: Path) -> Path:
 
 def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
     """Split the file: of every ten sentences, the ninth goes to dev and the tenth to test."""
-    blocks = (block.split("\n") for block in path.read_text("utf-8").strip().split("\n\n"))
-    sentences = [
-        [(line.split()[0], line.split()[-1]) for line in block if "-DOCSTART-" not in line] for block in blocks
-    ]
-    sentences = [sentence for sentence in sentences if sentence]
-    for part, places in (("train", range(8)), ("dev", (8,)), ("test", (9,))):
+    sentences = _columns(path)
+    for part, places in PARTS.items():
         chosen = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
         yield _write(folder / f"wikigold-{part}.conll", chosen)
+
+
+def _sec_filings(source: Path, folder: Path) -> Iterator[Path]:
+    """Hold out each tenth training sentence as dev set."""
+    sentences = _columns(source / "FIN5.txt")
+    yield _write(folder / "sec-train.conll", (own for number, own in enumerate(sentences) if number % 10 < 9))
+    yield _write(folder / "sec-dev.conll", sentences[9::10])
+    yield _write(folder / "sec-test.conll", _columns(source / "FIN3.txt"))
+
+
+def _columns(path: Path) -> list[list[tuple[str, str]]]:
+    """Read the first and the last column."""
+    blocks = (block.split("\n") for block in path.read_text("utf-8").strip().split("\n\n"))
+    sentences = ([(row[0], row[-1]) for line in block if (row := line.split())] for block in blocks)
+    return [sentence for sentence in sentences if sentence and sentence[0][0] != "-DOCSTART-"]
+
+
+def _presidio(path: Path, folder: Path) -> Iterator[Path]:
+    """Split by the templates that the texts were made from: of ten templates, the ninth is dev and the tenth test."""
+    records = json.loads(path.read_text("utf-8"))
+    templates = {name: place for place, name in enumerate(sorted({record["template_id"] for record in records}))}
+    for part, places in PARTS.items():
+        chosen = [record for record in records if templates[record["template_id"]] % 10 in places]
+        spans = [
+            [(span["start_position"], span["end_position"], span["entity_type"]) for span in record["spans"]]
+            for record in chosen
+        ]
+        texts = [record["full_text"] for record in chosen]
+        yield _write_spans(folder / f"presidio-{part}.jsonl", zip(texts, spans, strict=True))
+
+
+def _brat(source: Path, folder: Path) -> Iterator[Path]:
+    """Rewrite standoff files; of every ten documents, the ninth is dev and the tenth test."""
+    texts = sorted(path for path in source.glob("*.txt") if path.with_suffix(".ann").exists())
+    for part, places in PARTS.items():
+        records = []
+        for path in (path for number, path in enumerate(texts) if number % 10 in places):
+            marks = [line.split("\t")[1].split() for line in path.with_suffix(".ann").read_text("utf-8").splitlines()]
+            spans = [(int(start), int(end), label) for label, start, end in marks]
+            records.append((path.read_text("utf-8"), spans))
+        yield _write_spans(folder / f"jnlpba-{part}.jsonl", records)
+
+
+def _write_spans(path: Path, records: Iterable[tuple[str, list[tuple[int, int, str]]]]) -> Path:
+    lines = []
+    for text, spans in records:
+        marked = [{"start": start, "end": end, "label": label} for start, end, label in spans]
+        lines.append(json.dumps({"text": text, "spans": marked}) + "\n")
+    path.write_text("".join(lines), "utf-8")
+    return path
 
 
 def _write(path: Path, sentences: Iterable[Iterable[tuple[str, str]]]) -> Path:

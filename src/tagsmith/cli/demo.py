@@ -20,6 +20,7 @@ RECIPE: dict[str, Any] = {
     "character_units": 50,
     "character_width": 3,
     "epochs": 12,
+    "average_epochs": 2.0,
     "learning_rate": 0.006,
     "least_steps": 100,
 }

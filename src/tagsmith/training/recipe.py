@@ -112,7 +112,7 @@ def toml_value(value: Any) -> str:
 
 
 PRESETS: dict[str, Recipe] = {
-    "fast": Recipe(architecture=Architecture(units=100), epochs=20, average_epochs=2.0),
+    "fast": Recipe(architecture=Architecture(units=64)),
     "balanced": Recipe(),
     "accurate": Recipe(architecture=Architecture(units=256, layers=2, residual=True)),
 }
