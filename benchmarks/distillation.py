@@ -84,7 +84,7 @@ def together(teachers: Sequence[tagsmith.Tagger], sentences: Sequence[Sequence[s
 def main() -> None:
     """Measure the chosen corpora."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpora", nargs="+", default=["snips", "bc5cdr"])
+    parser.add_argument("--corpora", nargs="+", default=["snips", "bc5cdr", "fewnerd"])
     parser.add_argument("--labeled", type=int, default=500)
     parser.add_argument("--preset", default="fast")
     options = parser.parse_args()

@@ -114,7 +114,9 @@ def toml_value(value: Any) -> str:
 PRESETS: dict[str, Recipe] = {
     "fast": Recipe(architecture=Architecture(units=64)),
     "balanced": Recipe(),
-    "accurate": Recipe(architecture=Architecture(units=256, layers=2, residual=True)),
+    "accurate": Recipe(
+        architecture=Architecture(units=256, layers=2, residual=True), variational_dropout=True, recurrent_dropout=0.25
+    ),
 }
 
 
