@@ -1,7 +1,6 @@
 """The corpora of the benchmarks, found through ``TAGSMITH_DATA`` and ``TAGSMITH_VECTORS``.
 
-Some have layouts that tagsmith does not read (parallel files, one line per sentence), or no split. These are rewritten
-as CoNLL or JSONL files in a temporary folder.
+Some have no split. These are rewritten as CoNLL or JSONL files in a temporary folder.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from typing import Any
 class Files:
     """The files of a corpus, its reading options, and whether the pretrained vectors fit its language."""
 
-    train: Path
-    dev: Path
-    test: Path
+    train: Path | list[Path]
+    dev: Path | list[Path]
+    test: Path | list[Path]
     options: dict[str, Any] = field(default_factory=dict)
     vectors: bool = True
 
@@ -39,7 +38,7 @@ def corpora(folder: Path) -> dict[str, Files]:
     files = {
         "wnut17": _files(wnut / name for name in wnut_files),
         "ud_english_ewt": _files((ewt / f"en_ewt-ud-{part}.conllu" for part in parts), options={"layer": "upos"}),
-        "snips": _files(_snips(data / "snips" / part, folder) for part in ("train", "valid", "test")),
+        "snips": _files(data / "snips" / part / "seq.in" for part in ("train", "valid", "test")),
         "bc5cdr": _files(bc5cdr / f"{part}.tsv" for part in ("train", "devel", "test")),
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
@@ -50,7 +49,7 @@ def corpora(folder: Path) -> dict[str, Files]:
     files["ud_uyghur_udt"] = _files(uyghur_files, options={"layer": "upos"}, vectors=False)
     files["wikigold"] = _files(_wikigold(data / "wikigold" / "wikigold.conll.txt", folder))
     for name in ("laptop14", "rest14"):
-        files[f"absa/{name}"] = _files(_absa(data / "absa" / name / f"{part}.txt", folder) for part in parts)
+        files[f"absa/{name}"] = _files(data / "absa" / name / f"{part}.txt" for part in parts)
     vietnamese, fewnerd, stackoverflow = data / "ud_vietnamese_vtb", data / "fewnerd", data / "stackoverflow_ner"
     vietnamese_files = (vietnamese / f"vi_vtb-ud-{part}.conllu" for part in parts)
     files["ud_vietnamese_vtb"] = _files(vietnamese_files, options={"layer": "upos"}, vectors=False)
@@ -59,11 +58,11 @@ def corpora(folder: Path) -> dict[str, Files]:
     files["stackoverflow_ner"] = _files((stackoverflow / f"{part}.txt" for part in parts), options={"column": 2})
     files["sec_filings"] = _files(_sec_filings(data / "sec_filings", folder))
     files["presidio_pii"] = _files(_presidio(data / "presidio_pii" / "synth_dataset_v2.json", folder))
-    files["jnlpba_brat"] = _files(_brat(data / "jnlpba_brat", folder), options={"alignment": "skip"})
+    files["jnlpba_brat"] = _files(_brat(data / "jnlpba_brat"), options={"alignment": "skip"})
     return files
 
 
-def _files(paths: Iterable[Path], **more: Any) -> Files:
+def _files(paths: Iterable[Path | list[Path]], **more: Any) -> Files:
     train, dev, test = paths
     return Files(train, dev, test, **more)
 
@@ -79,24 +78,6 @@ def from_environment(name: str) -> Path:
     if not value:
         sys.exit(f"Set {name} to the folder that holds the benchmark files.")
     return Path(value)
-
-
-def _snips(part: Path, folder: Path) -> Path:
-    """Rewrite parallel files of words and tags."""
-    words = (part / "seq.in").read_text("utf-8").splitlines()
-    tags = (part / "seq.out").read_text("utf-8").splitlines()
-    pairs = (zip(w.split(), t.split(), strict=True) for w, t in zip(words, tags, strict=True))
-    return _write(folder / f"snips-{part.name}.conll", pairs)
-
-
-def _absa(part: Path, folder: Path) -> Path:
-    """Rewrite ``sentence####word=TAG word=TAG …``."""
-
-    def sentences() -> Iterator[Iterable[tuple[str, str]]]:
-        for line in part.read_text("utf-8").splitlines():
-            yield [(w, t) for w, _, t in (item.rpartition("=") for item in line.split("####")[1].split(" "))]
-
-    return _write(folder / f"{part.parent.name}-{part.stem}.conll", sentences())
 
 
 def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
@@ -136,16 +117,11 @@ def _presidio(path: Path, folder: Path) -> Iterator[Path]:
         yield _write_spans(folder / f"presidio-{part}.jsonl", zip(texts, spans, strict=True))
 
 
-def _brat(source: Path, folder: Path) -> Iterator[Path]:
-    """Rewrite standoff files; of every ten documents, the ninth is dev and the tenth test."""
-    texts = sorted(path for path in source.glob("*.txt") if path.with_suffix(".ann").exists())
-    for part, places in PARTS.items():
-        records = []
-        for path in (path for number, path in enumerate(texts) if number % 10 in places):
-            marks = [line.split("\t")[1].split() for line in path.with_suffix(".ann").read_text("utf-8").splitlines()]
-            spans = [(int(start), int(end), label) for label, start, end in marks]
-            records.append((path.read_text("utf-8"), spans))
-        yield _write_spans(folder / f"jnlpba-{part}.jsonl", records)
+def _brat(source: Path) -> Iterator[list[Path]]:
+    """Of every ten documents, the ninth is dev and the tenth test."""
+    paths = sorted(source.glob("*.ann"))
+    for places in PARTS.values():
+        yield [path for number, path in enumerate(paths) if number % 10 in places]
 
 
 def _write_spans(path: Path, records: Iterable[tuple[str, list[tuple[int, int, str]]]]) -> Path:

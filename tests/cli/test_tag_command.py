@@ -169,7 +169,7 @@ def test_the_output_format_goes_by_suffix_and_then_by_the_inputs(
 
 @pytest.mark.parametrize(
     ("option", "known"),
-    [("--input-format", "text, tokens, conll, conllu, csv, jsonl."), ("--output-format", "conll, conllu, csv, jsonl.")],
+    [("--input-format", f"text, tokens, {', '.join(FORMATS)}."), ("--output-format", f"{', '.join(FORMATS)}.")],
 )
 def test_an_unknown_format_lists_those_there_are(run_here, model: Path, tmp_path: Path, option: str, known: str):
     (tmp_path / "a.txt").write_text(TEXT, "utf-8")

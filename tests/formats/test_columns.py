@@ -129,9 +129,6 @@ def test_running_text_is_refused(file):
         read(file("Ann Lee left Rome yesterday .\n", "a.txt"))
     with pytest.raises(DataError, match=r":2: .*If this is running text"):
         read(file("Ann Lee left Rome yesterday .\nShe went home to her sister .\n", "a.txt"))
-    file("", "doc.ann")
-    with pytest.raises(DataError, match="seems to be brat"):
-        read(file("Ann left\n", "doc.txt"))
 
 
 def test_tabs_and_spaces_are_told_apart(file):

@@ -54,7 +54,9 @@ def slashes(tmp_path: Path, monkeypatch) -> Iterator[None]:
 
 
 def test_formats_are_found_in_alphabetical_order(slashes):
-    assert list(find_formats()) == ["conll", "conllu", "csv", "jsonl", "slashes"]
+    found = list(find_formats())
+    assert found == sorted(found)
+    assert {"brat", "conll", "conllu", "csv", "inline", "jsonl", "parallel", "slashes"} <= set(found)
 
 
 def test_a_suffix_and_a_beginning_mean_one_format():
@@ -94,4 +96,4 @@ def test_a_new_format_is_converted(slashes, file, tmp_path):
 def test_an_unknown_format_lists_the_new_one(slashes):
     with pytest.raises(DataError, match="no format 'slash'") as caught:
         format_named("slash")
-    assert caught.value.remedy == "Choose one of conll, conllu, csv, jsonl, slashes."
+    assert caught.value.remedy == f"Choose one of {', '.join(FORMATS)}."

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from tagsmith.cli.tag_input import TEXT_READERS
+from tagsmith.corpus.convert import write_documents
 from tagsmith.corpus.sources import read_documents
 from tagsmith.errors import TagsmithError
 from tagsmith.formats import FORMATS, check_running_text, detect_format
@@ -67,6 +69,9 @@ SEEDS: dict[str, list[bytes]] = {
         b"Sentence #,Word\n1,Ann\n",
     ],
     "text": ["John's 5 p.m. \u2018U.S.\u2019 日本。 👩\u200d👩\n\n- a\n".encode()],
+    "inline": [b"Ann/NNP lives/VBZ in/IN Rome/NNP\n", b"Good food.####Good=O food=T-POS .=O\n"],
+    "brat": [b"T1\tPER 0 7\tAnn Lee\nT2\tLOC 13 17;19 20\tRome x\nR1\tin Arg1:T1 Arg2:T2\n#1\tNote T1\tsure\n"],
+    "parallel": [b"Ann lives here\nYes\n"],
     "conll": [b"-DOCSTART- O\n\nJohn NNP B-PER\nlives VBZ O\n\n# id = 1\n# O O\n", b"1\ta\tO\n2\tb\tB-X\n\n1\tc\tO\n"],
     "conllu": [_CONLLU.encode(), _CONLLU.replace("# text", "# txt").encode()],
     "csv": [b'Sentence #,Word,POS,Tag\nSentence: 1,"a ""b""",NN,B-X\n,c,NN,O\n', b"sentence;word;tag\n1;a;O\n2;b;O\n"],
@@ -84,6 +89,13 @@ SEEDS: dict[str, list[bytes]] = {
         b"units = [100, 200]\nlearning_rate = {low = 0.001, high = 0.01, log = true}\nlayers = {low = 1, high = 3}\n"
     ],
     "score": [b"John NNP B-PER B-PER\nlives VBZ O I-X\n\n-X- O O\na O E-X\n"],
+}
+
+
+# Formats of two files: the ending of the one that is tried, that of the other, and what is in the other.
+BESIDE = {
+    "brat": (".ann", ".txt", "Ann Lee left Rome. \u65e5\u672c\u3002\r\nShe went.".encode()),
+    "parallel": (".in", ".out", b"B-PER O O\nO\n"),
 }
 
 
@@ -106,7 +118,11 @@ def read_and_write(name: str, path: Path) -> None:
                     assert document.text.startswith(word, start) or name == "conllu"
         for other in FORMATS.values():
             with suppress(TagsmithError):
-                other.write(documents, io.StringIO(), WriteOptions())
+                if other.write:
+                    other.write(documents, io.StringIO(), WriteOptions())
+                elif documents:
+                    shutil.rmtree(path.parent / "written", ignore_errors=True)
+                    write_documents(other, documents, path.parent / "written", WriteOptions())
 
 
 def read_score(path: Path) -> str:
@@ -146,7 +162,10 @@ def seeds(name: str) -> list[bytes]:
 
 def check(name: str, content: bytes, folder: Path) -> None:
     """Let a reader read a file of this content; anything but a result or a ``TagsmithError`` is raised."""
-    path = folder / "file"
+    ending, other, beside = BESIDE.get(name, ("", "", b""))
+    path = folder / f"file{ending}"
     path.write_bytes(content)
+    if other:
+        path.with_suffix(other).write_bytes(beside)
     with suppress(TagsmithError):
         READERS[name](path)

@@ -70,7 +70,7 @@ def tag_command(
 ) -> None:
     """Tag text from files, folders or standard input, in constant memory."""
     from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
-    from tagsmith.corpus.convert import open_target
+    from tagsmith.corpus.convert import write_documents
     from tagsmith.formats.options import WriteOptions, read_options
     from tagsmith.tagging.tagger import load
 
@@ -104,8 +104,7 @@ def tag_command(
         tagged = _tagged(tagger, documents, spans=written.holds_spans, threshold=least)
         if into is not None:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-        with open_target(target) as stream:
-            written.write(_written_whole(tagged), stream, WriteOptions(layers=layers, place="append"))
+        write_documents(written, _written_whole(tagged), target, WriteOptions(layers=layers, place="append"))
     echo_problems(options.problems)
 
 

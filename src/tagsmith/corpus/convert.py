@@ -15,6 +15,7 @@ from tagsmith.corpus.sources import read_file, select_layers
 from tagsmith.errors import DataError
 from tagsmith.files import open_text_atomically
 from tagsmith.formats import format_to_write
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
 from tagsmith.formats.source import STDIN, Source, rereadable, source_name
 from tagsmith.text.document import Document
@@ -68,7 +69,7 @@ def convert(
     """
     wanted = None if scheme is None else Scheme(scheme)
     reading = read_options(**{"labels_required": scheme is not None or repair, **options})
-    write = format_to_write(target, target_format, otherwise="conll", option="--to").write
+    into = format_to_write(target, target_format, otherwise="conll", option="--to")
     reported = len(reading.problems)
     documents: Iterable[Document] = read_file(source, reading)
     if not rereadable(source):
@@ -96,9 +97,8 @@ def convert(
             ]
         return replace(document, sentences=tuple(sentences))
 
-    with open_target(target) as stream:
-        layers = () if layer is None else (Layer(layer, target_scheme),)
-        write(map(change, documents), stream, WriteOptions(layers=layers))
+    layers = () if layer is None else (Layer(layer, target_scheme),)
+    write_documents(into, map(change, documents), target, WriteOptions(layers=layers))
     return Conversion(
         **counts,
         layer=layer,
@@ -131,6 +131,32 @@ def _find_scheme(documents: Iterable[Document], options: ReadOptions, path: str)
 
     scheme = detect_scheme(tags())
     return next(iter(names), None), scheme
+
+
+def write_documents(
+    format: Format, documents: Iterable[Document], target: str | Path | TextIO, options: WriteOptions
+) -> None:
+    """Write documents to a path, ``"-"`` or a stream; to a new or empty folder where the format is several files.
+
+    Raises DataError: as :func:`open_target` and the writers; several files need a folder, and there is none.
+    """
+    if format.write is not None:
+        with open_target(target) as stream:
+            format.write(documents, stream, options)
+        return
+    assert format.write_folder is not None
+    remedy = "Name a new folder."
+    if not isinstance(target, str | Path) or str(target) == STDIN:
+        raise DataError(f"{format.name} is several files, which go to a folder.", remedy=remedy)
+    folder = Path(target)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{format.name} is several files; this is no empty folder.", remedy=remedy, path=folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        format.write_folder(documents, folder, options)
+    except OSError as error:
+        problem = f"The files cannot be written here: {error.strerror}."
+        raise DataError(problem, remedy="Check the directory.", path=folder) from error
 
 
 @contextmanager

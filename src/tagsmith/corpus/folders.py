@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from tagsmith.errors import DataError
-from tagsmith.formats import format_by_suffix
+from tagsmith.formats import companion_format, format_by_suffix
 
 PARTS = ("train", "dev", "test")
 _PART_OF_WORD = {
@@ -140,7 +140,7 @@ def part_of_folder(folder: str | Path, part: str) -> tuple[list[Path], str]:
 
 def _may_be_labeled(path: Path) -> bool:
     suffix = path.suffix.lower()
-    return bool(_has_format(path) or suffix in _PERHAPS_COLUMNS or part_of_name(suffix))
+    return not companion_format(path) and bool(_has_format(path) or suffix in _PERHAPS_COLUMNS or part_of_name(suffix))
 
 
 def _of_one_kind(files: list[Path], part: str, folder: Path) -> list[Path]:

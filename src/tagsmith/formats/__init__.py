@@ -56,6 +56,8 @@ def detect_format(source: Source, encoding: str = "utf-8") -> str:
 
     Raises DataError: the source is in a format that is known but not read, see :mod:`tagsmith.formats.foreign`.
     """
+    if companion := companion_format(source):
+        return companion
     by_suffix = format_by_suffix(source)
     beginning = _beginning(source, encoding)
     if isinstance(beginning, Foreign):
@@ -67,14 +69,20 @@ def detect_format(source: Source, encoding: str = "utf-8") -> str:
     claim = _claim(beginning)
     if claim and (by_suffix is None or claim != "jsonl" or '":' in beginning):  # a token may be {" or {}
         return claim
-    suffix = ".ann" if _is_half_of_brat(source) else suffix_of(source)
-    foreign = foreign_text(beginning, inline=True) or (None if by_suffix else foreign_suffix(suffix))
+    foreign = foreign_text(beginning, inline=True) or (None if by_suffix else foreign_suffix(suffix_of(source)))
     return _taken_over(foreign, source) if foreign else _FALLBACK
 
 
-def _is_half_of_brat(source: Source) -> bool:
-    """Whether a file is the text that annotations of brat stand beside."""
-    return suffix_of(source) == ".txt" and isinstance(source, str | Path) and Path(source).with_suffix(".ann").is_file()
+def companion_format(source: Source) -> str | None:
+    """Name the format in which a file only stands beside another, as a text beside brat's annotations of it."""
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source)
+    for format in FORMATS.values():
+        other = format.companions.get(path.suffix.lower())
+        if other is not None and path.with_suffix(other).is_file():
+            return format.name
+    return None
 
 
 def check_running_text(source: Source, encoding: str = "utf-8") -> None:
@@ -82,10 +90,11 @@ def check_running_text(source: Source, encoding: str = "utf-8") -> None:
     beginning = _beginning(source, encoding)
     if isinstance(beginning, Foreign):
         raise beginning.error(source_name(source), otherwise="")
-    foreign = foreign_text(beginning, inline=False) or foreign_suffix(suffix_of(source))
-    if foreign:
+    claim = companion_format(source)
+    foreign = None if claim else foreign_text(beginning, inline=False) or foreign_suffix(suffix_of(source))
+    if foreign and foreign.name not in FORMATS:
         raise foreign.error(source_name(source), otherwise="To tag it as it is, give --input-format text.")
-    if claim := _claim(beginning):
+    if claim := claim or (foreign.name if foreign else _claim(beginning)):
         raise DataError(
             f"This seems to be {claim}, not running text.",
             remedy=f"Give --input-format {claim}, or --input-format text to tag it as it is.",

@@ -89,7 +89,7 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 
 FOREIGN = (
-    Foreign("brat", "brat's standoff annotation (.ann, beside a .txt)", _AS_LINES, (".ann",), (), _is_brat),
+    Foreign("brat", "brat's standoff annotation (.ann, beside a .txt)", _AS_LINES, (), (), _is_brat),
     Foreign(
         "spacy",
         "a spaCy DocBin",
@@ -163,7 +163,7 @@ FOREIGN = (
         _is_marked_up,
     ),
     Foreign(
-        "slashed",
+        "inline",
         "text with a tag after each word, such as Ann/NNP left/VBD",
         "Put each word and its tag on a line of their own, and a blank line after each sentence.",
         (),
@@ -171,7 +171,7 @@ FOREIGN = (
         _each_line(_SLASHED),
     ),
     Foreign(
-        "hashes",
+        "inline",
         "a file of sentences with ####word=tag word=tag after them",
         "Put each word and its tag on a line of their own, and a blank line after each sentence.",
         (),
@@ -179,7 +179,7 @@ FOREIGN = (
         _each_line(_HASHES),
     ),
 )
-_INLINE = ("markup", "slashed", "hashes")
+_INLINE = ("markup", "inline")
 _BY_NAME = {foreign.name: foreign for foreign in FOREIGN}
 _IN_ZIP = {b"word/": "docx", b"xl/": "xlsx", b"ppt/": "slides", b"opendocument.spreadsheet": "xlsx"}
 _IN_ZIP |= {b"opendocument.presentation": "slides", b"opendocument": "docx", b"epub+zip": "epub"}

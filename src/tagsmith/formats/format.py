@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TextIO
 
 from tagsmith.formats.options import ReadOptions, WriteOptions
@@ -12,6 +13,7 @@ from tagsmith.text.document import Document
 
 Reader = Callable[[Source, ReadOptions], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO, WriteOptions], None]
+FolderWriter = Callable[[Iterable[Document], Path, WriteOptions], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,15 @@ class Format:
         line and remedy for whatever is wrong, and as :func:`~tagsmith.formats.source.open_source`;
         :class:`~tagsmith.formats.source.NoTokensError` for a file without tokens.
     write
-        Writes documents. Raises :class:`~tagsmith.errors.DataError` for what the format cannot express.
+        Writes documents as one text. Raises :class:`~tagsmith.errors.DataError` for what the format cannot express.
+    write_folder
+        Writes documents into a folder, where the format is several files; then there is no ``write``.
     suffixes
         The endings of its files' names, in lower case, with the dot.
     read_suffixes
         Endings of files that it reads, but that mean another format where it would write.
+    companions
+        Endings of files that stand beside another and are read with it, each with the ending of that other.
     begins
         Tells from the first thousands of characters of a file whether it is in this format; None where that cannot be
         told. No two formats may claim the same file.
@@ -45,13 +51,15 @@ class Format:
 
     name: str
     read: Reader
-    write: Writer
-    suffixes: tuple[str, ...]
+    write: Writer | None = None
+    suffixes: tuple[str, ...] = ()
     begins: Callable[[str], bool] | None = None
     media_type: str = "text/plain; charset=utf-8"
     holds_spans: bool = False
     read_unlabeled: Reader | None = None
     read_suffixes: tuple[str, ...] = ()
+    write_folder: FolderWriter | None = None
+    companions: Mapping[str, str] = field(default_factory=dict)
 
     def read_for_tagging(self, source: Source, options: ReadOptions) -> Iterator[Document]:
         """Read documents that are to be tagged: they need no labels, and a file without tokens is no error."""

@@ -43,9 +43,10 @@ from tagsmith.formats.source import (
     pick_layer,
     shortened,
     source_name,
+    tagged_spans,
 )
 from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
-from tagsmith.text.schemes import Scheme, tags_to_spans
+from tagsmith.text.schemes import Scheme
 
 _TEXT_KEYS = ("text", "full_text", "data")
 _SPAN_KEYS = ("spans", "label", "labels", "entities", "ents")
@@ -450,13 +451,7 @@ def _labels(document: Document, layer: str, scheme: Scheme, spans: Sequence[Span
     """Return the tags of a plain layer; otherwise the spans or, if there are none, those that the tags stand for."""
     if scheme is Scheme.PLAIN:
         return [tag for sentence in document.sentences for tag in sentence.layers.get(layer, ())]
-    return [_written_span(span, document.text) for span in spans or _tagged_spans(document, layer, scheme)]
-
-
-def _tagged_spans(document: Document, layer: str, scheme: Scheme) -> Iterator[Span]:
-    for sentence in document.sentences:
-        for start, end, label in tags_to_spans(sentence.layers.get(layer, ()), scheme):
-            yield Span(sentence.starts[start], sentence.starts[end - 1] + len(sentence.words[end - 1]), label)
+    return [_written_span(span, document.text) for span in spans or tagged_spans(document, layer, scheme)]
 
 
 def _written_span(span: Span, text: str) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, too_large, unpacked
-from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
+from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span
+from tagsmith.text.schemes import Scheme, tags_to_spans
 
 Source = str | Path | TextIO
 """A path, ``"-"`` for standard input, or an open text stream."""
@@ -342,6 +343,21 @@ def with_extra(lines: Sequence[str], extra: Iterable[tuple[int, str]]) -> list[s
         merged.append(line)
         done = max(done, position)
     return [*merged, *lines[done:]]
+
+
+def spans_to_write(document: Document, options: WriteOptions) -> Iterable[Span]:
+    """Return a document's spans or, if it has none, those that the tags of its layer stand for."""
+    if document.spans:
+        return document.spans
+    layer = next((pick_layer(sentence.layers, options.layer) for sentence in document.sentences), None)
+    return tagged_spans(document, layer or "", options.scheme)
+
+
+def tagged_spans(document: Document, layer: str, scheme: Scheme) -> Iterator[Span]:
+    """Yield the spans that the tags of a layer stand for."""
+    for sentence in document.sentences:
+        for start, end, label in tags_to_spans(sentence.layers.get(layer, ()), scheme):
+            yield Span(sentence.starts[start], sentence.starts[end - 1] + len(sentence.words[end - 1]), label)
 
 
 def shortened(text: str) -> str:

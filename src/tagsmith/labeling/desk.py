@@ -37,6 +37,7 @@ SCORING_SECONDS = 0.25  # between two looks for new sentences or a new model
 LOCK = "in-use.lock"
 RUNS = "runs"  # a folder for each training run
 MOST_NEW_LABELS = 100  # in a file; labels stay for good
+ONE_FILE = {name: format.write for name, format in FORMATS.items() if format.write}  # those that export gives
 NEW_LAYER = Layer("tags", Scheme.IOB2)  # where there is no model yet
 SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 
@@ -127,7 +128,7 @@ class Desk:
             model=None if version is None else ModelVersion(name=version.answer.name, version=version.version),
             counts=self._counts(),
             scored=0 if version is None else store.scored(version.version),
-            formats=list(FORMATS),
+            formats=list(ONE_FILE),
         )
 
     def _counts(self) -> schema.StatusCounts:
@@ -282,15 +283,15 @@ class Desk:
             return [span.label for span in spans]
         return spans_to_tags(spans, len(row.words), self.layer.scheme)
 
-    def export(self, format: Annotated[str, Query(json_schema_extra={"enum": list(FORMATS)})]) -> Response:
+    def export(self, format: Annotated[str, Query(json_schema_extra={"enum": list(ONE_FILE)})]) -> Response:
         """Give all accepted sentences as a file."""
-        if format not in FORMATS:
-            raise Refusal(422, "no_such_format", f"format: there is no such format; there are: {', '.join(FORMATS)}.")
+        if format not in ONE_FILE:
+            raise Refusal(422, "no_such_format", f"format: there is no such format; there are: {', '.join(ONE_FILE)}.")
         stream, layer, documents = io.StringIO(), self.layer, []
         for row in self.store.accepted():
             sentence = Sentence(tuple(row.words), tuple(row.starts), {layer.name: tuple(self.tags(row))})
             documents.append(Document(row.text, (sentence,)))
-        FORMATS[format].write(documents, stream, WriteOptions(layers=(layer,)))
+        ONE_FILE[format](documents, stream, WriteOptions(layers=(layer,)))
         disposition = f'attachment; filename="labels.{format}"'
         headers = {"content-type": FORMATS[format].media_type, "content-disposition": disposition}
         return Response(stream.getvalue(), headers=headers)

@@ -26,7 +26,7 @@ from tagsmith import (
     read_documents,
     tags_to_spans,
 )
-from tagsmith.labeling.schema import HALF, LONGEST_LABEL, Note, is_whole, label_problem
+from tagsmith.labeling.schema import FILE_FORMATS, HALF, LONGEST_LABEL, Note, is_whole, label_problem
 from tagsmith.serving.refusals import Refusal
 
 MOST_REFUSED = 20  # records that cannot be read in a file of columns; with more, it is read in the wrong way
@@ -79,9 +79,15 @@ class LabeledFile:
 
 
 def format_of(name: str, content: str) -> str | None:
-    """Name the format of a labeled file by its name, or by how it begins; None: it looks like text."""
+    """Name the format of a labeled file by its name, or by how it begins; None: it looks like text.
+
+    Raises Refusal: it is in a format that cannot be added.
+    """
     suffix = PurePath(name).suffix.lower()
     if known := next((own.name for own in FORMATS.values() if suffix in own.suffixes), None):
+        if known not in FILE_FORMATS:
+            problem = f"A file in the format {known} cannot be added here."
+            raise Refusal(409, "unreadable", f"{problem} Convert it to jsonl, with tagsmith convert.")
         return known
     beginning = content[:_SNIFFED]
     claims = [own.name for own in FORMATS.values() if own.begins and own.begins(beginning)]

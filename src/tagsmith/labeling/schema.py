@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field
 
-from tagsmith import FORMATS
 from tagsmith.serving.schema import FAIL_FAST, ModelVersion, Number, Probability, TokenAnswer, Wire
 
 Status = Literal["waiting", "accepted", "skipped"]
@@ -17,6 +16,7 @@ LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"  # roughly: :func:`label_problem` knows more
 NO_LABELS = ("O", "_")  # tags that mean: no label
 LONGEST_LABEL = 100  # characters
 TEXT = "text"  # the format of a file that holds no labels
+FILE_FORMATS = ("conll", "conllu", "csv", "jsonl")  # of labeled files that can be added
 
 
 # Characters without a shape that Unicode does not count among the format characters: fillers, joiners, selectors of
@@ -100,8 +100,8 @@ class NoOptions(Wire):
 
 
 def _check_format(format: str) -> str:
-    if format not in (*FORMATS, TEXT):
-        raise ValueError(f"there is no such format; there are: {', '.join((*FORMATS, TEXT))}")
+    if format not in (*FILE_FORMATS, TEXT):
+        raise ValueError(f"there is no such format; there are: {', '.join((*FILE_FORMATS, TEXT))}")
     return format
 
 
@@ -134,7 +134,7 @@ class NewFile(Wire):
     format: Annotated[str, AfterValidator(_check_format)] | None = Field(
         None,
         description="By default found by the name, or by how the content begins.",
-        json_schema_extra={"enum": [*FORMATS, TEXT, None]},
+        json_schema_extra={"enum": [*FILE_FORMATS, TEXT, None]},
     )
     first_line: Annotated[int, Field(ge=1, le=2**53), Number] = Field(
         1, description="The number of the content's first line in the file; not 1 in a later part."
