@@ -306,7 +306,6 @@ def test_objects_of_several_lines_are_read_with_the_lines_where_they_begin():
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"tokenized_text": ["a"], "ner": [[0, 0, "X"]]}, "it has tokenized_text, ner, so it may be GLiNER's"),
         ({"title": "a", "vertexSet": []}, "so it may be DocRED's"),
         ({"rasa_nlu_data": {}}, "so it may be Rasa's"),
         ({"text": "a b", "cats": {}, "id": 1}, "no labels: no key of .*; it has text, cats, id"),

@@ -96,6 +96,8 @@ def tag_command(
             sources.append((path, Path(path.name)))
     named = [(str(source), input_format(source, wanted_input, encoding)) for source, _ in sources]
     targets: dict[str, list[tuple[str, str]]] = {output: named}
+    if _output_format(wanted_output, "", {name for _, name in named}).write is None:
+        into = None  # the files of all documents go to one folder
     if into is not None:
         targets = _targets(into, sources, named, wanted_output)
     for target, read in targets.items():
@@ -133,7 +135,7 @@ def _targets(
     from tagsmith.cli.tag_input import has_known_suffix
 
     formats = [_output_format(wanted, "", {name}) for _, name in named]
-    suffixes = [one.suffixes[0] if f".{one.name}" not in one.suffixes else f".{one.name}" for one in formats]
+    suffixes = [one.file_ending for one in formats]
     places = [folder / place for _, place in sources]
     stems = [place.stem if has_known_suffix(place) else place.name for place in places]
     if len(set(zip((place.parent for place in places), stems, suffixes, strict=True))) < len(places):

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tagsmith.errors import DataError
-from tagsmith.formats import FORMATS, check_running_text, format_by_suffix
+from tagsmith.formats import FORMATS, check_running_text, companion_format, format_by_suffix
 from tagsmith.formats.format import Reader
 from tagsmith.formats.options import AUTO, ReadOptions
 from tagsmith.formats.source import Source, open_source, source_name, suffix_of
@@ -56,6 +56,8 @@ def read_input(
 def input_format(source: Path, wanted: str, encoding: str) -> str:
     """Return the name of the format to read a file in: the one wanted or, for ``auto``, that of its suffix."""
     if wanted == AUTO:
+        if companion := companion_format(source):
+            return companion
         if suffix_of(source) in _TOKENS_SUFFIXES:
             return "tokens"
         if by_suffix := format_by_suffix(source):
@@ -75,7 +77,8 @@ def files_to_tag(folder: Path, wanted: str, outside: Path | None) -> tuple[list[
 
     Raises DataError: there is no such file.
     """
-    inner = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not companion_format(path))
+    inner = (path.relative_to(folder) for path in found)
     files = [folder / path for path in inner if not any(part.startswith(".") for part in path.parts)]
     if outside is not None and outside.resolve() != folder.resolve():
         files = [path for path in files if not path.resolve().is_relative_to(outside.resolve())]

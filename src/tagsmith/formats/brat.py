@@ -105,7 +105,8 @@ def write(documents: Iterable[Document], folder: Path, options: WriteOptions) ->
     taken: set[str] = set()
     for number, document in enumerate(documents, 1):
         read_from = document.meta.get("brat", {})
-        name = read_from.get("name", str(number))
+        source = Path(str(document.meta.get("record", {}).get("source", ""))).stem
+        name = read_from.get("name") or source or str(number)
         while name in taken:
             name += "_"
         taken.add(name)

@@ -36,6 +36,8 @@ class Format:
         The endings of its files' names, in lower case, with the dot.
     read_suffixes
         Endings of files that it reads, but that mean another format where it would write.
+    ending
+        The ending of the files that it writes, where no suffix stands for it.
     companions
         Endings of files that stand beside another and are read with it, each with the ending of that other.
     begins
@@ -58,8 +60,15 @@ class Format:
     holds_spans: bool = False
     read_unlabeled: Reader | None = None
     read_suffixes: tuple[str, ...] = ()
+    ending: str = ""
     write_folder: FolderWriter | None = None
     companions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def file_ending(self) -> str:
+        """What the names of its files end in."""
+        own = f".{self.name}"
+        return own if own in self.suffixes else self.ending or (self.suffixes or ("",))[0]
 
     def read_for_tagging(self, source: Source, options: ReadOptions) -> Iterator[Document]:
         """Read documents that are to be tagged: they need no labels, and a file without tokens is no error."""

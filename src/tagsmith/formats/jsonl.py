@@ -11,6 +11,7 @@ Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, 
               ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
               first that was not canceled is used, and the others are reported
 spaCy         ``{"text", "ents": [{"start", "end", "label"}, …]}``, and ``[text, {"entities": […]}]``
+GLiNER        ``{"tokenized_text": […], "ner": [[first, last, label], …]}``
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
 layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
               asked for: lists of spans, or of one tag for each token
@@ -58,7 +59,6 @@ _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
 _READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
 # What only other tools write, and what its author would call it.
 _OTHER_TOOLS = {
-    "tokenized_text": "GLiNER's training data",
     "vertexSet": "DocRED's",
     "paragraphs": "spaCy's version 2, or SQuAD's",
     "rasa_nlu_data": "Rasa's",
@@ -177,6 +177,10 @@ def _document(record: Any, place: Place) -> Document | None:
         return None
     if isinstance(record.get("data"), Mapping):
         return _label_studio(record, place)
+    if "tokenized_text" in record:
+        from tagsmith.formats.gliner import document_of  # which imports this module
+
+        return document_of(record, place)
     record = _with_named_layer(record, place)
     text = _first_string(record, _TEXT_KEYS)
     words = record.get("tokens", record.get("words"))
@@ -252,7 +256,9 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     text = data.get("text", texts[0] if len(texts) == 1 else None)
     if not isinstance(text, str):
         raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
-    given = _objects(task.get("annotations", task.get("completions")), "annotations", place)
+    # A file for import has predictions in their place.
+    given = task.get("annotations", task.get("completions", task.get("predictions")))
+    given = _objects(given, "annotations", place)
     annotations = [annotation for annotation in given if not annotation.get("was_cancelled")]
     if not annotations and place.options.labels_required:
         place.report("left out: the task has no annotation that was not canceled")
@@ -260,12 +266,16 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     if len(annotations) > 1:
         place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
     items = _objects(annotations[0].get("result"), "results", place) if annotations else []
-    values = [item["value"] for item in items if isinstance(item.get("value"), Mapping)]
+    values = [{**item["value"], "score": item.get("score")} for item in items if isinstance(item.get("value"), Mapping)]
     spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
     if len(spans) < len(items):
         place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
     sentences = _sentences({}, text, place)
-    return build_document(text, sentences, place, spans=_spans(spans, text, place), meta=_rest(task))
+    field = next(key for key, value in data.items() if value is text)
+    names = next(({key: item[key] for key in ("from_name", "to_name") if key in item} for item in items), {})
+    kept = {"data": dict(data), "field": field, **names, **({"id": task["id"]} if "id" in task else {})}
+    meta = {**_rest(task), "label_studio": kept}
+    return build_document(text, sentences, place, spans=_spans(spans, text, place), meta=meta)
 
 
 def _objects(given: Any, what: str, place: Place) -> list[Mapping[str, Any]]:

@@ -353,6 +353,13 @@ def spans_to_write(document: Document, options: WriteOptions) -> Iterable[Span]:
     return tagged_spans(document, layer or "", options.scheme)
 
 
+def check_spans(format: str, options: WriteOptions) -> None:
+    """Raise DataError for a format that holds spans, if the layer to write has a tag for each token instead."""
+    if options.scheme is Scheme.PLAIN:
+        problem = f"{format} holds labeled spans; these tags label single tokens."
+        raise DataError(problem, remedy="Write conll, conllu, csv, inline or jsonl.")
+
+
 def tagged_spans(document: Document, layer: str, scheme: Scheme) -> Iterator[Span]:
     """Yield the spans that the tags of a layer stand for."""
     for sentence in document.sentences:

@@ -1,0 +1,48 @@
+"""Prodigy's JSON lines: ``{"text": …, "tokens": […], "spans": […], "answer": "accept"}``.
+
+They are read like all JSON lines (:mod:`tagsmith.formats.jsonl`), without the records whose answer was another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, TextIO
+
+from tagsmith.formats.format import Format
+from tagsmith.formats.jsonl import read
+from tagsmith.formats.options import WriteOptions
+from tagsmith.formats.source import check_spans, spans_to_write
+from tagsmith.text.document import Document, Span, Token
+
+
+def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
+    """Write a record a document: text, tokens, spans in characters and in tokens, and what else it was read with."""
+    check_spans("prodigy", options)
+    for document in documents:
+        tokens = list(chain.from_iterable(sentence.tokens for sentence in document.sentences))
+        record = {
+            **document.meta.get("record", {}),
+            "text": document.text,
+            "tokens": [_token(document.text, token, number) for number, token in enumerate(tokens)],
+            "spans": [_span(span, tokens) for span in spans_to_write(document, options)],
+        }
+        stream.write(json.dumps({"answer": "accept", **record}, ensure_ascii=False) + "\n")
+
+
+def _token(text: str, token: Token, number: int) -> dict[str, Any]:
+    space = text[token.end : token.end + 1] == " "
+    return {"text": token.text, "start": token.start, "end": token.end, "id": number, "ws": space}
+
+
+def _span(span: Span, tokens: Sequence[Token]) -> dict[str, Any]:
+    """Prodigy counts tokens as well: ``token_end`` is the last one."""
+    inside = [number for number, token in enumerate(tokens) if token.start < span.end and span.start < token.end]
+    written: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label}
+    if inside:
+        written |= {"token_start": inside[0], "token_end": inside[-1]}
+    return written if span.score is None else written | {"score": round(span.score, 6)}
+
+
+FORMAT = Format("prodigy", read, write, ending=".jsonl", media_type="application/x-ndjson", holds_spans=True)
