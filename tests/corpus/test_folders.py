@@ -138,12 +138,31 @@ def test_a_folder_without_the_part_lists_what_it_has(folder):
 
 
 def test_a_folder_without_labeled_files_and_a_model_folder_are_refused(folder, tmp_path):
-    with pytest.raises(DataError, match="no labeled file in this folder"):
-        read_corpus(folder("README.md"))
+    data = folder("README.md")
+    (data / "README.md").write_text("# Read me\n\nThis is about names.\n")
+    (data / "scan.pdf").write_bytes(b"%PDF-1.7\n%\xe2\xe3\n")
+    with pytest.raises(DataError, match=r"no labeled file in this folder\."):
+        read_corpus(data)
     for name in ("config.json", "vocabulary.json"):
         folder(name)
     with pytest.raises(DataError, match="model folder"):
         read_corpus(tmp_path / "data")
+
+
+def test_files_that_no_name_tells_of_are_looked_at(folder):
+    data = folder("FIN5.txt", "notes.gold2")
+    (data / "README.txt").write_text("The files are contracts.\nThey hold names.\n")
+    (data / "notes.gold2").write_text("not labeled\n")
+    assert files_of_folder(data).of("train") == [data / "FIN5.txt"]
+    (data / "more.txt").write_text("Ann/B-PER left/O the/O house/O\nShe/O went/O to/O Rome/B-LOC\n")
+    assert files_of_folder(data).of("train") == [data / "FIN5.txt", data / "more.txt"]
+
+
+def test_folders_inside_that_hold_labeled_files_are_named(folder):
+    data = folder("one/train.conll", "two/x.txt", "three/README.md")
+    (data / "three" / "README.md").write_text("Nothing here.\n")
+    with pytest.raises(DataError, match=r"no labeled file in this folder, but in one, two\. Name one of them"):
+        read_corpus(data)
 
 
 def test_a_tagger_is_scored_on_the_test_files_of_a_folder(folder):

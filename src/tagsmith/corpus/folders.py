@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from tagsmith.errors import DataError
-from tagsmith.formats import companion_format, format_by_suffix
+from tagsmith.formats import FALLBACK, companion_format, detect_format, format_by_suffix
+from tagsmith.formats.columns import looks_like_columns
+from tagsmith.formats.source import BEGINNING, beginning_of
 
 PARTS = ("train", "dev", "test")
 _PART_OF_WORD = {
@@ -67,9 +69,10 @@ def part_of_name(name: str) -> str | None:
 def files_of_folder(folder: str | Path) -> FolderFiles:
     """Find the labeled files of a folder, also one level deeper in folders such as ``train``.
 
-    If no name names a part, all files in a known format are for training.
+    If no name names a part, all files in a known format are for training; if there is none, those that look labeled.
 
-    Raises DataError: there is no labeled file; a part has files of several kinds, which may be the same twice.
+    Raises DataError: there is no labeled file, but perhaps in the folders inside, which are named; a part has files of
+    several kinds, which may be the same twice.
     """
     folder = Path(folder)
     if (folder / "config.json").is_file() and (folder / "vocabulary.json").is_file():
@@ -83,15 +86,16 @@ def files_of_folder(folder: str | Path) -> FolderFiles:
                 found.setdefault(part_of_name(file.name) or inner, []).append(file)
     parts = {part: _of_one_kind(found.get(part, []), part, folder) for part in PARTS}
     others = [path for path in found.get(None, ()) if _has_format(path)]
+    if not any(parts.values()) and not others:
+        others = [path for path in sorted(folder.iterdir()) if path.is_file() and _looks_labeled(path)]
     unnamed = not any(parts.values())
     if unnamed:
         parts, others = {**parts, "train": _of_one_kind(others, "train", folder)}, []
     if not any(parts.values()):
-        raise DataError(
-            "There is no labeled file in this folder.",
-            remedy="Name files, or put 'train', 'dev' and 'test' into their names.",
-            path=folder,
-        )
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _holds_labeled(path)]
+        problem = "There is no labeled file in this folder" + (f", but in {_names(inside, folder)}." if inside else ".")
+        remedy = "Name one of them." if inside else "Name files, or put 'train', 'dev' and 'test' into their names."
+        raise DataError(problem, remedy=remedy, path=folder)
     return FolderFiles(folder, parts, others, unnamed)
 
 
@@ -141,6 +145,26 @@ def part_of_folder(folder: str | Path, part: str) -> tuple[list[Path], str]:
 def _may_be_labeled(path: Path) -> bool:
     suffix = path.suffix.lower()
     return not companion_format(path) and bool(_has_format(path) or suffix in _PERHAPS_COLUMNS or part_of_name(suffix))
+
+
+def _looks_labeled(path: Path) -> bool:
+    """Whether a file that no name or suffix tells of begins like labeled data."""
+    try:
+        beginning = beginning_of(path)
+        if not isinstance(beginning, bytes) or detect_format(path) != FALLBACK:
+            return isinstance(beginning, bytes)
+    except DataError:  # a format that is not read
+        return False
+    text = beginning.decode("utf-8", "replace").removeprefix("\ufeff")
+    return looks_like_columns(text, whole=len(beginning) < BEGINNING)
+
+
+def _holds_labeled(folder: Path) -> bool:
+    try:
+        files_of_folder(folder)
+    except (DataError, OSError):
+        return False
+    return True
 
 
 def _of_one_kind(files: list[Path], part: str, folder: Path) -> list[Path]:

@@ -18,7 +18,7 @@ from tagsmith.formats.options import AUTO
 from tagsmith.formats.source import Source, beginning_of, codec_of, source_name, suffix_of
 from tagsmith.formats.unpacking import SUFFIXES
 
-_FALLBACK = "conll"  # what nothing else claims, and every stream
+FALLBACK = "conll"  # what nothing else claims, and every stream
 
 
 def find_formats() -> dict[str, Format]:
@@ -64,13 +64,13 @@ def detect_format(source: Source, encoding: str = "utf-8") -> str:
         return _taken_over(beginning, source)
     if foreign := foreign_text(beginning, inline=False):
         return _taken_over(foreign, source)
-    if by_suffix not in (None, _FALLBACK):
+    if by_suffix not in (None, FALLBACK):
         return by_suffix
     claim = _claim(beginning)
     if claim and (by_suffix is None or claim != "jsonl" or '":' in beginning):  # a token may be {" or {}
         return claim
     foreign = foreign_text(beginning, inline=True) or (None if by_suffix else foreign_suffix(suffix_of(source)))
-    return _taken_over(foreign, source) if foreign else _FALLBACK
+    return _taken_over(foreign, source) if foreign else FALLBACK
 
 
 def companion_format(source: Source) -> str | None:

@@ -1,7 +1,8 @@
-"""Doubts about columns: whether the ones that are read hold the words and the tags."""
+"""Whether a text is in columns, and doubts whether the ones that are read hold the words and the tags."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ _OTHER_HEADINGS = ("iob", "bio", "pos", "upos", "xpos", "chunk", "tag1", "ne")
 _CHUNKS = frozenset(
     ["NP", "VP", "PP", "ADVP", "ADJP", "SBAR", "PRT", "CONJP", "INTJ", "LST", "UCP", "NC", "VC", "PC", "AC"]
 )
+_SPAN_TAG = re.compile(r"O|[BIESLUM]-\S+")
 _MANY_TAGS = 100  # more different tags among the first sentences than any tag set has there
 _ENOUGH_ROWS = 3
 _LEAST_OF_PAIRS = 6  # cells of a row that is a sentence; four may be two readings of a word and its tag
@@ -112,3 +114,18 @@ def _column(rows: Sequence[Sequence[str]], place: int) -> _Column:
 
 def _same(one: _Column, other: _Column) -> bool:
     return sum(a == b for a, b in zip(one.cells, other.cells, strict=True)) > 0.95 * len(one.cells)
+
+
+def looks_like_columns(beginning: str, *, whole: bool) -> bool:
+    """Whether lines are tokens with tags: tags of spans, or cells between tabs and blank lines between sentences.
+
+    ``whole`` says whether the file ends there; otherwise its last line may be cut off.
+    """
+    lines = beginning.split("\n") if whole else beginning.split("\n")[:-1]
+    tokens = [line.rstrip("\r") for line in lines if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
+    separator = "\t" if tokens and "\t" in tokens[0] else None
+    rows = [token.split(separator) for token in tokens]
+    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
+        return False
+    is_cut = any(not line.strip() for line in lines[1:-1])
+    return all(_SPAN_TAG.fullmatch(row[-1]) for row in rows) or (separator is not None and is_cut)

@@ -26,6 +26,7 @@ from tagsmith import (
     read_documents,
     tags_to_spans,
 )
+from tagsmith.formats.columns import looks_like_columns
 from tagsmith.labeling.schema import FILE_FORMATS, HALF, LONGEST_LABEL, Note, is_whole, label_problem
 from tagsmith.serving.refusals import Refusal
 
@@ -34,7 +35,6 @@ MOST_NOTES = 1000  # of records that are left out, or of labels that are changed
 COLUMNS = ("conll", "conllu", "csv")
 UNIVERSAL = ("lemma", "upos", "xpos", "feats", "deprel")  # the columns of CoNLL-U
 _SNIFFED = 4096  # characters
-_TAG = re.compile(r"O|[BIESLUM]-\S+")
 _WORD_HEADING = re.compile(
     r'[^\n]*(?:^|[,;\t|])\s*"?(?:word|token)s?"?\s*(?:[,;\t|]|\r?$)', re.IGNORECASE | re.MULTILINE
 )
@@ -95,19 +95,7 @@ def format_of(name: str, content: str) -> str | None:
         return claims[0]
     if suffix == ".json":  # it is no text
         return "jsonl"
-    return "conll" if _has_columns(beginning, whole=len(content) <= _SNIFFED) else None
-
-
-def _has_columns(beginning: str, *, whole: bool) -> bool:
-    """Whether lines are tokens with tags: tags of spans, or cells between tabs and blank lines between sentences."""
-    lines = beginning.split("\n") if whole else beginning.split("\n")[:-1]
-    tokens = [line.rstrip("\r") for line in lines if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
-    separator = "\t" if tokens and "\t" in tokens[0] else None
-    rows = [token.split(separator) for token in tokens]
-    if not rows or len(rows[0]) < 2 or any(len(row) != len(rows[0]) for row in rows):
-        return False
-    is_cut = any(not line.strip() for line in lines[1:-1])
-    return all(_TAG.fullmatch(row[-1]) for row in rows) or (separator is not None and is_cut)
+    return "conll" if looks_like_columns(beginning, whole=len(content) <= _SNIFFED) else None
 
 
 def length_problem(document: Document, most: int) -> str:
