@@ -121,7 +121,7 @@ def profile(run: TrainingRun) -> dict[str, Any]:
             lambda e, t, s: total(crf(e, t, s)),
             [crf.start, crf.between, crf.end],
             emissions,
-            half.tags,
+            half.tags[0],
             half.sentences,
         ),
     }
