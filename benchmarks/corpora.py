@@ -53,8 +53,7 @@ def corpora(folder: Path) -> dict[str, Files]:
     vietnamese, fewnerd, stackoverflow = data / "ud_vietnamese_vtb", data / "fewnerd", data / "stackoverflow_ner"
     vietnamese_files = (vietnamese / f"vi_vtb-ud-{part}.conllu" for part in parts)
     files["ud_vietnamese_vtb"] = _files(vietnamese_files, options={"layer": "upos"}, vectors=False)
-    # The corpus's own training set is not here.
-    files["fewnerd"] = _files(fewnerd / name for name in ("dev.txt", "test.txt", "big_test.txt"))
+    files["fewnerd"] = _files([fewnerd / "dev.txt", *_halves(fewnerd / "test.txt", folder)])
     files["stackoverflow_ner"] = _files((stackoverflow / f"{part}.txt" for part in parts), options={"column": 2})
     files["sec_filings"] = _files(_sec_filings(data / "sec_filings", folder))
     files["presidio_pii"] = _files(_presidio(data / "presidio_pii" / "synth_dataset_v2.json", folder))
@@ -86,6 +85,16 @@ def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
     for part, places in PARTS.items():
         chosen = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
         yield _write(folder / f"wikigold-{part}.conll", chosen)
+
+
+def _halves(path: Path, folder: Path) -> Iterator[Path]:
+    """Cut the file of the types that the training file has: every other sentence is dev, the rest test.
+
+    (``big_test.txt`` has other types.)
+    """
+    sentences = _columns(path)
+    for part, first in (("dev", 0), ("test", 1)):
+        yield _write(folder / f"fewnerd-{part}.conll", sentences[first::2])
 
 
 def _sec_filings(source: Path, folder: Path) -> Iterator[Path]:
