@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import tagsmith
+
 
 @dataclass(frozen=True)
 class Files:
     """The files of a corpus, its reading options, and whether the pretrained vectors fit its language."""
 
-    train: Path | list[Path]
-    dev: Path | list[Path]
-    test: Path | list[Path]
+    train: Path
+    dev: Path
+    test: Path
     options: dict[str, Any] = field(default_factory=dict)
     vectors: bool = True
 
@@ -57,11 +59,11 @@ def corpora(folder: Path) -> dict[str, Files]:
     files["stackoverflow_ner"] = _files((stackoverflow / f"{part}.txt" for part in parts), options={"column": 2})
     files["sec_filings"] = _files(_sec_filings(data / "sec_filings", folder))
     files["presidio_pii"] = _files(_presidio(data / "presidio_pii" / "synth_dataset_v2.json", folder))
-    files["jnlpba_brat"] = _files(_brat(data / "jnlpba_brat"), options={"alignment": "skip"})
+    files["jnlpba_brat"] = _files(_brat(data / "jnlpba_brat", folder), options={"alignment": "skip"})
     return files
 
 
-def _files(paths: Iterable[Path | list[Path]], **more: Any) -> Files:
+def _files(paths: Iterable[Path], **more: Any) -> Files:
     train, dev, test = paths
     return Files(train, dev, test, **more)
 
@@ -126,11 +128,15 @@ def _presidio(path: Path, folder: Path) -> Iterator[Path]:
         yield _write_spans(folder / f"presidio-{part}.jsonl", zip(texts, spans, strict=True))
 
 
-def _brat(source: Path) -> Iterator[list[Path]]:
+def _brat(source: Path, folder: Path) -> Iterator[Path]:
     """Of every ten documents, the ninth is dev and the tenth test."""
     paths = sorted(source.glob("*.ann"))
-    for places in PARTS.values():
-        yield [path for number, path in enumerate(paths) if number % 10 in places]
+    for part, places in PARTS.items():
+        chosen = (path for number, path in enumerate(paths) if number % 10 in places)
+        documents = [document for path in chosen for document in tagsmith.read_documents(path)]
+        spans = [[(span.start, span.end, span.label) for span in document.spans] for document in documents]
+        texts = [document.text for document in documents]
+        yield _write_spans(folder / f"jnlpba-{part}.jsonl", zip(texts, spans, strict=True))
 
 
 def _write_spans(path: Path, records: Iterable[tuple[str, list[tuple[int, int, str]]]]) -> Path:

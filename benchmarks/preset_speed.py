@@ -15,6 +15,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,10 @@ def rate(words: int, call: Callable[[], Any]) -> float:
     return words / (time.perf_counter() - start)
 
 
+def _spans(tagger: tagsmith.Tagger, texts: list[str]) -> list[tagsmith.Document]:
+    return list(tagger.tag_texts(texts))
+
+
 def main() -> None:
     """Measure and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,10 +52,8 @@ def main() -> None:
     rates: list[dict[str, list[float]]] = [{"words to tags": [], "text to spans": []} for _ in taggers]
     for round_number in range(arguments.rounds + 1):  # the first fills the word tables
         for tagger, own in zip(taggers, rates, strict=True):
-            to_tags, to_spans = (
-                rate(count, lambda tagger=tagger: tagger.tag(sentences)),
-                rate(count, lambda tagger=tagger: list(tagger.tag_texts(texts))),
-            )
+            to_tags = rate(count, partial(tagger.tag, sentences))
+            to_spans = rate(count, partial(_spans, tagger, texts))
             if round_number:
                 own["words to tags"].append(to_tags)
                 own["text to spans"].append(to_spans)
