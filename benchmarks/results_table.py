@@ -24,10 +24,7 @@ INTRODUCTION = """# Results
 Scores are means ± standard deviation over the seeds. Each test set was scored once, by the model of the epoch with the
 best dev score. Minutes, speeds and sizes are medians. `runs.jsonl` holds every run; `benchmarks/accuracy.py` writes it.
 
-These runs were made with the presets as they were before "Every word may be unknown" below: the presets have changed
-since, and have not been scored on test sets yet.
-
-¹ measured on one busy core; expect about twice the speed.
+¹ measured on one core, while the other one worked as well; expect about twice the speed.
 
 """
 EXPERIMENTS_INTRODUCTION = """
