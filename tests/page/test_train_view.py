@@ -12,8 +12,8 @@ from fake_training import FakeTraining, epoch, version
 from playwright.sync_api import Page, expect
 
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.formats import FORMATS
 from tagsmith.labeling.desk import LabelingProject
+from tagsmith.labeling.schema import FILE_FORMATS
 
 APPEARANCES = {
     "light": {"color_scheme": "light"},
@@ -550,7 +550,7 @@ def test_real_run_is_canceled(new, open_page):
 def test_real_files_are_those_of_the_api(new, open_page, tmp_path):
     page = open_page(f"{new.base_url}/#train")
     formats = new.get("/v1/labeling").json()["formats"]
-    assert formats == list(FORMATS)
+    assert formats == list(FILE_FORMATS)
     for format in formats:
         with page.expect_download() as offered:
             name = {"conll": "CoNLL", "conllu": "CoNLL-U"}.get(format, format.upper())

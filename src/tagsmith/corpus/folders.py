@@ -156,7 +156,7 @@ def _looks_labeled(path: Path) -> bool:
     except DataError:  # a format that is not read
         return False
     text = beginning.decode("utf-8", "replace").removeprefix("\ufeff")
-    return looks_like_columns(text, whole=len(beginning) < BEGINNING)
+    return looks_like_columns(text, len(beginning) < BEGINNING)
 
 
 def _holds_labeled(folder: Path) -> bool:

@@ -116,7 +116,7 @@ def _same(one: _Column, other: _Column) -> bool:
     return sum(a == b for a, b in zip(one.cells, other.cells, strict=True)) > 0.95 * len(one.cells)
 
 
-def looks_like_columns(beginning: str, *, whole: bool) -> bool:
+def looks_like_columns(beginning: str, whole: bool) -> bool:
     """Whether lines are tokens with tags: tags of spans, or cells between tabs and blank lines between sentences.
 
     ``whole`` says whether the file ends there; otherwise its last line may be cut off.

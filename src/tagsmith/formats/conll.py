@@ -24,6 +24,7 @@ from tagsmith.formats.columns import (
     doubt_of_columns,
     is_header,
     is_span_tag,
+    looks_like_columns,
     numbers_first,
     sentence_in_a_line,
     swapped,
@@ -345,4 +346,11 @@ def _begins(text: str) -> bool:
     )
 
 
-FORMAT = Format("conll", read, write, suffixes=(".conll", ".iob", ".iob2", ".bio"), begins=_begins)
+FORMAT = Format(
+    "conll",
+    read,
+    write,
+    suffixes=(".conll", ".iob", ".iob2", ".bio"),
+    begins=_begins,
+    resembles=looks_like_columns,
+)

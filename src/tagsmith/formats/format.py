@@ -36,6 +36,8 @@ class Format:
         The endings of its files' names, in lower case, with the dot.
     read_suffixes
         Endings of files that it reads, but that mean another format where it would write.
+    resembles
+        Tells from the first characters, and whether these are all, that a file which nothing claims may be one.
     ending
         The ending of the files that it writes, where no suffix stands for it.
     companions
@@ -60,6 +62,7 @@ class Format:
     holds_spans: bool = False
     read_unlabeled: Reader | None = None
     read_suffixes: tuple[str, ...] = ()
+    resembles: Callable[[str, bool], bool] | None = None
     ending: str = ""
     write_folder: FolderWriter | None = None
     companions: Mapping[str, str] = field(default_factory=dict)

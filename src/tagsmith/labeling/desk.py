@@ -24,7 +24,7 @@ from tagsmith.errors import InputError
 from tagsmith.files import only_one
 from tagsmith.labeling import schema
 from tagsmith.labeling.labeled_file import LabeledFile, format_of, length_problem, read_labeled
-from tagsmith.labeling.schema import TEXT, LabeledSentence, LabelingAnswer, Status
+from tagsmith.labeling.schema import FILE_FORMATS, TEXT, LabeledSentence, LabelingAnswer, Status
 from tagsmith.labeling.store import SentenceRow, Store
 from tagsmith.labeling.suggestions import suggest
 from tagsmith.labeling.training_process import SCRATCH
@@ -37,7 +37,7 @@ SCORING_SECONDS = 0.25  # between two looks for new sentences or a new model
 LOCK = "in-use.lock"
 RUNS = "runs"  # a folder for each training run
 MOST_NEW_LABELS = 100  # in a file; labels stay for good
-ONE_FILE = {name: format.write for name, format in FORMATS.items() if format.write}  # those that export gives
+ONE_FILE = {name: format.write for name, format in FORMATS.items() if name in FILE_FORMATS and format.write}
 NEW_LAYER = Layer("tags", Scheme.IOB2)  # where there is no model yet
 SentenceNumber = Annotated[int, PathParameter(ge=1, le=2**53)]
 

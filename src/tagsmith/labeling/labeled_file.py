@@ -26,7 +26,6 @@ from tagsmith import (
     read_documents,
     tags_to_spans,
 )
-from tagsmith.formats.columns import looks_like_columns
 from tagsmith.labeling.schema import FILE_FORMATS, HALF, LONGEST_LABEL, Note, is_whole, label_problem
 from tagsmith.serving.refusals import Refusal
 
@@ -95,7 +94,8 @@ def format_of(name: str, content: str) -> str | None:
         return claims[0]
     if suffix == ".json":  # it is no text
         return "jsonl"
-    return "conll" if looks_like_columns(beginning, whole=len(content) <= _SNIFFED) else None
+    whole = len(content) <= _SNIFFED
+    return next((own.name for own in FORMATS.values() if own.resembles and own.resembles(beginning, whole)), None)
 
 
 def length_problem(document: Document, most: int) -> str:

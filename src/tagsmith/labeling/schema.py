@@ -16,7 +16,7 @@ LABEL = r"[^\s\x00-\x1f\x7f-\xa0]+"  # roughly: :func:`label_problem` knows more
 NO_LABELS = ("O", "_")  # tags that mean: no label
 LONGEST_LABEL = 100  # characters
 TEXT = "text"  # the format of a file that holds no labels
-FILE_FORMATS = ("conll", "conllu", "csv", "jsonl")  # of labeled files that can be added
+FILE_FORMATS = ("conll", "conllu", "csv", "jsonl")  # of labeled files that can be added, and of the export
 
 
 # Characters without a shape that Unicode does not count among the format characters: fillers, joiners, selectors of
