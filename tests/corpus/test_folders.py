@@ -161,6 +161,7 @@ def test_files_that_no_name_tells_of_are_looked_at(folder):
 def test_folders_inside_that_hold_labeled_files_are_named(folder):
     data = folder("one/train.conll", "two/x.txt", "three/README.md")
     (data / "three" / "README.md").write_text("Nothing here.\n")
+    (data / "three" / "loop").symlink_to(data)  # is not followed
     with pytest.raises(DataError, match=r"no labeled file in this folder, but in one, two\. Name one of them"):
         read_corpus(data)
 

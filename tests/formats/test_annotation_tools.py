@@ -49,7 +49,8 @@ def test_doccano_gets_text_and_label():
 
 def test_prodigy_gets_tokens_and_spans_in_both_units():
     record = json.loads(written("prodigy", document("Ann Lee left.", (Span(0, 7, "PER", score=0.5),))))
-    assert record["answer"] == "accept"
+    assert "answer" not in record  # it is a suggestion
+    assert json.loads(written("prodigy", document("Ann left.", (Span(0, 3, "PER"),))))["answer"] == "accept"
     assert record["tokens"][:2] == [
         {"text": "Ann", "start": 0, "end": 3, "id": 0, "ws": True},
         {"text": "Lee", "start": 4, "end": 7, "id": 1, "ws": True},
@@ -79,6 +80,25 @@ def test_label_studio_gets_tasks_with_predictions():
         ],
     }  # fmt: skip
     assert written("label-studio") == written("gliner") == "[]\n"
+
+
+def test_what_a_person_has_accepted_is_no_prediction_any_more():
+    span = {"start": 0, "end": 3, "label": "PER", "score": 0.5}
+    for record, score in (
+        ({"text": "Ann left.", "spans": [span]}, 0.5),
+        ({"text": "Ann left.", "spans": [span], "answer": "accept"}, None),
+    ):
+        ((one,),) = [document.spans for document in read("prodigy", json.dumps(record))]
+        assert one.score == score
+    result = [{"value": {"start": 0, "end": 3, "labels": ["PER"]}, "score": 0.5}]
+    for key, score in (("predictions", 0.5), ("annotations", None)):
+        ((one,),) = [
+            document.spans
+            for document in read(
+                "label-studio", json.dumps([{"data": {"text": "Ann left."}, key: [{"result": result}]}])
+            )
+        ]
+        assert one.score == score
 
 
 EXPORT = {

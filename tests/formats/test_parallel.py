@@ -76,6 +76,7 @@ def test_both_files_are_written_into_a_new_folder(file, tmp_path: Path):
     document = Document("New York", (sentence_from_words(("New York",), {"tags": ["O"]}),))
     with pytest.raises(DataError, match="'New York' cannot be written between spaces"):
         write_documents(PARALLEL, [document], tmp_path / "other", write_options())
+    assert not (tmp_path / "other").exists()
 
 
 words = st.text(st.characters(exclude_characters=" \t\r\n\ufeff", exclude_categories=["Cs"]), min_size=1)

@@ -157,6 +157,8 @@ def _output_format(wanted: str, output: str, inputs: set[str]) -> Format:
     from tagsmith.formats import FORMATS, format_to_write
 
     same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
+    if output == "-":
+        same = {name for name in same if FORMATS[name].write}  # not several files
     return format_to_write(output, wanted, otherwise=next(iter(same), "conll"), option="--output-format")
 
 

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from tagsmith.corpus.repair import TagRepair, repaired
 from tagsmith.corpus.sources import read_file, select_layers
 from tagsmith.errors import DataError
-from tagsmith.files import open_text_atomically
+from tagsmith.files import new_folder, open_text_atomically
 from tagsmith.formats import format_to_write
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
@@ -138,6 +138,8 @@ def write_documents(
 ) -> None:
     """Write documents to a path, ``"-"`` or a stream; to a new or empty folder where the format is several files.
 
+    What is written appears as a whole or not at all.
+
     Raises DataError: as :func:`open_target` and the writers; several files need a folder, and there is none.
     """
     if format.write is not None:
@@ -151,12 +153,8 @@ def write_documents(
     folder = Path(target)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise DataError(f"{format.name} is several files; this is no empty folder.", remedy=remedy, path=folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        format.write_folder(documents, folder, options)
-    except OSError as error:
-        problem = f"The files cannot be written here: {error.strerror}."
-        raise DataError(problem, remedy="Check the directory.", path=folder) from error
+    with new_folder(folder) as made:
+        format.write_folder(documents, made, options)
 
 
 @contextmanager

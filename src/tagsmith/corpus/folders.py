@@ -75,6 +75,17 @@ def files_of_folder(folder: str | Path) -> FolderFiles:
     several kinds, which may be the same twice.
     """
     folder = Path(folder)
+    files = _find_files(folder)
+    if not any(files.parts.values()):
+        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _holds_labeled(path)]
+        problem = "There is no labeled file in this folder" + (f", but in {_names(inside, folder)}." if inside else ".")
+        remedy = "Name one of them." if inside else "Name files, or put 'train', 'dev' and 'test' into their names."
+        raise DataError(problem, remedy=remedy, path=folder)
+    return files
+
+
+def _find_files(folder: Path) -> FolderFiles:
+    """Find the labeled files of a folder; there may be none."""
     if (folder / "config.json").is_file() and (folder / "vocabulary.json").is_file():
         problem = "This is a model folder, not labeled data."
         raise DataError(problem, remedy="To go on from a model, name it with --from.", path=folder)
@@ -91,11 +102,6 @@ def files_of_folder(folder: str | Path) -> FolderFiles:
     unnamed = not any(parts.values())
     if unnamed:
         parts, others = {**parts, "train": _of_one_kind(others, "train", folder)}, []
-    if not any(parts.values()):
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _holds_labeled(path)]
-        problem = "There is no labeled file in this folder" + (f", but in {_names(inside, folder)}." if inside else ".")
-        remedy = "Name one of them." if inside else "Name files, or put 'train', 'dev' and 'test' into their names."
-        raise DataError(problem, remedy=remedy, path=folder)
     return FolderFiles(folder, parts, others, unnamed)
 
 
@@ -160,11 +166,11 @@ def _looks_labeled(path: Path) -> bool:
 
 
 def _holds_labeled(folder: Path) -> bool:
+    """Whether a folder holds labeled files itself; what is further inside is not looked at."""
     try:
-        files_of_folder(folder)
-    except (DataError, OSError):
+        return any(_find_files(folder).parts.values())
+    except (DataError, OSError):  # a model folder, files of several kinds, or no permission to look
         return False
-    return True
 
 
 def _of_one_kind(files: list[Path], part: str, folder: Path) -> list[Path]:

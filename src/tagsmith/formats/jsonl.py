@@ -28,6 +28,7 @@ import json
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate, chain, pairwise
 from typing import Any, TextIO, TypeGuard
 
@@ -199,8 +200,13 @@ def _document(record: Any, place: Place) -> Document | None:
             "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + _its_keys(record) + ".",
             'Give it an empty list ("label": []) if nothing in it is labeled.',
         )
-    spans = None if labels is None else _spans(labels, text, place)
+    spans = None if labels is None else _without_scores_if_accepted(_spans(labels, text, place), record)
     return build_document(text, _sentences(record, text, place), place, spans=spans, meta=_rest(record))
+
+
+def _without_scores_if_accepted(spans: list[Span], record: Mapping[str, Any]) -> list[Span]:
+    """What a person has accepted in Prodigy is no suggestion any more."""
+    return [replace(span, score=None) for span in spans] if "answer" in record else spans
 
 
 def _its_keys(record: Mapping[str, Any]) -> str:
@@ -256,9 +262,8 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     text = data.get("text", texts[0] if len(texts) == 1 else None)
     if not isinstance(text, str):
         raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
-    # A file for import has predictions in their place.
-    given = task.get("annotations", task.get("completions", task.get("predictions")))
-    given = _objects(given, "annotations", place)
+    of_people = task.get("annotations", task.get("completions"))
+    given = _objects(task.get("predictions") if of_people is None else of_people, "annotations", place)
     annotations = [annotation for annotation in given if not annotation.get("was_cancelled")]
     if not annotations and place.options.labels_required:
         place.report("left out: the task has no annotation that was not canceled")
@@ -266,7 +271,11 @@ def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
     if len(annotations) > 1:
         place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
     items = _objects(annotations[0].get("result"), "results", place) if annotations else []
-    values = [{**item["value"], "score": item.get("score")} for item in items if isinstance(item.get("value"), Mapping)]
+    values = [
+        {**item["value"], "score": item.get("score") if of_people is None else None}  # a person has accepted the others
+        for item in items
+        if isinstance(item.get("value"), Mapping)
+    ]
     spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
     if len(spans) < len(items):
         place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")

@@ -6,6 +6,7 @@ They are read like all JSON lines (:mod:`tagsmith.formats.jsonl`), without the r
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, TextIO
@@ -18,17 +19,23 @@ from tagsmith.text.document import Document, Span, Token
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
-    """Write a record a document: text, tokens, spans in characters and in tokens, and what else it was read with."""
+    """Write a record a document: text, tokens, spans in characters and in tokens, and what else it was read with.
+
+    Spans with scores are suggestions, which nobody has accepted.
+    """
     check_spans("prodigy", options)
     for document in documents:
         tokens = list(chain.from_iterable(sentence.tokens for sentence in document.sentences))
+        spans = list(spans_to_write(document, options))
+        answer = {} if any(span.score is not None for span in spans) else {"answer": "accept"}
         record = {
+            **answer,
             **document.meta.get("record", {}),
             "text": document.text,
             "tokens": [_token(document.text, token, number) for number, token in enumerate(tokens)],
-            "spans": [_span(span, tokens) for span in spans_to_write(document, options)],
+            "spans": [_span(span, tokens) for span in spans],
         }
-        stream.write(json.dumps({"answer": "accept", **record}, ensure_ascii=False) + "\n")
+        stream.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 def _token(text: str, token: Token, number: int) -> dict[str, Any]:
@@ -38,10 +45,11 @@ def _token(text: str, token: Token, number: int) -> dict[str, Any]:
 
 def _span(span: Span, tokens: Sequence[Token]) -> dict[str, Any]:
     """Prodigy counts tokens as well: ``token_end`` is the last one."""
-    inside = [number for number, token in enumerate(tokens) if token.start < span.end and span.start < token.end]
+    first = bisect_right(tokens, span.start, key=lambda token: token.end)
+    last = bisect_left(tokens, span.end, key=lambda token: token.start) - 1
     written: dict[str, Any] = {"start": span.start, "end": span.end, "label": span.label}
-    if inside:
-        written |= {"token_start": inside[0], "token_end": inside[-1]}
+    if first <= last:
+        written |= {"token_start": first, "token_end": last}
     return written if span.score is None else written | {"score": round(span.score, 6)}
 
 
