@@ -43,7 +43,7 @@ coverage: .venv/.development
 
 .venv/.development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(PIP) --editable ".[train,tensorflow,vectors,serve,dev]"
+	$(PIP) --editable ".[train,tensorflow,vectors,serve,arrow,hf,sklearn,spacy,dev]"
 	touch $@
 
 .venv/.release: .venv/.development

@@ -31,6 +31,7 @@ ROOT = Path(__file__).parents[1]
 DIST, ENVIRONMENTS = ROOT / "dist", ROOT / ".venv" / "release"
 CONSTRAINTS, LOWEST = ROOT / "constraints.txt", ROOT / "release" / "lowest.txt"
 PYTHONS = ("3.12", "3.13", "3.14")  # beside the one that everything else runs on
+EXTRAS = "train,serve,tune,vectors,arrow,hf,sklearn,spacy"  # of the environments that tests run in
 TEST_TOOLS = ("httpx", "hypothesis", "onnx", "pytest", "pytest-xdist")
 # Tests that are about a clone, or that do not depend on versions.
 LEFT_OUT = (
@@ -128,7 +129,7 @@ def tag(python: Path) -> str:
 def try_lowest(sdist: Path, wheel: Path) -> None:
     """Run the fast tests with the lowest versions."""
     del sdist
-    python = environment("lowest", sys.executable, LOWEST, f"{wheel}[train,serve,tune,vectors]", *TEST_TOOLS)
+    python = environment("lowest", sys.executable, LOWEST, f"{wheel}[{EXTRAS}]", *TEST_TOOLS)
     test("lowest", python, "not slow")
 
 
@@ -140,7 +141,7 @@ def try_python(version: str, sdist: Path, wheel: Path) -> None:
         print(f"Python {version}: there is none on this machine")
         return
     name = f"python{version}"
-    python = environment(name, interpreter, CONSTRAINTS, f"{wheel}[train,serve,tune,vectors]", *TEST_TOOLS)
+    python = environment(name, interpreter, CONSTRAINTS, f"{wheel}[{EXTRAS}]", *TEST_TOOLS)
     test(name, python, "not slow and not hypothesis")
 
 

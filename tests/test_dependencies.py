@@ -13,7 +13,8 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-TRIED = ("train", "serve", "tune", "vectors")  # the extras that `make release` installs at their lowest versions
+# The extras that `make release` installs at their lowest versions.
+TRIED = ("train", "serve", "tune", "vectors", "arrow", "hf", "sklearn", "spacy")
 
 
 def pinned(path: Path) -> dict[str, Version]:

@@ -28,6 +28,7 @@ ORDER = (
     "network",
     "training",
     "tuning",
+    "integrations",
     "serving",
     "labeling",
     "cli",
