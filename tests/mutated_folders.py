@@ -17,7 +17,7 @@ import numpy as np
 from random_model import SMALL, random_layers_model, random_model, random_sentences
 from tagsmith.cli.inspect import _model_facts, _model_report
 from tagsmith.errors import ModelError
-from tagsmith.model.folder import Model, _files
+from tagsmith.model.folder import Model, model_files
 from tagsmith.scores.scores import score_tags
 from tagsmith.serving.models import _describe
 from tagsmith.tagging.tagger import load
@@ -55,7 +55,7 @@ def valid_models() -> tuple[Model, ...]:
 @cache
 def valid_files(number: int) -> dict[str, bytes]:
     """The files of one of them, by name."""
-    return _files(valid_models()[number])
+    return model_files(valid_models()[number])
 
 
 def sealed(files: Files) -> Files:

@@ -13,7 +13,16 @@ import pytest
 
 from random_model import random_model
 from tagsmith.errors import ModelError
-from tagsmith.model.folder import FORMAT_VERSION, REQUIRED, Model, ModelFile, read_model, write_model
+from tagsmith.model.folder import (
+    FORMAT_VERSION,
+    REQUIRED,
+    Model,
+    ModelFile,
+    model_files,
+    model_from_files,
+    read_model,
+    write_model,
+)
 from tagsmith.scores.scores import score_tags
 from tagsmith.text.schemes import Scheme
 
@@ -46,6 +55,21 @@ def assert_same(some: Model, other: Model) -> None:
 
 def test_what_is_written_is_what_is_read(written):
     assert_same(read_model(written), MODEL)
+
+
+def test_the_files_in_memory_are_those_of_the_folder(written):
+    files = model_files(MODEL)
+    assert files == {path.name: path.read_bytes() for path in written.iterdir()}
+    assert_same(model_from_files(files), MODEL)
+
+
+@pytest.mark.parametrize("name", [ModelFile.CONFIG, *REQUIRED])
+def test_files_in_memory_that_are_altered_or_missing_are_refused(name):
+    files = model_files(MODEL)
+    with pytest.raises(ModelError, match=r"<memory>.*(truncated|damaged)"):
+        model_from_files({**files, name: files[name][:-9]})
+    with pytest.raises(ModelError, match=r"<memory>.*(missing|not a model)"):
+        model_from_files({other: content for other, content in files.items() if other != name})
 
 
 def test_the_folder_holds_the_files_of_the_design_and_no_more(written):

@@ -389,6 +389,24 @@ def test_a_loaded_model_tags_as_the_one_that_was_written(tagger, tmp_path):
     assert load(str(tmp_path / "model")).tag([["John"]])
 
 
+def test_a_saved_tagger_is_loaded_as_it_was_and_takes_the_place_of_a_model(tagger, tmp_path):
+    tagger.save(tmp_path / "new" / "model")
+    load(tmp_path / "new" / "model", scheme="BIOES").save(str(tmp_path / "new" / "model"))
+    loaded = load(tmp_path / "new" / "model", precision="float32")
+    assert loaded.scheme is Scheme.BIOES
+    assert [convert_tags(tags, Scheme.BIOES, Scheme.IOB2) for tags in loaded.tag(SENTENCES)] == tagger.tag(SENTENCES)
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["model"]
+
+
+def test_a_tagger_is_saved_neither_over_something_else_nor_to_no_path(tagger, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ModelError, match="holds no model"):
+        tagger.save(tmp_path)
+    with pytest.raises(ModelError, match=r"None, not a path. Write save"):
+        tagger.save(None)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
 @pytest.mark.parametrize("options", [{"precision": "int4"}, {"threads": 0}, {"threads": -1}])
 def test_impossible_options_are_refused(options):
     with pytest.raises(ModelError, match=str(next(iter(options.values())))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -77,7 +79,7 @@ def write_model(model: Model, folder: Path) -> None:
     read. OSError: the disk is full or the place is not writable. Nothing is left behind.
     """
     check_target(folder)
-    files = _files(model)
+    files = model_files(model)
     _check_readable(model, files, folder)
     with new_folder(folder) as temporary:
         for name, content in files.items():
@@ -113,8 +115,8 @@ def check_target(folder: Path) -> None:
         raise ModelError("you are in this folder now.", path=folder, remedy="Name another folder for the model.")
 
 
-def _files(model: Model) -> dict[str, bytes]:
-    """Return every file of a model's folder, name → content."""
+def model_files(model: Model) -> dict[str, bytes]:
+    """Return every file of a model's folder, name → content; :func:`model_from_files` reads them."""
     vocabulary = json.dumps(model.vocabulary.as_dict(), ensure_ascii=True).encode()
     arrays = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
     files: dict[str, bytes] = {
@@ -142,6 +144,11 @@ def read_model(folder: Path) -> Model:
     Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
     return _read_folder(folder, _read_model)
+
+
+def model_from_files(files: Mapping[str, bytes]) -> Model:
+    """Read and verify the files of a model folder in memory, name → content; errors are those of :func:`read_model`."""
+    return _read_model(_FilesInMemory(files))
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -173,6 +180,40 @@ def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
         raise ModelError("the model needs more memory than there is.", path=folder, remedy=remedy) from error
 
 
+class _Files(Protocol):
+    """The files of a model, on a disk or in memory."""
+
+    path: Path
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open a file for reading bytes; raise OSError."""
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return a file's content; raise OSError, also if it has more than ``most`` bytes."""
+
+
+class _FilesInMemory:
+    """Contents by name."""
+
+    path = Path("<memory>")
+
+    def __init__(self, contents: Mapping[str, bytes]) -> None:
+        self.contents = contents
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open one for reading."""
+        if name not in self.contents:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+        return io.BytesIO(self.contents[name])
+
+    def read(self, name: str, most: int) -> bytes:
+        """Return one."""
+        content = self.open(name).read(most + 1)
+        if len(content) > most:
+            raise OSError(errno.EFBIG, f"It has more than {most:,} bytes")
+        return content
+
+
 def _no_model(folder: Path) -> ModelError:
     return ModelError(
         f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
@@ -181,7 +222,7 @@ def _no_model(folder: Path) -> ModelError:
     )
 
 
-def _read_model(files: OpenFolder) -> Model:
+def _read_model(files: _Files) -> Model:
     raw, path = _read_config(files), files.path
     with _errors_of(path / ModelFile.CONFIG):
         config = check_configuration(raw, [*MOST])
@@ -196,7 +237,7 @@ def _read_model(files: OpenFolder) -> Model:
     )
 
 
-def _read_config(files: OpenFolder) -> dict[str, Any]:
+def _read_config(files: _Files) -> dict[str, Any]:
     path = files.path / ModelFile.CONFIG
     try:
         content = files.read(ModelFile.CONFIG, MOST[ModelFile.CONFIG])
@@ -226,7 +267,7 @@ def _config_digest(config: Mapping[str, Any]) -> str:
     return digest(json.dumps({**config, "sha256": others}, sort_keys=True).encode())
 
 
-def _read_vocabulary(files: OpenFolder, config: Configuration) -> Vocabulary:
+def _read_vocabulary(files: _Files, config: Configuration) -> Vocabulary:
     content = _read_verified(files, ModelFile.VOCABULARY, config)
     with _errors_of(files.path / ModelFile.VOCABULARY):
         # Python takes 24 bytes of memory for each byte of some JSON, so the values of a large file are counted first.
@@ -238,12 +279,13 @@ def _read_vocabulary(files: OpenFolder, config: Configuration) -> Vocabulary:
         return vocabulary_from_dict(parse_json(content))
 
 
-def _read_weights(files: OpenFolder, config: Configuration, vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
+def _read_weights(files: _Files, config: Configuration, vocabulary: Vocabulary) -> dict[str, npt.NDArray[Any]]:
     path = files.path / ModelFile.WEIGHTS
     tags = [len(layer.tags) for layer in config.layers]
     try:
         with files.open(ModelFile.WEIGHTS) as stream, _errors_of(path):
-            size = os.fstat(stream.fileno()).st_size
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(0)
             content, weights = read_weights(stream, size, config.architecture, vocabulary, tags)
     except OSError as error:
         raise _unreadable(path, error) from error
@@ -251,7 +293,7 @@ def _read_weights(files: OpenFolder, config: Configuration, vocabulary: Vocabula
     return weights
 
 
-def _read_verified(files: OpenFolder, name: str, config: Configuration) -> bytes:
+def _read_verified(files: _Files, name: str, config: Configuration) -> bytes:
     path = files.path / name
     try:
         content = files.read(name, MOST[ModelFile(name)])

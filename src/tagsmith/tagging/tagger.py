@@ -14,7 +14,7 @@ from tagsmith.corpus.folders import is_folder, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.configuration import PRECISIONS, Precision
-from tagsmith.model.folder import Model, read_model
+from tagsmith.model.folder import Model, read_model, write_model
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
@@ -79,6 +79,20 @@ class Tagger:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self.model, self.precision, self.threads)
+
+    def save(self, folder: str | Path) -> None:
+        """Write the model folder that :func:`load` reads, whole or not at all; a model already there is replaced.
+
+        Raises
+        ------
+        ModelError
+            ``folder`` is a file, or holds something else than a model.
+        OSError
+            The disk is full, or the place is not writable.
+        """
+        if not isinstance(folder, str | os.PathLike):
+            raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write save("model/").')
+        write_model(self.model, Path(folder))
 
     def layer(self, name: str | None = None) -> Layer:
         """Return a layer, by default the first, with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
