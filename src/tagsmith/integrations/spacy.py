@@ -1,0 +1,460 @@
+"""spaCy: a tagsmith model as a component of a pipeline, ``nlp.add_pipe("tagsmith", config={"model": "model/"})``.
+
+spaCy imports this module by its entry point, with the first pipeline that a process makes. So nothing heavy is imported
+before a model is loaded.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, compress, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from tagsmith.errors import DataError, MissingExtraError, ModelError
+
+try:
+    import srsly
+    from spacy.language import Language
+    from spacy.parts_of_speech import IDS as PARTS_OF_SPEECH
+    from spacy.pipeline import Pipe
+    from spacy.pipeline.span_ruler import overlapping_labeled_spans_score
+    from spacy.scorer import Scorer, get_ner_prf
+    from spacy.tokens import Doc, Span, Token
+    from spacy.util import minibatch, registry
+except ModuleNotFoundError as error:
+    raise MissingExtraError("The spaCy component", "spacy") from error
+
+if TYPE_CHECKING:
+    from tagsmith.tagging.heads import Threshold
+    from tagsmith.tagging.tagger import Tagger
+    from tagsmith.text.document import Document, Sentence
+    from tagsmith.text.document import Span as FoundSpan
+    from tagsmith.text.layer import Layer
+
+Targets = dict[str, list[str]]  # layer → where its tags or spans go
+SPANS, CUSTOM = "spans:", "_."  # before the key of a span group, and the name of a token's custom attribute
+WHITE_SPACE = {"tag": "_SP", "pos": "SPACE"}  # how spaCy tags its tokens of white space
+SAVED = "tagsmith"  # in the pipeline's meta data: its models are saved with it
+
+
+def make_component(
+    nlp: Language,
+    name: str,
+    model: str | None,
+    layers: dict[str, str | list[str]] | None,
+    tokens: Literal["spacy", "tagsmith"],
+    split_sentences: bool,
+    alignment: Literal["expand", "contract", "strict"],
+    overwrite: bool,
+    threshold: float | dict[str, float] | None,
+    score_attribute: str | None,
+    batch_size: int | None,
+    precision: Literal["int8", "float32"] | None,
+    threads: int | None,
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> TagsmithComponent:
+    """Make the component; spaCy calls this.
+
+    Parameters
+    ----------
+    model
+        The model folder. None if ``from_disk`` or ``from_bytes`` will bring the model.
+    layers
+        Layer of the model → where it goes: ``"ents"`` (``doc.ents``) or ``"spans:KEY"`` (``doc.spans["KEY"]``) for
+        spans; ``"tag"`` (``token.tag_``), ``"pos"`` (``token.pos_``) or ``"_.NAME"`` (``token._.NAME``) for plain
+        tags; or a list of these. Layers that are not named go nowhere. By default, see :func:`default_targets`.
+    tokens
+        What the model reads: ``"spacy"``, the tokens of the ``Doc``; ``"tagsmith"``, its text, cut by tagsmith's
+        tokenizer as in training on text.
+    split_sentences
+        Whether tagsmith cuts a ``Doc`` without sentence boundaries into sentences. Otherwise it is one sentence.
+    alignment
+        A span that begins or ends inside a token of the ``Doc``: ``"expand"`` takes the whole token, ``"contract"``
+        leaves it out, ``"strict"`` drops the span. This can only happen with ``tokens="tagsmith"``.
+    overwrite
+        Whether predictions replace entities that they overlap and tags that are there already.
+    threshold
+        Least probability of a span: one number, or one for each label.
+    score_attribute
+        The custom attribute of a span that has its probability; None for no such attribute.
+    batch_size
+        Documents tagged together at most; by default what ``nlp.pipe`` says.
+    precision, threads
+        As for :func:`tagsmith.load`.
+    scorer
+        What ``nlp.evaluate`` scores with.
+    """
+    if score_attribute is not None:
+        _register_score(score_attribute)
+    component = TagsmithComponent(
+        name,
+        model,
+        layers=None if layers is None else {name: [to] if isinstance(to, str) else to for name, to in layers.items()},
+        tokens=tokens,
+        split_sentences=split_sentences,
+        alignment=alignment,
+        overwrite=overwrite,
+        threshold=threshold,
+        batch_size=batch_size,
+        precision=precision,
+        threads=threads,
+        scorer=scorer,
+    )
+    loading = SAVED in nlp.meta and not any(getattr(other, "is_loaded", False) for _, other in nlp.components)
+    if model is not None and not loading:  # spacy.load makes the components first, and then loads what they need
+        try:
+            component.load()
+        except ModelError as error:
+            if Path(model).exists():
+                raise
+            warnings.warn(f"{error} Until from_disk or from_bytes brings it, {name!r} has no model.", stacklevel=2)
+    nlp.meta[SAVED] = True
+    return component
+
+
+class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
+    """A tagger in a pipeline; :func:`make_component` describes the parameters."""
+
+    def __init__(
+        self,
+        name: str,
+        model: str | None,
+        *,
+        layers: Targets | None = None,
+        tokens: str = "spacy",
+        split_sentences: bool = True,
+        alignment: str = "expand",
+        overwrite: bool = False,
+        threshold: Threshold | None = None,
+        batch_size: int | None = None,
+        precision: Any = None,
+        threads: int | None = None,
+        scorer: Callable[..., dict[str, Any]] | None = None,
+    ) -> None:
+        self.name, self.model, self.layers, self.scorer = name, model, layers, scorer
+        self.tokens, self.split_sentences, self.alignment = tokens, split_sentences, alignment
+        self.overwrite, self.threshold, self.batch_size = overwrite, threshold, batch_size
+        self.precision, self.threads = precision, threads
+        self.cfg: dict[str, Any] = {}  # what Pipe.score gives the scorer
+        self._tagger: Tagger | None = None
+
+    # --- the model
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model has been loaded."""
+        return self._tagger is not None
+
+    @property
+    def tagger(self) -> Tagger:
+        """The tagger, which is loaded first if it was not.
+
+        Raises ModelError: there is no model, or it cannot be read.
+        """
+        return self._tagger or self.load()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of all layers, if the model has been loaded."""
+        return () if self._tagger is None else tuple(label for one in self._tagger.model.layers for label in one.labels)
+
+    def load(self, folder: str | Path | None = None) -> Tagger:
+        """Load the model from a folder, by default the one that was configured."""
+        from tagsmith.tagging.tagger import load
+
+        folder = folder or self.model
+        if folder is None:
+            problem = f"the component {self.name!r} has no model."
+            raise ModelError(problem, remedy='Name a model folder: config={"model": "model/"}.')
+        return self._use(load(folder, precision=self.precision, threads=self.threads))
+
+    def _use(self, tagger: Tagger) -> Tagger:
+        targets = checked_targets(tagger.model.layers, self.layers)
+        tagger.tag_documents([], threshold=self.threshold)  # says what is wrong with it
+        for target in chain.from_iterable(targets.values()):
+            if target.startswith(CUSTOM) and not Token.has_extension(target.removeprefix(CUSTOM)):
+                Token.set_extension(target.removeprefix(CUSTOM), default=None)
+        self._tagger, self.cfg = tagger, {"targets": targets}
+        return tagger
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Save the model folder."""
+        from tagsmith.model.folder import write_model
+
+        write_model(self.tagger.model, Path(path))
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> TagsmithComponent:
+        """Load the model from a folder of :meth:`to_disk`."""
+        self.load(path)
+        return self
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Return the files of the model folder as bytes."""
+        with tempfile.TemporaryDirectory() as folder:
+            self.to_disk(Path(folder, "model"))
+            files = {path.name: path.read_bytes() for path in Path(folder, "model").iterdir()}
+        packed: bytes = srsly.msgpack_dumps(files)
+        return packed
+
+    def from_bytes(self, content: bytes, *, exclude: Iterable[str] = ()) -> TagsmithComponent:
+        """Load the model from what :meth:`to_bytes` returned."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, data in srsly.msgpack_loads(content).items():
+                Path(folder, Path(name).name).write_bytes(data)
+            return self.from_disk(folder)
+
+    # --- tagging
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Tag a document in place."""
+        try:
+            self._annotate([doc])
+        except Exception as error:
+            return self.get_error_handler()(self.name, self, [doc], error)
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Tag documents in batches, each in place."""
+        for docs in minibatch(stream, size=min(batch_size, self.batch_size or batch_size)):
+            try:
+                self._annotate(docs)
+            except Exception as error:
+                self.get_error_handler()(self.name, self, docs, error)
+            else:
+                yield from docs
+
+    def _annotate(self, docs: Sequence[Doc]) -> None:
+        layers, targets = {layer.name: layer for layer in self.tagger.model.layers}, self.cfg["targets"]
+        spans = any(layers[name].gives_spans for name in targets)
+        tagged = self.tagger.tag_documents(
+            [self._document(doc) for doc in docs], spans=spans, threshold=self.threshold if spans else None
+        )
+        for doc, document in zip(docs, tagged, strict=True):
+            for name, where in targets.items():
+                if layers[name].gives_spans:
+                    found = document.layer_spans[name] if len(layers) > 1 else document.spans
+                    self._write_spans(doc, found, where, name)
+                else:
+                    self._write_tags(doc, document, name, where)
+
+    def _document(self, doc: Doc) -> Document:
+        """What the model reads: words and sentences, with their offsets in the text."""
+        from tagsmith.text.document import Document
+        from tagsmith.text.tokenizer import words_and_starts
+
+        annotated, text = doc.has_annotation("SENT_START"), doc.text
+        by_tagsmith = words_and_starts(text) if self.tokens == "tagsmith" or not annotated else []
+        if annotated:
+            firsts = [sentence.start_char for sentence in doc.sents]
+        else:
+            firsts = [starts[0] for _, starts in by_tagsmith] if self.split_sentences else []
+        if self.tokens == "tagsmith":
+            words = [word for some, _ in by_tagsmith for word in some]
+            starts = np.array([start for _, some in by_tagsmith for start in some], np.int64)
+        else:
+            starts, is_word = _starts(doc)
+            words, starts = list(compress([token.text for token in doc], is_word)), starts[is_word]
+        return Document(text, tuple(_sentences(words, starts, firsts)))
+
+    def _write_spans(self, doc: Doc, found: Sequence[FoundSpan], where: list[str], layer: str) -> None:
+        placed: list[Placed] = []
+        for one in found:
+            span = doc.char_span(one.start, one.end, label=one.label or layer, alignment_mode=self.alignment)
+            if span is not None:
+                placed.append((span, one.score))
+        for target in where:
+            written = placed
+            if target == "ents":
+                before, written = _entities(list(doc.ents), placed, self.overwrite)
+                doc.set_ents([*before, *(span for span, _ in written)])
+            else:
+                doc.spans[target.removeprefix(SPANS)] = [span for span, _ in placed]
+            for span, score in written:
+                set_score(span, score)
+
+    def _write_tags(self, doc: Doc, document: Document, layer: str, where: list[str]) -> None:
+        """Give each token the tag of the word that it begins in."""
+        tags = [tag for sentence in document.sentences for tag in sentence.layers[layer]]
+        word_starts = np.array([start for sentence in document.sentences for start in sentence.starts])
+        if not tags:
+            return
+        starts, is_word = _starts(doc)
+        words = np.maximum(np.searchsorted(word_starts, starts, "right") - 1, 0).tolist()
+        for target in where:
+            if target.startswith(CUSTOM):
+                for token, word in compress(zip(doc, words, strict=True), is_word):
+                    token._.set(target.removeprefix(CUSTOM), tags[word])
+                continue
+            number = PARTS_OF_SPEECH.__getitem__ if target == "pos" else doc.vocab.strings.add
+            numbers = {tag: number(tag) for tag in {*tags, WHITE_SPACE[target]}}
+            values = np.array([numbers[tags[word]] for word in words], np.uint64)
+            values[~is_word] = numbers[WHITE_SPACE[target]]
+            before = doc.to_array(target.upper())
+            keep = (before != 0) & (not self.overwrite)
+            doc.from_array([target.upper()], np.where(keep, before, values))
+
+
+# --- documents
+
+
+def _starts(doc: Doc) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Where each token of a document starts, and whether it is more than white space."""
+    columns = doc.to_array(["IDX", "IS_SPACE"])  # (tokens, 2)
+    return columns[:, 0].astype(np.int64), columns[:, 1] == 0
+
+
+def _sentences(words: list[str], starts: npt.NDArray[np.int64], firsts: Sequence[int]) -> Iterator[Sentence]:
+    """Cut words into sentences, each with the words that start where it starts or later; ``firsts`` are sorted."""
+    from tagsmith.text.document import Sentence
+
+    ends = [*np.searchsorted(starts, firsts).tolist(), len(words)]
+    offsets = starts.tolist()
+    for first, after in pairwise([0, *ends]):
+        if first < after:
+            yield Sentence(tuple(words[first:after]), tuple(offsets[first:after]))
+
+
+Placed = tuple[Span, float | None]
+
+
+def _entities(before: list[Span], placed: list[Placed], overwrite: bool) -> tuple[list[Span], list[Placed]]:
+    """Return the entities that stay, and the predicted spans that become entities.
+
+    No token is in two: of spans that overlap, the more probable one is taken, then the first, then the longer.
+    """
+    taken = set() if overwrite else {place for span in before for place in range(span.start, span.end)}
+    written = []
+    for span, score in sorted(placed, key=lambda one: (-(one[1] or 0.0), one[0].start, -one[0].end)):
+        if taken.isdisjoint(range(span.start, span.end)):
+            taken.update(range(span.start, span.end))
+            written.append((span, score))
+    stay = [span for span in before if not overwrite or taken.isdisjoint(range(span.start, span.end))]
+    return stay, written
+
+
+# --- where layers go
+
+
+def default_targets(layers: Sequence[Layer]) -> Targets:
+    """Where each layer goes by default.
+
+    The first layer of spans goes to ``doc.ents``, others to ``doc.spans``. The first plain layer whose tags are all
+    universal parts of speech goes to ``token.pos_``, the first other one to ``token.tag_``. Further ones become custom
+    attributes of tokens. Spans and attributes have the name of their layer.
+    """
+    targets: Targets = {}
+    for layer in layers:
+        choices = ["ents", SPANS + layer.name] if layer.gives_spans else ["tag", CUSTOM + layer.name]
+        if not layer.gives_spans and PARTS_OF_SPEECH.keys() >= set(layer.labels):
+            choices.insert(0, "pos")
+        targets[layer.name] = [next(choice for choice in choices if [choice] not in targets.values())]
+    return targets
+
+
+def checked_targets(layers: Sequence[Layer], wanted: Targets | None) -> Targets:
+    """Return where each layer goes.
+
+    Raises DataError: there is no such layer, or its tags cannot go there.
+    """
+    if wanted is None:
+        return default_targets(layers)
+    known = {layer.name: layer for layer in layers}
+    for name, where in wanted.items():
+        if name not in known:
+            raise DataError(f"this model gives no layer {name!r}.", remedy=f"Its layers: {', '.join(known)}.")
+        for target in where:
+            _check_target(known[name], target)
+    places = list(chain.from_iterable(wanted.values()))
+    if twice := [target for target in places if places.count(target) > 1]:
+        raise DataError(f"two layers go to {twice[0]!r}.", remedy="Give each layer another place.")
+    return wanted
+
+
+def _check_target(layer: Layer, target: str) -> None:
+    if layer.gives_spans:
+        if target != "ents" and not target.removeprefix(SPANS) < target:
+            remedy = f'Choose "ents" or "{SPANS}KEY".'
+            raise DataError(f"the layer {layer.name!r} has spans, which cannot go to {target!r}.", remedy=remedy)
+        return
+    if target not in ("tag", "pos") and not target.removeprefix(CUSTOM) < target:
+        remedy = f'Choose "tag", "pos" or "{CUSTOM}NAME".'
+        raise DataError(f"the layer {layer.name!r} has plain tags, which cannot go to {target!r}.", remedy=remedy)
+    if target == "pos" and (others := sorted(set(layer.labels) - set(PARTS_OF_SPEECH))):
+        problem = f"the tag {others[0]!r} of the layer {layer.name!r} is no universal part of speech."
+        raise DataError(problem, remedy=f'Choose "tag" or "{CUSTOM}NAME" for this layer.')
+
+
+# --- scores
+
+
+def get_score(span: Span) -> float | None:
+    """Return the probability of a predicted span; None for another span."""
+    score: float | None = span.doc.user_data.get(_score_key(span))
+    return score
+
+
+def set_score(span: Span, score: float | None) -> None:
+    """Set the probability of a span."""
+    span.doc.user_data[_score_key(span)] = score
+
+
+def _score_key(span: Span) -> tuple[str, str, int, int]:
+    """spaCy's own key has no label, so two spans of the same tokens would share one score."""
+    return ("._.", f"score of {span.label_}", span.start_char, span.end_char)
+
+
+def _register_score(name: str) -> None:
+    """Register the custom attribute of spans, unless it is there."""
+    if not Span.has_extension(name):
+        Span.set_extension(name, getter=get_score, setter=set_score)
+    elif Span.get_extension(name)[2] is not get_score:
+        raise DataError(
+            f"spans have a custom attribute {name!r} already, which tagsmith did not make.",
+            remedy="Set score_attribute to another name, or to None.",
+        )
+
+
+def score_component(examples: Iterable[Any], *, targets: Targets, **options: Any) -> dict[str, Any]:
+    """Score what the component wrote as spaCy's own components do: entities, span groups, tags, parts of speech."""
+    scores: dict[str, Any] = {}
+    for target in chain.from_iterable(targets.values()):
+        if target == "ents":
+            scores |= get_ner_prf(examples)
+        elif target.startswith(SPANS):
+            scores |= overlapping_labeled_spans_score(examples, spans_key=target.removeprefix(SPANS))
+        elif target in WHITE_SPACE:
+            scores |= Scorer.score_token_attr(examples, target)
+    return scores
+
+
+def make_scorer() -> Callable[..., dict[str, Any]]:
+    """Return the function that scores what the component wrote."""
+    return score_component
+
+
+registry.scorers("tagsmith.scorer.v1", func=make_scorer)
+Language.factory(
+    "tagsmith",
+    func=make_component,
+    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type", "token.pos", "token.tag"],
+    default_config={
+        "layers": None,
+        "tokens": "spacy",
+        "split_sentences": True,
+        "alignment": "expand",
+        "overwrite": False,
+        "threshold": None,
+        "score_attribute": "score",
+        "batch_size": None,
+        "precision": None,
+        "threads": None,
+        "scorer": {"@scorers": "tagsmith.scorer.v1"},
+    },
+    default_score_weights=dict.fromkeys(["ents_f", "ents_p", "ents_r", "ents_per_type", "tag_acc", "pos_acc"]),
+)
