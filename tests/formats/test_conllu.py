@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 
 from format_options import write_options
+from tagsmith.corpus.convert import convert
+from tagsmith.corpus.sources import read_documents, read_sentences
 from tagsmith.errors import DataError
-from tagsmith.formats import conllu
+from tagsmith.formats import FORMATS, conllu
 from tagsmith.formats.options import read_options
 from tagsmith.formats.source import token_line
 from tagsmith.text.document import Document, document_from_sentences, sentence_from_words
+from tagsmith.text.schemes import Scheme
 
 
 def row(number, word, upos="X", xpos="_", feats="_", misc="_") -> str:
@@ -178,3 +182,52 @@ def test_a_layer_that_is_nowhere_is_an_error_that_lists_the_nearest_first():
     with pytest.raises(DataError, match="The layers are: ner, "):
         read(text, layer="NER")
     assert read(text + row(1, "c") + "\n", layer="ner")[1].sentences[0].layers["ner"] == ("O",)
+
+
+PLUS = (
+    "# global.columns = ID FORM UPOS PARSEME:MWE NER\n# text = Ann can't.\n1\tAnn\tPROPN\t*\tB-PER\n"
+    "2-3\tcan't\t_\t*\t_\n2\tca\tAUX\t1:X\tO\n3\tn't\tPART\t1\tO\n4\t.\tPUNCT\t*\tO\n\n"
+)
+
+
+def test_conllu_plus_has_the_columns_that_its_first_line_names(file, tmp_path):
+    path = file(PLUS, "a.conllup")
+    (sentence,) = read_sentences(path, layer="ner")
+    assert (sentence.words, sentence.starts) == (("Ann", "ca", "n't", "."), (0, 4, 6, 9))
+    assert sentence.layers == {"ner": ("B-PER", "O", "O", "O")}
+    assert read_sentences(path)[0].layers == {"upos": ("PROPN", "AUX", "PART", "PUNCT")}
+    assert read_sentences(file(PLUS, "a"), layer="parseme:mwe")[0].layers == {"parseme:mwe": ("*", "1:X", "1", "*")}
+    convert(path, tmp_path / "b.conllup")
+    assert (tmp_path / "b.conllup").read_text("utf-8") == PLUS
+    convert(path, tmp_path / "c.conllu", layer="ner", scheme="BIOES")
+    assert (tmp_path / "c.conllu").read_text("utf-8") == PLUS.replace("B-PER", "S-PER")
+
+
+def test_conllu_plus_needs_no_numbers_and_may_have_a_blank_line_first(file):
+    path = file("# global.columns = FORM NER\n\nAnn\tB-PER\nleft\tO\n\nShe\tO\n", "a.conllup")
+    assert [sentence.layers["ner"] for sentence in read_sentences(path)] == [("B-PER", "O"), ("O",)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("# global.columns = ID UPOS\n1\tX\n", r":1: .*have no FORM, or one name twice"),
+        ("# global.columns = FORM NER NER\na\tO\tO\n", r":1: .*have no FORM, or one name twice"),
+        (
+            "# global.columns = ID FORM NER\n1\ta\n",
+            r":2: .*too few columns: 2, separated by tabs, where the first line",
+        ),
+        ("# global.columns = FORM ID NER\na\tx\tO\n", r":2: The ID column is 'x', not the number of a token"),
+        ("# global.columns = ID FORM NER\n1\t\tO\n", r":2: The word is empty"),
+    ],
+)
+def test_errors_of_conllu_plus_name_the_line(file, content: str, message: str):
+    with pytest.raises(DataError, match=message):
+        read_sentences(file(content, "a.conllup"))
+
+
+def test_a_layer_without_a_column_cannot_be_added_to_conllu_plus(file):
+    (document,) = read_documents(file(PLUS, "a.conllup"), layer="ner")
+    changed = replace(document, sentences=tuple(s.with_layer("new", ("O",) * len(s)) for s in document.sentences))
+    with pytest.raises(DataError, match="no column for the layer 'new'"):
+        FORMATS["conllu"].write([changed], io.StringIO(), write_options("new", Scheme.PLAIN))

@@ -45,11 +45,14 @@ def database(tmp_path: Path) -> bytes:
     return path.read_bytes()
 
 
-BINARY = {
+READ = {
     "spacy": zlib.compress(b"\x84\xa7version" * 20),
     "parquet": b"PAR1\x15\x04\x15",
     "arrow": b"\xff\xff\xff\xff\x10\x02\x00\x00",
-    "feather": b"ARROW1\x00\x00",
+    "arrow file": b"ARROW1\x00\x00",
+}
+BINARY = {
+    "feather": b"FEA1\x00\x00",
     "xlsx": zipped("[Content_Types].xml", "xl/workbook.xml"),
     "docx": zipped("[Content_Types].xml", "word/document.xml"),
     "zip": zipped("a.conll"),
@@ -62,10 +65,7 @@ BINARY = {
     "old word": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(100),
 }
 SEEMS = {
-    "spacy": "a spaCy DocBin",
-    "parquet": "a Parquet file",
-    "arrow": "an Arrow file",
-    "feather": "an Arrow file",
+    "feather": "a Feather file of version 1",
     "xlsx": "a spreadsheet",
     "docx": "a word processor's document",
     "zip": "a zip archive",
@@ -88,6 +88,18 @@ def test_binary_files_are_recognized_under_any_name(file, kind: str, name: str):
             read()
         assert (caught.value.path, bool(caught.value.remedy)) == (str(path), True)
     with pytest.raises(DataError, match=SEEMS[kind]):
+        check_running_text(path)
+
+
+@pytest.mark.parametrize("name", ["data", "data.conll", "data.jsonl", "data.txt"])
+@pytest.mark.parametrize("kind", READ)
+def test_binary_formats_are_found_under_any_name_and_are_no_text(file, kind: str, name: str):
+    path = file(READ[kind], name)
+    format = kind.partition(" ")[0]
+    assert detect_format(path) == format
+    with pytest.raises(DataError, match=f"not text. Name its format, {format}"):
+        read_sentences(path, format="conll")
+    with pytest.raises(DataError, match="not text"):
         check_running_text(path)
 
 
@@ -149,8 +161,8 @@ def test_standard_input_is_recognized_too(monkeypatch):
     feed(BRAT.encode())
     with pytest.raises(DataError, match="<stdin>: brat's annotation is two files"):
         read_sentences("-")
-    feed(BINARY["parquet"])
-    with pytest.raises(DataError, match="<stdin>: This seems to be a Parquet file"):
+    feed(READ["parquet"])
+    with pytest.raises(DataError, match="<stdin>: This Parquet file cannot be read"):
         read_sentences("-")
     feed(b'{"text": "Ann left", "label": [[0, 3, "PER"]]}\n')
     assert read_sentences("-")[0].layers["tags"] == ("B-PER", "O")
@@ -160,18 +172,20 @@ def test_standard_input_is_recognized_too(monkeypatch):
 def test_a_reader_takes_a_format_over(file, monkeypatch):
     """A module whose FORMAT has the name of a row is found by the row's suffixes and beginnings."""
     read = FORMATS["conll"].read
-    for name in ("brat", "parquet"):
+    for name in ("brat", "numpy"):
         monkeypatch.setitem(FORMATS, name, Format(name, read, FORMATS["conll"].write, suffixes=()))
     assert detect_format(file(BRAT, "a.ann")) == detect_format(file(BRAT, "a")) == "brat"
-    assert detect_format(file(BINARY["parquet"], "a")) == detect_format(file(BINARY["parquet"], "a.conll")) == "parquet"
+    numbers = b"\x93NUMPY\x01\x00"
+    assert detect_format(file(numbers, "a")) == detect_format(file(numbers, "a.conll")) == "numpy"
 
 
 def test_each_foreign_format_says_what_to_do():
     suffixes = [suffix for foreign in FOREIGN for suffix in foreign.suffixes]
     assert len(suffixes) == len(set(suffixes))
-    known = {suffix for format in FORMATS.values() for suffix in (*format.suffixes, *format.read_suffixes)}
-    assert not known & set(suffixes)
     for foreign in FOREIGN:
+        format = FORMATS.get(foreign.name)
+        assert set(foreign.suffixes) <= set(format.suffixes if format else foreign.suffixes)
+        assert foreign.is_read <= (format is not None)
         assert foreign.suffixes or foreign.magic or foreign.begins
         assert str(foreign.error("x")).endswith("If it is not, name its format, such as conll.")
 
@@ -179,9 +193,9 @@ def test_each_foreign_format_says_what_to_do():
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("out.spacy", "does not write a spaCy DocBin"),
+        ("out.avro", "does not write an Avro file"),
         ("out.json", "stands for one JSON value, but tagsmith writes JSON lines"),
-        ("out.parquet", "does not write a Parquet file"),
+        ("out.h5", "does not write an HDF5 file"),
         ("out.txt", "does not say which format to write"),
         ("out.tsv", "does not say which format to write"),
         ("out.csv.gz", "does not compress what it writes"),

@@ -71,6 +71,7 @@ def tag_command(
     """Tag text from files, folders or standard input, in constant memory."""
     from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
     from tagsmith.corpus.convert import write_documents
+    from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions, read_options
     from tagsmith.tagging.tagger import load
 
@@ -96,7 +97,7 @@ def tag_command(
             sources.append((path, Path(path.name)))
     named = [(str(source), input_format(source, wanted_input, encoding)) for source, _ in sources]
     targets: dict[str, list[tuple[str, str]]] = {output: named}
-    if _output_format(wanted_output, "", {name for _, name in named}).write is None:
+    if _output_format(wanted_output, "", {name for _, name in named}).write_folder:
         into = None  # the files of all documents go to one folder
     if into is not None:
         targets = _targets(into, sources, named, wanted_output)
@@ -106,7 +107,9 @@ def tag_command(
         tagged = _tagged(tagger, documents, spans=written.holds_spans, threshold=least)
         if into is not None:
             Path(target).parent.mkdir(parents=True, exist_ok=True)
-        write_documents(written, _written_whole(tagged), target, WriteOptions(layers=layers, place="append"))
+        as_texts = any(name == "text" or FORMATS[name].holds_spans for _, name in read if name != "tokens")
+        form = WriteOptions(layers=layers, place="append", as_texts=as_texts)
+        write_documents(written, _written_whole(tagged), target, form)
     echo_problems(options.problems)
 
 
@@ -158,7 +161,7 @@ def _output_format(wanted: str, output: str, inputs: set[str]) -> Format:
 
     same = inputs & FORMATS.keys() if len(inputs) == 1 else set()
     if output == "-":
-        same = {name for name in same if FORMATS[name].write}  # not several files
+        same = {name for name in same if not FORMATS[name].write_folder}
     return format_to_write(output, wanted, otherwise=next(iter(same), "conll"), option="--output-format")
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO, TypeVar
 
 from tagsmith.corpus.repair import TagRepair, repaired
-from tagsmith.corpus.sources import read_file, select_layers
+from tagsmith.corpus.sources import format_of, read_file, select_layers
 from tagsmith.errors import DataError
-from tagsmith.files import new_folder, open_text_atomically
+from tagsmith.files import new_folder, open_atomically, open_text_atomically
 from tagsmith.formats import format_to_write
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
@@ -21,6 +21,8 @@ from tagsmith.formats.source import STDIN, Source, rereadable, source_name
 from tagsmith.text.document import Document
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
+
+Stream = TypeVar("Stream")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +89,24 @@ def convert(
         counts.update(documents=1, sentences=len(document.sentences), tokens=sum(map(len, document.sentences)))
         if layer is None:
             return document
-        sentences = [repaired(sentence, layer, source_scheme, path, repairs) for sentence in document.sentences]
+        sentences = [
+            repaired(sentence, layer, source_scheme, path, repairs) if layer in sentence.layers else sentence
+            for sentence in document.sentences
+        ]
         if repairs and not repair:
             raise _illegal(repairs[0], source_scheme)
         if source_scheme is not target_scheme:
             sentences = [
                 sentence.with_layer(layer, convert_tags(sentence.layers[layer], source_scheme, target_scheme))
+                if layer in sentence.layers
+                else sentence
                 for sentence in sentences
             ]
         return replace(document, sentences=tuple(sentences))
 
     layers = () if layer is None else (Layer(layer, target_scheme),)
-    write_documents(into, map(change, documents), target, WriteOptions(layers=layers))
+    as_texts = format_of(source, reading).holds_spans
+    write_documents(into, map(change, documents), target, WriteOptions(layers=layers, as_texts=as_texts))
     return Conversion(
         **counts,
         layer=layer,
@@ -146,6 +154,10 @@ def write_documents(
         with open_target(target) as stream:
             format.write(documents, stream, options)
         return
+    if format.write_bytes is not None:
+        with _open_binary_target(target, format.name) as data:
+            format.write_bytes(documents, data, options)
+        return
     assert format.write_folder is not None
     remedy = "Name a new folder."
     if not isinstance(target, str | Path) or str(target) == STDIN:
@@ -170,12 +182,32 @@ def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
         yield sys.stdout
         sys.stdout.flush()
         return
-    path = Path(target)
+    with _new_file(Path(target), open_text_atomically) as stream:
+        yield stream
+
+
+@contextmanager
+def _open_binary_target(target: str | Path | TextIO, format: str) -> Iterator[IO[bytes]]:
+    """Open a path, standard output or a stream for bytes, as :func:`open_target` does for text."""
+    if isinstance(target, str | Path) and str(target) != STDIN:
+        with _new_file(Path(target), open_atomically) as stream:
+            yield stream
+        return
+    given: Any = sys.stdout if isinstance(target, str | Path) else target
+    if given.isatty():
+        raise DataError(f"{format} is not text, and this is a terminal.", remedy="Name a file with -o.")
+    data = getattr(given, "buffer", given)
+    yield data
+    data.flush()
+
+
+@contextmanager
+def _new_file(path: Path, open_it: Callable[[Path], AbstractContextManager[Stream]]) -> Iterator[Stream]:
     if path.is_dir():
         raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=path)
     with ExitStack() as opened:
         try:
-            stream = opened.enter_context(open_text_atomically(path))
+            stream = opened.enter_context(open_it(path))
         except OSError as error:
             raise DataError(
                 f"No file can be written here: {error.strerror}.", remedy="Check the directory.", path=path

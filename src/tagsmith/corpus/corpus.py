@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tagsmith.corpus.doubts import doubt_of_leak, doubt_of_sentences, doubts_of_labels
-from tagsmith.corpus.folders import without_folders
+from tagsmith.corpus.folders import split_by_name, without_folders
 from tagsmith.corpus.knowledge import (
     Group,
     Knowledge,
@@ -71,7 +71,7 @@ class Corpus:
 
 
 def read_corpus(
-    train: Data | Corpus,
+    train: Data | Corpus | Mapping[str, Data],
     dev: Data | None = None,
     test: Data | None = None,
     *,
@@ -87,8 +87,9 @@ def read_corpus(
     ----------
     train, dev, test
         Files, documents, sentences or pairs, see :data:`~tagsmith.corpus.sources.Data`. Of a folder, the files are
-        taken by their names, see :func:`~tagsmith.corpus.folders.without_folders`. Without ``dev`` a tenth of
-        ``train``, drawn by ``seed``, is held out. A :class:`Corpus` is returned as it is.
+        taken by their names, see :func:`~tagsmith.corpus.folders.without_folders`; a mapping as ``train``, such as a
+        ``DatasetDict``, has all parts under their names. Without ``dev`` a tenth of ``train``, drawn by ``seed``, is
+        held out. A :class:`Corpus` is returned as it is.
     partial
         Where label sets differ: each item of ``train`` (a file, or a list) is a corpus that knows the labels that
         occur in it, or all that the mapping states for its file; what it does not know is unknown, not absent. Of as
@@ -113,6 +114,10 @@ def read_corpus(
             return train
         options.setdefault("layer", tuple(layer.name for layer in train.layers))
         dev, test, train = dev or train.dev, test or (train.test if len(train.test) else None), train.train
+    if isinstance(train, Mapping):
+        parts_given = split_by_name(train)
+        train = parts_given.get("train")
+        dev, test = dev or parts_given.get("dev"), test or parts_given.get("test")
     data, dev, test, notes = without_folders(train, dev, test)
     if data is None:
         raise DataError("There is no data to train on: train is None.", remedy="Give a file, or labeled sentences.")

@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 
 from tagsmith.corpus.sentences import NO_TAG, Sentences
-from tagsmith.formats.conllu import COLUMNS
+from tagsmith.formats.conllu import CONLLU
 from tagsmith.formats.options import AlignmentProblem, Problem
 from tagsmith.text.schemes import OUTSIDE, Scheme, split_label, split_tag
 
@@ -125,7 +125,7 @@ def _near(labels: Counter[str], spans: bool, layer: str) -> list[tuple[str, str]
             if other == label or labels[label] > labels[other] or not (rare or spans):
                 continue
             same = "".join(parts[label]).casefold() == "".join(parts[other]).casefold() != ""
-            slip = rare and spans and layer not in COLUMNS and _is_slip(parts[label], parts[other], known)
+            slip = rare and spans and layer not in CONLLU.layers and _is_slip(parts[label], parts[other], known)
             if (same and (labels[label] < labels[other] or label > other)) or slip:
                 how = "differs only in case or separators from" if same else "is spelled almost like"
                 times = f"{labels[label]:,} and {labels[other]:,} tokens"
@@ -197,7 +197,7 @@ def _too_many_or_few(labels: Counter[str], layer: str, spans: bool) -> list[tupl
     label = next(iter(labels), "")
     if len(labels) == 1 and not spans and labels.total() >= _ENOUGH_TOKENS:
         return [(f"every tag is {label!r}; choose the tags with --column or --layer", label)]
-    if len(labels) >= _MANY_LABELS and layer not in COLUMNS:
+    if len(labels) >= _MANY_LABELS and layer not in CONLLU.layers:
         return [
             (f"there are {len(labels):,} different labels; if these are no tags, choose others with --column", label)
         ]

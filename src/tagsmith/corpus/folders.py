@@ -1,9 +1,9 @@
-"""A folder in place of files: its training, development and test files, by their names."""
+"""A folder or a mapping in place of files: its training, development and test data, by their names."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -140,6 +140,29 @@ def without_folders(train: Any, dev: Any, test: Any) -> tuple[Any, Any, Any, lis
     train = expanded(train, "train")
     dev, test = (more.get(part) or expanded(data, part) for part, data in given.items())
     return train, dev, test, notes
+
+
+def split_by_name(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the keys of a mapping name, as those of a ``DatasetDict``: part → data.
+
+    Raises DataError: there is nothing to train on; a key names no part, or a part is named twice.
+    """
+    named: dict[str, Any] = {}
+    for key, value in data.items():
+        part = part_of_name(str(key))
+        if part is None or part in named:
+            problem = f"The key {key!r} names {'no part' if part is None else f'the part {part} once more'}."
+            raise DataError(problem, remedy="Name the parts 'train', 'dev' (or 'validation') and 'test'.")
+        named[part] = value
+    return named
+
+
+def part_by_name(data: Mapping[str, Any], part: str) -> Any:
+    """Return one part of a mapping, see :func:`split_by_name`. Raises DataError: it is not there."""
+    named = split_by_name(data)
+    if part not in named:
+        raise DataError(f"There is no {part} part: only {', '.join(map(str, data))}.", remedy="Give the part itself.")
+    return named[part]
 
 
 def part_of_folder(folder: str | Path, part: str) -> tuple[list[Path], str]:

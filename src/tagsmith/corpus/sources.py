@@ -11,17 +11,23 @@ from tagsmith.corpus.side_by_side import read_side_by_side
 from tagsmith.errors import DataError
 from tagsmith.formats import detect_format, format_named
 from tagsmith.formats.alignment import tag_document
+from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO, ReadOptions, read_options
 from tagsmith.formats.source import Source, nearest_first, pick_layer, source_name
+from tagsmith.formats.tables import documents_of_table, is_table
 from tagsmith.text.arguments import check_strings, shown
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
 Pair = tuple[Sequence[str], Sequence[str]]
 """The words of a sentence, and one tag for each."""
 
-Item = Source | Document | Sentence | Pair
+Table = Any
+"""A table in memory: a ``datasets.Dataset``, a data frame of pandas or Polars, a table of pyarrow."""
+
+Item = Source | Document | Sentence | Pair | Table
 Data = Item | Iterable[Item]
-"""A file (a path, ``"-"``, a stream), a document, a sentence, a ``(words, tags)`` pair, or any number of these."""
+"""A file (a path, ``"-"``, a stream), a document, a sentence, a ``(words, tags)`` pair, a table whose rows hold tokens
+and tags, or a text and spans, or any number of these."""
 
 IN_MEMORY = "<memory>"
 
@@ -61,6 +67,7 @@ def parts_of(data: Data) -> Iterator[Part]:
     """
     if (
         is_file(data)
+        or is_table(data)
         or isinstance(data, Document | Sentence)
         or (isinstance(data, tuple) and _is_pair_of_strings(data))
     ):
@@ -113,8 +120,12 @@ def read_file(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents as the options say, see :func:`read_documents`."""
     if not is_file(source):
         raise DataError(f"The file is {shown(source)}, not a path or a stream.", remedy="Read several one by one.")
-    name = detect_format(source, options.encoding) if options.format == AUTO else options.format
-    return format_named(name).read(source, options)
+    return format_of(source, options).read(source, options)
+
+
+def format_of(source: Source, options: ReadOptions) -> Format:
+    """Return the format to read a file in: the one that the options name or, for ``"auto"``, what it seems to be."""
+    return format_named(detect_format(source, options.encoding) if options.format == AUTO else options.format)
 
 
 def read_sentences(data: Data, **options: Any) -> list[Sentence]:
@@ -181,6 +192,8 @@ def _sentences_in_memory(item: Item, options: ReadOptions, where: str) -> Sequen
     sentences: Sequence[Sentence]
     if isinstance(item, Document):
         sentences = tag_document(item, options).sentences
+    elif is_table(item):
+        sentences = _sentences_of_table(item, options, f"{where} ({type(item).__name__})")
     elif isinstance(item, Sentence):
         sentences = [item]
     elif _is_pair(item):
@@ -199,6 +212,20 @@ def _sentences_in_memory(item: Item, options: ReadOptions, where: str) -> Sequen
     return sentences
 
 
+def _sentences_of_table(table: Table, options: ReadOptions, name: str) -> list[Sentence]:
+    """Read a table once for each layer, and join the layers of each sentence."""
+    first, *others = (
+        [sentence for document in documents_of_table(table, one, name) for sentence in document.sentences]
+        for one in options.for_each_layer()
+    )
+    if any([sentence.words for sentence in first] != [sentence.words for sentence in other] for other in others):
+        raise DataError("The layers do not label the same tokens.", remedy="Train a model for each layer.", path=name)
+    for other in others:
+        pairs = zip(first, other, strict=True)
+        first = [replace(one, layers={**one.layers, **another.layers}) for one, another in pairs]
+    return first
+
+
 def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Sentence:
     """Return the sentence with the layers that the options name, or by default with one of its own."""
     layers = sentence.layers
@@ -213,7 +240,9 @@ def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Senten
         return replace(sentence, layers={}) if layers else sentence
     missing = next((name for name in wanted if name not in layers), None)
     have = ", ".join(nearest_first(layers, missing or "")) or "none"
-    if missing is None:
+    if missing is None and not layers:
+        problem, remedy = "There are no labels here.", "Label this sentence, or leave it out."
+    elif missing is None:
         problem, remedy = f"There are several layers here: {have}.", "Name the one to use with --layer."
     else:
         problem, remedy = f"There is no layer {missing!r} here.", f"The layers are: {have}."

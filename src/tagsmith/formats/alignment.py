@@ -1,4 +1,4 @@
-"""Alignment of character spans with tokens; every span that does not fit exactly is reported."""
+"""Alignment of character spans with tokens, and of words with a text; every span that does not fit is reported."""
 
 from __future__ import annotations
 
@@ -119,3 +119,17 @@ def tag_document(document: Document, options: ReadOptions) -> Document:
     tokens = [sentence.tokens for sentence in document.sentences]
     tagged = build_document(document.text, tokens, Place("<memory>", options), spans=document.spans)
     return replace(document, sentences=tagged.sentences)
+
+
+def find_words(words: Sequence[str], text: str) -> list[int] | None:
+    """Find the words in the text one after the other with only white space between; None if that fails."""
+    starts, position = [], 0
+    for word in words:
+        if not text.startswith(word, position):
+            start = text.find(word, position)
+            if start < 0 or not text[position:start].isspace():
+                return None
+            position = start
+        starts.append(position)
+        position += len(word)
+    return starts

@@ -7,8 +7,11 @@ ranges (``1-2``) and empty nodes (``1.1``) are not tokens, but they are kept and
 
 Offsets follow ``# text = …`` if the words can be found in it one after the other, else ``SpaceAfter=No``.
 
-A sentence's ``meta`` holds what is needed to write it back to the byte: ``lines``, the raw line of each token, and
-``extra``, pairs of a comment, range or empty node and the number of tokens before it.
+CoNLL-U Plus (``.conllup``, https://universaldependencies.org/ext-format.html) is read and written too: a first line
+``# global.columns = ID FORM UPOS NER`` names other columns, of which each is a layer, by its name in lower case.
+
+A sentence's ``meta`` holds what is needed to write it back to the byte: ``lines``, the raw line of each token,
+``extra``, pairs of a comment, range or empty node and the number of tokens before it, and ``columns``.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple, TextIO
 
+from tagsmith.errors import DataError
+from tagsmith.formats.alignment import find_words
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import (
@@ -36,9 +41,10 @@ from tagsmith.formats.source import (
 from tagsmith.text.document import Document, Sentence
 from tagsmith.text.schemes import OUTSIDE
 
-COLUMNS = {"lemma": 2, "upos": 3, "xpos": 4, "feats": 5, "deprel": 7}
-_ALWAYS = ("upos", "xpos", "feats")
-_MISC = 9
+_NAMES = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
+_ON_REQUEST = ("lemma", "deprel")
+_NEVER = ("id", "form", "head", "deps", "misc")
+_GLOBAL = "# global.columns ="
 _NO_LAYERS = {"SpaceAfter", "SpacesAfter", "SpacesBefore", "Translit", "LTranslit", "Gloss", "Ref"}  # keys of MISC
 _NO_SPACE = "SpaceAfter=No"
 _TEXT = "# text ="
@@ -46,9 +52,44 @@ _NUMBER = re.compile(r"\d{1,9}(?:[-.]\d{1,9})?")  # of a token, a multiword rang
 _ROW = re.compile(r"\d+(?:[-.]\d+)?\t(?:[^\t\n]+\t){8}[^\t\n]+\r?")
 
 
+class Columns(NamedTuple):
+    """What the columns of a file hold, and where its words, and the numbers and notes of its tokens stand."""
+
+    names: tuple[str, ...]
+    word: int
+    number: int | None
+    misc: int | None
+
+    @property
+    def layers(self) -> dict[str, int]:
+        """The columns that are layers."""
+        return {name: place for place, name in enumerate(self.names) if name not in _NEVER}
+
+    def misc_of(self, cells: Sequence[str]) -> str:
+        """Return a token's notes, ``""`` where there are none."""
+        return "" if self.misc is None else cells[self.misc]
+
+
+CONLLU = Columns(_NAMES, 1, 0, 9)
+
+
+def _global_columns(line: str, place: Place) -> Columns:
+    """Read the first line of a CoNLL-U Plus file."""
+    names = tuple(line.removeprefix(_GLOBAL).lower().split())
+    if "form" not in names or len(set(names)) < len(names):
+        raise place.error(
+            "The columns of this CoNLL-U Plus file have no FORM, or one name twice.",
+            f"Name each once, such as {_GLOBAL} ID FORM UPOS.",
+            1,
+        )
+    number, misc = (names.index(name) if name in names else None for name in ("id", "misc"))
+    return Columns(names, names.index("form"), number, misc)
+
+
 class _Block(NamedTuple):
     """The lines of one sentence: the tokens, raw and as cells, and the lines between them."""
 
+    columns: Columns
     line: int  # of the first token
     tokens: list[str]
     cells: list[list[str]]
@@ -56,7 +97,7 @@ class _Block(NamedTuple):
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
-    """Read documents; a line needs ten columns, a number and a word, and a sentence needs tokens."""
+    """Read documents; a line needs all columns, a number and a word, and a sentence needs tokens."""
     place = Place(source_name(source), options)
     nothing = place.empty("tokens", "Give one token a line, in ten columns.")
     tags: dict[str, str] = {}  # one object a tag saves memory
@@ -71,22 +112,26 @@ def _with_layer(blocks: Iterable[_Block], layer: str | None, place: Place) -> It
     keys: set[str] = set()
     for block in blocks:
         if layer not in keys:
-            keys.update(*(_misc(cells[_MISC]) for cells in block.cells))
+            keys.update(block.columns.layers, *(_misc(block.columns.misc_of(cells)) for cells in block.cells))
         yield block
-    if layer is not None and layer not in COLUMNS and layer not in keys:
-        layers = nearest_first((*COLUMNS, *keys - _NO_LAYERS), layer)
+    if layer is not None and layer not in keys:
+        layers = nearest_first(keys - _NO_LAYERS, layer)
         raise place.error(f"There is no layer {layer!r} here.", f"The layers are: {', '.join(layers)}.")
 
 
 def _blocks(stream: Iterable[str], place: Place) -> Iterator[_Block]:
-    block = _Block(0, [], [], [])
+    columns = CONLLU
+    block = _Block(columns, 0, [], [], [])
     for number, line in numbered_lines(stream):
-        if line.startswith("#"):
+        if number == 1 and line.startswith(_GLOBAL):
+            columns = _global_columns(line, place)
+            block = _Block(columns, 0, [], [], [(0, line)])
+        elif line.startswith("#"):
             block.extra.append((len(block.tokens), line))
         elif line:
             cells = line.split("\t")
-            if not cells[0].isdecimal() or len(cells) != 10 or not cells[1] or len(cells[0]) > 9:
-                _check_other_line(cells, place, number)
+            if not _is_token(cells, columns):
+                _check_other_line(cells, columns, place, number)
                 block.extra.append((len(block.tokens), line))
                 continue
             if not block.tokens:
@@ -95,20 +140,30 @@ def _blocks(stream: Iterable[str], place: Place) -> Iterator[_Block]:
             block.cells.append(cells)
         elif block.tokens:
             yield block
-            block = _Block(0, [], [], [])
-        elif block.extra:
+            block = _Block(columns, 0, [], [], [])
+        elif block.extra and not block.extra[-1][1].startswith(_GLOBAL):
             problem = "This sentence has comments but no tokens."
             raise place.error(problem, "Remove the blank line, or the comments.", number)
 
 
-def _check_other_line(cells: Sequence[str], place: Place, number: int) -> None:
+def _is_token(cells: Sequence[str], columns: Columns) -> bool:
+    if len(cells) != len(columns.names) or not cells[columns.word]:
+        return False
+    number = "1" if columns.number is None else cells[columns.number]
+    return number.isdecimal() and len(number) <= 9
+
+
+def _check_other_line(cells: Sequence[str], columns: Columns, place: Place, number: int) -> None:
     """Accept a multiword range or an empty node; raise for anything else."""
     remedy = "Correct the line, or read the file as conll."
-    if len(cells) != 10:
-        raise place.wrong_columns(len(cells), 10, ", separated by tabs", "CoNLL-U", remedy, number)
-    if not _NUMBER.fullmatch(cells[0]):
-        raise place.error(f"The first column is {shortened(cells[0])!r}, not the number of a token.", remedy, number)
-    if not cells[1] and "." not in cells[0]:
+    if len(cells) != len(columns.names):
+        what = "CoNLL-U" if columns is CONLLU else "the first line"
+        raise place.wrong_columns(len(cells), len(columns.names), ", separated by tabs", what, remedy, number)
+    given = "1" if columns.number is None else cells[columns.number]
+    if not _NUMBER.fullmatch(given):
+        which = "first" if columns.number == 0 else "ID"
+        raise place.error(f"The {which} column is {shortened(given)!r}, not the number of a token.", remedy, number)
+    if not cells[columns.word] and "." not in given:
         raise place.empty_cell("word", number)
 
 
@@ -116,20 +171,22 @@ def _sentence(
     block: _Block, options: ReadOptions, known_tags: dict[str, str]
 ) -> tuple[str, Sentence, Mapping[str, Any] | None]:
     """Make the sentence of a block, with its text, and the ``meta`` of the document that it begins."""
-    words = [cells[1] for cells in block.cells]
+    columns = block.columns
+    words = [cells[columns.word] for cells in block.cells]
     layers = {
         layer: tuple([known_tags.setdefault(cells[place], cells[place]) for cells in block.cells])
-        for layer, place in COLUMNS.items()
-        if layer in _ALWAYS or layer == options.layer
+        for layer, place in columns.layers.items()
+        if layer not in _ON_REQUEST or layer == options.layer
     }
-    if options.layer is not None and options.layer not in COLUMNS:
-        layers[options.layer] = tuple(_misc(cells[_MISC]).get(options.layer, OUTSIDE) for cells in block.cells)
+    if options.layer is not None and options.layer not in columns.layers:
+        notes = (_misc(columns.misc_of(cells)) for cells in block.cells)
+        layers[options.layer] = tuple(note.get(options.layer, OUTSIDE) for note in notes)
     comments = [line for _, line in block.extra]
     text = next((line[len(_TEXT) :].strip() for line in comments if line.startswith(_TEXT)), "")
-    starts = _find_words(words, text)
+    starts = find_words(words, text)
     if starts is None:
         text, starts = _space_words(words, block)
-    meta = {"lines": tuple(block.tokens), "extra": tuple(block.extra)}
+    meta = {"lines": tuple(block.tokens), "extra": tuple(block.extra), "columns": columns}
     begins = any(line.startswith("# newdoc") for line in comments)
     return text, Sentence(tuple(words), tuple(starts), layers, block.line, meta), {} if begins else None
 
@@ -139,27 +196,17 @@ def _misc(cell: str) -> Mapping[str, str]:
     return {key: value for key, sign, value in pairs if sign}
 
 
-def _find_words(words: Sequence[str], text: str) -> list[int] | None:
-    """Find the words in the text one after the other with only white space between; None if that fails."""
-    starts, position = [], 0
-    for word in words:
-        if not text.startswith(word, position):
-            start = text.find(word, position)
-            if start < 0 or not text[position:start].isspace():
-                return None
-            position = start
-        starts.append(position)
-        position += len(word)
-    return starts
-
-
 def _space_words(words: Sequence[str], block: _Block) -> tuple[str, list[int]]:
     """Make a text by ``SpaceAfter=No``; the parts of a multiword token touch if together they are its form."""
-    touching = [_NO_SPACE in cells[_MISC] for cells in block.cells]
+    columns = block.columns
+    touching = [_NO_SPACE in columns.misc_of(cells) for cells in block.cells]
     before = list(accumulate(map(len, words), initial=0))  # characters before each word
     for position, line in block.extra:
-        number, form, *_, misc = line.split("\t") if line[0] != "#" else ("", "", "")
-        first, _, last = number.partition("-")
+        if line[0] == "#" or columns.number is None:
+            continue
+        cells = line.split("\t")
+        form, misc = cells[columns.word], columns.misc_of(cells)
+        first, _, last = cells[columns.number].partition("-")
         if last:
             end = position + int(last) - int(first)
             fits = position <= end < len(words) and before[end + 1] - before[position] == len(form)
@@ -210,12 +257,19 @@ def _comments(document: Document, sentence: Sentence, extra: Sequence[tuple[int,
 
 def _fill(rows: Sequence[list[str]], sentence: Sentence, options: WriteOptions) -> None:
     """Put layers into the cells of the rows: those that have a column, and those to write (by default all)."""
+    columns: Columns = sentence.meta.get("columns", CONLLU)
     written = written_layers(sentence, options) if options.layer is not None else sentence.layers
     for layer, tags in sentence.layers.items():
-        if layer in COLUMNS or layer in written:
-            place = COLUMNS.get(layer, _MISC)
+        place = columns.layers.get(layer, columns.misc)
+        if layer in written and place is None:
+            raise DataError(
+                f"This CoNLL-U Plus file has no column for the layer {layer!r}.",
+                remedy=f"Its columns are: {', '.join(columns.names)}. Write another format.",
+                line=sentence.line or None,
+            )
+        if place is not None and (layer in columns.layers or layer in written):
             for row, tag in zip(rows, tags, strict=True):
-                row[place] = tag if place != _MISC else _with_misc(row[_MISC], layer, tag)
+                row[place] = tag if layer in columns.layers else _with_misc(row[place], layer, tag)
 
 
 def _with_misc(cell: str, key: str, value: str) -> str:
@@ -232,7 +286,7 @@ def _with_misc(cell: str, key: str, value: str) -> str:
 
 def _begins(text: str) -> bool:
     rows = [line for line in text.split("\n")[:-1] if line.strip() and not line.startswith("#")]
-    return bool(rows) and all(_ROW.fullmatch(row) for row in rows)
+    return text.startswith(_GLOBAL) or (bool(rows) and all(_ROW.fullmatch(row) for row in rows))
 
 
-FORMAT = Format("conllu", read, write, suffixes=(".conllu",), begins=_begins)
+FORMAT = Format("conllu", read, write, suffixes=(".conllu", ".conllup"), begins=_begins)

@@ -37,6 +37,8 @@ class Foreign:
         What its files may begin with.
     begins
         Tells from the first characters of a text file whether it is one; None: only by suffix or ``magic``.
+    is_read
+        Whether a format here reads it, so that it is refused only where text is wanted.
     """
 
     name: str
@@ -45,10 +47,12 @@ class Foreign:
     suffixes: tuple[str, ...] = ()
     magic: tuple[bytes, ...] = ()
     begins: Callable[[str], bool] | None = None
+    is_read: bool = False
 
     def error(self, path: str, otherwise: str = "If it is not, name its format, such as conll.") -> DataError:
         """Make the error for such a file; ``otherwise`` says what to do if it is none."""
-        problem = f"This seems to be {self.title}, which tagsmith does not read."
+        why = "not text" if self.is_read else "which tagsmith does not read"
+        problem = f"This seems to be {self.title}, {why}."
         return DataError(problem, remedy=f"{self.remedy} {otherwise}".strip(), path=path)
 
 
@@ -90,20 +94,17 @@ def _matches(pattern: str) -> Callable[[str], bool]:
 
 FOREIGN = (
     Foreign("brat", "brat's standoff annotation (.ann, beside a .txt)", _AS_LINES, (), (), _is_brat),
-    Foreign(
-        "spacy",
-        "a spaCy DocBin",
-        "Write its documents as JSON lines: doc.text, and start_char, end_char and label_ of each of doc.ents.",
-        (".spacy",),
-    ),
-    Foreign("parquet", "a Parquet file", _AS_TOKENS, (".parquet", ".pq"), (b"PAR1",)),
+    Foreign("spacy", "a spaCy DocBin", "Name its format, spacy.", (".spacy",), is_read=True),
+    Foreign("parquet", "a Parquet file", "Name its format, parquet.", (".parquet", ".pq"), (b"PAR1",), is_read=True),
     Foreign(
         "arrow",
         "an Arrow file",
-        _AS_TOKENS,
+        "Name its format, arrow.",
         (".arrow", ".feather", ".ipc"),
-        (b"ARROW1", b"FEA1", b"\xff\xff\xff\xff\x00", b"\xff\xff\xff\xff\x10", b"\xff\xff\xff\xff\x70"),
+        (b"ARROW1", b"\xff\xff\xff\xff"),
+        is_read=True,
     ),
+    Foreign("feather", "a Feather file of version 1", "Write it again: pyarrow.feather.write_feather.", (), (b"FEA1",)),
     Foreign("avro", "an Avro file", _AS_TOKENS, (".avro",), (b"Obj\x01",)),
     Foreign("orc", "an ORC file", _AS_TOKENS, (".orc",), (b"ORC\x08", b"ORC\n\x0b")),
     Foreign("hdf5", "an HDF5 file", _AS_TOKENS, (".h5", ".hdf5"), (b"\x89HDF\r\n",)),

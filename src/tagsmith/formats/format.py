@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import NoTokensError, Source
@@ -13,6 +13,7 @@ from tagsmith.text.document import Document
 
 Reader = Callable[[Source, ReadOptions], Iterator[Document]]
 Writer = Callable[[Iterable[Document], TextIO, WriteOptions], None]
+BytesWriter = Callable[[Iterable[Document], IO[bytes], WriteOptions], None]
 FolderWriter = Callable[[Iterable[Document], Path, WriteOptions], None]
 
 
@@ -30,8 +31,10 @@ class Format:
         :class:`~tagsmith.formats.source.NoTokensError` for a file without tokens.
     write
         Writes documents as one text. Raises :class:`~tagsmith.errors.DataError` for what the format cannot express.
+    write_bytes
+        Writes documents as bytes, where the format is no text; then there is no ``write``.
     write_folder
-        Writes documents into a folder, where the format is several files; then there is no ``write``.
+        Writes documents into a folder, where the format is several files; then there is no ``write`` either.
     suffixes
         The endings of its files' names, in lower case, with the dot.
     read_suffixes
@@ -64,6 +67,7 @@ class Format:
     read_suffixes: tuple[str, ...] = ()
     resembles: Callable[[str, bool], bool] | None = None
     ending: str = ""
+    write_bytes: BytesWriter | None = None
     write_folder: FolderWriter | None = None
     companions: Mapping[str, str] = field(default_factory=dict)
 

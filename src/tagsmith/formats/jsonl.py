@@ -1,80 +1,22 @@
-"""JSON lines: texts with labeled character spans, a record a line or one array of records.
-
-The reader knows the exports of the usual annotation tools, and tells them apart record by record:
-
-============  ========================================================================================
-doccano       ``{"text", "label": [[start, end, label], …]}``, also ``labels``, also ``entities`` with
-              ``start_offset``, ``end_offset``, ``label``
-Prodigy       ``{"text", "spans": [{"start", "end", "label"}, …]}`` with or without ``tokens``, which
-              are used if given; a record that was not accepted is left out, and reported
-Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, and the small export
-              ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
-              first that was not canceled is used, and the others are reported
-spaCy         ``{"text", "ents": [{"start", "end", "label"}, …]}``, and ``[text, {"entities": […]}]``
-GLiNER        ``{"tokenized_text": […], "ner": [[first, last, label], …]}``
-tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each
-layers        any of these with keys, in the record or in its ``"layers"``, that are named as the layers
-              asked for: lists of spans, or of one tag for each token
-============  ========================================================================================
-
-Text is tokenized; spans become IOB2 tags of the layer ``"tags"`` (or the name asked for). Every span that does not
-align with tokens, overlaps a longer one or lies outside its text is reported in ``ReadOptions.problems``. A sentence
-boundary inside a span is removed.
-"""
+"""JSON lines: a record a line, or one array of records; :mod:`tagsmith.formats.records` says which there are."""
 
 from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate, chain, pairwise
-from typing import Any, TextIO, TypeGuard
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any, TextIO
 
 from tagsmith.errors import DataError
-from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import (
-    Place,
-    Source,
-    at_least_one,
-    nearest_first,
-    open_source,
-    pick_layer,
-    shortened,
-    source_name,
-    tagged_spans,
-)
-from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
+from tagsmith.formats.records import document_of, unlabeled_document_of
+from tagsmith.formats.source import Place, Source, at_least_one, open_source, pick_layer, source_name, tagged_spans
+from tagsmith.text.document import Document, Span
 from tagsmith.text.schemes import Scheme
 
-_TEXT_KEYS = ("text", "full_text", "data")
-_SPAN_KEYS = ("spans", "label", "labels", "entities", "ents")
-_START_KEYS = ("start", "start_offset", "start_position")
-_END_KEYS = ("end", "end_offset", "end_position")
-_LABEL_KEYS = ("label", "labels", "entity_type", "type")
-_QUOTE_KEYS = ("text", "entity_value")
-_TAG_KEYS = ("tags", "ner_tags", "labels", "label")
-_READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
-# What only other tools write, and what its author would call it.
-_OTHER_TOOLS = {
-    "vertexSet": "DocRED's",
-    "paragraphs": "spaCy's version 2, or SQuAD's",
-    "rasa_nlu_data": "Rasa's",
-    "examples": "LightTag's or Rasa's",
-    "sents": "brat's or spaCy's",
-    "documents": "Azure's or Comprehend's",
-    "images": "COCO's",
-}
-_KEYS_SHOWN = 8
 _BEGINNING = re.compile(r"\s*(?:\[\s*)?\{\s*(?:\"|\})")
-_LARGEST_OFFSET = 2**53  # the largest number that every program writes and reads exactly
-# The spans of a record may cover every character of its text so many times, and so many characters in any case.
-_MOST_COVERED = 20
-_FREE_CHARACTERS = 1_000_000
-_Fields = tuple[int, int, str, str | None]  # of a span: start, end, label, and the text that it quotes
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -84,31 +26,17 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     nothing = file.empty("records", "Give one JSON object a line.")
     with open_source(source, options.encoding) as stream:
         for line, record in at_least_one(records(stream, file), nothing):
-            document = _document(record, file._replace(line=line))
+            document = document_of(record, file._replace(line=line))
             if document is not None:
                 yield document
 
 
 def read_unlabeled(source: Source, options: ReadOptions) -> Iterator[Document]:
     """Read documents that are to be tagged: each keeps all keys of its record, labels included."""
-    from tagsmith.text.tokenizer import words_and_starts  # loads the regex library
-
     file = Place(source_name(source), options)
     with open_source(source, options.encoding) as stream:
         for line, record in records(stream, file):
-            place = file._replace(line=line)
-            if not isinstance(record, dict):
-                raise place.error("This is not a JSON object.", 'Give {"text": "…"}.')
-            text, words = record.get("text"), record.get("tokens")
-            if isinstance(text, str):
-                cut = words_and_starts(text)
-                sentences = tuple(Sentence(tuple(words), tuple(starts), {}, line) for words, starts in cut)
-                yield Document(text, sentences, (), {"record": record})
-            elif words == [] or (_are_strings(words) and all(words)):
-                sentences = (sentence_from_words(words, line=line),) if words else ()
-                yield Document(" ".join(words), sentences, (), {"record": record})
-            else:
-                raise place.error("This object has no text.", 'Give it a "text", or "tokens": a list of words.')
+            yield unlabeled_document_of(record, file._replace(line=line))
 
 
 def records(stream: TextIO, file: Place) -> Iterator[tuple[int, Any]]:
@@ -168,274 +96,6 @@ def _not_json(error: Exception, file: Place, line: int) -> DataError:
     return file.error(problem, "Give one JSON object a line, or one array of objects.", line)
 
 
-def _document(record: Any, place: Place) -> Document | None:
-    if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):  # spaCy's (text, annotations)
-        record = {"text": record[0], **record[1]}
-    if not isinstance(record, Mapping):
-        raise place.error("This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.')
-    if isinstance(record.get("answer", "accept"), str) and record.get("answer", "accept") != "accept":
-        place.report(f"left out: the annotator's answer was {record['answer']!r}")
-        return None
-    if isinstance(record.get("data"), Mapping):
-        return _label_studio(record, place)
-    if "tokenized_text" in record:
-        from tagsmith.formats.gliner import document_of  # which imports this module
-
-        return document_of(record, place)
-    record = _with_named_layer(record, place)
-    text = _first_string(record, _TEXT_KEYS)
-    words = record.get("tokens", record.get("words"))
-    tags = next((record[key] for key in _TAG_KEYS if _are_strings(record.get(key))), None)
-    if words is not None and (tags is not None or text is None):
-        return _token_document(record, text or "", words, tags, place)
-    if text is None:
-        inner = next((key for key, value in record.items() if isinstance(value, list) and _are_records(value)), None)
-        remedy = 'Give it a "text", or "tokens" and "tags".'
-        if inner is not None:
-            remedy = f"If the records are those in {inner!r}, take them out: jq -c '.[\"{inner}\"][]'."
-        raise place.error(f"This record has no text{_its_keys(record)}.", remedy)
-    labels = _labels_of(record, place)
-    if labels is None and place.options.labels_required:
-        raise place.error(
-            "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + _its_keys(record) + ".",
-            'Give it an empty list ("label": []) if nothing in it is labeled.',
-        )
-    spans = None if labels is None else _without_scores_if_accepted(_spans(labels, text, place), record)
-    return build_document(text, _sentences(record, text, place), place, spans=spans, meta=_rest(record))
-
-
-def _without_scores_if_accepted(spans: list[Span], record: Mapping[str, Any]) -> list[Span]:
-    """What a person has accepted in Prodigy is no suggestion any more."""
-    return [replace(span, score=None) for span in spans] if "answer" in record else spans
-
-
-def _its_keys(record: Mapping[str, Any]) -> str:
-    """Name the keys of a record, and the tool that seems to have written it, for an error."""
-    tool = next((tool for key, tool in _OTHER_TOOLS.items() if key in record), None)
-    keys = ", ".join(map(str, list(record)[:_KEYS_SHOWN])) + (", …" if len(record) > _KEYS_SHOWN else "")
-    return (f"; it has {keys}" if record else "") + (f", so it may be {tool}" if tool else "")
-
-
-def _labels_of(record: Mapping[str, Any], place: Place) -> Any:
-    """Return the spans of a record: those of the first key that has some, else an empty list, or None."""
-    given = {key: record[key] for key in _SPAN_KEYS if record.get(key) is not None}
-    filled = [key for key, value in given.items() if isinstance(value, list) and value and not _are_strings(value)]
-    for key in filled[1:]:
-        if given[key] != given[filled[0]]:
-            place.report(f"this record has labels under {filled[0]!r} and {key!r}; those under {filled[0]!r} are used")
-    return given[filled[0]] if filled else next(iter(given.values()), None)
-
-
-def _with_named_layer(record: Mapping[str, Any], place: Place) -> Mapping[str, Any]:
-    """Return the record with the layer asked for as its only labels, if it has a key of that name."""
-    layer = place.options.layer
-    if layer is None or (layer in _READ_KEYS and not place.options.by_name):
-        return record
-    nested = record.get("layers")
-    given = nested.get(layer) if isinstance(nested, Mapping) and layer in nested else record.get(layer)
-    if not isinstance(given, list):
-        if isinstance(nested, Mapping) and nested:
-            layers = ", ".join(nearest_first(nested, layer))
-            raise place.error(f"There is no layer {layer!r} here.", f"The layers are: {layers}.")
-        if place.options.by_name:
-            raise place.error(f"This record has no layer {layer!r}.", f'Give it "{layer}": one tag a token, or spans.')
-        return record
-    others = {key: value for key, value in record.items() if key not in {*_SPAN_KEYS, *_TAG_KEYS}}
-    return {**others, "tags" if _are_strings(given) else "spans": given}
-
-
-def _are_strings(value: Any) -> TypeGuard[list[str]]:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
-
-
-def _are_records(value: list[Any]) -> bool:
-    return bool(value) and all(isinstance(item, Mapping) for item in value)
-
-
-def _first_string(record: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    return next((record[key] for key in keys if isinstance(record.get(key), str)), None)
-
-
-def _label_studio(task: Mapping[str, Any], place: Place) -> Document | None:
-    data = task["data"]
-    texts = [value for value in data.values() if isinstance(value, str)]
-    text = data.get("text", texts[0] if len(texts) == 1 else None)
-    if not isinstance(text, str):
-        raise place.error("This task has no text.", 'Label Studio\'s tasks hold it in "data": {"text": …}.')
-    of_people = task.get("annotations", task.get("completions"))
-    given = _objects(task.get("predictions") if of_people is None else of_people, "annotations", place)
-    annotations = [annotation for annotation in given if not annotation.get("was_cancelled")]
-    if not annotations and place.options.labels_required:
-        place.report("left out: the task has no annotation that was not canceled")
-        return None
-    if len(annotations) > 1:
-        place.report(f"{len(annotations) - 1} more annotation(s) of this task left out; the first is used")
-    items = _objects(annotations[0].get("result"), "results", place) if annotations else []
-    values = [
-        {**item["value"], "score": item.get("score") if of_people is None else None}  # a person has accepted the others
-        for item in items
-        if isinstance(item.get("value"), Mapping)
-    ]
-    spans = [value for value in values if "start" in value and "end" in value and "labels" in value]
-    if len(spans) < len(items):
-        place.report(f"{len(items) - len(spans)} result(s) left out that are not labeled stretches of text")
-    sentences = _sentences({}, text, place)
-    field = next(key for key, value in data.items() if value is text)
-    names = next(({key: item[key] for key in ("from_name", "to_name") if key in item} for item in items), {})
-    kept = {"data": dict(data), "field": field, **names, **({"id": task["id"]} if "id" in task else {})}
-    meta = {**_rest(task), "label_studio": kept}
-    return build_document(text, sentences, place, spans=_spans(spans, text, place), meta=meta)
-
-
-def _objects(given: Any, what: str, place: Place) -> list[Mapping[str, Any]]:
-    """Return a list of JSON objects; none if nothing was given."""
-    if given is None:
-        return []
-    if not isinstance(given, list) or not all(isinstance(item, Mapping) for item in given):
-        raise place.error(f"The {what} of this task are no list of objects.", "Export the task again.")
-    return given
-
-
-def _token_document(record: Mapping[str, Any], text: str, words: Any, tags: Any, place: Place) -> Document:
-    if isinstance(words, list) and words and all(isinstance(word, Mapping) for word in words):
-        sentences: Sequence[Sequence[Token]] = _sentences({**record, "tokens": words}, text, place)
-    elif _are_strings(words) and all(words):
-        text, sentences = " ".join(words), [sentence_from_words(words).tokens]
-    else:
-        raise place.error("The tokens are no list of words.", 'Give {"tokens": ["A", "word"], "tags": ["O", "O"]}.')
-    count = sum(map(len, sentences))
-    if tags is None and place.options.labels_required:
-        problem = "The tags are missing, or are numbers and not names."
-        raise place.error(problem, 'Give "tags": a list of names, one for each token.')
-    if tags is not None and "" in tags:
-        raise place.error("A tag is empty.", "Give every token a tag.")
-    if tags is not None and len(tags) != count:
-        raise place.error(f"There are {count} tokens but {len(tags)} tags.", "Give one tag for each token.")
-    return build_document(text, sentences, place, tags=tags, meta=_rest(record))
-
-
-def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[Token]]:
-    """Tokenize the text, or use the record's own tokens (Prodigy's) and sentences."""
-    from tagsmith.text.tokenizer import split_sentences, tokenize_text  # loads the regex library
-
-    given = record.get("tokens")
-    if not isinstance(given, list) or not given:
-        return tokenize_text(text)
-    try:
-        places = [(_offset(item["start"]), _offset(item["end"])) for item in given]
-    except (KeyError, TypeError, ValueError) as error:
-        raise place.error("A token has no start and end.", "Leave out tokens to have the text tokenized.") from error
-    _check_total(places, text, "tokens", place)
-    if outside := next((one for one in places if not 0 <= one[0] <= one[1] <= len(text)), None):
-        raise place.error(
-            f"The token {outside[0]}–{outside[1]} lies outside its text of {len(text)} characters.",
-            "Leave out the tokens.",
-        )
-    tokens = [Token(text[start:end], start, end) for start, end in places]
-    tokens = [token for token in tokens if token.text and not token.text.isspace()]
-    for left, right in pairwise(tokens):
-        if right.start < left.end:
-            problem = f"The tokens {shortened(left.text)!r} and {shortened(right.text)!r} overlap."
-            raise place.error(problem, "Leave out the tokens.")
-    starts = [token.start for token in tokens]
-    try:
-        bounds = [(_offset(start), _offset(end)) for start, end in record.get("sentences") or split_sentences(text)]
-    except (TypeError, ValueError) as error:
-        raise place.error("The sentences are no list of starts and ends.", "Leave them out.") from error
-    if any(right < left for (left, _), (right, _) in pairwise(bounds)):
-        raise place.error("The sentences are not in the order of the text.", "Sort them, or leave them out.")
-    cuts = [0, *(bisect_left(starts, start) for start, _ in bounds[1:]), len(tokens)]
-    return [tokens[first:last] for first, last in pairwise(cuts) if first < last]
-
-
-def _spans(items: Any, text: str, place: Place) -> list[Span]:
-    """Read spans, however they are written, in the order of the text."""
-    if not isinstance(items, list):
-        raise place.error("The labels are no list of spans.", "Give [[start, end, label], …].")
-    fields = []
-    for item in items:
-        try:
-            fields.append(
-                (*_span_fields(item), _first_string(item, _QUOTE_KEYS) if isinstance(item, Mapping) else None)
-            )
-        except (LookupError, StopIteration, TypeError, ValueError) as error:
-            raise place.error(
-                f"The label {shortened(json.dumps(item, ensure_ascii=False))} is no span.",
-                'Give [start, end, label] or {"start": …, "end": …, "label": …}.',
-            ) from error
-    _check_total([(start, end) for start, end, _, _ in fields], text, "spans", place)
-    if any(quote and text[start:end] != quote for start, end, _, quote in fields):
-        fields = _quoted(fields, text, place)
-    spans = [
-        Span(start, end, label, text[max(start, 0) : max(end, 0)], _score(item, place))
-        for (start, end, label, _), item in zip(fields, items, strict=True)
-    ]
-    return sorted(spans, key=lambda span: (span.start, span.end))
-
-
-def _check_total(places: Iterable[tuple[int, int]], text: str, what: str, place: Place) -> None:
-    """Raise if spans cover a long text again and again: the text of each is kept, which would fill the memory."""
-    total = sum(max(min(end, len(text)) - max(start, 0), 0) for start, end in places)
-    if total > _FREE_CHARACTERS + _MOST_COVERED * len(text):
-        raise place.error(
-            f"The {what} cover each character of the text {total // len(text)} times on average.",
-            f"Leave some out: {_MOST_COVERED} times are enough.",
-        )
-
-
-def _span_fields(item: Any) -> tuple[int, int, str]:
-    if isinstance(item, Mapping):
-        item = [next(item[key] for key in keys if key in item) for keys in (_START_KEYS, _END_KEYS, _LABEL_KEYS)]
-    start, end, label = item
-    if isinstance(label, list):
-        label = label[0]
-    if not isinstance(label, str) or not label:
-        raise ValueError(item)
-    return _offset(start), _offset(end), label
-
-
-def _offset(value: Any) -> int:
-    """Return a place in a text: a whole number, perhaps written as 3.0, that could be one."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST_OFFSET:
-        raise ValueError(value)
-    if value != int(value):
-        raise ValueError(value)
-    return int(value)
-
-
-def _score(item: Any, place: Place) -> float | None:
-    """The probability that a span states, if it states one."""
-    score = item.get("score") if isinstance(item, Mapping) else None
-    if not isinstance(score, int | float) or isinstance(score, bool):
-        return None
-    if not 0 <= score <= 1:
-        place.report(f"the score {shortened(str(score))} is no probability; it is left out")
-        return None
-    return float(score)
-
-
-def _quoted(fields: Sequence[_Fields], text: str, place: Place) -> list[_Fields]:
-    """Find the texts that spans quote: tools written in JavaScript count UTF-16 units, not characters."""
-    units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
-    found = []
-    for start, end, label, quote in fields:
-        if quote and text[start:end] != quote:
-            first, last = bisect_left(units, start), bisect_left(units, end)
-            if text[first:last] == quote:
-                start, end = first, last
-            else:
-                here, said = shortened(text[start:end]), shortened(quote)
-                place.report(f"the span {start}–{end} is {here!r}, not {said!r} as it says; its numbers are used")
-        found.append((start, end, label, quote))
-    return found
-
-
-def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the meta of a document: what its record holds beside text and labels."""
-    rest = {key: value for key, value in record.items() if key not in _READ_KEYS}
-    return {"record": rest} if rest else {}
-
-
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:
     """Write one record a document: text, spans, tokens, sentence boundaries, and the other keys of its record.
 
@@ -443,10 +103,11 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
     are written as they are, as ``tags``. If several layers are written, each is under ``layers`` too.
     """
     for document in documents:
-        stream.write(json.dumps(_record(document, options), ensure_ascii=False) + "\n")
+        stream.write(json.dumps(record_of(document, options), ensure_ascii=False) + "\n")
 
 
-def _record(document: Document, options: WriteOptions) -> dict[str, Any]:
+def record_of(document: Document, options: WriteOptions) -> dict[str, Any]:
+    """Return the record of a document, see :func:`write`."""
     plain = options.scheme is Scheme.PLAIN
     layer = next((pick_layer(sentence.layers, options.layer) for sentence in document.sentences), None)
     labels = _labels(document, layer or "", options.scheme, document.spans)

@@ -140,11 +140,15 @@ class WriteOptions:
         from, ``"append"`` adds a last column (``conll``).
     separator
         Between columns; by default that of the file the sentence came from, else a tab (``csv``: a comma).
+    as_texts
+        Whether the documents came as texts, not as tokens: then a row of a table is a document with its text and its
+        spans, else a sentence with its tokens and their tags (``parquet``, ``arrow``).
     """
 
     layers: tuple[Layer, ...] = ()
     place: Literal["replace", "append"] = "replace"
     separator: str | None = None
+    as_texts: bool = False
 
     @property
     def layer(self) -> str | None:

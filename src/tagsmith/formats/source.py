@@ -119,6 +119,24 @@ def open_bytes(source: str | Path) -> Iterator[BinaryIO]:
         yield data
 
 
+def read_bytes(source: Source) -> bytes:
+    """Return the content of a binary file, of standard input, or of a binary stream.
+
+    Raises DataError: the file is missing, a directory or unreadable; the source is a stream of text.
+    """
+    if isinstance(source, str | Path):
+        with open_bytes(source) as data:
+            return data.read()
+    content: object = source.read()
+    if isinstance(content, bytes):
+        return content
+    raise DataError(
+        "This is a stream of text, and the format is binary.",
+        remedy='Open the file with "rb", or give its path.',
+        path=source_name(source),
+    )
+
+
 def beginning_of(source: Source) -> bytes | str | None:
     """Return how a source begins: bytes of a file or of standard input, characters of a text stream.
 

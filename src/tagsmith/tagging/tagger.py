@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tagsmith.corpus.folders import is_folder, part_of_folder
+from tagsmith.corpus.folders import is_folder, part_by_name, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.configuration import PRECISIONS, Precision
@@ -387,7 +387,8 @@ class Tagger:
         ----------
         data
             Files, documents, sentences or ``(words, tags)`` pairs, see :data:`~tagsmith.corpus.sources.Data`. Of a
-            folder, the test files are taken. Tags may be in another scheme than the model's.
+            folder or a mapping, such as a ``DatasetDict``, the test part is taken. Tags may be in another scheme than
+            the model's.
         mode
             ``"conlleval"``, or ``"strict"`` to count only well-formed spans.
         layer
@@ -401,7 +402,9 @@ class Tagger:
         Scores
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
-        if is_folder(data):
+        if isinstance(data, Mapping):
+            data = part_by_name(data, "test")
+        elif is_folder(data):
             data, _ = part_of_folder(data, "test")
         heads, wanted = self._heads, layer
         if len(heads) > 1:

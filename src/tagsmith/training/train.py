@@ -36,7 +36,7 @@ SHOWN = 5  # problems of the data
 
 
 def train(
-    train: Data | Corpus,
+    train: Data | Corpus | Mapping[str, Data],
     *,
     out: str | Path,
     dev: Data | None = None,
@@ -59,9 +59,9 @@ def train(
     Parameters
     ----------
     train, dev, test
-        Labeled data: files, documents, sentences, ``(words, tags)`` pairs, a list of these, or (``train`` alone) a
-        :class:`~tagsmith.corpus.corpus.Corpus`. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored
-        once, at the end.
+        Labeled data: files, documents, sentences, ``(words, tags)`` pairs, tables (``datasets``, data frames), a list
+        of these, or (``train`` alone) a :class:`~tagsmith.corpus.corpus.Corpus` or a mapping of parts, such as a
+        ``DatasetDict``. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored once, at the end.
     out
         The model folder to write. While training, the run's state is kept beside it in ``<out>.training``. If there is
         a model or an unfinished run already, say with ``resume`` or ``force`` what is to become of it.

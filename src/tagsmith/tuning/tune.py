@@ -43,7 +43,7 @@ SPACE = "space.toml"
 
 
 def tune(
-    train: Data | Corpus,
+    train: Data | Corpus | Mapping[str, Data],
     *,
     out: str | Path,
     dev: Data | None = None,

@@ -1,0 +1,62 @@
+"""Arrow's files (Feather) and streams, with the rows of :mod:`tagsmith.formats.tables`; ``datasets`` caches streams."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import IO
+
+from tagsmith.errors import DataError
+from tagsmith.formats.format import Format
+from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.records import document_of, unlabeled_document_of
+from tagsmith.formats.source import Source, source_name
+from tagsmith.formats.tables import RecordReader, arrow, documents_of_batches, file_to_open, table_of
+from tagsmith.text.document import Document
+
+_FILE = b"ARROW1"  # what a file begins with, unlike a stream
+
+
+def read(source: Source, options: ReadOptions, document_of: RecordReader = document_of) -> Iterator[Document]:
+    """Read documents, one for each row.
+
+    Raises DataError: as :func:`~tagsmith.formats.tables.documents_of_batches`; the file is damaged.
+    MissingExtraError: pyarrow is not installed.
+    """
+    pyarrow = arrow("Reading Arrow")
+    name = source_name(source)
+    opened = file_to_open(source)
+    try:
+        with ExitStack() as stack:
+            data = stack.enter_context(pyarrow.memory_map(opened) if isinstance(opened, str) else opened)
+            is_file = data.read(len(_FILE)) == _FILE
+            data.seek(0)
+            if is_file:
+                reader = stack.enter_context(pyarrow.ipc.open_file(data))
+                batches = map(reader.get_batch, range(reader.num_record_batches))
+            else:
+                batches = reader = stack.enter_context(pyarrow.ipc.open_stream(data))
+            yield from documents_of_batches(reader.schema, batches, options, name, document_of=document_of)
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        problem = f"This Arrow file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
+        raise DataError(problem, remedy="Copy it again; it may be cut off or altered.", path=name) from error
+
+
+def write(documents: Iterable[Document], stream: IO[bytes], options: WriteOptions) -> None:
+    """Write a row a sentence, or a document, see :func:`~tagsmith.formats.tables.table_of`."""
+    pyarrow = arrow("Writing Arrow")
+    table = table_of(documents, options)
+    with pyarrow.ipc.new_file(stream, table.schema) as writer:
+        writer.write_table(table)
+
+
+FORMAT = Format(
+    "arrow",
+    read,
+    write_bytes=write,
+    read_unlabeled=partial(read, document_of=unlabeled_document_of),
+    suffixes=(".arrow", ".feather", ".ipc"),
+    media_type="application/vnd.apache.arrow.file",
+    holds_spans=True,
+)

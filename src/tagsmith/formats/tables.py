@@ -1,0 +1,215 @@
+"""Tables in Arrow's memory layout: the rows of Parquet and Arrow files, of ``datasets`` and of data frames.
+
+A row is a record (:mod:`tagsmith.formats.records`): tokens and their tags, or a text and its spans. The numbers of a
+``ClassLabel`` become its names; Hugging Face's ``datasets`` keeps them in the metadata of the schema, under
+``"huggingface"``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from tagsmith.errors import MissingExtraError
+from tagsmith.formats.jsonl import record_of
+from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.records import document_of
+from tagsmith.formats.source import Place, Source, at_least_one, read_bytes
+from tagsmith.text.document import Document
+from tagsmith.text.schemes import OUTSIDE
+
+RecordReader = Callable[[Any, Place], Document | None]
+ROWS = 1000  # read or written at a time
+
+
+def arrow(doing: str) -> Any:
+    """Import pyarrow. Raises MissingExtraError: it is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise MissingExtraError(doing, "arrow") from error
+    return pyarrow
+
+
+# -------------------------------------------------------------------------------------------------- reading
+
+
+def is_table(data: object) -> bool:
+    """Whether data is a table in memory: of pyarrow, ``datasets``, pandas or Polars."""
+    return hasattr(data, "__arrow_c_stream__") or (hasattr(data, "features") and hasattr(data, "with_format"))
+
+
+def documents_of_table(table: Any, options: ReadOptions, name: str = "<memory>") -> Iterator[Document]:
+    """Read the documents of a table in memory, see :func:`is_table`; errors call it by its name."""
+    pyarrow = arrow("Reading a table")
+    if hasattr(table, "with_format"):  # datasets.Dataset, or IterableDataset
+        batches = iter(table.with_format("arrow").iter(ROWS))
+        first = next(batches, None)
+        schema = None if first is None else _schema_of_dataset(table, first)
+        yield from documents_of_batches(schema, () if first is None else chain([first], batches), options, name)
+        return
+    reader = pyarrow.RecordBatchReader.from_stream(table)
+    yield from documents_of_batches(reader.schema, reader, options, name)
+
+
+def _schema_of_dataset(dataset: Any, batch: Any) -> Any:
+    features = dataset.features
+    return batch.schema if features is None else features.arrow_schema
+
+
+def documents_of_batches(
+    schema: Any, batches: Iterable[Any], options: ReadOptions, name: str, *, document_of: RecordReader = document_of
+) -> Iterator[Document]:
+    """Read the documents of batches of rows; errors name the row, from 1, in place of a line."""
+    place = Place(name, options)
+    nothing = place.empty("rows", "Give a row for each sentence or text.")
+    features = {} if schema is None else _features(schema.metadata or {})
+    for number, record in enumerate(at_least_one(_records(batches, features, place), nothing), 1):
+        document = document_of(record, place._replace(line=number))
+        if document is not None:
+            yield document
+
+
+def _records(batches: Iterable[Any], features: Mapping[str, Any], place: Place) -> Iterator[dict[str, Any]]:
+    row = 0
+    for batch in batches:
+        for record in _with_json_types(batch).to_pylist():
+            row += 1
+            yield {
+                name: _named(value, features[name], place._replace(line=row)) if name in features else value
+                for name, value in record.items()
+                if value is not None
+            }
+
+
+def _with_json_types(batch: Any) -> Any:
+    """Return a batch whose values are those of JSON: dates and decimals as strings, and no binary columns."""
+    import pyarrow
+
+    types = pyarrow.types
+    for index in reversed(range(batch.num_columns)):
+        kind = batch.schema.field(index).type
+        if types.is_temporal(kind) or types.is_decimal(kind):
+            batch = batch.set_column(index, batch.schema.names[index], batch.column(index).cast(pyarrow.string()))
+        elif types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+            batch = batch.remove_column(index)
+    return batch
+
+
+def _features(metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:
+    """Return what ``datasets`` says of the columns."""
+    try:
+        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
+    except (ValueError, LookupError, TypeError):
+        return {}
+    return features if isinstance(features, dict) else {}
+
+
+def _named(value: Any, feature: Any, place: Place) -> Any:
+    """Replace the numbers of a ClassLabel by its names, also inside lists and structs."""
+    if isinstance(feature, list) and len(feature) == 1:  # how datasets of old wrote lists
+        feature = {"feature": feature[0]}
+    if not isinstance(feature, Mapping) or value is None:
+        return value
+    if feature.get("_type") == "ClassLabel" and isinstance(names := feature.get("names"), list):
+        if not isinstance(value, int) or not 0 <= value < len(names):
+            raise place.error(
+                f"The label {value!r} is none of the {len(names)} names of its column.",
+                "Leave out the rows without labels, or give them names.",
+            )
+        return names[value]
+    inner = feature.get("feature", feature)
+    if isinstance(value, list):
+        return [_named(item, inner, place) for item in value]
+    if isinstance(value, Mapping) and isinstance(inner, Mapping):  # a struct, or a Sequence of structs, stored as lists
+        return {key: _named(item, _column(item, inner.get(key)), place) for key, item in value.items()}
+    return value
+
+
+def _column(value: Any, feature: Any) -> Any:
+    """Return the feature of a column of structs that are stored as a struct of lists."""
+    is_label = isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel"
+    return {"feature": feature} if is_label and isinstance(value, list) else feature
+
+
+def file_to_open(source: Source) -> str | IO[bytes]:
+    """Return what pyarrow opens: the path of a file, or the bytes of standard input or of a stream.
+
+    Raises DataError: as :func:`~tagsmith.formats.source.read_bytes`.
+    """
+    if isinstance(source, str | Path) and Path(source).is_file():
+        return str(source)
+    return io.BytesIO(read_bytes(source))
+
+
+# -------------------------------------------------------------------------------------------------- writing
+
+
+def table_of(documents: Iterable[Document], options: WriteOptions) -> Any:
+    """Make a table of documents: a row a sentence (tokens and tags) or, as texts, a row a document (text and spans).
+
+    Tags are numbers, and their names are those of a ClassLabel of ``datasets``.
+    """
+    pyarrow = arrow("Writing a table")
+    iterator = iter(documents)
+    first = next(iterator, None)
+    documents = () if first is None else chain([first], iterator)
+    if options.as_texts and not (first and first.meta.get("tokens")):
+        tables = _tables_of_records((record_of(document, options) for document in documents), pyarrow)
+        return pyarrow.concat_tables(tables, promote_options="permissive") if tables else pyarrow.table({"text": []})
+    return _table_of_tokens(documents, pyarrow)
+
+
+def _tables_of_records(records: Iterator[dict[str, Any]], pyarrow: Any) -> list[Any]:
+    tables = []
+    while rows := list(islice(records, ROWS)):
+        columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
+        tables.append(pyarrow.table({name: _column_of(values, pyarrow) for name, values in columns.items()}))
+    return tables
+
+
+def _column_of(values: Sequence[Any], pyarrow: Any) -> Any:
+    """Make a column of values of any kind; as JSON if they are of several."""
+    try:
+        return pyarrow.array(values)
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
+        return pyarrow.array([json.dumps(value, ensure_ascii=False) for value in values])
+
+
+def _table_of_tokens(documents: Iterable[Document], pyarrow: Any) -> Any:
+    """Make a row of each sentence; a sentence without a layer has null there."""
+    strings = pyarrow.list_(pyarrow.string())
+    blocks = [pyarrow.table({"tokens": pyarrow.array([], strings)})]
+    sentences = chain.from_iterable(document.sentences for document in documents)
+    while block := list(islice(sentences, ROWS)):
+        layers = dict.fromkeys(chain.from_iterable(sentence.layers for sentence in block))
+        rows = {layer: [sentence.layers.get(layer) for sentence in block] for layer in layers}
+        rows = {"tokens": [sentence.words for sentence in block], **rows}
+        blocks.append(pyarrow.table({name: pyarrow.array(values, strings) for name, values in rows.items()}))
+    table = pyarrow.concat_tables(blocks, promote_options="default").combine_chunks()
+    features: dict[str, Any] = {"tokens": _list_of({"dtype": "string", "_type": "Value"})}
+    for index, layer in enumerate(table.column_names[1:], 1):
+        tags, names = _numbered(table.column(index).combine_chunks(), pyarrow)
+        table = table.set_column(index, layer, tags)
+        features[layer] = _list_of({"names": names, "_type": "ClassLabel"})
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _list_of(feature: Mapping[str, Any]) -> dict[str, Any]:
+    return {"feature": feature, "_type": "Sequence"}
+
+
+def _numbered(tags: Any, pyarrow: Any) -> tuple[Any, list[str]]:
+    """Replace lists of tags by lists of their numbers among the names, which are returned too."""
+    from pyarrow import compute
+
+    flat = tags.flatten()
+    names = sorted(flat.unique().to_pylist(), key=lambda tag: (tag != OUTSIDE, tag.partition("-")[2], tag))
+    numbers = compute.index_in(flat, value_set=pyarrow.array(names, pyarrow.string())).cast(pyarrow.int64())
+    lengths = compute.fill_null(compute.list_value_length(tags), 0).to_numpy()
+    offsets = pyarrow.array([0, *lengths.cumsum()], pyarrow.int32())
+    return pyarrow.ListArray.from_arrays(offsets, numbers, mask=tags.is_null()), names
