@@ -6,9 +6,10 @@ before a model is loaded.
 
 from __future__ import annotations
 
-import tempfile
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, compress, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,12 +26,13 @@ try:
     from spacy.pipeline import Pipe
     from spacy.pipeline.span_ruler import overlapping_labeled_spans_score
     from spacy.scorer import Scorer, get_ner_prf
-    from spacy.tokens import Doc, Span, Token
+    from spacy.tokens import Doc, Span, SpanGroup, Token
     from spacy.util import minibatch, registry
 except ModuleNotFoundError as error:
     raise MissingExtraError("The spaCy component", "spacy") from error
 
 if TYPE_CHECKING:
+    from tagsmith.model.configuration import Precision
     from tagsmith.tagging.heads import Threshold
     from tagsmith.tagging.tagger import Tagger
     from tagsmith.text.document import Document, Sentence
@@ -40,7 +42,25 @@ if TYPE_CHECKING:
 Targets = dict[str, list[str]]  # layer → where its tags or spans go
 SPANS, CUSTOM = "spans:", "_."  # before the key of a span group, and the name of a token's custom attribute
 WHITE_SPACE = {"tag": "_SP", "pos": "SPACE"}  # how spaCy tags its tokens of white space
+SPLIT_ABOVE = 200  # words; splitting shorter texts gives the same F1, and texts of one sentence should stay whole
 SAVED = "tagsmith"  # in the pipeline's meta data: its models are saved with it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The configuration of a component; :func:`make_component` describes the fields."""
+
+    model: str | None
+    layers: Targets | None
+    tokens: str
+    split_above: int | None
+    alignment: str
+    overwrite: bool
+    threshold: Threshold | None
+    score_attribute: str | None
+    batch_size: int | None
+    precision: Precision | None
+    threads: int | None
 
 
 def make_component(
@@ -49,7 +69,7 @@ def make_component(
     model: str | None,
     layers: dict[str, str | list[str]] | None,
     tokens: Literal["spacy", "tagsmith"],
-    split_sentences: bool,
+    split_above: int | None,
     alignment: Literal["expand", "contract", "strict"],
     overwrite: bool,
     threshold: float | dict[str, float] | None,
@@ -71,14 +91,15 @@ def make_component(
         tags; or a list of these. Layers that are not named go nowhere. By default, see :func:`default_targets`.
     tokens
         What the model reads: ``"spacy"``, the tokens of the ``Doc``; ``"tagsmith"``, its text, cut by tagsmith's
-        tokenizer as in training on text.
-    split_sentences
-        Whether tagsmith cuts a ``Doc`` without sentence boundaries into sentences. Otherwise it is one sentence.
+        tokenizer.
+    split_above
+        A ``Doc`` without sentence boundaries is one sentence, or if it has more words than this, tagsmith cuts it into
+        sentences. None: it is always one.
     alignment
         A span that begins or ends inside a token of the ``Doc``: ``"expand"`` takes the whole token, ``"contract"``
         leaves it out, ``"strict"`` drops the span. This can only happen with ``tokens="tagsmith"``.
     overwrite
-        Whether predictions replace entities that they overlap and tags that are there already.
+        Whether predictions replace entities that they overlap, and tags that are there already.
     threshold
         Least probability of a span: one number, or one for each label.
     score_attribute
@@ -89,27 +110,26 @@ def make_component(
         As for :func:`tagsmith.load`.
     scorer
         What ``nlp.evaluate`` scores with.
+
+    Raises
+    ------
+    ModelError
+        The model cannot be read. If there is none, it is a warning: spaCy may load it next.
+    DataError
+        A layer, label or custom attribute cannot be used so.
     """
+    if batch_size is not None and batch_size < 1:
+        raise DataError(f"batch_size is {batch_size}.", remedy="It must be at least 1.")
     if score_attribute is not None:
-        _register_score(score_attribute)
-    component = TagsmithComponent(
-        name,
-        model,
-        layers=None if layers is None else {name: [to] if isinstance(to, str) else to for name, to in layers.items()},
-        tokens=tokens,
-        split_sentences=split_sentences,
-        alignment=alignment,
-        overwrite=overwrite,
-        threshold=threshold,
-        batch_size=batch_size,
-        precision=precision,
-        threads=threads,
-        scorer=scorer,
-    )
+        _register(Span, score_attribute, getter=get_score, setter=set_score)
+    targets = None if layers is None else {layer: [to] if isinstance(to, str) else to for layer, to in layers.items()}
+    texts = (tokens, split_above, alignment)
+    settings = Settings(model, targets, *texts, overwrite, threshold, score_attribute, batch_size, precision, threads)
+    component = TagsmithComponent(name, settings, scorer)
     loading = SAVED in nlp.meta and not any(getattr(other, "is_loaded", False) for _, other in nlp.components)
     if model is not None and not loading:  # spacy.load makes the components first, and then loads what they need
         try:
-            component.load()
+            component.load(model)
         except ModelError as error:
             if Path(model).exists():
                 raise
@@ -119,28 +139,10 @@ def make_component(
 
 
 class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
-    """A tagger in a pipeline; :func:`make_component` describes the parameters."""
+    """A tagger in a pipeline."""
 
-    def __init__(
-        self,
-        name: str,
-        model: str | None,
-        *,
-        layers: Targets | None = None,
-        tokens: str = "spacy",
-        split_sentences: bool = True,
-        alignment: str = "expand",
-        overwrite: bool = False,
-        threshold: Threshold | None = None,
-        batch_size: int | None = None,
-        precision: Any = None,
-        threads: int | None = None,
-        scorer: Callable[..., dict[str, Any]] | None = None,
-    ) -> None:
-        self.name, self.model, self.layers, self.scorer = name, model, layers, scorer
-        self.tokens, self.split_sentences, self.alignment = tokens, split_sentences, alignment
-        self.overwrite, self.threshold, self.batch_size = overwrite, threshold, batch_size
-        self.precision, self.threads = precision, threads
+    def __init__(self, name: str, settings: Settings, scorer: Callable[..., dict[str, Any]] | None) -> None:
+        self.name, self.settings, self.scorer = name, settings, scorer
         self.cfg: dict[str, Any] = {}  # what Pipe.score gives the scorer
         self._tagger: Tagger | None = None
 
@@ -157,29 +159,30 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
 
         Raises ModelError: there is no model, or it cannot be read.
         """
-        return self._tagger or self.load()
+        if self._tagger is None and self.settings.model is None:
+            problem = f"the component {self.name!r} has no model."
+            raise ModelError(problem, remedy='Name a model folder: config={"model": "model/"}.')
+        return self._tagger or self.load(str(self.settings.model))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of all layers, if the model has been loaded."""
         return () if self._tagger is None else tuple(label for one in self._tagger.model.layers for label in one.labels)
 
-    def load(self, folder: str | Path | None = None) -> Tagger:
-        """Load the model from a folder, by default the one that was configured."""
+    def load(self, folder: str | Path) -> Tagger:
+        """Load the model from a folder."""
         from tagsmith.tagging.tagger import load
 
-        folder = folder or self.model
-        if folder is None:
-            problem = f"the component {self.name!r} has no model."
-            raise ModelError(problem, remedy='Name a model folder: config={"model": "model/"}.')
-        return self._use(load(folder, precision=self.precision, threads=self.threads))
+        return self._use(load(folder, precision=self.settings.precision, threads=self.settings.threads))
 
     def _use(self, tagger: Tagger) -> Tagger:
-        targets = checked_targets(tagger.model.layers, self.layers)
-        tagger.tag_documents([], threshold=self.threshold)  # says what is wrong with it
+        targets = checked_targets(tagger.model.layers, self.settings.layers)
+        tagger.tag_documents([], threshold=self.settings.threshold)  # says what is wrong with it
         for target in chain.from_iterable(targets.values()):
-            if target.startswith(CUSTOM) and not Token.has_extension(target.removeprefix(CUSTOM)):
-                Token.set_extension(target.removeprefix(CUSTOM), default=None)
+            if target.startswith(CUSTOM):
+                _register(Token, target.removeprefix(CUSTOM), default=None)
+        # Last the entities: if another layer gives the same label to the same tokens, the score is the entity's.
+        targets = dict(sorted(targets.items(), key=lambda target: "ents" in target[1]))
         self._tagger, self.cfg = tagger, {"targets": targets}
         return tagger
 
@@ -196,18 +199,19 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """Return the files of the model folder as bytes."""
-        with tempfile.TemporaryDirectory() as folder:
-            self.to_disk(Path(folder, "model"))
-            files = {path.name: path.read_bytes() for path in Path(folder, "model").iterdir()}
-        packed: bytes = srsly.msgpack_dumps(files)
+        from tagsmith.model.folder import model_files
+
+        packed: bytes = srsly.msgpack_dumps(model_files(self.tagger.model))
         return packed
 
     def from_bytes(self, content: bytes, *, exclude: Iterable[str] = ()) -> TagsmithComponent:
         """Load the model from what :meth:`to_bytes` returned."""
-        with tempfile.TemporaryDirectory() as folder:
-            for name, data in srsly.msgpack_loads(content).items():
-                Path(folder, Path(name).name).write_bytes(data)
-            return self.from_disk(folder)
+        from tagsmith.model.folder import model_from_files
+        from tagsmith.tagging.tagger import Tagger
+
+        model = model_from_files(srsly.msgpack_loads(content))
+        self._use(Tagger(model, precision=self.settings.precision, threads=self.settings.threads))
+        return self
 
     # --- tagging
 
@@ -221,7 +225,7 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
         """Tag documents in batches, each in place."""
-        for docs in minibatch(stream, size=min(batch_size, self.batch_size or batch_size)):
+        for docs in minibatch(stream, size=min(batch_size, self.settings.batch_size or batch_size)):
             try:
                 self._annotate(docs)
             except Exception as error:
@@ -233,7 +237,7 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
         layers, targets = {layer.name: layer for layer in self.tagger.model.layers}, self.cfg["targets"]
         spans = any(layers[name].gives_spans for name in targets)
         tagged = self.tagger.tag_documents(
-            [self._document(doc) for doc in docs], spans=spans, threshold=self.threshold if spans else None
+            [self._document(doc) for doc in docs], spans=spans, threshold=self.settings.threshold if spans else None
         )
         for doc, document in zip(docs, tagged, strict=True):
             for name, where in targets.items():
@@ -248,56 +252,57 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
         from tagsmith.text.document import Document
         from tagsmith.text.tokenizer import words_and_starts
 
-        annotated, text = doc.has_annotation("SENT_START"), doc.text
-        by_tagsmith = words_and_starts(text) if self.tokens == "tagsmith" or not annotated else []
-        if annotated:
-            firsts = [sentence.start_char for sentence in doc.sents]
-        else:
-            firsts = [starts[0] for _, starts in by_tagsmith] if self.split_sentences else []
-        if self.tokens == "tagsmith":
-            words = [word for some, _ in by_tagsmith for word in some]
-            starts = np.array([start for _, some in by_tagsmith for start in some], np.int64)
-        else:
+        text = doc.text
+        cut = words_and_starts(text) if self.settings.tokens == "tagsmith" else None
+        if cut is None:
             starts, is_word = _starts(doc)
             words, starts = list(compress([token.text for token in doc], is_word)), starts[is_word]
+        else:
+            words = [word for some, _ in cut for word in some]
+            starts = np.array([start for _, some in cut for start in some], np.int64)
+        firsts = []
+        if doc.has_annotation("SENT_START"):
+            firsts = [sentence.start_char for sentence in doc.sents]
+        elif self.settings.split_above is not None and len(words) > self.settings.split_above:
+            firsts = [some[0] for _, some in cut or words_and_starts(text)]
         return Document(text, tuple(_sentences(words, starts, firsts)))
 
     def _write_spans(self, doc: Doc, found: Sequence[FoundSpan], where: list[str], layer: str) -> None:
         placed: list[Placed] = []
         for one in found:
-            span = doc.char_span(one.start, one.end, label=one.label or layer, alignment_mode=self.alignment)
+            span = doc.char_span(one.start, one.end, label=one.label or layer, alignment_mode=self.settings.alignment)
             if span is not None:
                 placed.append((span, one.score))
         for target in where:
             written = placed
             if target == "ents":
-                before, written = _entities(list(doc.ents), placed, self.overwrite)
+                before, written = _entities(list(doc.ents), placed, self.settings.overwrite)
                 doc.set_ents([*before, *(span for span, _ in written)])
             else:
-                doc.spans[target.removeprefix(SPANS)] = [span for span, _ in placed]
-            for span, score in written:
+                group = SpanGroup(doc, spans=[span for span, _ in placed])
+                group.attrs["scores"] = np.array([score for _, score in placed], np.float32)  # as the spancat does
+                doc.spans[target.removeprefix(SPANS)] = group
+            for span, score in written if self.settings.score_attribute else ():
                 set_score(span, score)
 
     def _write_tags(self, doc: Doc, document: Document, layer: str, where: list[str]) -> None:
         """Give each token the tag of the word that it begins in."""
         tags = [tag for sentence in document.sentences for tag in sentence.layers[layer]]
         word_starts = np.array([start for sentence in document.sentences for start in sentence.starts])
-        if not tags:
-            return
         starts, is_word = _starts(doc)
-        words = np.maximum(np.searchsorted(word_starts, starts, "right") - 1, 0).tolist()
+        tagged = is_word & bool(tags)  # a zero-width space is a token of spaCy's, but none of tagsmith's
+        words = np.maximum(np.searchsorted(word_starts, starts[tagged], "right") - 1, 0).tolist()
         for target in where:
             if target.startswith(CUSTOM):
-                for token, word in compress(zip(doc, words, strict=True), is_word):
+                for token, word in zip(compress(doc, tagged), words, strict=True):
                     token._.set(target.removeprefix(CUSTOM), tags[word])
                 continue
             number = PARTS_OF_SPEECH.__getitem__ if target == "pos" else doc.vocab.strings.add
             numbers = {tag: number(tag) for tag in {*tags, WHITE_SPACE[target]}}
-            values = np.array([numbers[tags[word]] for word in words], np.uint64)
-            values[~is_word] = numbers[WHITE_SPACE[target]]
+            values = np.where(is_word, 0, np.uint64(numbers[WHITE_SPACE[target]]))
+            values[tagged] = [numbers[tags[word]] for word in words]
             before = doc.to_array(target.upper())
-            keep = (before != 0) & (not self.overwrite)
-            doc.from_array([target.upper()], np.where(keep, before, values))
+            doc.from_array(target.upper(), np.where((before == 0) | self.settings.overwrite, values, before))
 
 
 # --- documents
@@ -378,11 +383,11 @@ def checked_targets(layers: Sequence[Layer], wanted: Targets | None) -> Targets:
 
 def _check_target(layer: Layer, target: str) -> None:
     if layer.gives_spans:
-        if target != "ents" and not target.removeprefix(SPANS) < target:
+        if target != "ents" and not re.fullmatch(SPANS + ".+", target):
             remedy = f'Choose "ents" or "{SPANS}KEY".'
             raise DataError(f"the layer {layer.name!r} has spans, which cannot go to {target!r}.", remedy=remedy)
         return
-    if target not in ("tag", "pos") and not target.removeprefix(CUSTOM) < target:
+    if target not in WHITE_SPACE and not re.fullmatch(re.escape(CUSTOM) + ".+", target):
         remedy = f'Choose "tag", "pos" or "{CUSTOM}NAME".'
         raise DataError(f"the layer {layer.name!r} has plain tags, which cannot go to {target!r}.", remedy=remedy)
     if target == "pos" and (others := sorted(set(layer.labels) - set(PARTS_OF_SPEECH))):
@@ -409,21 +414,23 @@ def _score_key(span: Span) -> tuple[str, str, int, int]:
     return ("._.", f"score of {span.label_}", span.start_char, span.end_char)
 
 
-def _register_score(name: str) -> None:
-    """Register the custom attribute of spans, unless it is there."""
-    if not Span.has_extension(name):
-        Span.set_extension(name, getter=get_score, setter=set_score)
-    elif Span.get_extension(name)[2] is not get_score:
+def _register(kind: Any, name: str, **how: Any) -> None:
+    """Register a custom attribute of spans or tokens, unless another component of tagsmith did."""
+    if not kind.has_extension(name):
+        kind.set_extension(name, **how)
+    elif kind.get_extension(name) != tuple(how.get(part) for part in ("default", "method", "getter", "setter")):
         raise DataError(
-            f"spans have a custom attribute {name!r} already, which tagsmith did not make.",
-            remedy="Set score_attribute to another name, or to None.",
+            f"there is another custom attribute {name!r} of {kind.__name__} objects, which tagsmith must not change.",
+            remedy="Set score_attribute to another name or to None."
+            if kind is Span
+            else "Set layers to another place.",
         )
 
 
-def score_component(examples: Iterable[Any], *, targets: Targets, **options: Any) -> dict[str, Any]:
+def score_component(examples: Iterable[Any], *, targets: Targets | None = None, **options: Any) -> dict[str, Any]:
     """Score what the component wrote as spaCy's own components do: entities, span groups, tags, parts of speech."""
     scores: dict[str, Any] = {}
-    for target in chain.from_iterable(targets.values()):
+    for target in chain.from_iterable((targets or {}).values()):
         if target == "ents":
             scores |= get_ner_prf(examples)
         elif target.startswith(SPANS):
@@ -442,11 +449,11 @@ registry.scorers("tagsmith.scorer.v1", func=make_scorer)
 Language.factory(
     "tagsmith",
     func=make_component,
-    assigns=["doc.ents", "doc.spans", "token.ent_iob", "token.ent_type", "token.pos", "token.tag"],
+    assigns=["doc.ents", "doc.spans", "span._.score", "token.ent_iob", "token.ent_type", "token.pos", "token.tag"],
     default_config={
         "layers": None,
         "tokens": "spacy",
-        "split_sentences": True,
+        "split_above": SPLIT_ABOVE,
         "alignment": "expand",
         "overwrite": False,
         "threshold": None,
@@ -456,5 +463,4 @@ Language.factory(
         "threads": None,
         "scorer": {"@scorers": "tagsmith.scorer.v1"},
     },
-    default_score_weights=dict.fromkeys(["ents_f", "ents_p", "ents_r", "ents_per_type", "tag_acc", "pos_acc"]),
 )
