@@ -27,9 +27,11 @@ from tagsmith.scores.scores import score_tags
 from tagsmith.text.schemes import Scheme
 
 SCORES = score_tags([["B-PER", "O"]], [["B-PER", "B-LOC"]])
-MODEL = replace(random_model(seed=1), scores={"dev": SCORES.as_dict()}, extras={"README.md": "# é\n".encode()})
+EXTRAS = {"README.md": "# é\n".encode(), "learning_curve.png": b"\x89PNG\r\n\x1a\n"}
+MODEL = replace(random_model(seed=1), scores={"dev": SCORES.as_dict()}, extras=EXTRAS)
 OTHER = random_model(seed=2)
-FILES = (*REQUIRED, ModelFile.CONFIG, "README.md")
+CHECKED = (*REQUIRED, ModelFile.CONFIG, ModelFile.LEARNING_CURVE)
+FILES = (*CHECKED, ModelFile.CARD)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_the_configuration_can_be_read_by_people(written):
     config = json.loads((written / ModelFile.CONFIG).read_text("utf-8"))
     assert config["format_version"] == FORMAT_VERSION
     assert config["layers"] == [{"name": "ner", "scheme": "IOB2", "labels": ["LOC", "PER"]}]
-    assert set(config["sha256"]) >= set(FILES) - {ModelFile.CONFIG}
+    assert set(config["sha256"]) == set(CHECKED)
 
 
 def test_nothing_in_the_folder_is_pickled(written):
@@ -90,7 +92,7 @@ def test_nothing_in_the_folder_is_pickled(written):
         assert not content.startswith((b"\x80", b"PK"))  # pickle; zip, which Keras and NumPy put pickles in
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CHECKED)
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
     with pytest.raises(ModelError, match=name) as caught:
@@ -98,7 +100,7 @@ def test_a_missing_file_is_named(folder, name):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("keep", [0, 0.5, 1])
 def test_a_truncated_file_is_named(folder, name, keep):
     content = (folder / name).read_bytes()
@@ -108,7 +110,7 @@ def test_a_truncated_file_is_named(folder, name, keep):
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize("name", sorted(set(FILES) - {ModelFile.CONFIG}))
+@pytest.mark.parametrize("name", sorted(set(CHECKED) - {ModelFile.CONFIG}))
 @pytest.mark.parametrize("place", [0.0, 0.3, 0.999])
 def test_one_altered_byte_is_found(folder, name, place):
     content = bytearray((folder / name).read_bytes())
@@ -116,6 +118,14 @@ def test_one_altered_byte_is_found(folder, name, place):
     (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match=name):
         read_model(folder)
+
+
+def test_people_may_edit_the_model_card_or_delete_it(folder):
+    edited = b"---\nlicense: cc-by-4.0\n---\n\n# Mine\n"
+    (folder / ModelFile.CARD).write_bytes(edited)
+    assert_same(read_model(folder), replace(MODEL, extras={**EXTRAS, "README.md": edited}))
+    (folder / ModelFile.CARD).unlink()
+    assert_same(read_model(folder), replace(MODEL, extras={"learning_curve.png": EXTRAS["learning_curve.png"]}))
 
 
 @pytest.mark.parametrize("name", FILES)

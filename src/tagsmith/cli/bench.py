@@ -37,13 +37,14 @@ def bench_command(
     """
     from tagsmith.cli.speed import measure_speed
     from tagsmith.corpus.sources import read_sentences
+    from tagsmith.model.folder import local_folder
     from tagsmith.tagging.tagger import available_processors
 
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     labeled = read_sentences(data, format=format, labels_required=False, **reading)
     sentences = [sentence.words for sentence in labeled]
     threads = threads or available_processors()
-    speed = measure_speed(model, sentences, threads=threads, rounds=rounds, new_tokens=new_words)
+    speed = measure_speed(local_folder(model), sentences, threads=threads, rounds=rounds, new_tokens=new_words)
     if as_json:
         typer.echo(json.dumps(speed, indent=2, ensure_ascii=False))
         return

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 def distill_command(
     teachers: Annotated[
         list[Path],
-        typer.Argument(metavar="TEACHER...", help="Model folders to learn from, and JSONL files of predictions."),
+        typer.Argument(
+            metavar="TEACHER...",
+            help="Model folders to learn from, hf://OWNER/NAME too, and JSONL files of predictions.",
+        ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],
     train: Annotated[

@@ -50,6 +50,7 @@ def evaluate_command(
     from tagsmith import __version__
     from tagsmith.corpus.convert import open_target
     from tagsmith.corpus.folders import is_folder, part_of_folder
+    from tagsmith.model.hub import hub_name
     from tagsmith.scores.report import html_report
     from tagsmith.scores.tables import scores_tables
     from tagsmith.tagging.tagger import load
@@ -74,7 +75,7 @@ def evaluate_command(
         _check_labels(by_layer[model_layer.name], model_layer, data)
     if report is not None:
         settings = {
-            "model": str(model),
+            "model": str(hub_name(model) or model),
             "data": str(data),
             "layer": ", ".join(model_layer.name for model_layer in layers),
             "scheme": ", ".join(model_layer.scheme.value for model_layer in layers),

@@ -38,8 +38,8 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Labeled files, folders of them, or model folders. Sentences of later files that are in the first one "
-            "too are counted.",
+            help="Labeled files, folders of them, or model folders (hf://OWNER/NAME too). Sentences of later files "
+            "that are in the first one too are counted.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
@@ -51,10 +51,12 @@ def inspect_command(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Show the contents of a corpus or a model: counts, labels, scheme, and problems with examples of each."""
+    from tagsmith.model.hub import hub_name
+
     reports: list[dict[str, Any]] = []
     first: Sequence[Sentence] | None = None
     for path in _without_folders(paths):
-        if path.is_dir():
+        if path.is_dir() or hub_name(path):
             reports.append(_model_report(path))
         else:
             options = reading_options(layer, column, word_column, separator, encoding)
@@ -125,12 +127,13 @@ def _corpus_report(
 
 def _model_report(folder: Path) -> dict[str, Any]:
     """Describe a model folder; every file of it is verified."""
-    from tagsmith.model.folder import read_config, read_model
+    from tagsmith.model.folder import local_folder, read_config, read_model
+    from tagsmith.model.hub import hub_name
 
     model = read_model(folder)
     layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
     return {
-        "path": str(folder),
+        "path": str(hub_name(folder) or folder),
         "kind": "model",
         "format_version": read_config(folder)["format_version"],
         **layers[0],
@@ -143,7 +146,7 @@ def _model_report(folder: Path) -> dict[str, Any]:
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "scores": dict(model.scores),
-        "files": {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.is_file()},
+        "files": {path.name: path.stat().st_size for path in sorted(local_folder(folder).iterdir()) if path.is_file()},
     }
 
 

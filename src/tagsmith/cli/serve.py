@@ -25,7 +25,8 @@ def serve_command(
     models: Annotated[
         list[str],
         typer.Argument(
-            metavar="MODEL...", help="Model folders; NAME=FOLDER gives one a name. With --new: labels to begin with."
+            metavar="MODEL...",
+            help="Model folders, or hf://OWNER/NAME; NAME=FOLDER gives one a name. With --new: labels to begin with.",
         ),
     ],
     new: Annotated[bool, typer.Option("--new", help="Begin without a model: label sentences, train one.")] = False,
@@ -69,6 +70,7 @@ def serve_command(
     POST /v1/tag tags; /openapi.json describes everything. A new version of a model folder is put in service by itself.
     """
     from tagsmith.labeling.extension import open_labeling, without_labeling
+    from tagsmith.model.folder import local_folder
     from tagsmith.serving.app import create_app
     from tagsmith.serving.models import Models
     from tagsmith.serving.server import serve
@@ -77,11 +79,12 @@ def serve_command(
         raise typer.BadParameter("with --new there is nothing but labeling.", param_hint="--no-labeling")
     limits, key = chosen_limits(limit or []), chosen_key(api_key_file)
     folders = {} if new else name_folders(models)
+    local = {name: local_folder(folder) for name, folder in folders.items()}
     if no_labeling:
-        served, extension = Models(folders, limits), without_labeling()
+        served, extension = Models(local, limits), without_labeling()
     else:
         project = labeling_project(labeling, folders, models if new else [], corpus or [], dev or [], vectors)
-        served, extension = open_labeling(folders, project, limits)
+        served, extension = open_labeling(local, project, limits)
     is_local = host in LOOPBACK
     app = create_app(
         served,
@@ -100,11 +103,15 @@ def serve_command(
 
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
     """Read ``FOLDER`` and ``NAME=FOLDER``; two models must not have the same name."""
+    from tagsmith.model.hub import hub_name
+
     folders: dict[str, Path] = {}
     for text in models:
         name, equals, folder = text.partition("=")
         path = Path(folder if equals else text)
-        name = name if equals else path.resolve().name
+        if not equals:
+            on_hub = hub_name(path)
+            name = on_hub.name if on_hub else path.resolve().name
         if name in folders:
             raise ModelError(f"two models are named {name!r}.", remedy="Write NAME=FOLDER to name them.")
         folders[name] = path
@@ -121,12 +128,16 @@ def labeling_project(
 ) -> LabelingProject:
     """Check the options of labeling, so that an error comes now and not when training begins."""
     from tagsmith.labeling.desk import LabelingProject
+    from tagsmith.model.hub import hub_name
 
     for path in (*corpus, *dev):
         if not path.is_file():
             raise DataError("there is no such file.", path=path, remedy="Check the path.")
-    model = next(iter(models.values()), None)
-    beside_model = Path("new.labeling") if model is None else model.with_name(f"{model.resolve().name}.labeling")
+    name, model = next(iter(models.items()), ("new", None))
+    if model is None or hub_name(model):
+        beside_model = Path(f"{name}.labeling")
+    else:
+        beside_model = model.with_name(f"{model.resolve().name}.labeling")
     return LabelingProject(
         folder=folder or beside_model,
         labels=() if models else check_labels(labels),

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tagsmith.cli.options import Column, Encoding, Separator, WordColumn, echo_problems, reading_options
+from tagsmith.cli.options import (
+    Column,
+    Encoding,
+    ModelFolder,
+    Separator,
+    WordColumn,
+    echo_problems,
+    reading_options,
+)
 from tagsmith.errors import DataError, visible
 from tagsmith.interrupts import catch_interrupts
 
@@ -23,7 +31,7 @@ BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little en
 
 
 def tag_command(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A model folder.")],
+    model: ModelFolder,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(metavar="INPUT", help="Files or folders to tag. '-' or nothing: standard input."),

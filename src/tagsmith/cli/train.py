@@ -61,8 +61,8 @@ def train_command(
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from this model. It pseudo-labels TRAIN with the labels that TRAIN lacks; with --partial these "
-            "are unknown instead, with --no-partial absent.",
+            help="Go on from this model, a folder or hf://OWNER/NAME. It pseudo-labels TRAIN with the labels that "
+            "TRAIN lacks; with --partial these are unknown instead, with --no-partial absent.",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,

@@ -1,4 +1,7 @@
-"""The model folder: written whole or not at all, verified when read; nothing in it can execute code."""
+"""The model folder: written whole or not at all, verified when read; nothing in it can execute code.
+
+A model on the Hugging Face Hub is read from its copy in the cache (:mod:`tagsmith.model.hub`).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +24,7 @@ from tagsmith.errors import ModelError
 from tagsmith.files import OpenFolder, digest, new_folder, read_folder
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.configuration import Configuration, Precision, check_configuration
+from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
 from tagsmith.model.weights import MOST_BYTES, first_unsound, read_weights
@@ -38,12 +42,12 @@ class ModelFile(StrEnum):
     CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, sha256 of every file
     VOCABULARY = "vocabulary.json"  # words and characters, in the order of their rows
     WEIGHTS = "weights.safetensors"  # every weight by name; pretrained vectors as int8 rows with a float32 scale each
-    CARD = "README.md"  # the model card
+    CARD = "README.md"  # the model card: no digest, so that people can edit it
     HISTORY = "history.jsonl"  # a line for each epoch, with times: no digest, so that two like runs give like models
     LEARNING_CURVE = "learning_curve.png"
 
 
-UNCHECKED = (ModelFile.HISTORY,)  # without a digest, and not read with the model
+UNCHECKED = (ModelFile.CARD, ModelFile.HISTORY)  # without a digest; the history is not read with the model
 REQUIRED = (ModelFile.VOCABULARY, ModelFile.WEIGHTS)
 INSIDE = (ModelFile.CONFIG, *REQUIRED)  # what a model is made of; the other files are kept as they are
 MOST = {  # bytes of each file; of a JSON file, Python's values take up to 24 times as many
@@ -80,13 +84,14 @@ def write_model(model: Model, folder: Path) -> None:
     """
     check_target(folder)
     files = model_files(model)
-    _check_readable(model, files, folder)
+    check_readable(model, files, folder)
     with new_folder(folder) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
 
 
-def _check_readable(model: Model, files: Mapping[str, bytes], folder: Path) -> None:
+def check_readable(model: Model, files: Mapping[str, bytes], folder: str | Path) -> None:
+    """Raise :class:`ModelError` if the model with these files could not be read; ``folder`` is where they go."""
     if problem := layers_problem(model.layers):
         raise ModelError(f"{problem}.", path=folder, remedy="Change the labels.")
     if name := first_unsound(model.weights):
@@ -138,12 +143,14 @@ def model_files(model: Model) -> dict[str, bytes]:
     return files
 
 
-def read_model(folder: Path) -> Model:
+def read_model(folder: str | Path) -> Model:
     """Read and verify a model folder; if another process replaces it meanwhile, the new one.
+
+    ``folder`` may be ``hf://owner/name``, see :mod:`tagsmith.model.hub`.
 
     Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
-    return _read_folder(folder, _read_model)
+    return _read(folder, _read_model)
 
 
 def model_from_files(files: Mapping[str, bytes]) -> Model:
@@ -151,9 +158,32 @@ def model_from_files(files: Mapping[str, bytes]) -> Model:
     return _read_model(_FilesInMemory(files))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(folder: str | Path) -> dict[str, Any]:
     """Read ``config.json``, checking that it is one and of a known format version."""
-    return _read_folder(folder, _read_config)
+    return _read(folder, _read_config)
+
+
+def local_folder(folder: str | Path) -> Path:
+    """Return the folder itself or, of a model on the Hub, its newest copy, which is downloaded if it is not there.
+
+    Raises ModelError: it is not there and cannot be downloaded.
+    """
+    on_hub = hub_name(folder)
+    return Path(folder) if on_hub is None else download(on_hub, [*ModelFile], INSIDE)
+
+
+def _read(folder: str | Path, read: Callable[[OpenFolder], Result]) -> Result:
+    """Read a folder; of a model on the Hub, errors have the name that it has there."""
+    local, on_hub = local_folder(folder), hub_name(folder)
+    try:
+        return _read_folder(local, read)
+    except ModelError as error:
+        if on_hub is None:
+            raise
+        remedy = error.remedy
+        if remedy == REMEDY:
+            remedy = f"Delete {local} and load it again; if that does not help, its owner has to push it again."
+        raise ModelError(error.problem, path=f"{on_hub}, {Path(error.path or local).name}", remedy=remedy) from error
 
 
 def config_digest(folder: Path) -> str | None:
@@ -232,6 +262,8 @@ def _read_model(files: _Files) -> Model:
     vocabulary = _read_vocabulary(files, config)
     weights = _read_weights(files, config, vocabulary)
     extras = {name: _read_verified(files, name, config) for name in sorted(config.sha256) if name not in INSIDE}
+    with suppress(FileNotFoundError):
+        extras[ModelFile.CARD] = _read_file(files, ModelFile.CARD)
     return Model(
         config.architecture, vocabulary, config.layers, weights, config.recipe, config.scores, extras, config.precision
     )
@@ -294,13 +326,22 @@ def _read_weights(files: _Files, config: Configuration, vocabulary: Vocabulary) 
 
 
 def _read_verified(files: _Files, name: str, config: Configuration) -> bytes:
-    path = files.path / name
     try:
-        content = files.read(name, MOST[ModelFile(name)])
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    _verify(content, path, config.sha256[name])
+        content = _read_file(files, name)
+    except FileNotFoundError as error:
+        raise _unreadable(files.path / name, error) from error
+    _verify(content, files.path / name, config.sha256[name])
     return content
+
+
+def _read_file(files: _Files, name: str) -> bytes:
+    """Read a file of the model; FileNotFoundError if there is none."""
+    try:
+        return files.read(name, MOST[ModelFile(name)])
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise _unreadable(files.path / name, error) from error
 
 
 def _verify(content: bytes | memoryview, path: Path, sha256: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic_core import to_jsonable_python
 
 from tagsmith.errors import InputError
+from tagsmith.model.card import without_metadata
 from tagsmith.model.folder import config_digest
 from tagsmith.serving.answers import answer_requests, check_numbers
 from tagsmith.serving.limits import Limits
@@ -208,5 +209,5 @@ def _describe(name: str, version: str, tagger: Tagger) -> ModelAnswer:
         precision=tagger.precision,
         scores=to_jsonable_python(tagger.model.scores),
         recipe=to_jsonable_python(tagger.model.recipe),
-        card=tagger.model.extras.get("README.md", b"").decode("utf-8", "replace"),
+        card=without_metadata(tagger.model.extras.get("README.md", b"").decode("utf-8", "replace")),
     )

@@ -13,9 +13,11 @@ import numpy as np
 from tagsmith.corpus.folders import is_folder, part_by_name, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
+from tagsmith.model.card import write_card
 from tagsmith.model.configuration import PRECISIONS, Precision
-from tagsmith.model.folder import Model, read_model, write_model
-from tagsmith.scores.scores import Mode, Scores, score_tags
+from tagsmith.model.folder import Model, ModelFile, check_readable, model_files, read_model, write_model
+from tagsmith.model.hub import upload
+from tagsmith.scores.scores import Mode, Scores, score_tags, scores_from_dict
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
@@ -433,6 +435,61 @@ class Tagger:
         first = scores[heads[0].layer.name]
         return first if len(heads) == 1 else replace(first, layers=scores)
 
+    def push_to_hub(
+        self,
+        repository: str,
+        *,
+        private: bool | None = None,
+        revision: str | None = None,
+        commit_message: str | None = None,
+        token: str | None = None,
+        license: str | None = None,
+        language: str | Sequence[str] | None = None,
+        datasets: str | Sequence[str] | None = None,
+    ) -> str:
+        """Put the model on the Hugging Face Hub in one commit; :func:`load` reads it as ``hf://owner/name``.
+
+        Parameters
+        ----------
+        repository
+            ``"owner/name"``, or ``"name"`` for one of your own. It is made if there is none.
+        private
+            Whether a repository that is made is private; by default as its owner has it.
+        revision
+            The branch to commit to, which is made if there is none; default ``main``.
+        token
+            By default that of ``HF_TOKEN`` or ``hf auth login``.
+        license, language, datasets
+            What to add to the metadata of the model card: a license of the Hub's list (``"cc-by-4.0"``), codes of
+            languages (``"en"``) and the names that datasets have on the Hub.
+
+        Returns
+        -------
+        str
+            The address of the repository.
+
+        Raises
+        ------
+        ModelError
+            You may not write there, the Hub cannot be reached, or it refuses the card.
+        MissingExtraError
+            ``huggingface_hub`` is not installed.
+        """
+        files = model_files(self.model)
+        check_readable(self.model, files, repository)
+        card = files.pop(ModelFile.CARD, b"").decode("utf-8", "replace")
+        scores = {part: scores_from_dict(one) for part, one in self.model.scores.items()}
+        return upload(
+            files,
+            repository,
+            card=card or write_card(self.model.layers, scores, self.model.recipe),
+            private=private,
+            revision=revision,
+            commit_message=commit_message,
+            token=token,
+            metadata={"license": license, "language": language, "datasets": datasets},
+        )
+
 
 def _by_sentence(tags: Iterable[list[str]], spans: Mapping[int, list[ScoredSpan]]) -> Iterator[TaggedSentence]:
     """Yield the tags and spans of one sentence after the other."""
@@ -476,6 +533,9 @@ def load(
 
     Parameters
     ----------
+    folder
+        A model folder; or ``hf://owner/name``, a model on the Hugging Face Hub, with ``@revision`` or ``/subfolder``
+        behind it if needed. That is downloaded once and kept in the cache of ``huggingface_hub``.
     precision, threads
         As for :class:`Tagger`.
     scheme
@@ -485,13 +545,16 @@ def load(
     Raises
     ------
     ModelError
-        The folder or one of its files is missing, truncated, altered or too large, or holds impossible values.
+        The folder or one of its files is missing, truncated, altered or too large, or holds impossible values. The
+        model is not on the Hub, or cannot be downloaded.
+    MissingExtraError
+        ``hf://…`` needs ``huggingface_hub``.
     DataError
         There is no such scheme, or the model has no tags that can be written in it.
     """
     if not isinstance(folder, str | os.PathLike):
         raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write load("model/").')
-    model = read_model(Path(folder))
+    model = read_model(folder)
     if scheme is not None:
         model = replace(model, layers=_in_scheme(model.layers, Scheme(scheme)))
     return Tagger(model, precision=precision, threads=threads)

@@ -1,0 +1,123 @@
+"""The model card, ``README.md``: metadata for the Hugging Face Hub in YAML, then a page in Markdown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tagsmith.scores.scores import Scores
+from tagsmith.text.layer import Layer
+
+METADATA = re.compile(r"\A\s*---[ \t]*\r?\n.*?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+THIS_FOLDER = "this folder"  # stands in the card for the place of the model, until it has one
+UNNAMED = "unnamed"  # the data that the scores are of: only the user knows whether they have a name on the Hub
+METRICS = ("precision", "recall", "f1", "accuracy")
+
+
+def write_card(
+    layers: Sequence[Layer], scores: Mapping[str, Scores], recipe: Mapping[str, Any], trained: str = ""
+) -> str:
+    """Write a model's card.
+
+    Parameters
+    ----------
+    scores
+        ``"dev"`` and ``"test"`` → scores, or less.
+    recipe
+        How the model was trained: fields with JSON values.
+    trained
+        On what and where it was trained, in a sentence.
+    """
+    lines = [*_metadata(scores), "", "# A tagsmith model", ""]
+    for layer in layers:
+        labels = ", ".join(map(_plain, layer.labels))
+        lines += [f"Layer `{layer.name}`, scheme {layer.scheme.value}, labels: {labels}.", ""]
+    lines += [trained, ""] if trained else []
+    lines += [
+        "## Use",
+        "",
+        "```python",
+        "import tagsmith",
+        "",
+        f'tagger = tagsmith.load("{THIS_FOLDER}")',
+        'tagger("Some text.").spans' if any(one.gives_spans for one in layers) else 'tagger.tag([["Some", "text"]])',
+        "```",
+        "",
+        *_scores(scores),
+    ]
+    if recipe:
+        fields = (f"{name} = {quoted(value)}" for name, value in recipe.items())
+        lines += ["## Recipe", "", "```toml", *fields, "```", ""]
+    return "\n".join(lines)
+
+
+def without_metadata(card: str) -> str:
+    """Return what people read of a card."""
+    return METADATA.sub("", card, count=1).lstrip("\n")
+
+
+def quoted(value: Any) -> str:
+    """Write a text, a number or a truth value so that JSON, YAML and TOML all read it."""
+    return "".join(one if one.isprintable() else _escape(one) for one in json.dumps(value, ensure_ascii=False))
+
+
+def _escape(character: str) -> str:
+    """YAML knows more ends of lines than JSON, and allows fewer characters; half a surrogate pair is none."""
+    code = ord(character)
+    if 0xD800 <= code < 0xE000:
+        return "\\ufffd"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _metadata(scores: Mapping[str, Scores]) -> Iterator[str]:
+    """The fields that the Hub knows, without those that only the user can know, such as the license.
+
+    https://github.com/huggingface/hub-docs/blob/main/modelcard.md
+    """
+    yield from ("---", "pipeline_tag: token-classification", "library_name: tagsmith")
+    yield from ("tags:", "- tagsmith", "- token-classification", "- sequence-labeling")
+    if scores:
+        yield from ("metrics:", *(f"- {metric}" for metric in METRICS))
+        yield from ("model-index:", "- name: tagsmith model", "  results:")
+    for part, whole in scores.items():
+        yield from ("  - task:", "      type: token-classification")
+        yield from ("    dataset:", f"      name: {UNNAMED}", f"      type: {UNNAMED}", f"      split: {part}")
+        yield "    metrics:"
+        for name, layer in (whole.layers or {"": whole}).items():
+            for metric in METRICS:
+                yield f"    - type: {metric}"
+                yield f"      value: {round(getattr(layer, metric), 4)}"
+                if name:
+                    yield f"      name: {quoted(f'{metric} of {name}')}"
+    yield "---"
+
+
+def _scores(scores: Mapping[str, Scores]) -> Iterator[str]:
+    """Tables of the scores: of each part and layer, and of each label in the last part."""
+    if not scores:
+        return
+    yield from ("## Scores", "", "| part | precision | recall | F1 | token accuracy |", "|---|---|---|---|---|")
+    for part, whole in scores.items():
+        for name, layer in (whole.layers or {"": whole}).items():
+            title = f"{part}, {_plain(name)}" if name else part
+            yield _row(title, layer.precision, layer.recall, layer.f1, layer.accuracy) + " |"
+    yield ""
+    part, whole = list(scores.items())[-1]
+    for name, layer in (whole.layers or {"": whole}).items():
+        yield f"## Labels of `{name}`" if name else "## Labels"
+        yield from ("", f"On {part}:", "", "| label | precision | recall | F1 | support |", "|---|---|---|---|---|")
+        for label, one in layer.types.items():
+            yield _row(_plain(label), one.precision, one.recall, one.f1) + f" | {one.support} |"
+        yield ""
+
+
+def _plain(text: str) -> str:
+    """Write what means something in Markdown as a mere character."""
+    return re.sub(r"([\\`*\[\]<|])", r"\\\1", text)
+
+
+def _row(title: str, *fractions: float) -> str:
+    """The beginning of a row of a table, in percent."""
+    return f"| {title} | " + " | ".join(f"{100 * fraction:.2f}" for fraction in fractions)
