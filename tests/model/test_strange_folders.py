@@ -75,6 +75,17 @@ def test_links_to_regular_files_are_followed(tmp_path):
     assert outcome(tmp_path / "model") is None
 
 
+def test_the_card_shows_no_file_of_the_user(tmp_path):
+    """It has no digest, so that it can be edited: a link in a stranger's folder must not make a card of any file."""
+    (tmp_path / "secret").write_text("mine", "utf-8")
+    folder = written(valid_files(0), tmp_path / "model")
+    for target in ("../secret", tmp_path / "secret", "config.json"):
+        (folder / "README.md").unlink()
+        (folder / "README.md").symlink_to(target)
+        with pytest.raises(ModelError, match=r"README\.md: .* It is a link to a file elsewhere"):
+            read_model(folder)
+
+
 def test_a_file_that_becomes_a_pipe_after_it_was_looked_at_is_refused(tmp_path, monkeypatch):
     folder = written(valid_files(0), tmp_path / "model")
     look = os.stat

@@ -131,11 +131,12 @@ def _model_report(folder: Path) -> dict[str, Any]:
     from tagsmith.model.hub import hub_name
 
     model = read_model(folder)
+    local = local_folder(folder)
     layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
     return {
         "path": str(hub_name(folder) or folder),
         "kind": "model",
-        "format_version": read_config(folder)["format_version"],
+        "format_version": read_config(local)["format_version"],
         **layers[0],
         **({"layers": layers} if len(layers) > 1 else {}),
         "words": len(model.vocabulary.words),
@@ -146,7 +147,7 @@ def _model_report(folder: Path) -> dict[str, Any]:
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "scores": dict(model.scores),
-        "files": {path.name: path.stat().st_size for path in sorted(local_folder(folder).iterdir()) if path.is_file()},
+        "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
     }
 
 

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -262,8 +262,8 @@ def _read_model(files: _Files) -> Model:
     vocabulary = _read_vocabulary(files, config)
     weights = _read_weights(files, config, vocabulary)
     extras = {name: _read_verified(files, name, config) for name in sorted(config.sha256) if name not in INSIDE}
-    with suppress(FileNotFoundError):
-        extras[ModelFile.CARD] = _read_file(files, ModelFile.CARD)
+    if (card := _read_card(files)) is not None:
+        extras[ModelFile.CARD] = card
     return Model(
         config.architecture, vocabulary, config.layers, weights, config.recipe, config.scores, extras, config.precision
     )
@@ -326,22 +326,34 @@ def _read_weights(files: _Files, config: Configuration, vocabulary: Vocabulary) 
 
 
 def _read_verified(files: _Files, name: str, config: Configuration) -> bytes:
+    path = files.path / name
     try:
-        content = _read_file(files, name)
-    except FileNotFoundError as error:
-        raise _unreadable(files.path / name, error) from error
-    _verify(content, files.path / name, config.sha256[name])
+        content = files.read(name, MOST[ModelFile(name)])
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    _verify(content, path, config.sha256[name])
     return content
 
 
-def _read_file(files: _Files, name: str) -> bytes:
-    """Read a file of the model; FileNotFoundError if there is none."""
+def _read_card(files: _Files) -> bytes | None:
+    """Read the model card, if there is one.
+
+    It may be edited, so that it has no digest. But then a link could show the user's own files as a stranger's card:
+    the only ones that are followed are those of the cache of ``huggingface_hub``, to ``blobs`` beside ``snapshots``.
+    """
+    path = files.path / ModelFile.CARD
+    if is_link := path.is_symlink():
+        above = Path(os.path.realpath(files.path)).parents
+        if not any(one.name == "blobs" and one.parent in above for one in Path(os.path.realpath(path)).parents):
+            raise _unreadable(path, OSError(errno.EINVAL, "It is a link to a file elsewhere"))
     try:
-        return files.read(name, MOST[ModelFile(name)])
-    except FileNotFoundError:
-        raise
+        return files.read(ModelFile.CARD, MOST[ModelFile.CARD])
+    except FileNotFoundError as error:
+        if is_link:
+            raise _unreadable(path, error) from error
+        return None
     except OSError as error:
-        raise _unreadable(files.path / name, error) from error
+        raise _unreadable(path, error) from error
 
 
 def _verify(content: bytes | memoryview, path: Path, sha256: str) -> None:

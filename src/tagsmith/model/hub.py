@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from tagsmith.errors import MissingExtraError, ModelError, visible
 from tagsmith.model.card import THIS_FOLDER, UNNAMED
 
-PREFIX = "hf:/"  # as a path has it, which folds slashes
+PREFIX = "hf:/"  # as a path has it, in which several slashes are one
 NAME = r"\w(?:[\w.-]*\w)?"
 # As ``huggingface_hub.utils.parse_hf_uri``: a slash in a revision is %2F, but for the refs that the Hub itself makes.
 ON_HUB = re.compile(
@@ -52,9 +52,10 @@ def hub_name(folder: str | Path) -> HubName | None:
 
     Raises ModelError: it begins like that and goes on in another way.
     """
-    path = Path(folder).as_posix()
+    path = f"{Path(folder).as_posix()}/"
     if not path.startswith(PREFIX):
         return None
+    path = path.rstrip("/")
     found = ON_HUB.fullmatch(path.removeprefix(PREFIX))
     if not found or ".." in PurePosixPath(path).parts or found["repository"].startswith(("datasets/", "spaces/")):
         remedy = "Write hf://OWNER/NAME, and behind it @REVISION or /FOLDER if needed."
@@ -175,9 +176,12 @@ def _errors_of(place: HubName | str) -> Iterator[None]:
 
 def _explained(error: Exception, utils: Any, place: HubName | str) -> tuple[str, str]:
     """What is wrong, and the remedy."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
-    said = " ".join(str(getattr(error, "server_message", None) or error).split())
-    match error:
+    cause = error
+    if isinstance(error, RuntimeError | utils.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        cause = error.__cause__  # why it was not downloaded, or one file of several was not uploaded
+    status = getattr(getattr(cause, "response", None), "status_code", None)
+    said = " ".join(str(getattr(cause, "server_message", None) or cause).split()).rstrip(".")
+    match cause:
         case utils.GatedRepoError():
             return "its owner has to let you in first.", f"Ask for access on its page on the Hub, then {LOG_IN}."
         case utils.RepositoryNotFoundError():
@@ -187,14 +191,15 @@ def _explained(error: Exception, utils: Any, place: HubName | str) -> tuple[str,
             revision = place.revision if isinstance(place, HubName) else ""
             return f"the repository has no revision {revision}.", "Name a branch, a tag or a commit that it has."
         case utils.OfflineModeIsEnabled() | utils.LocalEntryNotFoundError():
-            problem = "it is not in the cache, and the Hub cannot be reached."
-            return problem, "Connect to the network; unset HF_HUB_OFFLINE if it is set."
+            problem = "it is not in the cache, and HF_HUB_OFFLINE keeps it from being downloaded."
+            return problem, "Load it once without that variable."
         case utils.HFValidationError():
             return "this is no name of a repository.", "Write OWNER/NAME, in letters, digits, '-', '_' and '.'."
     if said.startswith("Invalid metadata"):
         return f"the Hub refuses the model card: {said}.", "Change what you say of it, or the README.md of the model."
     if status in (401, 403):
-        return f"the Hub refuses that to you: {said}.", f"To push, {LOG_IN}, with a token that may write."
+        remedy = f"{LOG_IN[0].upper()}{LOG_IN[1:]}; to push, take a token that may write."
+        return f"the Hub refuses that to you: {said}.", remedy
     if status is not None:
-        return f"the Hub answers {status}: {said}.", "Try again later, or look at https://status.huggingface.co."
-    return f"{type(error).__name__}: {said}.", "Check the network, the disk, and HF_ENDPOINT if it is set."
+        return f"the Hub answers {status}: {said}.", "Try again later."
+    return f"the Hub cannot be reached: {said}.", "Check the network, and HF_ENDPOINT if it is set."
