@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -23,11 +23,13 @@ import safetensors.numpy
 from tagsmith.errors import ModelError
 from tagsmith.files import OpenFolder, digest, new_folder, read_folder
 from tagsmith.model.architecture import Architecture
+from tagsmith.model.card import write_card
 from tagsmith.model.configuration import Configuration, Precision, check_configuration
 from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
 from tagsmith.model.weights import MOST_BYTES, first_unsound, read_weights
+from tagsmith.scores.scores import scores_from_dict
 from tagsmith.text.layer import Layer, layers_problem
 
 FORMAT_VERSION = 5
@@ -141,6 +143,15 @@ def model_files(model: Model) -> dict[str, bytes]:
     config["sha256"][ModelFile.CONFIG] = _config_digest(config)
     files[ModelFile.CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
     return files
+
+
+def with_card(model: Model) -> Model:
+    """Return a model that has a model card: its own, or one that says what the model knows of itself."""
+    if ModelFile.CARD in model.extras:
+        return model
+    scores = {part: scores_from_dict(one) for part, one in model.scores.items()}
+    card = write_card(model.layers, scores, model.recipe)
+    return replace(model, extras={**model.extras, ModelFile.CARD: card.encode()})
 
 
 def read_model(folder: str | Path) -> Model:

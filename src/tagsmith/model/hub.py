@@ -24,6 +24,7 @@ ON_HUB = re.compile(
     rf"(?:models/)?(?P<repository>{NAME}/{NAME})(?:@(?P<revision>refs/(?:pr|convert)/[^/@]+|[^/@]+))?(?:/(?P<subfolder>[^@]+))?",
     re.ASCII,
 )
+CARD = "README.md"
 LOG_IN = "log in with 'hf auth login', or set HF_TOKEN"
 
 
@@ -91,14 +92,13 @@ def upload(
     files: Mapping[str, bytes],
     repository: str,
     *,
-    card: str,
     private: bool | None = None,
     revision: str | None = None,
     commit_message: str | None = None,
     token: str | None = None,
     metadata: Mapping[str, Any],
 ) -> str:
-    """Make a repository if there is none, and put files there in one commit, with the card as ``card`` and metadata.
+    """Make a repository if there is none, and put files there in one commit, the card with metadata added.
 
     Arguments and errors are those of :meth:`tagsmith.tagging.tagger.Tagger.push_to_hub`.
     """
@@ -109,7 +109,8 @@ def upload(
         target = HubName(url.repo_id, revision)
         if revision is not None and not revision.startswith("refs/"):
             api.create_branch(url.repo_id, branch=revision, exist_ok=True)
-        content = {**files, "README.md": _with_metadata(hub, card, target, metadata).encode()}
+        card = files[CARD].decode("utf-8", "replace")
+        content = {**files, CARD: _with_metadata(hub, card, target, metadata).encode()}
         api.create_commit(
             url.repo_id,
             [hub.CommitOperationAdd(name, content[name]) for name in sorted(content)],

@@ -13,11 +13,10 @@ import numpy as np
 from tagsmith.corpus.folders import is_folder, part_by_name, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
-from tagsmith.model.card import write_card
 from tagsmith.model.configuration import PRECISIONS, Precision
-from tagsmith.model.folder import Model, ModelFile, check_readable, model_files, read_model, write_model
+from tagsmith.model.folder import Model, check_readable, model_files, read_model, with_card, write_model
 from tagsmith.model.hub import upload
-from tagsmith.scores.scores import Mode, Scores, score_tags, scores_from_dict
+from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.chain import Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
@@ -94,7 +93,7 @@ class Tagger:
         """
         if not isinstance(folder, str | os.PathLike):
             raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write save("model/").')
-        write_model(self.model, Path(folder))
+        write_model(with_card(self.model), Path(folder))
 
     def layer(self, name: str | None = None) -> Layer:
         """Return a layer, by default the first, with its ``scheme``, ``labels``, ``tags`` and ``gives_spans``.
@@ -475,14 +474,12 @@ class Tagger:
         MissingExtraError
             ``huggingface_hub`` is not installed.
         """
-        files = model_files(self.model)
-        check_readable(self.model, files, repository)
-        card = files.pop(ModelFile.CARD, b"").decode("utf-8", "replace")
-        scores = {part: scores_from_dict(one) for part, one in self.model.scores.items()}
+        model = with_card(self.model)
+        files = model_files(model)
+        check_readable(model, files, repository)
         return upload(
             files,
             repository,
-            card=card or write_card(self.model.layers, scores, self.model.recipe),
             private=private,
             revision=revision,
             commit_message=commit_message,
