@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from format_options import write_options
+from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.formats import conll
 from tagsmith.formats.options import ReadOptions, read_options
@@ -153,7 +154,8 @@ def test_lines_of_tokens_are_known():
         ("# only a comment\n", {"labels_required": False}, "no tokens", None),
         ("-DOCSTART- O\n\n", {}, "no tokens", None),
         ("a\nb\n", {}, "no labels", 1),
-        ("a\tO\n\tO\n", {}, "The word is empty", 2),
+        ("a\tO\n\tB-X\n", {}, "The word is empty", 2),
+        ("a\tO\n\tO\n", {"labels_required": False}, "The word is empty", 2),
         ("a\tO\n# c\nb\t\n", {}, "The tag is empty", 3),
         ("a O\n", {"column": 3}, "There is no column 3", 1),
         ("a O\n", {"column": 0}, "There is no column 0", 1),
@@ -291,3 +293,26 @@ def test_files_that_do_not_mix_tabs_and_spaces_say_nothing():
 def test_the_column_of_the_words_is_not_that_of_the_tags(options):
     with pytest.raises(DataError, match="holds the words, so it cannot hold the tags too"):
         read("John B-PER\nlives O\n", **options)
+
+
+def test_a_row_without_a_word_or_a_label_is_left_out_and_reported():
+    problems = []
+    text = "\tO\n# c = d\nAnn\tB-PER\n\tO\n# e = f\nLee\tI-PER\n\n\tO\n\nHi\tO\n"
+    first, second = (document.sentences[0] for document in read(text, problems=problems))
+    assert (first.words, first.layers["tags"], first.line) == (("Ann", "Lee"), ("B-PER", "I-PER"), 3)
+    assert [token_line(first, index) for index in (0, 1)] == [3, 6]
+    assert second.words == ("Hi",)
+    assert [(problem.line, problem.message) for problem in problems] == [
+        (line, "left out: the word is empty") for line in (1, 4, 8)
+    ]
+    assert written([Document("Ann Lee", (first,))]) == "# c = d\nAnn\tB-PER\n# e = f\nLee\tI-PER\n\n"
+
+
+def test_rows_of_universal_ner_may_end_after_the_tag(file):
+    text = "1\tAnn\tB-PER\t-\tx\n2\tleft\tO\n3\t.\tO\t-\n\n"
+    problems = []
+    (sentence,) = read_sentences(file(text, "a.iob2"), problems=problems)
+    assert sentence.layers == {"tags": ("B-PER", "O", "O")}
+    assert [(problem.line, problem.message[:21]) for problem in problems] == [(2, "2 lines, this one fir")]
+    with pytest.raises(DataError, match="too few columns"):
+        read_sentences(file(text, "a.conll"))

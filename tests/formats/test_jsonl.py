@@ -306,7 +306,9 @@ def test_objects_of_several_lines_are_read_with_the_lines_where_they_begin():
 @pytest.mark.parametrize(
     ("record", "message"),
     [
-        ({"title": "a", "vertexSet": []}, "so it may be DocRED's"),
+        ({"sourceName": "a", "text": "Ann"}, "so it may be re3d's, whose labels are in entities.json"),
+        ({"title": "a", "vertexSet": []}, "The sents are no lists of words"),
+        ({"sents": [["a"]], "vertexSet": [[{"sent_id": 0, "pos": [0, 2], "type": "X"}]]}, "is none of these sentences"),
         ({"rasa_nlu_data": {}}, "so it may be Rasa's"),
         ({"text": "a b", "cats": {}, "id": 1}, "no labels: no key of .*; it has text, cats, id"),
     ],
@@ -395,3 +397,14 @@ def test_a_score_that_is_no_probability_is_left_out(score):
     assert document.spans[0].score is None
     said = [f"the score {score} is no probability" in str(problem) for problem in options.problems]
     assert said == ([True] if score in (7.5, -0.1) else [])
+
+
+def test_docred_has_mentions_in_sentences():
+    mentions = [{"sent_id": 0, "pos": [0, 2], "type": "PER"}, {"sent_id": 0, "pos": [1, 2], "type": "LAST"}]
+    entities = [mentions, [{"sent_id": 1, "pos": [1, 2], "type": "LOC"}], mentions[:1]]
+    record = {"title": "t", "sents": [["Ann", "Lee", "left"], ["To", "Oslo"]], "vertexSet": entities}
+    (document,) = read(json.dumps(record))
+    assert [sentence.layers["tags"] for sentence in document.sentences] == [("B-PER", "I-PER", "O"), ("O", "B-LOC")]
+    assert [(span.label, document.text[span.start : span.end]) for span in document.spans] == [
+        ("PER", "Ann Lee"), ("LAST", "Lee"), ("LOC", "Oslo"),
+    ]  # fmt: skip

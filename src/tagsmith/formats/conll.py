@@ -44,12 +44,14 @@ from tagsmith.formats.source import (
     written_layers,
 )
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
+from tagsmith.text.schemes import OUTSIDE
 
 _DOCSTART = re.compile(r"-+DOCSTART-*(?:[ \t]|$)", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"#\s*[\w.:-]+\s*=")
 _LEAST_OF_TEXT = 5  # columns between spaces that may be the words of a sentence instead
 _CARRIAGE_RETURNS = 3  # in the first line: they are how old Macintosh files end lines
 _ROWS_TO_CLAIM = 3  # fewer lines that look like words and tags may be anything
+_UNIVERSAL_NER = 5  # columns of its files: number, word, tag, -, annotator
 _SENTENCES_TO_JUDGE = 100  # the first sentences show which columns hold words and tags
 
 
@@ -101,6 +103,8 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         blocks = chain(first, blocks)
         if layout.separator == "\t":
             blocks = _with_spaces_said(blocks, columns, place)
+        if columns[1] is not None and place.options.labels_required:
+            blocks = _with_words(blocks, columns[0], columns[1], place)
         yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
 
 
@@ -142,6 +146,7 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
     extra: list[tuple[int, str]] = []
     start = 0
     docstart: str | None = None
+    lacking: list[int] = []  # lines without their last columns
     separator, columns, first = layout
     tabs_are_said = separator is not None or place.options.separator is not None
     for number, line in lines:
@@ -155,9 +160,10 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
                 docstart, extra = line, []
         elif line[0] == "#" and layout.is_comment(line, cells):
             extra.append((len(rows), line))
-        elif len(cells) != columns:
-            raise _wrong_columns(line, cells, layout, place, number)
         else:
+            if len(cells) != columns:
+                cells = _with_annotator(line, cells, layout, place, number)
+                lacking.append(number)
             if not rows:
                 start = number
             rows.append(cells)
@@ -165,6 +171,16 @@ def _blocks(lines: Iterable[tuple[int, str]], layout: _Layout, place: Place) -> 
                 tabs_are_said = True
                 message = f"There is a tab here, where line {first} has spaces; both separate columns."
                 place._replace(line=number).report(message)
+    if lacking:
+        message = f"{len(lacking):,} lines, this one first, lack the columns after the tag; '-' stands for them."
+        place._replace(line=lacking[0]).report(message)
+
+
+def _with_annotator(line: str, cells: list[str], layout: _Layout, place: Place, number: int) -> list[str]:
+    """Complete a row of Universal NER that ends after its tag, as most of its English training set do."""
+    if layout.columns == _UNIVERSAL_NER and 3 <= len(cells) < _UNIVERSAL_NER and place.path.endswith(".iob2"):
+        return cells + ["-"] * (_UNIVERSAL_NER - len(cells))
+    raise _wrong_columns(line, cells, layout, place, number)
 
 
 def _wrong_columns(line: str, cells: Sequence[str], layout: _Layout, place: Place, number: int) -> DataError:
@@ -199,8 +215,8 @@ def _find_columns(blocks: Sequence[_Block], place: Place) -> tuple[int, int | No
                 problem, "Name another with --column, or the column of the words with --word-column.", line
             )
         return word, tag
-    if counted and count == 5 and place.path.endswith(".iob2"):
-        return word, 2  # Universal NER: number, word, tag, -, annotator
+    if counted and count == _UNIVERSAL_NER and place.path.endswith(".iob2"):
+        return word, 2
     if word != count - 1:
         return word, count - 1
     if options.labels_required:
@@ -261,6 +277,27 @@ def _with_spaces_said(blocks: Iterable[_Block], columns: tuple[int, int | None],
             message = f"The {what} {cell!r} contains a space; only tabs separate the columns of this file."
             place._replace(line=line).report(message)
         yield block
+
+
+def _with_words(blocks: Iterable[_Block], word: int, tag: int, place: Place) -> Iterator[_Block]:
+    """Leave out rows of an empty word and the tag ``O``, which are no tokens; report each."""
+    for block in blocks:
+        if all(row[word] for row in block.rows):
+            yield block
+            continue
+        rows, extra, begin = list[list[str]](), list(block.extra), 0
+        for index, row in enumerate(block.rows):
+            line = block.line + index + sum(0 < position <= index for position, _ in block.extra)
+            if row[word] or row[tag] != OUTSIDE:
+                begin = begin or line
+                rows.append(row)
+                continue
+            place._replace(line=line).report("left out: the word is empty")
+            extra = [(position - (position > len(rows)), text) for position, text in extra]
+            if rows:  # it stays a line between tokens, as comments are
+                extra.append((len(rows), "\t".join(row)))
+        if rows:
+            yield _Block(begin, rows, sorted(extra, key=lambda pair: pair[0]), block.docstart)
 
 
 def _sentence(

@@ -13,6 +13,7 @@ Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, 
               first that was not canceled is used, and the others are reported
 spaCy         ``{"text", "ents": [{"start", "end", "label"}, …]}``, and ``[text, {"entities": […]}]``
 GLiNER        ``{"tokenized_text": […], "ner": [[first, last, label], …]}``
+DocRED        ``{"sents": [[…], …], "vertexSet": [[{"sent_id", "pos": [first, after], "type"}, …], …]}``
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each, under ``tags``, ``ner_tags``,
               ``labels`` or the only key with as many names as there are tokens; a ``text`` in which
               the words stand one after the other gives their offsets
@@ -48,13 +49,13 @@ _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
 _READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
 # What only other tools write, and what its author would call it.
 _OTHER_TOOLS = {
-    "vertexSet": "DocRED's",
     "paragraphs": "spaCy's version 2, or SQuAD's",
     "rasa_nlu_data": "Rasa's",
     "examples": "LightTag's or Rasa's",
     "sents": "brat's or spaCy's",
     "documents": "Azure's or Comprehend's",
     "images": "COCO's",
+    "sourceName": "re3d's, whose labels are in entities.json",
 }
 _KEYS_SHOWN = 8
 _LARGEST_OFFSET = 2**53  # the largest number that every program writes and reads exactly
@@ -78,8 +79,8 @@ def document_of(record: Any, place: Place) -> Document | None:
         return None
     if isinstance(record.get("data"), Mapping):
         return _label_studio(record, place)
-    if "tokenized_text" in record:
-        return _gliner(record, place)
+    if read := next((read for key, read in _READERS if key in record), None):
+        return read(record, place)
     record = _with_named_layer(record, place)
     text = _first_string(record, _TEXT_KEYS)
     words = record.get("tokens", record.get("words"))
@@ -243,6 +244,38 @@ def _gliner(record: Mapping[str, Any], place: Place) -> Document:
     rest = {key: value for key, value in record.items() if key not in ("tokenized_text", "ner")}
     text = " ".join(words)
     return build_document(text, [tokens] if tokens else [], place, spans=spans, meta={"record": rest} if rest else {})
+
+
+def _docred(record: Mapping[str, Any], place: Place) -> Document:
+    """Take each mention of each entity; a mention that is given twice is one span."""
+    sents, entities = record.get("sents"), record["vertexSet"]
+    if not isinstance(sents, list) or not sents or not all(_are_strings(words) and all(words) for words in sents):
+        raise place.error("The sents are no lists of words.", 'Give {"sents": [["A", "sentence"]], "vertexSet": []}.')
+    sentences, start = [], 0
+    for words in sents:
+        sentences.append(sentence_from_words(words, start=start).tokens)
+        start = sentences[-1][-1].end + 1
+    spans = set()
+    for mention in (mention for entity in _lists(entities) for mention in _lists(entity)):
+        match mention:
+            case {"sent_id": int(number), "pos": [int(first), int(after)], "type": str(label)} if (
+                label and 0 <= number < len(sentences) and 0 <= first < after <= len(sentences[number])
+            ):
+                tokens = sentences[number]
+                spans.add(Span(tokens[first].start, tokens[after - 1].end, label))
+            case _:
+                problem = f"The mention {shortened(json.dumps(mention))} is none of these sentences."
+                raise place.error(problem, 'Give {"sent_id": 0, "pos": [first, after last], "type": "PER"}.')
+    text = "\n".join(" ".join(words) for words in sents)
+    ordered = sorted(spans, key=lambda span: (span.start, span.end, span.label))
+    return build_document(text, sentences, place, spans=ordered, meta=_rest(record))
+
+
+def _lists(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else [given]
+
+
+_READERS = (("tokenized_text", _gliner), ("vertexSet", _docred))  # by a key that only this tool writes
 
 
 def _objects(given: Any, what: str, place: Place) -> list[Mapping[str, Any]]:
