@@ -599,8 +599,10 @@ def test_a_text_can_be_taken_to_the_label_view(open_page, address):
 def test_the_model_card_is_readable(open_page, serve, tmp_path):
     card = "\n".join(
         [
+            "---", "license: mit", "---", "",
             "# A **fine** model", "", "Of `code`,", "two lines and <b>no markup</b>.", "", "## Table", "",
-            "| part | F1 |", "|---|---|", "| dev | 90.00 |", "| <i>x</i> | 1 |", "", "- one", "- *two*", "  goes on",
+            "| part | F1 |", "|---|---|", "| dev | 90.00 |", "| <i>x</i> | 1 |",
+            r"| \*a\*\|\`b\`\[c\](d)\\ | 2 |", "", "- one", "- *two*", "  goes on",
             "",            "1. first", "", "```toml", "units = 100", "# no heading", "```",
             "[bad](javascript:alert(1)) [good](https://example.org/)",
         ]
@@ -629,7 +631,7 @@ def test_the_model_card_is_readable(open_page, serve, tmp_path):
     expect(text.get_by_role("heading", name="A fine model", level=3)).to_be_visible()
     expect(text.get_by_role("heading", name="Table", level=4)).to_be_visible()
     assert text.locator("p").first.inner_text() == "Of code, two lines and <b>no markup</b>."
-    assert text.locator("tr").all_inner_texts() == ["part\tF1", "dev\t90.00", "<i>x</i>\t1"]
+    assert text.locator("tr").all_inner_texts() == ["part\tF1", "dev\t90.00", "<i>x</i>\t1", "*a*|`b`[c](d)\\\t2"]
     assert text.locator("ul li").all_text_contents() == ["one", "two goes on"]
     assert text.locator("ol li").all_text_contents() == ["first"]
     assert text.locator("pre").inner_text() == "units = 100\n# no heading"

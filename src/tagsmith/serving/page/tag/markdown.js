@@ -7,7 +7,7 @@ const HEADING = /^(#{1,6})\s+(.*?)\s*#*$/;
 const ITEM = /^\s*(?:[-*+]|(\d+)[.)])\s+(.*)$/;
 const TABLE_ROW = /^\s*\|.*\|\s*$/;
 const TABLE_RULE = /^\s*\|[\s:|-]+\|\s*$/;
-const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|\*(\S(?:.*?\S)?)\*|\[([^\]]+)\]\(([^()\s]+)\)/g;
+const INLINE = /(`+)(.+?)\1|\*\*(.+?)\*\*|\*(\S(?:.*?\S)?)\*|\[([^\]]+)\]\(([^()\s]+)\)|\\([\\`*[\]<|])/g;
 
 /** Return the elements of a Markdown text; its first level of headings becomes `level`. */
 export function fromMarkdown(text, level = 3) {
@@ -96,7 +96,8 @@ function inline(text) {
   return [...made, text.slice(done)];
 }
 
-function inlineElement([whole, , code, strong, emphasis, link, address]) {
+function inlineElement([whole, , code, strong, emphasis, link, address, escaped]) {
+  if (escaped !== undefined) return escaped;
   if (code !== undefined) return element("code", {}, code);
   if (strong !== undefined) return element("strong", {}, strong);
   if (emphasis !== undefined) return element("em", {}, emphasis);
