@@ -1,4 +1,4 @@
-"""Nothing that tagsmith does speaks to another machine, and nothing is kept but in its own cache.
+"""Nothing that tagsmith does speaks to another machine unless it is asked to, and nothing is kept but in its own cache.
 
 A library loaded before the C library (``watched_network.c``) writes down and refuses every name lookup, connection and
 packet that would leave this machine, whatever language asks for it.
@@ -115,3 +115,26 @@ def test_serving_asks_nothing(watched: Watched):
         process.communicate(timeout=60)
     assert watched.asked() == []
     assert watched.kept() <= {".cache/tagsmith"}
+
+
+def test_only_a_model_on_the_hub_asks_the_hub(watched: Watched):
+    pytest.importorskip("huggingface_hub")
+    code = """
+import sys, tagsmith
+try:
+    tagsmith.load(sys.argv[1])
+except tagsmith.ModelError as error:
+    print(error)
+"""
+    write_model(random_model(), watched.folder / "model")
+    for name in ("HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HOME", "HF_TOKEN"):
+        watched.environment.pop(name, None)
+    assert watched.run("-c", code, "model") == ""
+    assert watched.asked() == []
+    assert watched.kept() <= {".cache/tagsmith"}
+    assert "the Hub cannot be reached" in watched.run("-c", code, "hf://ada/names")
+    assert set(watched.asked()) == {"lookup huggingface.co"}
+    watched.log.unlink()
+    watched.environment["HF_HUB_OFFLINE"] = "1"
+    assert "HF_HUB_OFFLINE" in watched.run("-c", code, "hf://ada/names")
+    assert watched.asked() == []

@@ -14,8 +14,9 @@ import pytest
 
 pytest.importorskip("huggingface_hub")
 
+import huggingface_hub
 import yaml
-from huggingface_hub import ModelCard, close_session, constants, metadata_load
+from huggingface_hub import ModelCard, constants, metadata_load
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -50,10 +51,12 @@ SENTENCES = random_sentences(30)
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
     """A stand-in that the client in this process uses, with an empty cache and a token."""
+    if not hasattr(huggingface_hub, "close_session"):
+        pytest.skip("the modules of this old client have copies of its constants")
     with stand_in_hub() as served:
         use(monkeypatch, served.address, tmp_path / "home")
         yield served
-        close_session()
+        huggingface_hub.close_session()
 
 
 def use(monkeypatch, address: str, home: Path) -> None:
@@ -424,18 +427,22 @@ def test_a_model_folder_is_loaded_without_the_package(tmp_path: Path):
 
 
 def test_the_variables_of_the_client_apply(tmp_path: Path):
-    """In a process of its own, as a user sets them."""
-    code = "import tagsmith; t = tagsmith.load('hf://ada/names'); print(t.tag([['John', 'lives']]))"
+    """In processes of their own, as a user sets them."""
+    Tagger(MODEL).save(tmp_path / "model")
+    push = "import tagsmith; print(tagsmith.load('model').push_to_hub('ada/names', private=True, license='mit'))"
+    load = "import tagsmith; print(tagsmith.load('hf://ada/names').tag([['John', 'lives']]))"
+
+    def printed(code: str, hub: Hub | None, **changed: str) -> str:
+        variables = {**os.environ, **environment(hub, tmp_path / "home"), **changed}
+        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    tags = f"{Tagger(MODEL).tag([['John', 'lives']])}\n"
     with stand_in_hub() as hub:
-        repository = hub.repositories["ada/names"] = Repository(private=True)
-        repository.commit("main", model_files(MODEL), "by hand")
-
-        def loaded(**changed: str) -> str:
-            variables = {**os.environ, **environment(hub, tmp_path / "home"), **changed}
-            done = subprocess.run([sys.executable, "-W", "error", "-c", code], env=variables, capture_output=True)
-            assert done.returncode == 0, done.stderr.decode()
-            return done.stdout.decode()
-
-        tags = f"{Tagger(MODEL).tag([['John', 'lives']])}\n"
-        assert loaded() == tags
-    assert loaded(HF_HUB_OFFLINE="1", HF_TOKEN="") == tags
+        assert printed(push, hub) == f"{hub.address}/ada/names\n"
+        assert hub.repositories["ada/names"].private
+        assert "license: mit\n" in hub.files("ada/names")["README.md"].decode()
+        assert printed(load, hub) == tags
+    assert printed(load, None, HF_HUB_OFFLINE="1", HF_TOKEN="") == tags
+    assert printed(load, None) == tags  # nobody answers
