@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, pairwise
@@ -17,10 +18,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith import __version__
 from tagsmith.errors import DataError, MissingExtraError, ModelError
 
 try:
     import srsly
+    from spacy.attrs import IDX, IS_SPACE
     from spacy.language import Language
     from spacy.parts_of_speech import IDS as PARTS_OF_SPEECH
     from spacy.pipeline import Pipe
@@ -35,7 +38,7 @@ if TYPE_CHECKING:
     from tagsmith.model.configuration import Precision
     from tagsmith.tagging.heads import Threshold
     from tagsmith.tagging.tagger import Tagger
-    from tagsmith.text.document import Document, Sentence
+    from tagsmith.text.document import Document
     from tagsmith.text.document import Span as FoundSpan
     from tagsmith.text.layer import Layer
 
@@ -134,7 +137,7 @@ def make_component(
             if Path(model).exists():
                 raise
             warnings.warn(f"{error} Until from_disk or from_bytes brings it, {name!r} has no model.", stacklevel=2)
-    nlp.meta[SAVED] = True
+    nlp.meta[SAVED] = __version__
     return component
 
 
@@ -237,7 +240,7 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
         layers, targets = {layer.name: layer for layer in self.tagger.model.layers}, self.cfg["targets"]
         spans = any(layers[name].gives_spans for name in targets)
         tagged = self.tagger.tag_documents(
-            [self._document(doc) for doc in docs], spans=spans, threshold=self.settings.threshold if spans else None
+            list(self._documents(docs)), spans=spans, threshold=self.settings.threshold if spans else None
         )
         for doc, document in zip(docs, tagged, strict=True):
             for name, where in targets.items():
@@ -247,25 +250,28 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
                 else:
                     self._write_tags(doc, document, name, where)
 
-    def _document(self, doc: Doc) -> Document:
-        """What the model reads: words and sentences, with their offsets in the text."""
-        from tagsmith.text.document import Document
+    def _documents(self, docs: Sequence[Doc]) -> Iterator[Document]:
+        """What the model reads of each: words and sentences, with their offsets in the text."""
+        from tagsmith.text.document import Document, Sentence
         from tagsmith.text.tokenizer import words_and_starts
 
-        text = doc.text
-        cut = words_and_starts(text) if self.settings.tokens == "tagsmith" else None
-        if cut is None:
-            starts, is_word = _starts(doc)
-            words, starts = list(compress([token.text for token in doc], is_word)), starts[is_word]
-        else:
-            words = [word for some, _ in cut for word in some]
-            starts = np.array([start for _, some in cut for start in some], np.int64)
-        firsts = []
-        if doc.has_annotation("SENT_START"):
-            firsts = [sentence.start_char for sentence in doc.sents]
-        elif self.settings.split_above is not None and len(words) > self.settings.split_above:
-            firsts = [some[0] for _, some in cut or words_and_starts(text)]
-        return Document(text, tuple(_sentences(words, starts, firsts)))
+        for doc in docs:
+            text, cut = doc.text, None
+            if self.settings.tokens == "spacy":
+                words, starts = _words(doc)
+            else:
+                cut = words_and_starts(text)
+                words, starts = (
+                    (list(chain.from_iterable(parts)) for parts in zip(*cut, strict=True)) if cut else ([], [])
+                )
+            firsts: list[int] = []
+            if doc.has_annotation("SENT_START"):
+                firsts = [sentence.start_char for sentence in doc.sents]
+            elif self.settings.split_above is not None and len(words) > self.settings.split_above:
+                firsts = [some[0] for _, some in cut or words_and_starts(text)]
+            ends = [0, *(bisect_left(starts, first) for first in firsts), len(words)]  # of sentences, in words
+            parts = (slice(first, after) for first, after in pairwise(ends) if first < after)
+            yield Document(text, tuple(Sentence(tuple(words[part]), tuple(starts[part])) for part in parts))
 
     def _write_spans(self, doc: Doc, found: Sequence[FoundSpan], where: list[str], layer: str) -> None:
         placed: list[Placed] = []
@@ -308,21 +314,18 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
 # --- documents
 
 
+def _words(doc: Doc) -> tuple[list[str], list[int]]:
+    """The tokens of a document that are more than white space, and where they start."""
+    words, starts, is_word = [token.text for token in doc], *_starts(doc)
+    if is_word.all():
+        return words, starts.tolist()
+    return list(compress(words, is_word)), starts[is_word].tolist()
+
+
 def _starts(doc: Doc) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
     """Where each token of a document starts, and whether it is more than white space."""
-    columns = doc.to_array(["IDX", "IS_SPACE"])  # (tokens, 2)
+    columns = doc.to_array([IDX, IS_SPACE])  # (tokens, 2)
     return columns[:, 0].astype(np.int64), columns[:, 1] == 0
-
-
-def _sentences(words: list[str], starts: npt.NDArray[np.int64], firsts: Sequence[int]) -> Iterator[Sentence]:
-    """Cut words into sentences, each with the words that start where it starts or later; ``firsts`` are sorted."""
-    from tagsmith.text.document import Sentence
-
-    ends = [*np.searchsorted(starts, firsts).tolist(), len(words)]
-    offsets = starts.tolist()
-    for first, after in pairwise([0, *ends]):
-        if first < after:
-            yield Sentence(tuple(words[first:after]), tuple(offsets[first:after]))
 
 
 Placed = tuple[Span, float | None]
@@ -356,7 +359,7 @@ def default_targets(layers: Sequence[Layer]) -> Targets:
     targets: Targets = {}
     for layer in layers:
         choices = ["ents", SPANS + layer.name] if layer.gives_spans else ["tag", CUSTOM + layer.name]
-        if not layer.gives_spans and PARTS_OF_SPEECH.keys() >= set(layer.labels):
+        if not layer.gives_spans and layer.name != "xpos" and PARTS_OF_SPEECH.keys() >= set(layer.labels):
             choices.insert(0, "pos")
         targets[layer.name] = [next(choice for choice in choices if [choice] not in targets.values())]
     return targets
