@@ -261,9 +261,8 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
                 words, starts = _words(doc)
             else:
                 cut = words_and_starts(text)
-                words, starts = (
-                    (list(chain.from_iterable(parts)) for parts in zip(*cut, strict=True)) if cut else ([], [])
-                )
+                words = [word for some, _ in cut for word in some]
+                starts = [start for _, some in cut for start in some]
             firsts: list[int] = []
             if doc.has_annotation("SENT_START"):
                 firsts = [sentence.start_char for sentence in doc.sents]
