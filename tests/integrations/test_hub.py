@@ -176,7 +176,7 @@ def test_names_are_read(written: str, name: HubName | None):
     [
         "hf://", "hf://ada", "hf://ada/", "hf:///", "hf://ada/names@", "hf://ada/names@v1@v2", "hf://ada/na mes",
         "hf://datasets/ada/news", "hf://ada/names/../other", "hf://../names", "hf://a\x1b[31m/b", "hf://-a/b",
-        "hf://é/b",
+        "hf://é/b", "hf://ada/names@..%2Fx", "hf://ada/names@a%0Ab", "hf://ada/names@a b",
     ],
 )  # fmt: skip
 def test_what_is_no_name_is_refused(written: str):
@@ -228,6 +228,13 @@ def test_without_the_network_the_error_says_so(hub: Hub, monkeypatch, tmp_path: 
         tagsmith.load("hf://ada/names")
 
 
+def test_a_cache_that_cannot_be_written_is_named(pushed: Hub, monkeypatch, tmp_path: Path):
+    (tmp_path / "file").write_text("x", "utf-8")
+    use(monkeypatch, pushed.address, tmp_path / "file" / "home")
+    with pytest.raises(ModelError, match=r"^hf://ada/names: it cannot be kept in the cache: .* HF_HOME"):
+        tagsmith.load("hf://ada/names")
+
+
 @pytest.mark.parametrize("name", ["config.json", "vocabulary.json", "weights.safetensors", "learning_curve.png"])
 def test_a_truncated_file_is_named_with_its_repository(pushed: Hub, name: str):
     content = pushed.files("ada/names")[name]
@@ -263,12 +270,15 @@ def test_a_push_that_is_refused_says_why(hub: Hub, repository: str, options: dic
     with pytest.raises(ModelError, match=message):
         Tagger(MODEL).push_to_hub(repository, **options)
     assert not [name for name in hub.repositories if "config.json" in hub.files(name)]
+    if message.startswith(("^language", "^license", "^datasets")):
+        assert not hub.asked  # the arguments are looked at first
 
 
 def test_a_push_with_metadata_of_the_user_that_is_no_yaml_says_where(hub: Hub):
     tagger = Tagger(replace(MODEL, extras={"README.md": b"---\nlicense: [\n---\n"}))
-    with pytest.raises(ModelError, match=r"metadata of the model card cannot be read: .*README\.md"):
+    with pytest.raises(ModelError, match=r"^README\.md: the metadata of the model card cannot be read: .* Mend"):
         tagger.push_to_hub("ada/names", license="mit")
+    assert not hub.asked
 
 
 def test_a_model_that_could_not_be_loaded_is_not_pushed(hub: Hub):
@@ -406,6 +416,15 @@ def test_a_server_calls_a_model_by_its_name_and_keeps_labels_here(hub: Hub, tmp_
     monkeypatch.chdir(tmp_path)
     assert labeling_project(None, folders, [], [], [], None).folder == Path("names.labeling")
     assert not hub.asked
+
+
+def test_nothing_is_written_to_a_folder_with_a_name_of_the_hub(here, tmp_path: Path):
+    from tagsmith.training.target import check_new_run
+
+    for write in (Tagger(MODEL).save, lambda name: check_new_run(Path(name), resume=False, force=True)):
+        with pytest.raises(ModelError, match=r"^hf://ada/names: a model is written to this machine first.*push_to_hub"):
+            write("hf://ada/names")
+    assert not list(tmp_path.iterdir())
 
 
 def test_training_goes_on_from_a_model_on_the_hub_and_learns_from_it(pushed: Hub, tmp_path: Path):

@@ -107,6 +107,9 @@ def check_readable(model: Model, files: Mapping[str, bytes], folder: str | Path)
 
 def check_target(folder: Path) -> None:
     """Raise :class:`ModelError` unless a model can be written to ``folder``."""
+    if on_hub := hub_name(folder):
+        remedy = "Name a folder, load the model from there, and call its push_to_hub."
+        raise ModelError("a model is written to this machine first.", path=str(on_hub), remedy=remedy)
     if folder.is_dir() and any(folder.iterdir()) and not (folder / ModelFile.CONFIG).is_file():
         raise ModelError(
             "this folder exists, is not empty and holds no model.",

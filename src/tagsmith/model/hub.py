@@ -6,10 +6,12 @@ cache; its variables ``HF_HOME``, ``HF_TOKEN``, ``HF_ENDPOINT`` and ``HF_HUB_OFF
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote
@@ -20,10 +22,11 @@ from tagsmith.model.card import THIS_FOLDER, UNNAMED
 PREFIX = "hf:/"  # as a path has it, in which several slashes are one
 NAME = r"\w(?:[\w.-]*\w)?"
 # As ``huggingface_hub.utils.parse_hf_uri``: a slash in a revision is %2F, but for the refs that the Hub itself makes.
+REVISION = r"refs/(?:pr|convert)/[^/@]+|[^/@]+"
 ON_HUB = re.compile(
-    rf"(?:models/)?(?P<repository>{NAME}/{NAME})(?:@(?P<revision>refs/(?:pr|convert)/[^/@]+|[^/@]+))?(?:/(?P<subfolder>[^@]+))?",
-    re.ASCII,
+    rf"(?:models/)?(?P<repository>{NAME}/{NAME})(?:@(?P<revision>{REVISION}))?(?:/(?P<subfolder>[^@]+))?", re.ASCII
 )
+NO_REVISION = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")  # git has none like that
 CARD = "README.md"
 LOG_IN = "log in with 'hf auth login', or set HF_TOKEN"
 
@@ -58,10 +61,16 @@ def hub_name(folder: str | Path) -> HubName | None:
         return None
     path = path.rstrip("/")
     found = ON_HUB.fullmatch(path.removeprefix(PREFIX))
-    if not found or ".." in PurePosixPath(path).parts or found["repository"].startswith(("datasets/", "spaces/")):
+    revision = found["revision"] and unquote(found["revision"]) if found else None
+    if (
+        not found
+        or found["repository"].startswith(("datasets/", "spaces/"))
+        or ".." in PurePosixPath(path).parts
+        or (revision and NO_REVISION.search(revision))
+    ):
         remedy = "Write hf://OWNER/NAME, and behind it @REVISION or /FOLDER if needed."
         raise ModelError("this is no name of a model on the Hub.", path=visible(f"hf://{path[4:]}"), remedy=remedy)
-    return HubName(found["repository"], found["revision"] and unquote(found["revision"]), found["subfolder"] or "")
+    return HubName(found["repository"], revision, found["subfolder"] or "")
 
 
 def download(wanted: HubName, files: Sequence[str], required: Sequence[str]) -> Path:
@@ -75,7 +84,7 @@ def download(wanted: HubName, files: Sequence[str], required: Sequence[str]) -> 
         snapshot = hub.snapshot_download(
             wanted.repository,
             revision=wanted.revision,
-            allow_patterns=[inside + name for name in files],
+            allow_patterns=[escape(inside + name) for name in files],
             **_library(),
         )
     folder = Path(snapshot, wanted.subfolder)
@@ -103,14 +112,14 @@ def upload(
     Arguments and errors are those of :meth:`tagsmith.tagging.tagger.Tagger.push_to_hub`.
     """
     hub = _huggingface_hub(f"Pushing to {repository}")
+    card = _with_metadata(hub, files[CARD].decode("utf-8", "replace"), metadata)
     with _errors_of(repository):
         api = hub.HfApi(token=token, **_library())
         url = api.create_repo(repository, exist_ok=True, **({} if private is None else {"private": private}))
-        target = HubName(url.repo_id, revision)
+        card = card.replace(f'load("{THIS_FOLDER}")', f'load("{HubName(url.repo_id, revision)}")')
         if revision is not None and not revision.startswith("refs/"):
             api.create_branch(url.repo_id, branch=revision, exist_ok=True)
-        card = files[CARD].decode("utf-8", "replace")
-        content = {**files, CARD: _with_metadata(hub, card, target, metadata).encode()}
+        content = {**files, CARD: card.encode()}
         api.create_commit(
             url.repo_id,
             [hub.CommitOperationAdd(name, content[name]) for name in sorted(content)],
@@ -120,9 +129,8 @@ def upload(
     return str(url)
 
 
-def _with_metadata(hub: Any, card: str, place: HubName, metadata: Mapping[str, Any]) -> str:
-    """Let the card say where its model is, and add what the user says of it to the metadata."""
-    card = card.replace(f'load("{THIS_FOLDER}")', f'load("{place}")')
+def _with_metadata(hub: Any, card: str, metadata: Mapping[str, Any]) -> str:
+    """Add what the user says of the model to the metadata of its card."""
     if not (said := {name: value for name, value in metadata.items() if value is not None}):
         return card
     for name, value in said.items():
@@ -133,8 +141,8 @@ def _with_metadata(hub: Any, card: str, place: HubName, metadata: Mapping[str, A
         parsed = hub.ModelCard(card)
     except Exception as error:  # PyYAML's own, or a ValueError
         problem = f"the metadata of the model card cannot be read: {' '.join(str(error).split())}."
-        remedy = "Mend the lines between the first two '---' of its README.md."
-        raise ModelError(problem, path=place.repository, remedy=remedy) from error
+        remedy = "Mend the lines between the first two '---'."
+        raise ModelError(problem, path=CARD, remedy=remedy) from error
     for name, value in said.items():
         setattr(parsed.data, name, value if isinstance(value, str) else list(value))
     datasets = parsed.data.datasets
@@ -180,8 +188,6 @@ def _explained(error: Exception, utils: Any, place: HubName | str) -> tuple[str,
     cause = error
     if isinstance(error, RuntimeError | utils.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
         cause = error.__cause__  # why it was not downloaded, or one file of several was not uploaded
-    status = getattr(getattr(cause, "response", None), "status_code", None)
-    said = " ".join(str(getattr(cause, "server_message", None) or cause).split()).rstrip(".")
     match cause:
         case utils.GatedRepoError():
             return "its owner has to let you in first.", f"Ask for access on its page on the Hub, then {LOG_IN}."
@@ -196,6 +202,13 @@ def _explained(error: Exception, utils: Any, place: HubName | str) -> tuple[str,
             return problem, "Load it once without that variable."
         case utils.HFValidationError():
             return "this is no name of a repository.", "Write OWNER/NAME, in letters, digits, '-', '_' and '.'."
+    return _unnamed(cause)
+
+
+def _unnamed(error: Exception) -> tuple[str, str]:
+    """What is wrong where the client has no name for it."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    said = " ".join(str(getattr(error, "server_message", None) or error).split()).rstrip(".")
     if said.startswith("Invalid metadata"):
         return f"the Hub refuses the model card: {said}.", "Change what you say of it, or the README.md of the model."
     if status in (401, 403):
@@ -203,4 +216,6 @@ def _explained(error: Exception, utils: Any, place: HubName | str) -> tuple[str,
         return f"the Hub refuses that to you: {said}.", remedy
     if status is not None:
         return f"the Hub answers {status}: {said}.", "Try again later."
+    if isinstance(error, OSError) and (error.filename or error.errno == errno.ENOSPC):
+        return f"it cannot be kept in the cache: {said}.", "Check the disk, or name another folder with HF_HOME."
     return f"the Hub cannot be reached: {said}.", "Check the network, and HF_ENDPOINT if it is set."
