@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -23,10 +23,12 @@ from tagsmith.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
     from tagsmith.formats.format import Format
+    from tagsmith.formats.options import ReadOptions
     from tagsmith.tagging.heads import Threshold
     from tagsmith.tagging.tagger import Tagger
     from tagsmith.text.document import Document
 
+Written = TypeVar("Written")
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
 
 
@@ -71,6 +73,13 @@ def tag_command(
             help="Drop spans less probable than P, of all labels or of one: --threshold 0.5 --threshold PER=0.9.",
         ),
     ] = None,
+    text_column: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Tag this column of a table (csv, jsonl, parquet, arrow) and add the spans as a further one.",
+        ),
+    ] = None,
     column: Column = None,
     word_column: WordColumn = None,
     separator: Separator = None,
@@ -90,6 +99,9 @@ def tag_command(
     least = _thresholds(threshold or [], labels)
     tagger.tag_layers([], threshold=least)  # raises now if that is impossible
     given = inputs or [Path("-")]
+    if text_column is not None:
+        _tag_text_column(tagger, given, output, text_column, (wanted_input, wanted_output), least, options)
+        return
     into = _output_folder(output, given)
     if into is not None and Path("-") in given:
         raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=into)
@@ -121,8 +133,30 @@ def tag_command(
     echo_problems(options.problems)
 
 
-def _written_whole(documents: Iterable[Document]) -> Iterator[Document]:
-    """Pass documents on to a writer; an interruption waits until it has written the one that it has."""
+def _tag_text_column(
+    tagger: Tagger,
+    inputs: Sequence[Path],
+    output: str,
+    column: str,
+    wanted: tuple[str, str],
+    threshold: Threshold | None,
+    options: ReadOptions,
+) -> None:
+    """Tag a column of one table; see :mod:`tagsmith.cli.tag_table`."""
+    from tagsmith.cli.tag_table import tag_table
+    from tagsmith.formats import detect_format, format_to_write
+    from tagsmith.formats.options import AUTO
+
+    if len(inputs) > 1 or inputs[0].is_dir():
+        raise DataError("--text-column takes one table at a time.", remedy="Tag them one by one.")
+    source, (read, written) = str(inputs[0]), wanted
+    read = detect_format(source, options.encoding) if read == AUTO else read
+    target = format_to_write(output, written, otherwise=read, option="--output-format").name
+    tag_table(tagger, source, output, column, (read, target), threshold, options, _written_whole)
+
+
+def _written_whole(documents: Iterable[Written]) -> Iterator[Written]:
+    """Pass documents, or blocks of rows, on to a writer; an interruption waits until it has written the one it has."""
     with catch_interrupts() as interrupts:
         for document in documents:
             interrupts.holding = True

@@ -155,7 +155,7 @@ def write_documents(
             format.write(documents, stream, options)
         return
     if format.write_bytes is not None:
-        with _open_binary_target(target, format.name) as data:
+        with open_binary_target(target, format.name) as data:
             format.write_bytes(documents, data, options)
         return
     assert format.write_folder is not None
@@ -187,7 +187,7 @@ def open_target(target: str | Path | TextIO) -> Iterator[TextIO]:
 
 
 @contextmanager
-def _open_binary_target(target: str | Path | TextIO, format: str) -> Iterator[IO[bytes]]:
+def open_binary_target(target: str | Path | TextIO, format: str) -> Iterator[IO[bytes]]:
     """Open a path, standard output or a stream for bytes, as :func:`open_target` does for text."""
     if isinstance(target, str | Path) and str(target) != STDIN:
         with _new_file(Path(target), open_atomically) as stream:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.records import document_of, unlabeled_document_of
 from tagsmith.formats.source import Source, source_name
-from tagsmith.formats.tables import RecordReader, arrow, documents_of_batches, file_to_open, table_of
+from tagsmith.formats.tables import ROWS, RecordReader, arrow, documents_of_batches, file_to_open, table_of
 from tagsmith.text.document import Document
 
 _FILE = b"ARROW1"  # what a file begins with, unlike a stream
@@ -24,8 +24,12 @@ def read(source: Source, options: ReadOptions, document_of: RecordReader = docum
     Raises DataError: as :func:`~tagsmith.formats.tables.documents_of_batches`; the file is damaged.
     MissingExtraError: pyarrow is not installed.
     """
+    yield from documents_of_batches(batches_of(source), options, source_name(source), document_of)
+
+
+def batches_of(source: Source) -> Iterator[Any]:
+    """Read the rows of a file in batches; of a file without rows, an empty one. Errors are those of :func:`read`."""
     pyarrow = arrow("Reading Arrow")
-    name = source_name(source)
     opened = file_to_open(source)
     try:
         with ExitStack() as stack:
@@ -37,10 +41,13 @@ def read(source: Source, options: ReadOptions, document_of: RecordReader = docum
                 batches = map(reader.get_batch, range(reader.num_record_batches))
             else:
                 batches = reader = stack.enter_context(pyarrow.ipc.open_stream(data))
-            yield from documents_of_batches(reader.schema, batches, options, name, document_of=document_of)
+            yield pyarrow.RecordBatch.from_pylist([], schema=reader.schema)
+            for batch in batches:
+                yield from (batch.slice(start, ROWS) for start in range(0, batch.num_rows, ROWS))
     except (pyarrow.ArrowInvalid, OSError) as error:
         problem = f"This Arrow file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
-        raise DataError(problem, remedy="Copy it again; it may be cut off or altered.", path=name) from error
+        remedy = "Copy it again; it may be cut off or altered."
+        raise DataError(problem, remedy=remedy, path=source_name(source)) from error
 
 
 def write(documents: Iterable[Document], stream: IO[bytes], options: WriteOptions) -> None:

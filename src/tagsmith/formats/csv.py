@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from tagsmith.errors import DataError
 from tagsmith.formats.columns import TAG_HEADINGS, WORD_HEADINGS, is_span_tag
@@ -31,7 +31,7 @@ _SEPARATORS = ",;\t|"
 _SENTENCES_TO_JUDGE = 20  # as many that are one word with spaces, and a tag with spaces, are no words
 
 
-_Row = tuple[int, list[str]]  # the line where it begins, and its cells
+Row = tuple[int, list[str]]  # the line where it begins, and its cells
 
 
 class _Columns(NamedTuple):
@@ -48,7 +48,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     place = Place(source_name(source), options)
     nothing = place.empty("tokens", "Give a header and one token a row.")
     with open_source(source, options.encoding, newline="") as stream:
-        rows = at_least_one(_rows(stream, place), nothing)
+        rows = at_least_one((row for row in rows_of(stream, place)[1] if any(row[1])), nothing)
         columns = _find_columns(next(rows), place)
         sentences = at_least_one(_sentences(rows, columns, place), nothing)
         first = list(islice(sentences, _SENTENCES_TO_JUDGE))
@@ -79,8 +79,13 @@ def _report_tags(sentences: Sequence[Sentence], place: Place) -> None:
         place._replace(line=sentences[0].line).report(f"{message} reads it")
 
 
-def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
-    """Split the rows, the header first, leaving out blank ones."""
+def rows_of(stream: Iterable[str], place: Place) -> tuple[str, Iterator[Row]]:
+    """Split the rows, the header first, leaving out blank lines; return the separator, and the rows.
+
+    The separator is that of the options, or the one that the header has most of.
+
+    Raises DataError: the quotation marks are wrong, or the separator is no single character.
+    """
     lines = iter(stream)
     first = next((line for line in lines if line.strip()), "")
     delimiter = place.options.separator or max(_SEPARATORS, key=first.count)
@@ -88,10 +93,14 @@ def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
         reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     except (TypeError, ValueError) as error:
         raise place.error(f"The separator cannot be {delimiter!r}.", "Give one character.") from error
+    return delimiter, _numbered(reader, place)
+
+
+def _numbered(reader: Any, place: Place) -> Iterator[Row]:
     number = 1  # of the line where the next row begins: a quoted cell may span lines
     try:
         for cells in reader:
-            if any(cells):
+            if cells:
                 yield number, cells
             number = reader.line_num + 1
     except csv.Error as error:
@@ -99,7 +108,7 @@ def _rows(stream: Iterable[str], place: Place) -> Iterator[_Row]:
         raise place.error(f"The row cannot be read: {error}.", remedy, number) from error
 
 
-def _find_columns(header: _Row, place: Place) -> _Columns:
+def _find_columns(header: Row, place: Place) -> _Columns:
     options = place.options
     line, cells = header
     headings = [cell.strip().lower() for cell in cells]
@@ -133,9 +142,9 @@ def _find_columns(header: _Row, place: Place) -> _Columns:
     return _Columns(sentence, word, layers, len(headings))
 
 
-def _sentences(rows: Iterable[_Row], columns: _Columns, place: Place) -> Iterator[Sentence]:
+def _sentences(rows: Iterable[Row], columns: _Columns, place: Place) -> Iterator[Sentence]:
     current = ""
-    members: list[_Row] = []
+    members: list[Row] = []
     for line, cells in rows:
         if len(cells) != columns.width:
             remedy = "Put cells that contain the separator in quotation marks."
@@ -153,7 +162,7 @@ def _sentences(rows: Iterable[_Row], columns: _Columns, place: Place) -> Iterato
         yield _sentence(members, columns, place)
 
 
-def _sentence(rows: Sequence[_Row], columns: _Columns, place: Place) -> Sentence:
+def _sentence(rows: Sequence[Row], columns: _Columns, place: Place) -> Sentence:
     words = [cells[columns.word].strip() for _, cells in rows]
     layers = {layer: [cells[number].strip() for _, cells in rows] for layer, number in columns.layers.items()}
     for what, column in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):

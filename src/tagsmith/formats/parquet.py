@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import IO
+from typing import IO, Any
 
 from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
@@ -21,18 +21,24 @@ def read(source: Source, options: ReadOptions, document_of: RecordReader = docum
     Raises DataError: as :func:`~tagsmith.formats.tables.documents_of_batches`; the file is damaged.
     MissingExtraError: pyarrow is not installed.
     """
+    yield from documents_of_batches(batches_of(source), options, source_name(source), document_of)
+
+
+def batches_of(source: Source) -> Iterator[Any]:
+    """Read the rows of a file in batches; of a file without rows, an empty one. Errors are those of :func:`read`."""
     pyarrow = arrow("Reading Parquet")
     from pyarrow.parquet import ParquetFile
 
-    name = source_name(source)
     opened = file_to_open(source)
     try:
         with ParquetFile(opened) as file:
-            batches = file.iter_batches(batch_size=ROWS)
-            yield from documents_of_batches(file.schema_arrow, batches, options, name, document_of=document_of)
+            if file.metadata.num_rows == 0:
+                yield pyarrow.RecordBatch.from_pylist([], schema=file.schema_arrow)
+            yield from file.iter_batches(batch_size=ROWS)
     except (pyarrow.ArrowInvalid, OSError) as error:
         problem = f"This Parquet file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
-        raise DataError(problem, remedy="Copy it again; it may be cut off or altered.", path=name) from error
+        remedy = "Copy it again; it may be cut off or altered."
+        raise DataError(problem, remedy=remedy, path=source_name(source)) from error
 
 
 def write(documents: Iterable[Document], stream: IO[bytes], options: WriteOptions) -> None:

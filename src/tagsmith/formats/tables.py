@@ -46,38 +46,32 @@ def is_table(data: object) -> bool:
 def documents_of_table(table: Any, options: ReadOptions, name: str = "<memory>") -> Iterator[Document]:
     """Read the documents of a table in memory, see :func:`is_table`; errors call it by its name."""
     pyarrow = arrow("Reading a table")
-    if hasattr(table, "with_format"):  # datasets.Dataset, or IterableDataset
-        batches = iter(table.with_format("arrow").iter(ROWS))
-        first = next(batches, None)
-        schema = None if first is None else _schema_of_dataset(table, first)
-        yield from documents_of_batches(schema, () if first is None else chain([first], batches), options, name)
+    if not hasattr(table, "with_format"):
+        reader = pyarrow.RecordBatchReader.from_stream(table)
+        yield from documents_of_batches(reader, options, name)
         return
-    reader = pyarrow.RecordBatchReader.from_stream(table)
-    yield from documents_of_batches(reader.schema, reader, options, name)
-
-
-def _schema_of_dataset(dataset: Any, batch: Any) -> Any:
-    features = dataset.features
-    return batch.schema if features is None else features.arrow_schema
+    batches = iter(table.with_format("arrow").iter(ROWS))  # datasets.Dataset, or IterableDataset
+    known = {} if table.features is None else table.features.arrow_schema.metadata
+    yield from documents_of_batches((batch.replace_schema_metadata(known) for batch in batches), options, name)
 
 
 def documents_of_batches(
-    schema: Any, batches: Iterable[Any], options: ReadOptions, name: str, *, document_of: RecordReader = document_of
+    batches: Iterable[Any], options: ReadOptions, name: str, document_of: RecordReader = document_of
 ) -> Iterator[Document]:
     """Read the documents of batches of rows; errors name the row, from 1, in place of a line."""
     place = Place(name, options)
     nothing = place.empty("rows", "Give a row for each sentence or text.")
-    features = {} if schema is None else _features(schema.metadata or {})
-    for number, record in enumerate(at_least_one(_records(batches, features, place), nothing), 1):
+    for number, record in enumerate(at_least_one(_records(batches, place), nothing), 1):
         document = document_of(record, place._replace(line=number))
         if document is not None:
             yield document
 
 
-def _records(batches: Iterable[Any], features: Mapping[str, Any], place: Place) -> Iterator[dict[str, Any]]:
+def _records(batches: Iterable[Any], place: Place) -> Iterator[dict[str, Any]]:
     row = 0
     for batch in batches:
-        for record in _with_json_types(batch).to_pylist():
+        features = _features(batch.schema.metadata or {})
+        for record in with_json_types(batch).to_pylist():
             row += 1
             yield {
                 name: _named(value, features[name], place._replace(line=row)) if name in features else value
@@ -86,7 +80,7 @@ def _records(batches: Iterable[Any], features: Mapping[str, Any], place: Place) 
             }
 
 
-def _with_json_types(batch: Any) -> Any:
+def with_json_types(batch: Any) -> Any:
     """Return a batch whose values are those of JSON: dates and decimals as strings, and no binary columns."""
     import pyarrow
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from tagsmith.text.document import Document, Sentence, Span
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
 from tagsmith.text.tokenizer import words_and_starts
+
+if TYPE_CHECKING:
+    from tagsmith.tagging.tables import BatchTagger
 
 Result = TypeVar("Result")
 ScoredSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
@@ -331,6 +334,59 @@ class Tagger:
         except TypeError:
             check_tokens(sentences, first=first)
             raise
+
+    # --- tables
+
+    def tag_frame(
+        self,
+        frame: Any,
+        column: str | None = None,
+        *,
+        prefix: str = "",
+        tags: bool = False,
+        threshold: Threshold | None = None,
+    ) -> Any:
+        """Return a data frame with the predictions as further columns; nothing in ``frame`` changes.
+
+        Parameters
+        ----------
+        frame
+            A ``DataFrame`` of pandas or Polars, or a table of pyarrow.
+        column
+            The column of texts, or of lists of tokens; by default ``tokens``, ``words`` or ``text``.
+        prefix
+            What the names of the new columns begin with.
+        tags
+            Whether texts get columns of their tokens and tags too.
+        threshold
+            Least probability of a span, see :meth:`__call__`.
+
+        Returns
+        -------
+        frame
+            Of the same kind. ``spans`` holds lists of structs with ``start``, ``end`` (in characters of a text, or in
+            tokens), ``label``, ``text`` and ``score``; of several layers with spans there are ``ner_spans`` and so on.
+            Lists of tokens get a column of tags for each layer. A missing text has null in all of them.
+
+        Raises
+        ------
+        DataError
+            There is no such column, or it holds something else; a new column's name is taken.
+        MissingExtraError
+            pyarrow is not installed, which is the extra ``arrow``.
+        """
+        from tagsmith.tagging.tables import tag_frame
+
+        return tag_frame(self, frame, column, prefix=prefix, tags=tags, threshold=threshold)
+
+    def as_map(self, column: str | None = None, *, prefix: str = "", threshold: Threshold | None = None) -> BatchTagger:
+        """Return a function for ``dataset.map(…, batched=True)`` of Hugging Face's ``datasets``.
+
+        It adds the columns of :meth:`tag_frame`, with tokens and tags. Its method ``features`` tells their types.
+        """
+        from tagsmith.tagging.tables import BatchTagger
+
+        return BatchTagger(self, column, prefix, threshold)
 
     def _all_layers(
         self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
