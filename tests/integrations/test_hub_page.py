@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("huggingface_hub")
+pytest.importorskip("datasets")
 
 from lexicon_model import lexicon_model
 from stand_in_hub import Repository, environment, stand_in_hub
@@ -36,6 +37,7 @@ def test_the_page_shows_what_is_printed(tmp_path: Path):
         hub.repositories["google/bert"] = Repository()
         hub.repositories["google/bert"].commit("main", {"config.json": b"{}"}, "not ours")
         variables = {**os.environ, **environment(hub, tmp_path / "home")}
+        variables["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
         def printed(*command: str) -> str:

@@ -137,12 +137,17 @@ def predicted_columns(
     spans or with ``tags``. Of several layers with spans, the columns are called ``ner_spans`` and so on.
     """
     missing = [row is None or (isinstance(row, float) and row != row) for row in rows]  # pandas writes NaN
-    given = [row for row, none in zip(rows, missing, strict=True) if not none]
-    if given and not isinstance(given[0], str):
-        return _of_tokens(tagger, given, missing, threshold)
-    for number, text in zip(np.flatnonzero(~np.array(missing, bool)).tolist(), given, strict=True):
-        check_text(text, f"The text of row {number + 1}")
-    return _of_texts(tagger, given, missing, tags, threshold)
+    given = {number: row for number, (row, none) in enumerate(zip(rows, missing, strict=True), 1) if not none}
+    if any(isinstance(row, str) for row in given.values()) or not given:
+        for number, text in given.items():
+            check_text(text, f"The text of row {number}")
+        return _of_texts(tagger, list(given.values()), missing, tags, threshold)
+    for number, words in given.items():
+        if not isinstance(words, list | tuple | np.ndarray):
+            problem = f"Row {number} is {shown(words)}, neither a text nor a list of tokens."
+            raise DataError(problem, remedy="Name another column.")
+        check_strings(words, f"Row {number}", "word")
+    return _of_tokens(tagger, list(map(list, given.values())), missing, threshold)
 
 
 def _of_texts(
@@ -170,10 +175,9 @@ def columns_of_texts(
     return columns
 
 
-def _of_tokens(tagger: Tagger, rows: list[Any], missing: list[bool], threshold: Threshold | None) -> dict[str, Any]:
-    sentences = [list(row) for row in rows]
-    for number, words in zip(np.flatnonzero(~np.array(missing, bool)).tolist(), sentences, strict=True):
-        check_strings(words, f"Row {number + 1}", "word")
+def _of_tokens(
+    tagger: Tagger, sentences: list[list[str]], missing: list[bool], threshold: Threshold | None
+) -> dict[str, Any]:
     tagged = list(tagger._all_layers(sentences, True, threshold))
     columns: dict[str, Any] = {}
     spans = _span_columns(tagger)

@@ -1,0 +1,52 @@
+"""Pages of the documentation: their commands and code run, in order, and print what the page shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyarrow")
+
+from lexicon_model import lexicon_model
+
+from tagsmith.tagging.tagger import Tagger
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```|```console\n(.*?)```", re.DOTALL)
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+TAGS = {"anna": "B-PERSON", "schmidt": "E-PERSON", "berlin": "S-LOCATION"}
+LETTERS = 'id,text,year\n007,"Anna Schmidt left Berlin, and\nnobody came.",1924\n008,,1925\n'
+
+
+def run_page(name: str, folder: Path) -> None:
+    """Run a page in a folder, where ``model`` is a model that looks words up."""
+    Tagger(lexicon_model(TAGS)).save(folder / "model")
+    variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+    def printed(*command: str) -> str:
+        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    for code, expected, console in BLOCK.findall((DOCS / name).read_text("utf-8")):
+        if code:
+            assert printed(sys.executable, "-c", code) == expected
+        for command, shown in COMMAND.findall(console):
+            assert printed("sh", "-c", command) == shown, command
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a POSIX shell")
+def test_data_frames_and_tables(tmp_path: Path):
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("pandas")
+    pytest.importorskip("polars")
+    (tmp_path / "letters.csv").write_text(LETTERS, "utf-8")
+    rows = {"tokens": [["Anna", "Schmidt", "left", "Berlin", "."]], "tags": [["B-PER", "I-PER", "O", "B-LOC", "O"]]}
+    parquet.write_table(pyarrow.table(rows), tmp_path / "labeled.parquet")
+    run_page("tables.md", tmp_path)
+    assert parquet.read_table(tmp_path / "tagged.parquet").column_names == ["id", "text", "year", "spans"]
