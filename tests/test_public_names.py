@@ -37,6 +37,7 @@ PUBLIC = [
     "create_rnn_model",
     "detect_scheme",
     "distill",
+    "from_keras",
     "load",
     "read_corpus",
     "read_documents",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tagsmith.corpus.sources import read_documents, read_sentences
     from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions
+    from tagsmith.integrations.keras import from_keras
     from tagsmith.network.rnn import create_rnn_model
     from tagsmith.redaction.redacted import Redacted, Replacement
     from tagsmith.redaction.redactor import Redactor
@@ -73,6 +74,7 @@ __all__ = [
     "create_rnn_model",
     "detect_scheme",
     "distill",
+    "from_keras",
     "load",
     "read_corpus",
     "read_documents",
@@ -98,6 +100,7 @@ _HOMES = {
     "tagsmith.formats.options": ("WriteOptions",),
     "tagsmith.scores.scores": ("score_tags",),
     "tagsmith.network.rnn": ("create_rnn_model",),
+    "tagsmith.integrations.keras": ("from_keras",),
     "tagsmith.tagging.tagger": ("Tagger", "load"),
     "tagsmith.redaction.redacted": ("Redacted", "Replacement"),
     "tagsmith.redaction.redactor": ("Redactor",),

@@ -375,7 +375,7 @@ def _hostile() -> dict[str, mutated.Files]:
         "values": changed(vocabulary_json=words),
         "strings": changed(vocabulary_json=strings),
         "brackets": changed(seal=False, config_json=b"[" * 8_000_000),
-        "objects": changed(seal=False, config_json=b'{"format_version": 5, "x": [' + b"{}," * 2_700_000 + b"{}]}"),
+        "objects": changed(seal=False, config_json=b'{"format_version": 6, "x": [' + b"{}," * 2_700_000 + b"{}]}"),
         "digits": changed(seal=False, config_json=config.replace(b'"units": 7', b'"units": ' + b"7" * 8_000_000)),
         "header": changed(weights_safetensors=mutated.with_header(b"[" * 4_000_000, numbers)),
         "sparse": {**files, "weights.safetensors": endless},

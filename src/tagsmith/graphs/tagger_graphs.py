@@ -36,8 +36,8 @@ from tagsmith.model.architecture import Architecture
 from tagsmith.model.vectors import quantize_rows
 
 # Keras's gate order → ONNX's: LSTM input, forget, candidate, output → input, output, forget, candidate.
-GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "rnn": (0,)}
-OPERATORS = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN"}
+GATE_ORDER = {"lstm": (0, 3, 1, 2), "gru": (0, 1, 2), "gru-reset-before": (0, 1, 2), "rnn": (0,)}
+OPERATORS = {"lstm": "LSTM", "gru": "GRU", "gru-reset-before": "GRU", "rnn": "RNN"}
 LOOP_FROM = 24  # sentences in a batch from which the loop is faster than the operator in 8 bits
 # A hidden state is between -1 and 1, so its 8-bit scale is fixed: 128 stands for 0, 255 for 1.
 STATE_SCALE, STATE_ZERO = 1 / 127, 128

@@ -7,8 +7,8 @@ from typing import Any
 
 from tagsmith.errors import ModelError, RecipeError
 
-CELLS = ("lstm", "gru", "rnn")
-GATES = {"lstm": 4, "gru": 3, "rnn": 1}  # products of each unit at each step
+CELLS = ("lstm", "gru", "gru-reset-before", "rnn")
+GATES = {"lstm": 4, "gru": 3, "gru-reset-before": 3, "rnn": 1}  # products of each unit at each step
 CHARACTER_ENCODERS = ("cnn", "lstm", "gru", "none")
 HEADS = ("crf", "softmax")
 WORD_SHAPES = 10  # classes of tagsmith.model.vocabulary.word_shape

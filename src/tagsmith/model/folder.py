@@ -28,11 +28,11 @@ from tagsmith.model.configuration import Configuration, Precision, check_configu
 from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
-from tagsmith.model.weights import MOST_BYTES, first_unsound, read_weights
+from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights
 from tagsmith.scores.scores import scores_from_dict
 from tagsmith.text.layer import Layer, layers_problem
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 Result = TypeVar("Result")
 MIB = 2**20
 REMEDY = "Copy the whole folder again, or train the model anew."
@@ -336,6 +336,9 @@ def _read_weights(files: _Files, config: Configuration, vocabulary: Vocabulary) 
     except OSError as error:
         raise _unreadable(path, error) from error
     _verify(content, path, config.sha256[ModelFile.WEIGHTS])
+    with _errors_of(path):
+        if problem := bars_problem(config.layers, weights):
+            raise ValueError(problem)
     return weights
 
 

@@ -39,9 +39,10 @@ class Forms(NamedTuple):
 class Vocabulary:
     """The words and characters of every table."""
 
-    words: tuple[str, ...]  # lowercased words of the training set; word i has row i + 2
+    words: tuple[str, ...]  # words of the training set, lowercased unless ``exact``; word i has row i + 2
     pretrained: tuple[str, ...]  # words with a pretrained vector, as their file spells them; word i has row i + 1
     characters: tuple[str, ...]  # characters of the training set; character i has row i + 2
+    exact: bool = False  # whether the trained row is that of the exact form: "The" is another word than "the"
 
     @cached_property
     def _word_rows(self) -> dict[str, int]:
@@ -66,14 +67,15 @@ class Vocabulary:
         """Look up forms in every table.
 
         The pretrained row is that of the exact form, or else of its lowercased form; the trained row is that of the
-        lowercased form.
+        lowercased form, or with ``exact`` of the exact one.
         """
         lowered = [form.lower() for form in forms]
         find, trained = self._pretrained_rows.get, self._word_rows.get
         pretrained = np.array(
             [find(form) or find(low, NO_VECTOR) for form, low in zip(forms, lowered, strict=True)], np.int32
         )
-        seen = np.array([trained(low, UNSEEN_WORD) for low in lowered], np.int32)
+        keys = forms if self.exact else lowered
+        seen = np.array([trained(key, UNSEEN_WORD) for key in keys], np.int32)
         return Forms(
             pretrained,
             np.where((seen == UNSEEN_WORD) & (pretrained == NO_VECTOR), UNKNOWN_WORD, seen),
@@ -105,7 +107,8 @@ class Vocabulary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        return {"words": self.words, "pretrained": self.pretrained, "characters": self.characters}
+        lists = {"words": self.words, "pretrained": self.pretrained, "characters": self.characters}
+        return {**lists, "exact": self.exact}
 
 
 def vocabulary_from_dict(values: Any) -> Vocabulary:
@@ -114,8 +117,10 @@ def vocabulary_from_dict(values: Any) -> Vocabulary:
     Raises ValueError: these are other values than that returns.
     """
     names = ("words", "pretrained", "characters")
-    if not isinstance(values, dict) or values.keys() != set(names):
-        raise ValueError(f"it does not have exactly the fields {', '.join(names)}")
+    if not isinstance(values, dict) or values.keys() != {*names, "exact"}:
+        raise ValueError(f"it does not have exactly the fields {', '.join(names)}, exact")
+    if type(values["exact"]) is not bool:
+        raise ValueError("exact is not true or false")
     for name in names:
         if not isinstance(values[name], list) or not {str}.issuperset(map(type, values[name])):
             raise ValueError(f"{name} is not a list of texts")
@@ -126,11 +131,12 @@ def vocabulary_from_dict(values: Any) -> Vocabulary:
     for name in ("words", "characters"):  # of a pretrained word that is there twice, the last row counts
         if len(set(values[name])) < len(values[name]):
             raise ValueError(f"one of the {name} is there twice")
-    return Vocabulary(*(tuple(values[name]) for name in names))
+    words, pretrained, characters = (tuple(values[name]) for name in names)
+    return Vocabulary(words, pretrained, characters, values["exact"])
 
 
-def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vocabulary:
-    """Collect the vocabulary of a training set.
+def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = (), *, exact: bool = False) -> Vocabulary:
+    """Collect the vocabulary of a training set; with ``exact``, words keep their capitals.
 
     Words are sorted by falling frequency, then by spelling, so that the same data give the same rows. A character that
     occurs only once stays unknown, so that the unknown row can be trained.
@@ -139,13 +145,14 @@ def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = ()) -> Vo
     lowered: Counter[str] = Counter()
     characters: Counter[str] = Counter()
     for word, count in counts.items():
-        lowered[word.lower()] += count
+        lowered[word if exact else word.lower()] += count
         for character in word:
             characters[character] += count
     return Vocabulary(
         tuple(sorted(lowered, key=lambda word: (-lowered[word], word))),
         tuple(pretrained),
         tuple(sorted(character for character, count in characters.items() if count > 1)),
+        exact,
     )
 
 

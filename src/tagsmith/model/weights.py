@@ -18,10 +18,13 @@ import numpy.typing as npt
 from tagsmith.model.architecture import GATES, WORD_SHAPES, Architecture
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import Vocabulary
+from tagsmith.text.layer import Layer
 
 MOST_BYTES = 2**31  # of the file
 MOST_HEADER_BYTES = 2**22
 LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the network can leave the range of float32
+BARRED = np.float32(-1e9)  # as a score of a CRF: never, as if the tagging scheme did not allow it
+MOST_STEPS = 64  # tokens of a sentence, until the tags that its last one can have must repeat those of a shorter one
 NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1"}
 
 
@@ -72,8 +75,10 @@ def _cell(prefix: str, cell: str, entering: int, units: int) -> dict[str, Kind]:
     }
 
 
-def is_sound(array: npt.NDArray[Any]) -> bool:
-    """Whether all numbers of a weight are finite and small enough to compute with."""
+def is_sound(array: npt.NDArray[Any], name: str = "") -> bool:
+    """Whether all numbers of a weight are finite and small enough to compute with; a CRF may bar transitions."""
+    if name.startswith("crf/"):
+        array = np.where(array == BARRED, np.float32(0), array)
     if array.dtype == np.int8 or not array.size:
         return True
     if array.dtype == np.float16:  # NumPy compares halves slowly; these bits are all set in what is not finite
@@ -110,7 +115,7 @@ def read_weights(
     for name, kind, first, end in places:
         shape, type_name = kind.shape, kind.types[0]
         array = np.frombuffer(content[start + first : start + end], NUMPY_TYPES[type_name]).reshape(shape)
-        if not is_sound(array):
+        if not is_sound(array, name):
             raise ValueError(f"the weight {name} has a number that is not finite or larger than {LARGEST:,.0f}")
         array.flags.writeable = False
         arrays[name] = array
@@ -162,4 +167,23 @@ def _written(kind: Kind) -> str:
 
 def first_unsound(weights: Mapping[str, npt.NDArray[Any]]) -> str | None:
     """Return the name of the first weight with a number that is not finite or too large; None if all are sound."""
-    return next((name for name, array in weights.items() if not is_sound(array)), None)
+    return next((name for name, array in weights.items() if not is_sound(array, name)), None)
+
+
+def bars_problem(layers: Sequence[Layer], weights: Mapping[str, npt.NDArray[Any]]) -> str:
+    """Say which layer's CRF bars so much that a sentence of some length has no tags; empty if none does."""
+    for number, layer in enumerate(layers):
+        free = {name: array != BARRED for name, array in weights.items() if name.startswith(f"crf/{number}/")}
+        if all(map(np.all, free.values())):
+            continue
+        start, between, end = (
+            np.logical_and(allowed, free[f"crf/{number}/{part}"])
+            for part, allowed in zip(("start", "between", "end"), layer.transitions, strict=True)
+        )
+        ends, seen = start, set[bytes]()  # the tags that the last of so many tokens can have
+        while ends.tobytes() not in seen:
+            if not (ends & end).any() or len(seen) == MOST_STEPS:
+                return f"the CRF of the layer {layer.name[:100]} bars all tags of some sentence"
+            seen.add(ends.tobytes())
+            ends = np.any(between[ends], axis=0)
+    return ""

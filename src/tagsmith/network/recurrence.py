@@ -1,7 +1,7 @@
 """Recurrent layer over packed sentences, in one or both directions.
 
-Simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014, with the reset gate after the product, as in
-cuDNN).
+Simple RNN, LSTM (Hochreiter & Schmidhuber 1997) or GRU (Cho et al. 2014), with the reset gate after the product, as in
+cuDNN, or before it, as first published.
 
 Weights and gate order are those of Keras's layers (LSTM: input, forget, candidate, output; GRU: update, reset,
 candidate). Two things differ, for speed: one product before the loop multiplies the inputs of all time steps by the
@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from tagsmith.model.architecture import GATES
 from tagsmith.network.backend import keras
 from tagsmith.network.initial import glorot, orthogonal, variable
 
 ops = keras.ops
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 # A step takes the projected input z (B, gates·H), the state, and the recurrent product hU (+ b) of the same shape as z.
 Step = Callable[[Any, tuple[Any, ...], Any], tuple[Any, ...]]
@@ -50,16 +50,26 @@ def gru_step(z: Any, state: tuple[Any, ...], product: Any) -> tuple[Any, ...]:
     return (update * hidden + (1.0 - update) * candidate,)
 
 
+def gru_reset_before_step(z: Any, hidden: Any, multiplied: Any, kernel: Any) -> tuple[Any, ...]:
+    """h' = u h + (1 - u) tanh(z_c + (r m) U_c), where the product takes ``multiplied``, m: h, or h with dropout."""
+    units = hidden.shape[-1]
+    update, reset, candidate = ops.split(z, 3, axis=-1)
+    update_h, reset_h = ops.split(ops.matmul(multiplied, kernel[:, : 2 * units]), 2, axis=-1)
+    update, reset = ops.sigmoid(update + update_h), ops.sigmoid(reset + reset_h)
+    candidate = ops.tanh(candidate + ops.matmul(reset * multiplied, kernel[:, 2 * units :]))
+    return (update * hidden + (1.0 - update) * candidate,)
+
+
 STEPS: dict[str, Step] = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
 
 
 class Recurrent:
     """A recurrent layer over rows that hold several sentences each.
 
-    ``cell`` is ``"rnn"``, ``"lstm"`` or ``"gru"``, ``entering`` the size of the inputs, D, and ``units`` that of the
-    hidden state per direction, H. The outputs of the ``directions``, ``("forward",)`` or ``("forward", "backward")``,
-    are concatenated. ``rng`` draws the initial weights: Glorot-uniform kernel, orthogonal recurrent kernel, zero bias
-    with ones for the LSTM's forget gate (Jozefowicz et al. 2015).
+    ``cell`` is ``"rnn"``, ``"lstm"``, ``"gru"`` or ``"gru-reset-before"``, ``entering`` the size of the inputs, D, and
+    ``units`` that of the hidden state per direction, H. The outputs of the ``directions``, ``("forward",)`` or
+    ``("forward", "backward")``, are concatenated. ``rng`` draws the initial weights: Glorot-uniform kernel, orthogonal
+    recurrent kernel, zero bias with ones for the LSTM's forget gate (Jozefowicz et al. 2015).
     """
 
     def __init__(
@@ -118,7 +128,11 @@ class Recurrent:
             z, on = inputs
             state = tuple(part * on for part in state)
             # Dropout applies to the product only: a GRU also passes its state on unchanged.
-            product = ops.matmul(state[0] if kept is None else state[0] * kept, kernel)
+            multiplied = state[0] if kept is None else state[0] * kept
+            if self.cell == "gru-reset-before":
+                state = gru_reset_before_step(z, state[0], multiplied, kernel)
+                return state, state
+            product = ops.matmul(multiplied, kernel)
             product = product if recurrent_bias is None else product + recurrent_bias
             state = STEPS[self.cell](z, state, product)
             return state, state  # Keras on TensorFlow wants outputs of the state's structure

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tagsmith.model.weights import BARRED
 from tagsmith.text.schemes import Transitions
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-BARRED = np.float32(-1e9)
 MIXING_STEPS = 16  # the most that are tried; more help only if all scores are tiny
 
 

@@ -28,12 +28,14 @@ from tagsmith.corpus.sentences import Sentences
 from tagsmith.errors import ModelError, RecipeError, VectorsError
 from tagsmith.model.folder import Model, read_model
 from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
+from tagsmith.model.weights import BARRED
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import spans_to_tags, tags_to_spans
 from tagsmith.training.recipe import Recipe, make_recipe, read_changes
 
 Arrays = dict[str, npt.NDArray[Any]]
+UNLIKELY = -10.0  # what a transition scores at first that the model bars: the new data may show it
 LEARNING_RATE = 1e-3  # chosen by benchmarks/fine_tuning.py; half of what training from scratch begins with
 
 
@@ -95,7 +97,8 @@ def fine_tuning_recipe(
 def joined_vocabulary(before: Vocabulary, new: Vocabulary) -> Vocabulary:
     """Return the model's vocabulary with the new words and characters behind its own."""
     words = dict.fromkeys((*before.words, *new.words))
-    return Vocabulary(tuple(words), before.pretrained, tuple(dict.fromkeys((*before.characters, *new.characters))))
+    characters = dict.fromkeys((*before.characters, *new.characters))
+    return Vocabulary(tuple(words), before.pretrained, tuple(characters), before.exact)
 
 
 def pretrained_of(model: Model) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None:
@@ -146,7 +149,9 @@ def carried_over(
     for number, (old, tags) in enumerate(zip(model.layers, places, strict=True)):
         for part in ("start", "between", "end") if model.architecture.head == "crf" else ():
             target = carried[f"crf/{numbers[old.name]}/{part}"]
-            target[np.ix_(tags, tags) if part == "between" else tags] = model.weights[f"crf/{number}/{part}"]
+            scores = model.weights[f"crf/{number}/{part}"]
+            learnable = np.where(scores == BARRED, UNLIKELY, scores)
+            target[np.ix_(tags, tags) if part == "between" else tags] = learnable
     return carried
 
 

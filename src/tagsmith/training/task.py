@@ -69,7 +69,8 @@ def prepare(
     elif vectors is not None:
         frozen = vectors if isinstance(vectors, FrozenVectors) else frozen_vectors(vectors)
         pretrained, with_vectors = (frozen.rows, frozen.scales), frozen.words
-    vocabulary = build_vocabulary(_word_counts(corpus.train), with_vectors)
+    exact = start is not None and start.vocabulary.exact
+    vocabulary = build_vocabulary(_word_counts(corpus.train), with_vectors, exact=exact)
     if start is not None:
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
     pieces = piece_lengths(corpus.train.lengths, recipe.longest)
