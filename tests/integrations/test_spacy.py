@@ -57,7 +57,7 @@ def _attributes():
 
 
 def pipeline(folder: Path, **config: object) -> spacy.Language:
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tagsmith", config={"model": str(folder), **config})
     return nlp
 
@@ -403,7 +403,7 @@ def test_two_processes_find_the_same(folder, start, tmp_path):
 
 def test_a_saved_pipeline_holds_the_model(several, tmp_path, recwarn):
     shutil.copytree(several, tmp_path / "model")
-    nlp = pipeline(tmp_path / "model", threshold={"X": 0.4}, layers={"ner": ["ents", "spans:sc"], "pos": "pos"})
+    nlp = pipeline(tmp_path / "model", threshold=0.4, layers={"ner": ["ents", "spans:sc"], "pos": "pos"})
     doc = nlp(TEXT)
     nlp.to_disk(tmp_path / "pipeline")
     shutil.rmtree(tmp_path / "model")
@@ -427,11 +427,11 @@ def test_a_pipeline_becomes_bytes(folder, tmp_path):
     nlp = pipeline(tmp_path / "model")
     config, content, expected = nlp.config, nlp.to_bytes(), entities(nlp(TEXT))
     shutil.rmtree(tmp_path / "model")
-    empty = spacy.blank("en")
+    empty = spacy.blank("xx")
     empty.add_pipe("tagsmith", config={"model": None})
     assert entities(empty.from_bytes(content)(TEXT)) == expected
     with pytest.warns(UserWarning, match="no such model folder"):
-        other = spacy.blank("en").from_config(config)
+        other = spacy.blank("xx").from_config(config)
     assert entities(other.from_bytes(content)(TEXT)) == expected
     damaged = content.replace(b'"format_version": 5', b'"format_version": 6')
     with pytest.raises(ModelError):
@@ -455,7 +455,7 @@ def test_a_missing_model_is_told_at_once_and_when_it_is_needed(tmp_path):
     for use in (lambda: nlp(TEXT), lambda: list(nlp.pipe([TEXT])), lambda: nlp.to_disk(tmp_path / "pipeline")):
         with pytest.raises(ModelError, match="nowhere: there is no such model folder"):
             use()
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("tagsmith", config={"model": None})
     with pytest.raises(ModelError, match=r"the component 'tagsmith' has no model\. Name a model folder"):
         nlp(TEXT)
@@ -562,7 +562,7 @@ def test_the_pipeline_can_be_analyzed_initialized_and_rearranged(folder, several
     with nlp.select_pipes(disable="tagsmith"):
         assert not nlp(TEXT).ents
     nlp.rename_pipe("second", "chunker")
-    copy = spacy.blank("en")
+    copy = spacy.blank("xx")
     copy.add_pipe("chunker", source=nlp)
     assert len(copy(TEXT).spans["chunks"]) == len(doc.spans["chunks"])
 
@@ -579,7 +579,7 @@ def test_two_models_are_saved_apart(folder, several, tmp_path):
 
 
 def test_training_another_component_is_not_disturbed(folder):
-    nlp = spacy.blank("en")
+    nlp = spacy.blank("xx")
     nlp.add_pipe("ner")
     nlp.add_pipe("tagger")
     before = nlp.config["training"]["score_weights"]

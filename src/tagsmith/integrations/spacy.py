@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, compress, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -304,8 +304,9 @@ class TagsmithComponent(Pipe):  # type: ignore[misc]  # spaCy has no types
                 continue
             number = PARTS_OF_SPEECH.__getitem__ if target == "pos" else doc.vocab.strings.add
             numbers = {tag: number(tag) for tag in {*tags, WHITE_SPACE[target]}}
-            values = np.where(is_word, 0, np.uint64(numbers[WHITE_SPACE[target]]))
-            values[tagged] = [numbers[tags[word]] for word in words]
+            values = np.zeros(len(doc), np.uint64)
+            values[~is_word] = numbers[WHITE_SPACE[target]]
+            values[tagged] = np.array([numbers[tags[word]] for word in words], np.uint64)
             before = doc.to_array(target.upper())
             doc.from_array(target.upper(), np.where((before == 0) | self.settings.overwrite, values, before))
 
@@ -448,6 +449,7 @@ def make_scorer() -> Callable[..., dict[str, Any]]:
 
 
 registry.scorers("tagsmith.scorer.v1", func=make_scorer)
+make_component.__annotations__ = get_type_hints(make_component)  # spaCy before 3.8 cannot read them as strings
 Language.factory(
     "tagsmith",
     func=make_component,
