@@ -281,8 +281,8 @@ def _parts(
     return parts, Knowledge(tuple(map(dict, sets)), *members)
 
 
-def hold_out(sentences: Sentences, seed: int) -> tuple[Sentences, Sentences]:
-    """Split off a tenth, at least one sentence, drawn by the seed; both views keep the order of the data."""
+def hold_out(sentences: Sentences, seed: int, share: float = 0.1) -> tuple[Sentences, Sentences]:
+    """Split off a share, at least one sentence, drawn by the seed; both views keep the order of the data."""
     if len(sentences) < 2:
         raise DataError(
             "One sentence cannot be split into training and development sentences.",
@@ -292,5 +292,5 @@ def hold_out(sentences: Sentences, seed: int) -> tuple[Sentences, Sentences]:
     rows = list(range(len(sentences)))
     random.Random(seed).shuffle(rows)
     held = np.zeros(len(rows), bool)
-    held[rows[: max(1, len(rows) // 10)]] = True
+    held[rows[: max(1, int(len(rows) * share))]] = True
     return sentences.take(np.flatnonzero(~held)), sentences.take(np.flatnonzero(held))

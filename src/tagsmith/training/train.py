@@ -21,7 +21,7 @@ from tagsmith.model.folder import Model, ModelFile, write_model
 from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.training.display import Display, open_display
+from tagsmith.training.display import Display, Silent, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.measure import deciding_measure, deciding_score, score_part, score_text
@@ -150,7 +150,7 @@ def run_lesson(
 ) -> Tagger:
     """Prepare a lesson, train, and write the model folder; arguments and errors are those of :func:`train`."""
     check_new_run(out, resume=resume, force=force)
-    console = console or Console(stderr=True, file=cast(TextIO, Remarks(sys.stderr)))
+    console = console or _stderr()
     try:
         with catch_interrupts() as interrupts, reserved(out) as folder:
             prepared = lesson()
@@ -172,6 +172,29 @@ def run_lesson(
     except KeyboardInterrupt as error:
         message = str(error) or f"interrupted; {what_is_kept(out)}"
         raise Interrupted(message, signal_of(error)) from None
+
+
+def train_in_memory(
+    corpus: Corpus, recipe: Recipe, vectors: str | Path | None = None, seed: int = 0, *, verbose: bool = False
+) -> Tagger:
+    """Train a tagger and write nothing to the disk; ``verbose`` shows progress on stderr.
+
+    Raises InputError and TrainingError as :func:`train` does.
+    """
+    task = prepare(corpus, recipe, vectors, seed)
+    run = TrainingRun(task, recipe, seed, Path())  # its folder stays unused: there are no checkpoints
+    shown = open_display(_stderr(), run.steps_per_epoch, recipe.epochs) if verbose else nullcontext(Silent())
+    with shown as display:
+        _describe(task, display)
+        run.warm_up(display)
+        run.train(display, after_epoch=lambda entry: None)
+        model, scores = _best_model(run, display, ("dev",))
+        display.message(f"best epoch {run.progress.best_epoch}; {scores}")
+    return Tagger(model)
+
+
+def _stderr() -> Console:
+    return Console(stderr=True, file=cast(TextIO, Remarks(sys.stderr)))
 
 
 def _train(run: TrainingRun, out: Path, display: Display, interrupts: Interrupts) -> Tagger:
