@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -183,6 +183,20 @@ def test_what_is_no_name_is_refused(written: str):
     with pytest.raises(ModelError, match=r"this is no name of a model on the Hub\. Write hf://OWNER/NAME") as caught:
         tagsmith.load(written)
     assert str(caught.value).isprintable()
+
+
+@settings(max_examples=examples(300))
+@given(st.text("aZ9-_.@/%:*[\x00\x1b 2fF0é\\") | st.text(), st.sampled_from(["", "ada/n", "ada/n@", "ada/n/"]))
+@example("%40%2f%ff", "ada/n@")
+def test_any_text_is_a_name_or_refused(text: str, before: str):
+    try:
+        name = hub_name(f"hf://{before}{text}")
+    except ModelError:
+        return
+    assert name is not None
+    assert hub_name(str(name)) == name
+    assert ".." not in (name.revision or "")
+    assert ".." not in PurePosixPath(name.subfolder).parts
 
 
 # ---------------------------------------------------------------------------------------------------- what goes wrong
@@ -437,6 +451,16 @@ def test_training_goes_on_from_a_model_on_the_hub_and_learns_from_it(pushed: Hub
     assert read_start(Path("hf://ada/names"), tmp_path / "out", None).layers == MODEL.layers
     (teacher,), _ = _read_teachers([Path("hf://ada/names")], tmp_path / "out")
     assert teacher.tag(SENTENCES) == Tagger(MODEL).tag(SENTENCES)
+
+
+def test_a_pipeline_of_spacy_takes_a_model_on_the_hub(pushed: Hub):
+    spacy = pytest.importorskip("spacy")
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagsmith", config={"model": "hf://ada/names"})
+    words = ["John", "lives", "in", "New", "York", "."]
+    doc = nlp(spacy.tokens.Doc(nlp.vocab, words))
+    tags = ["O" if not token.ent_iob_.strip("O") else f"{token.ent_iob_}-{token.ent_type_}" for token in doc]
+    assert tags == Tagger(MODEL).tag([words])[0]
 
 
 def test_a_model_folder_is_loaded_without_the_package(tmp_path: Path):

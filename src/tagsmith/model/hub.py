@@ -23,8 +23,10 @@ PREFIX = "hf:/"  # as a path has it, in which several slashes are one
 NAME = r"\w(?:[\w.-]*\w)?"
 # As ``huggingface_hub.utils.parse_hf_uri``: a slash in a revision is %2F, but for the refs that the Hub itself makes.
 REVISION = r"refs/(?:pr|convert)/[^/@]+|[^/@]+"
+SUBFOLDER = r"[^@\x00-\x1f\x7f-\x9f]+"
 ON_HUB = re.compile(
-    rf"(?:models/)?(?P<repository>{NAME}/{NAME})(?:@(?P<revision>{REVISION}))?(?:/(?P<subfolder>[^@]+))?", re.ASCII
+    rf"(?:models/)?(?P<repository>{NAME}/{NAME})(?:@(?P<revision>{REVISION}))?(?:/(?P<subfolder>{SUBFOLDER}))?",
+    re.ASCII,
 )
 NO_REVISION = re.compile(r"\.\.|[\x00-\x20\x7f~^:?*\[\\]")  # git has none like that
 CARD = "README.md"
