@@ -433,7 +433,7 @@ def test_a_pipeline_becomes_bytes(folder, tmp_path):
     with pytest.warns(UserWarning, match="no such model folder"):
         other = spacy.blank("xx").from_config(config)
     assert entities(other.from_bytes(content)(TEXT)) == expected
-    damaged = content.replace(b'"format_version": 5', b'"format_version": 6')
+    damaged = content.replace(b'"format_version"', b'"format_versiom"')
     with pytest.raises(ModelError):
         other.from_bytes(damaged)
 
