@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from random_model import SMALL, random_layers_model, random_model, random_sentences
+from random_model import SMALL, WITH_NGRAMS, random_layers_model, random_model, random_sentences
 from tagsmith.cli.inspect import _model_facts, _model_report
 from tagsmith.errors import ModelError
 from tagsmith.model.folder import Model, model_files
@@ -46,7 +46,9 @@ def valid_models() -> tuple[Model, ...]:
     return (
         replace(random_model(), scores={"dev": scores}, extras={"README.md": b"# A model\n"}),
         random_model(replace(SMALL, cell="gru", head="softmax", characters="none", layers=2), pretrained=False),
-        random_model(replace(SMALL, cell="rnn", characters="lstm", shape_dim=0, bidirectional=False)),
+        random_model(
+            replace(SMALL, cell="rnn", characters="lstm", shape_dim=0, bidirectional=False), vocabulary=WITH_NGRAMS
+        ),
         random_model(replace(SMALL, layers=2, residual=True, characters="gru"), scheme=Scheme.PLAIN, labels=("A", "B")),
         replace(random_layers_model(), precision="float32"),
     )

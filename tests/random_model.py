@@ -9,6 +9,7 @@ import numpy as np
 
 from tagsmith.model.architecture import WORD_SHAPES, Architecture
 from tagsmith.model.folder import Model
+from tagsmith.model.ngrams import Ngrams
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
 from tagsmith.text.layer import Layer
@@ -21,6 +22,7 @@ VOCABULARY = Vocabulary(
     pretrained=("the", "in", "london", "John", "paris", "café"),
     characters=tuple("abcdefghijklmnopqrstuvwxyzJNYP.é"),
 )
+WITH_NGRAMS = replace(VOCABULARY, ngrams=Ngrams(2, 4, 50, False, tuple(range(0, 50, 3))))
 # Seen in training, with a vector only, in another case, unknown, unknown characters, long, one character, digits.
 WORDS = (
     "the", "The", "in", "John", "JOHN", "lives", "New", "York", ".", "Paris", "London", "café", "Reykjavík", "北京",
@@ -60,6 +62,9 @@ def weight_shapes(a: Architecture, vocabulary: Vocabulary, tags: int, pretrained
     if pretrained:
         shapes["word/pretrained"] = (len(vocabulary.pretrained) + 1, a.word_dim)
         shapes["word/scales"] = (len(vocabulary.pretrained) + 1, 1)
+    if vocabulary.ngrams:
+        shapes["word/ngrams"] = (len(vocabulary.ngrams.known), a.word_dim)
+        shapes["word/ngram_scales"] = (len(vocabulary.ngrams.known), 1)
     if a.characters != "none":
         shapes["word/characters"] = (len(vocabulary.characters) + 2, a.character_dim)
     if a.characters == "cnn":
@@ -103,6 +108,8 @@ def random_weights(
         matrix = rng.normal(0.0, 1.0, weights["word/pretrained"].shape).astype(np.float32)
         matrix[0] = 0.0
         weights["word/pretrained"], weights["word/scales"] = quantize_rows(matrix)
+    if vocabulary.ngrams:
+        weights["word/ngrams"], weights["word/ngram_scales"] = quantize_rows(weights["word/ngrams"])
     return weights
 
 

@@ -17,7 +17,7 @@ from tagsmith.network.word_encoder import WordEncoder
 
 ops = keras.ops
 FORMS = VOCABULARY.encode([*WORDS, ""])  # the empty form stands for the padding of a batch's forms
-NEW = np.array([False, True, *(not VOCABULARY.has_vector(word) for word in VOCABULARY.words)])
+NEW = np.array([False, True, *~VOCABULARY.have_vectors(VOCABULARY.words)])
 KINDS = ["cnn", "lstm", "gru", "none"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from test_training import NAMES, PLACES, QUIET, TINY, interrupt_after, weights, write_corpus
 
 import tagsmith
-from random_model import SMALL, WORDS, random_layers_model, random_model, random_sentences
+from random_model import SMALL, WITH_NGRAMS, WORDS, random_layers_model, random_model, random_sentences
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, ModelError, RecipeError, VectorsError
 from tagsmith.model.architecture import Architecture
@@ -52,9 +52,10 @@ def started(model, labels, tmp_path, prefix="B-", **options) -> TrainingRun:
         (random_model(SMALL, scheme=Scheme.IOE1), ("LOC",), "B-"),
         (random_model(OTHER, pretrained=False), ("PER",), "B-"),
         (random_model(NO_SPELLING), ("LOC", "PER"), "B-"),
+        (random_model(SMALL, vocabulary=WITH_NGRAMS), ("LOC", "PER"), "B-"),
         (random_model(SMALL, scheme=Scheme.PLAIN, labels=("NOUN", "VERB", "ADV")), ("NOUN", "VERB"), ""),
     ],
-    ids=["crf", "IOE1", "softmax", "no spelling", "plain"],
+    ids=["crf", "IOE1", "softmax", "no spelling", "n-grams", "plain"],
 )
 def test_without_new_labels_the_first_outputs_are_the_models_own(model, labels, prefix, tmp_path):
     if not model.weights.get("word/pretrained", np.zeros(0)).size:

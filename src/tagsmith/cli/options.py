@@ -49,7 +49,10 @@ RecipeChanges = Annotated[
 ]
 VectorsFile = Annotated[
     str | None,
-    typer.Option(help="Pretrained word vectors: a file, or an installed package's name, such as glove-6b-50d."),
+    typer.Option(
+        help="Pretrained word vectors: a file (GloVe, word2vec, fastText .vec, or .bin, which has vectors for unseen "
+        "words too), or an installed package's name, such as glove-6b-50d."
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Decides everything random.")]
 Force = Annotated[

@@ -109,6 +109,13 @@ FOREIGN = (
     Foreign("orc", "an ORC file", _AS_TOKENS, (".orc",), (b"ORC\x08", b"ORC\n\x0b")),
     Foreign("hdf5", "an HDF5 file", _AS_TOKENS, (".h5", ".hdf5"), (b"\x89HDF\r\n",)),
     Foreign("sqlite", "an SQLite database", _AS_TOKENS, (".sqlite", ".sqlite3", ".db"), (b"SQLite format 3\x00",)),
+    Foreign(
+        "fasttext",
+        "a fastText model: word vectors, not text",
+        "Give it to tagsmith train as --vectors.",
+        (".ftz",),
+        (b"\xba\x16\x4f\x2f",),
+    ),
     Foreign("numpy", "a NumPy file", _AS_TOKENS, (".npy", ".npz"), (b"\x93NUMPY",)),
     Foreign(
         "xlsx",

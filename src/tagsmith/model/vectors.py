@@ -1,7 +1,8 @@
 """Pretrained word vectors: GloVe, word2vec (text or binary) and fastText files, or an installed package.
 
-The content of a file tells its format, not its name: first the compression (gzip, bzip2, xz, zip), then a header of
-two whole numbers (word2vec, fastText) or none (GloVe), then text or binary rows.
+The content of a file tells its format, not its name: first the compression (gzip, bzip2, xz, zip), then the mark of
+fastText's binary models, or a header of two whole numbers (word2vec, fastText) or none (GloVe), then text or binary
+rows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import bz2
 import gzip
 import io
 import lzma
+import mmap
 import struct
 import zipfile
 import zlib
@@ -25,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tagsmith.errors import MissingExtraError, VectorsError
+from tagsmith.model.fasttext import MAGIC, MOST_DIMENSIONS, FastText, read_fasttext
 
 FloatMatrix = NDArray[np.float32]
 
 _BLOCK = 1 << 22  # bytes parsed at once: large enough to be fast, small enough for the memory
 _LONGEST_LINE = 1 << 20  # bytes of a row; a row of 10,000 dimensions has a fifth of that
-_MOST_DIMENSIONS = 10_000
 _MOST_TIMES = 200  # how many times longer than the file its content may be; vectors are packed to about a third
 _FREE_BYTES = 1 << 28  # content that may be more times longer
 _READ_ERRORS = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
@@ -60,9 +62,9 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
     Parameters
     ----------
     source
-        A file in GloVe's, word2vec's (text or binary) or fastText's ``.vec`` format, plain or compressed with gzip,
-        bzip2, xz or zip (the largest member of the archive); or ``"glove-6b-50d"``, the vectors of an installed
-        package. A file of that name takes precedence.
+        A file in GloVe's, word2vec's (text or binary) or fastText's format (``.vec``; of a ``.bin``, the words of its
+        dictionary), plain or compressed with gzip, bzip2, xz or zip (the largest member of the archive); or
+        ``"glove-6b-50d"``, the vectors of an installed package. A file of that name takes precedence.
     words
         Keep only these; all if None.
     limit
@@ -78,18 +80,33 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
     if str(source) in _PACKAGES and not path.exists():
         return _load_package(str(source), words, limit)
     _check_is_file(path, str(source))
-    try:
-        with _open(path) as stream:
-            rows = _Rows(path, words, limit)
+    with _reading(path), _open(path) as stream:
+        rows = _Rows(path, words, limit)
+        if not _is_fasttext(stream):
             matrix = _read_rows(stream, rows)
-    except _READ_ERRORS as error:
-        raise VectorsError(
-            f"The file is cut short or damaged ({error}).", remedy="Download it again.", path=path
-        ) from error
-    except MemoryError as error:
-        problem = "The vectors need more memory than there is."
-        raise VectorsError(problem, remedy="Set a limit, or take shorter vectors.", path=path) from error
+            return Vectors(tuple(rows.words), matrix)
+        model = _read_fasttext(stream, rows)
+        names = [word.decode("utf-8", "replace") for word in model.words[:limit]]
+        kept = [place for place, word in enumerate(names) if rows.add(word)]
+        matrix = np.empty((len(kept), model.matrix.shape[1]), np.float32)
+        filled = 0
+        for block, _ in model.vectors(kept):
+            matrix[filled : filled + len(block)] = block
+            filled += len(block)
+        _check_finite(matrix, rows)
     return Vectors(tuple(rows.words), matrix)
+
+
+def load_fasttext(source: str | Path) -> FastText | None:
+    """Load a binary model of fastText, to make vectors of n-grams too; None for anything else.
+
+    A plain file is read as it is used, a compressed one as a whole. Raises VectorsError as :func:`load_vectors` does.
+    """
+    path = Path(source)
+    if not path.is_file():
+        return None
+    with _reading(path), _open(path) as stream:
+        return _read_fasttext(stream, _Rows(path, None, None)) if _is_fasttext(stream) else None
 
 
 def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], FloatMatrix]:
@@ -116,6 +133,20 @@ def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], Float
 # --- files ---------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Let what goes wrong while a file is read be an error that names it."""
+    try:
+        yield
+    except _READ_ERRORS as error:
+        raise VectorsError(
+            f"The file is cut short or damaged ({error}).", remedy="Download it again.", path=path
+        ) from error
+    except MemoryError as error:
+        problem = "The vectors need more memory than there is."
+        raise VectorsError(problem, remedy="Set a limit, or take shorter vectors.", path=path) from error
+
+
 def _check_is_file(path: Path, source: str) -> None:
     if path.is_dir():
         raise VectorsError("This is a directory, not a vectors file.", remedy="Name a file inside it.", path=path)
@@ -139,7 +170,7 @@ def _open(path: Path) -> Iterator[io.BufferedReader]:
         for start, decompress in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ\x00", lzma.open)):
             if magic.startswith(start):
                 decompressed = decompress(stream)
-        yield io.BufferedReader(decompressed)
+        yield stream if decompressed is stream else io.BufferedReader(decompressed)
 
 
 def _largest_member(stream: BinaryIO, path: Path) -> IO[bytes]:
@@ -206,15 +237,15 @@ def _read_rows(stream: io.BufferedReader, rows: _Rows) -> FloatMatrix:
         if (dimensions := _trailing_numbers(first)) < 2:
             rows.fail(
                 "This is not a file of word vectors: the first line is not a word followed by numbers.",
-                "Give GloVe text, word2vec text or binary, or fastText .vec, plain or compressed.",
+                "Give GloVe text, word2vec text or binary, or fastText .vec or .bin, plain or compressed.",
                 1,
             )
         return _read_text(stream, rows, dimensions, 1)
     if max(map(len, header)) > 18:
         rows.fail("The header has a number of more than 18 digits.", "Give a file of word vectors.", 1)
     count, dimensions = map(int, header)
-    if not 0 < dimensions <= _MOST_DIMENSIONS:
-        remedy = f"Give a file of word vectors; they have at most {_MOST_DIMENSIONS:,}."
+    if not 0 < dimensions <= MOST_DIMENSIONS:
+        remedy = f"Give a file of word vectors; they have at most {MOST_DIMENSIONS:,}."
         rows.fail(f"The header says that vectors have {dimensions:,} dimensions.", remedy, 1)
     stream.readline()
     if _is_binary(rest, dimensions):
@@ -344,10 +375,29 @@ def _read_binary(stream: io.BufferedReader, rows: _Rows, dimensions: int, count:
             kept.append(buffer[space + 1 : end])
         position = end
     matrix = np.frombuffer(b"".join(kept), "<f4").reshape(-1, dimensions).astype(np.float32)
+    _check_finite(matrix, rows)
+    return matrix
+
+
+def _check_finite(matrix: FloatMatrix, rows: _Rows) -> None:
     if not np.isfinite(matrix).all():
         word = list(rows.words)[int((~np.isfinite(matrix)).any(axis=1).argmax())]
         rows.fail(f"A number of the vector of {word!r} is not finite.", "Download the file again.")
-    return matrix
+
+
+def _is_fasttext(stream: io.BufferedReader) -> bool:
+    start = stream.read(len(MAGIC))
+    stream.seek(0)
+    return start == MAGIC
+
+
+def _read_fasttext(stream: io.BufferedReader, rows: _Rows) -> FastText:
+    if isinstance(stream.raw, io.FileIO):  # a plain file
+        return read_fasttext(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ), rows.fail)
+    content = bytearray()
+    while block := rows.read(stream, _BLOCK):
+        content += block
+    return read_fasttext(content, rows.fail)
 
 
 # --- installed packages --------------------------------------------------------------------------------

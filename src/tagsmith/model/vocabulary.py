@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from tagsmith.model.ngrams import Ngrams, ngrams_from_dict
 
 Rows = npt.NDArray[np.int32]
 
@@ -43,6 +45,7 @@ class Vocabulary:
     pretrained: tuple[str, ...]  # words with a pretrained vector, as their file spells them; word i has row i + 1
     characters: tuple[str, ...]  # characters of the training set; character i has row i + 2
     exact: bool = False  # whether the trained row is that of the exact form: "The" is another word than "the"
+    ngrams: Ngrams | None = field(default=None, kw_only=True)  # what composes vectors of other words
 
     @cached_property
     def _word_rows(self) -> dict[str, int]:
@@ -59,15 +62,18 @@ class Vocabulary:
         order = np.argsort(codes)
         return codes[order], (order + 2).astype(np.int32)
 
-    def has_vector(self, form: str) -> bool:
-        """Whether the form or its lowercased form has a pretrained vector."""
-        return form in self._pretrained_rows or form.lower() in self._pretrained_rows
+    def have_vectors(self, forms: Sequence[str]) -> npt.NDArray[np.bool_]:
+        """Whether forms, or their lowercased forms, have pretrained vectors, or n-grams compose some (n,)."""
+        rows = self._pretrained_rows
+        has = np.array([form in rows or form.lower() in rows for form in forms], bool)
+        return has if self.ngrams is None else has | self.ngrams.have(forms)
 
     def encode(self, forms: Sequence[str]) -> Forms:
         """Look up forms in every table.
 
         The pretrained row is that of the exact form, or else of its lowercased form; the trained row is that of the
-        lowercased form, or with ``exact`` of the exact one.
+        lowercased form, or with ``exact`` of the exact one. Forms whose vectors n-grams compose have no pretrained row,
+        but count as forms with a vector.
         """
         lowered = [form.lower() for form in forms]
         find, trained = self._pretrained_rows.get, self._word_rows.get
@@ -76,9 +82,13 @@ class Vocabulary:
         )
         keys = forms if self.exact else lowered
         seen = np.array([trained(key, UNSEEN_WORD) for key in keys], np.int32)
+        unknown = np.flatnonzero((seen == UNSEEN_WORD) & (pretrained == NO_VECTOR))
+        if self.ngrams is not None:
+            unknown = unknown[~self.ngrams.have([forms[number] for number in unknown.tolist()])]
+        seen[unknown] = UNKNOWN_WORD
         return Forms(
             pretrained,
-            np.where((seen == UNSEEN_WORD) & (pretrained == NO_VECTOR), UNKNOWN_WORD, seen),
+            seen,
             self._encode_characters(forms),
             np.array([word_shape(form) for form in forms], np.int32),
         )
@@ -108,7 +118,8 @@ class Vocabulary:
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         lists = {"words": self.words, "pretrained": self.pretrained, "characters": self.characters}
-        return {**lists, "exact": self.exact}
+        values = {**lists, "exact": self.exact}
+        return values if self.ngrams is None else {**values, "ngrams": self.ngrams.as_dict()}
 
 
 def vocabulary_from_dict(values: Any) -> Vocabulary:
@@ -117,7 +128,7 @@ def vocabulary_from_dict(values: Any) -> Vocabulary:
     Raises ValueError: these are other values than that returns.
     """
     names = ("words", "pretrained", "characters")
-    if not isinstance(values, dict) or values.keys() != {*names, "exact"}:
+    if not isinstance(values, dict) or values.keys() - {"ngrams"} != {*names, "exact"}:
         raise ValueError(f"it does not have exactly the fields {', '.join(names)}, exact")
     if type(values["exact"]) is not bool:
         raise ValueError("exact is not true or false")
@@ -132,10 +143,13 @@ def vocabulary_from_dict(values: Any) -> Vocabulary:
         if len(set(values[name])) < len(values[name]):
             raise ValueError(f"one of the {name} is there twice")
     words, pretrained, characters = (tuple(values[name]) for name in names)
-    return Vocabulary(words, pretrained, characters, values["exact"])
+    ngrams = ngrams_from_dict(values["ngrams"]) if "ngrams" in values else None
+    return Vocabulary(words, pretrained, characters, values["exact"], ngrams=ngrams)
 
 
-def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = (), *, exact: bool = False) -> Vocabulary:
+def build_vocabulary(
+    words: Iterable[str], pretrained: Iterable[str] = (), *, exact: bool = False, ngrams: Ngrams | None = None
+) -> Vocabulary:
     """Collect the vocabulary of a training set; with ``exact``, words keep their capitals.
 
     Words are sorted by falling frequency, then by spelling, so that the same data give the same rows. A character that
@@ -153,6 +167,7 @@ def build_vocabulary(words: Iterable[str], pretrained: Iterable[str] = (), *, ex
         tuple(pretrained),
         tuple(sorted(character for character, count in characters.items() if count > 1)),
         exact,
+        ngrams=ngrams,
     )
 
 

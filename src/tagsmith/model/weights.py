@@ -38,9 +38,12 @@ class Kind(NamedTuple):
 def weight_kinds(a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], pretrained: bool) -> dict[str, Kind]:
     """Return what each weight of a model must be, by name; ``tags`` are the numbers of tags of its layers."""
     kinds = {"word/trained": Kind((len(vocabulary.words) + 2, a.word_dim), ("F16", "F32"))}
-    if pretrained:
+    if pretrained or vocabulary.ngrams is not None:
         rows = len(vocabulary.pretrained) + 1
         kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8",)), "word/scales": Kind((rows, 1))}
+    if vocabulary.ngrams is not None:
+        rows = len(vocabulary.ngrams.known)
+        kinds |= {"word/ngrams": Kind((rows, a.word_dim), ("I8",)), "word/ngram_scales": Kind((rows, 1))}
     if a.characters != "none":
         kinds |= {"word/characters": Kind((len(vocabulary.characters) + 2, a.character_dim)), **_character_encoder(a)}
     if a.shape_dim:

@@ -142,7 +142,7 @@ class TaggerNetwork:
         self.dropout = dropout or Dropout()
         self.possible = [None if one.possible is None else one.possible.astype(np.float32) for one in layers]
         rng = np.random.default_rng(seed)
-        new_words = np.array([False, True, *(not vocabulary.has_vector(word) for word in vocabulary.words)])
+        new_words = np.array([False, True, *~vocabulary.have_vectors(vocabulary.words)])
         self.word_encoder = WordEncoder(a, len(vocabulary.characters) + 2, new_words, pretrained, rng)
         sizes = [a.encoding_size] + [a.state_size] * (a.layers - 1)
         self.recurrent = [Recurrent(a.cell, size, a.units, a.directions, rng) for size in sizes]

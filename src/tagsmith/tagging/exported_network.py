@@ -12,7 +12,9 @@ from tagsmith.graphs.session import OpenGraph
 from tagsmith.graphs.tagger_graphs import sentence_graph, word_graph
 from tagsmith.model.configuration import Precision
 from tagsmith.model.folder import Model
+from tagsmith.model.frozen_vectors import frozen_ngrams
 from tagsmith.model.vectors import quantize_rows
+from tagsmith.model.vocabulary import NO_VECTOR
 from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
@@ -31,6 +33,7 @@ class ExportedNetwork:
         weights, a = model.weights, model.architecture
         self._words = OpenGraph(word_graph(weights, a), "the word graph")
         self._sentences = OpenGraph(sentence_graph(weights, a, int8=precision == "int8"), "the sentence graph")
+        self._ngrams = frozen_ngrams(model.vocabulary, weights)
         self._ways = len(a.directions)
         gates, int8 = self._ways * 4, "scales" in self._sentences.inputs
         kinds = {
@@ -111,6 +114,9 @@ class ExportedNetwork:
         vectors = weights["word/trained"][rows.trained].astype(np.float32, copy=False)
         if "word/pretrained" in weights:
             vectors = vectors + weights["word/pretrained"][rows.pretrained] * weights["word/scales"][rows.pretrained]
+        if self._ngrams is not None and len(without := np.flatnonzero(rows.pretrained == NO_VECTOR)):
+            composed, scales = self._ngrams.vectors([forms[number] for number in without.tolist()])
+            vectors[without] += composed * scales
         inputs: dict[str, npt.NDArray[Any]] = {"vectors": vectors}
         if architecture.characters != "none":
             longest = max(1, int((rows.characters > 0).sum(axis=1).max()))

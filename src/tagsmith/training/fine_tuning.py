@@ -27,6 +27,7 @@ from tagsmith.corpus.corpus import Corpus
 from tagsmith.corpus.sentences import Sentences
 from tagsmith.errors import ModelError, RecipeError, VectorsError
 from tagsmith.model.folder import Model, read_model
+from tagsmith.model.frozen_vectors import FrozenVectors, frozen_ngrams
 from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
 from tagsmith.model.weights import BARRED
 from tagsmith.tagging.tagger import Tagger
@@ -95,17 +96,17 @@ def fine_tuning_recipe(
 
 
 def joined_vocabulary(before: Vocabulary, new: Vocabulary) -> Vocabulary:
-    """Return the model's vocabulary with the new words and characters behind its own."""
-    words = dict.fromkeys((*before.words, *new.words))
-    characters = dict.fromkeys((*before.characters, *new.characters))
-    return Vocabulary(tuple(words), before.pretrained, tuple(characters), before.exact)
+    """Return the model's vocabulary with the new words and characters behind its own, and the new one's vectors."""
+    words, characters = dict.fromkeys((*before.words, *new.words)), dict.fromkeys((*before.characters, *new.characters))
+    return replace(new, words=tuple(words), characters=tuple(characters), exact=before.exact)
 
 
-def pretrained_of(model: Model) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]] | None:
-    """Return the model's pretrained vectors: int8 rows and their scales."""
+def frozen_vectors_of(model: Model) -> FrozenVectors | None:
+    """Return the model's pretrained vectors; None if it has none."""
     if "word/pretrained" not in model.weights:
         return None
-    return np.asarray(model.weights["word/pretrained"]), np.asarray(model.weights["word/scales"])
+    rows, scales = np.asarray(model.weights["word/pretrained"]), np.asarray(model.weights["word/scales"])
+    return FrozenVectors(model.vocabulary.pretrained, rows, scales, frozen_ngrams(model.vocabulary, model.weights))
 
 
 def carried_over(
@@ -158,8 +159,8 @@ def carried_over(
 def _more_words(old: npt.NDArray[np.float32], before: Vocabulary, vocabulary: Vocabulary) -> npt.NDArray[np.float32]:
     """The trained table (words, word_dim) with a row for each new word."""
     new = vocabulary.words[len(before.words) :]
-    rows = [UNSEEN_WORD if vocabulary.has_vector(word) else UNKNOWN_WORD for word in new]
-    return np.concatenate([old, old[rows]]) if rows else old
+    rows = np.where(vocabulary.have_vectors(new), UNSEEN_WORD, UNKNOWN_WORD)
+    return np.concatenate([old, old[rows]]) if new else old
 
 
 def label_unknown(corpus: Corpus, model: Model) -> Corpus:

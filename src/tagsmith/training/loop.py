@@ -179,6 +179,8 @@ class TrainingRun:
         weights = dict(arrays)
         if task.pretrained is not None:
             weights |= {"word/pretrained": task.pretrained[0], "word/scales": task.pretrained[1]}
+        if task.ngrams is not None:
+            weights |= {"word/ngrams": task.ngrams[0], "word/ngram_scales": task.ngrams[1]}
         recipe = {**self.recipe.as_dict(), "seed": self.seed}
         return Model(task.architecture, task.vocabulary, task.corpus.layers, weights, recipe)
 
@@ -202,8 +204,8 @@ class TrainingRun:
         learned = sum(array.nbytes for array in self.network.arrays().values())
         optimizer = sum(_array(variable).nbytes for variable in self.optimizer.variables)
         checkpoint = optimizer + learned * (3 if self.average else 2)
-        pretrained = sum(array.nbytes for array in self.task.pretrained or ())
-        return 2 * checkpoint + learned + pretrained
+        frozen = sum(array.nbytes for part in (self.task.pretrained, self.task.ngrams) for array in part or ())
+        return 2 * checkpoint + learned + frozen
 
     def resume(self) -> str:
         """Take up the run where its last checkpoint left it; return what has changed since that may change weights."""

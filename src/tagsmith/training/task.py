@@ -23,7 +23,7 @@ from tagsmith.model.vectors import Vectors
 from tagsmith.model.vocabulary import Vocabulary, build_vocabulary
 from tagsmith.network.batches import EncodedSentences, Tags, encode_sentences, piece_lengths, row_lengths
 from tagsmith.text.layer import layers_problem
-from tagsmith.training.fine_tuning import joined_vocabulary, model_digest, pretrained_of
+from tagsmith.training.fine_tuning import frozen_vectors_of, joined_vocabulary, model_digest
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.unknown_labels import Possible, training_tags
 
@@ -39,6 +39,7 @@ class Task:
     architecture: Architecture
     vocabulary: Vocabulary
     pretrained: Pretrained | None  # int8 rows and their scales, row 0 all zeros
+    ngrams: Pretrained | None  # int8 rows and their scales, of fastText's n-grams
     encoded: EncodedSentences
     possible: tuple[Possible | None, ...]  # for each layer, what rows of its tags stand for: see ``training_tags``
     rows: list[int]  # the lengths of a batch's rows
@@ -62,15 +63,20 @@ def prepare(
     """
     if problem := layers_problem(corpus.layers):
         raise DataError(f"{problem}.", remedy="Change the labels in the data.")
-    pretrained: Pretrained | None = None
-    with_vectors: tuple[str, ...] = ()
-    if start is not None:
-        pretrained, with_vectors = pretrained_of(start), start.vocabulary.pretrained
-    elif vectors is not None:
+    frozen = frozen_vectors_of(start) if start is not None else None
+    if start is None and vectors is not None:
         frozen = vectors if isinstance(vectors, FrozenVectors) else frozen_vectors(vectors)
-        pretrained, with_vectors = (frozen.rows, frozen.scales), frozen.words
+    words = _word_counts(corpus.train)
     exact = start is not None and start.vocabulary.exact
-    vocabulary = build_vocabulary(_word_counts(corpus.train), with_vectors, exact=exact)
+    pretrained: Pretrained | None = None
+    of_ngrams: Pretrained | None = None
+    if frozen is None:
+        vocabulary = build_vocabulary(words, exact=exact)
+    else:
+        frozen = frozen.with_forms(words)
+        pretrained, subwords = (frozen.rows, frozen.scales), frozen.subwords
+        of_ngrams = (subwords.rows, subwords.scales) if subwords else None
+        vocabulary = build_vocabulary(words, frozen.words, exact=exact, ngrams=subwords.ngrams if subwords else None)
     if start is not None:
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
     pieces = piece_lengths(corpus.train.lengths, recipe.longest)
@@ -85,10 +91,11 @@ def prepare(
         architecture,
         vocabulary,
         pretrained,
+        of_ngrams,
         encoded,
         tuple(possible for _, possible in tags),
         row_lengths(encoded.lengths, recipe.batch_tokens),
-        _identity(corpus, recipe, vocabulary, [*(pretrained or ()), *(targets or ())], seed)
+        _identity(corpus, recipe, vocabulary, [*(pretrained or ()), *(of_ngrams or ()), *(targets or ())], seed)
         + (model_digest(start) if start else ""),
         start,
     )
