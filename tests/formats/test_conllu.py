@@ -231,3 +231,9 @@ def test_a_layer_without_a_column_cannot_be_added_to_conllu_plus(file):
     changed = replace(document, sentences=tuple(s.with_layer("new", ("O",) * len(s)) for s in document.sentences))
     with pytest.raises(DataError, match="no column for the layer 'new'"):
         FORMATS["conllu"].write([changed], io.StringIO(), write_options("new", Scheme.PLAIN))
+
+
+def test_columns_of_another_format_are_not_those_of_conllu(file, tmp_path):
+    convert(file("Ann NNP B-PER\nleft VBD O\n", "a.conll"), tmp_path / "a.conllu", column=2)
+    (sentence,) = read_sentences(tmp_path / "a.conllu", layer="tags")
+    assert sentence.layers == {"tags": ("NNP", "VBD")}

@@ -408,3 +408,12 @@ def test_docred_has_mentions_in_sentences():
     assert [(span.label, document.text[span.start : span.end]) for span in document.spans] == [
         ("PER", "Ann Lee"), ("LAST", "Lee"), ("LOC", "Oslo"),
     ]  # fmt: skip
+
+
+def test_stanza_has_a_list_of_tokens_a_sentence():
+    tokens = [{"text": "Ann", "ner": "S-PER"}, {"text": "left", "ner": "O", "multi_ner": ["O"]}]
+    first, second = read(json.dumps([tokens, tokens[1:]]))
+    assert (first.sentences[0].words, first.sentences[0].layers["tags"]) == (("Ann", "left"), ("S-PER", "O"))
+    assert second.sentences[0].words == ("left",)
+    with pytest.raises(DataError, match=r"There are 2 tokens|are missing"):
+        read(json.dumps([[*tokens[:1], {"text": "left"}]]))

@@ -11,7 +11,7 @@ CoNLL-U Plus (``.conllup``, https://universaldependencies.org/ext-format.html) i
 ``# global.columns = ID FORM UPOS NER`` names other columns, of which each is a layer, by its name in lower case.
 
 A sentence's ``meta`` holds what is needed to write it back to the byte: ``lines``, the raw line of each token,
-``extra``, pairs of a comment, range or empty node and the number of tokens before it, and ``columns``.
+``extra``, pairs of a comment, range or empty node and the number of tokens before it, and ``conllu_columns``.
 """
 
 from __future__ import annotations
@@ -186,7 +186,7 @@ def _sentence(
     starts = find_words(words, text)
     if starts is None:
         text, starts = _space_words(words, block)
-    meta = {"lines": tuple(block.tokens), "extra": tuple(block.extra), "columns": columns}
+    meta = {"lines": tuple(block.tokens), "extra": tuple(block.extra), "conllu_columns": columns}
     begins = any(line.startswith("# newdoc") for line in comments)
     return text, Sentence(tuple(words), tuple(starts), layers, block.line, meta), {} if begins else None
 
@@ -257,7 +257,7 @@ def _comments(document: Document, sentence: Sentence, extra: Sequence[tuple[int,
 
 def _fill(rows: Sequence[list[str]], sentence: Sentence, options: WriteOptions) -> None:
     """Put layers into the cells of the rows: those that have a column, and those to write (by default all)."""
-    columns: Columns = sentence.meta.get("columns", CONLLU)
+    columns: Columns = sentence.meta.get("conllu_columns", CONLLU)
     written = written_layers(sentence, options) if options.layer is not None else sentence.layers
     for layer, tags in sentence.layers.items():
         place = columns.layers.get(layer, columns.misc)

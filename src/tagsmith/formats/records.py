@@ -12,6 +12,7 @@ Label Studio  tasks ``{"data": {"text"}, "annotations": [{"result": […]}]}``, 
               ``{"text", "label": [{"start", "end", "labels"}]}``; of several annotations of a task the
               first that was not canceled is used, and the others are reported
 spaCy         ``{"text", "ents": [{"start", "end", "label"}, …]}``, and ``[text, {"entities": […]}]``
+Stanza        ``[{"text": "Ann", "ner": "S-PER"}, …]``: a list of tokens a sentence
 GLiNER        ``{"tokenized_text": […], "ner": [[first, last, label], …]}``
 DocRED        ``{"sents": [[…], …], "vertexSet": [[{"sent_id", "pos": [first, after], "type"}, …], …]}``
 tokens        ``{"tokens": […], "tags": […]}``: words and one tag for each, under ``tags``, ``ner_tags``,
@@ -70,8 +71,8 @@ def document_of(record: Any, place: Place) -> Document | None:
 
     Raises DataError: it is none of these records; its labels are missing, no spans, or not one for each token.
     """
-    if isinstance(record, list) and len(record) == 2 and isinstance(record[1], dict):  # spaCy's (text, annotations)
-        record = {"text": record[0], **record[1]}
+    if isinstance(record, list):
+        record = _as_object(record)
     if not isinstance(record, Mapping):
         raise place.error("This record is not a JSON object.", 'Give {"text": …, "label": [[start, end, …]]}.')
     if isinstance(record.get("answer", "accept"), str) and record.get("answer", "accept") != "accept":
@@ -96,6 +97,16 @@ def document_of(record: Any, place: Place) -> Document | None:
     if inner is not None:
         remedy = f"If the records are those in {inner!r}, take them out: jq -c '.[\"{inner}\"][]'."
     raise place.error(f"This record has no text{_its_keys(record)}.", remedy)
+
+
+def _as_object(record: list[Any]) -> Any:
+    """Return a record that is a list as an object: spaCy's text and annotations, or Stanza's tokens."""
+    match record:
+        case [str(text), dict(annotations)]:
+            return {"text": text, **annotations}
+        case [{"text": _, "ner": _}, *_] if all(isinstance(token, dict) for token in record):
+            return {"tokens": [token.get("text") for token in record], "tags": [token.get("ner") for token in record]}
+    return record
 
 
 def _text_document(record: Mapping[str, Any], text: str, place: Place) -> Document:
