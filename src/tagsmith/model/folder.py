@@ -212,7 +212,8 @@ def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
     try:
         return read_folder(folder, read)
     except FileNotFoundError:
-        raise ModelError("there is no such model folder.", path=folder, remedy="Check the path.") from None
+        remedy = "Check the path; a model on the Hugging Face Hub is hf://OWNER/NAME."
+        raise ModelError("there is no such model folder.", path=folder, remedy=remedy) from None
     except NotADirectoryError:
         raise _no_model(folder) from None
     except OSError as error:

@@ -530,6 +530,8 @@ class Tagger:
         MissingExtraError
             ``huggingface_hub`` is not installed.
         """
+        if not isinstance(repository, str):
+            raise ModelError(f"the repository is {shown(repository)}.", remedy='Write push_to_hub("owner/name").')
         model = with_card(self.model)
         files = model_files(model)
         check_readable(model, files, repository)
