@@ -322,8 +322,8 @@ def test_the_card_is_one_for_the_hub(hub: Hub, tmp_path: Path):
     said = {"license": "cc-by-4.0", "language": ["en", "de"], "datasets": "ada/news"}
     Tagger(MODEL).push_to_hub("ada/names", **said)
     (tmp_path / "README.md").write_bytes(hub.files("ada/names")["README.md"])
+    assert "POST /api/validate-yaml" in hub.asked
     card = ModelCard.load(tmp_path / "README.md")
-    card.validate()
     data = card.data.to_dict()
     assert {name: data[name] for name in said} == said
     assert (data["pipeline_tag"], data["library_name"]) == ("token-classification", "tagsmith")
