@@ -7,23 +7,25 @@ import shutil
 import subprocess
 import sys
 from functools import cache
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lexicon_model import lexicon_model
 
 import tagsmith
 from random_model import LAYERS, WORDS, random_layers_model, random_model, random_sentences
 from search_budget import examples
+from tagsmith import Tagger, read_sentences
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.folder import write_model
 from tagsmith.text.schemes import Scheme
 
 spacy = pytest.importorskip("spacy")
-from spacy.tokens import Doc, Span, Token  # noqa: E402
+from spacy.tokens import Doc, DocBin, Span, Token  # noqa: E402
 from spacy.training import Example  # noqa: E402
 
 TEXT = "John lives in New York. Paris the Reykjavík, don't."
@@ -528,6 +530,27 @@ def test_spacy_scores_as_tagsmith_does(folder, several):
     )
     assert {label: one["f"] for label, one in found["ents_per_type"].items()} == pytest.approx(
         {label: one.f1 for label, one in scores.types.items()}
+    )
+
+
+@pytest.mark.slow
+def test_spacys_command_scores_a_real_test_set_as_tagsmith_does(corpora, tmp_path):
+    from spacy.cli.evaluate import evaluate
+
+    train, test = (corpora / "english" / "uner_ewt" / f"en_ewt-ud-{part}.iob2" for part in ("dev", "test"))
+    words_and_tags = chain.from_iterable(zip(s.words, s.layers["tags"], strict=True) for s in read_sentences(train))
+    names = {word.lower(): f"S-{tag[2:]}" for word, tag in words_and_tags if tag in ("B-PER", "B-LOC", "B-ORG")}
+    model = Tagger(lexicon_model(names))
+    model.save(tmp_path / "model")
+    pipeline(tmp_path / "model").to_disk(tmp_path / "pipeline")
+    gold = [(sentence.words, sentence.layers["tags"]) for sentence in read_sentences(test)]
+    nlp = spacy.blank("xx")
+    DocBin(docs=[eg.reference for eg in gold_examples(nlp, *zip(*gold, strict=True))]).to_disk(tmp_path / "test.spacy")
+    scores = model.evaluate(test)
+    found = evaluate(str(tmp_path / "pipeline"), tmp_path / "test.spacy", gold_preproc=True)
+    assert 0.2 < scores.f1 < 0.9
+    assert (found["ents_p"], found["ents_r"], found["ents_f"]) == pytest.approx(
+        (scores.precision, scores.recall, scores.f1), abs=1e-9
     )
 
 
