@@ -26,9 +26,9 @@ pytest.importorskip("sklearn")
 import pandas as pd
 import polars as pl
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_predict, cross_val_score
-from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+from sklearn.utils.estimator_checks import check_estimator
 
 import tagsmith
 from random_model import SMALL, VOCABULARY, random_model, random_weights
@@ -167,7 +167,8 @@ def test_the_tutorial_runs_to_its_end_on_the_sample_corpus(quick):
     assert len(set(names["_x"])) == 4
     assert printed.count(" -> ") == 40
     assert names["warned"]["The arguments of CRFsuite mean nothing to this network"] == 14
-    assert names["warned"]["A recurrent network has no weights by feature, so state_features_ is empty"] == 2
+    assert sum("state_features_ is empty" in message for message in names["warned"]) == 1
+    assert set(names["warned"].values()) == {14}
 
 
 @pytest.mark.slow
@@ -241,16 +242,17 @@ def labels(table, y):
     )
 
 
-@parametrize_with_checks([Rows()], expected_failed_checks=lambda estimator: IMPOSSIBLE)
-def test_scikit_learns_checks_pass_where_sequences_allow(quick, estimator, check):
-    check(estimator)
+def test_scikit_learns_checks_pass_where_sequences_allow(quick):
+    results = check_estimator(Rows(), expected_failed_checks=IMPOSSIBLE, on_skip=None)  # raises what else fails
+    outcomes = Counter(result["status"] for result in results)
+    assert {result["check_name"] for result in results if result["status"] == "xfail"} == set(IMPOSSIBLE)
+    assert outcomes["passed"] > 30
+    assert outcomes["skipped"] <= 1  # arrays of other libraries
 
 
-def test_the_checks_that_are_said_to_fail_do(quick):
-    results = check_estimator(Rows(), expected_failed_checks=IMPOSSIBLE, on_skip=None)
-    expected = {result["check_name"] for result in results if result["status"] == "xfail"}
-    assert expected == set(IMPOSSIBLE)
-    assert sum(result["status"] == "passed" for result in results) > 30
+def test_the_estimator_as_it_is_passes_the_checks_that_scikit_learn_does_not_skip():
+    with pytest.warns(SkipTestWarning, match="requires input"):
+        assert {result["status"] for result in check_estimator(SequenceTagger())} == {"passed"}
 
 
 # ------------------------------------------------------------------------------------------------ the interface
@@ -276,6 +278,10 @@ def test_predictions_are_arrays_of_one_list_for_each_sentence(quick):
         (Y, ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]),
         ([["PER", "O"], ["O"], ["O", "LOC", "LOC"], ["LOC", "O"]], ["LOC", "O", "PER"]),
         ([["NOUN", "VERB"], ["X"], ["X", "NOUN", "NOUN"], ["NOUN", "PUNCT"]], ["NOUN", "PUNCT", "VERB", "X"]),
+        ([["I-PER", "B-PER"], ["O"], ["O", "I-LOC", "I-LOC"], ["I-LOC", "O"]],
+         ["B-LOC", "B-PER", "I-LOC", "I-PER", "O"]),
+        ([["E-PER", "I-PER"], ["O"], ["O", "I-LOC", "I-LOC"], ["I-LOC", "O"]],
+         ["E-LOC", "E-PER", "I-LOC", "I-PER", "O"]),
         ([["U-PER", "O"], ["O"], ["O", "B-LOC", "L-LOC"], ["U-LOC", "O"]],
          ["B-LOC", "B-PER", "I-LOC", "I-PER", "L-LOC", "L-PER", "O", "U-LOC", "U-PER"]),
     ],
@@ -283,7 +289,6 @@ def test_predictions_are_arrays_of_one_list_for_each_sentence(quick):
 def test_probabilities_are_those_of_the_users_tags(quick, tags, classes):
     tagger = SequenceTagger().fit(X, tags)
     assert tagger.classes_.tolist() == classes
-    inner = tagger.tagger_.layer()
     for words, predicted, rows in zip(X, tagger.predict(X), tagger.predict_proba(X), strict=True):
         np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-6)
         expected = np.zeros_like(rows)  # over all sequences, in plain Python
@@ -292,7 +297,6 @@ def test_probabilities_are_those_of_the_users_tags(quick, tags, classes):
                 expected[token, classes.index(tag)] += probability
         np.testing.assert_allclose(rows, expected, atol=1e-5)
         assert set(predicted) <= set(classes)
-    assert len(inner.tags) >= len(classes)
 
 
 def test_score_is_the_share_of_right_tokens(quick):
@@ -328,8 +332,8 @@ def test_transitions_are_the_models_own(quick):
     assert ("O", "I-LOC") not in weights
     assert weights["B-LOC", "E-LOC"] == between[layer.tags.index("B-LOC"), layer.tags.index("E-LOC")]
     assert len(weights) == layer.transitions.between.sum()
-    with pytest.warns(UserWarning, match="state_features_ is empty"):
-        assert tagger.state_features_ == {}
+    assert tagger.state_features_ == {}
+    assert tagger.size_ == sum(array.nbytes for array in tagger.tagger_.model.weights.values())
 
 
 def test_searches_validation_and_clones(quick):
@@ -425,11 +429,12 @@ def test_data_may_be_any_lists_of_lists(quick, convert):
         (np.array(3), Y, "X is the ndarray"),
         ({"a": 1}, Y, "X is the dict"),
         (pd.DataFrame({"words": X}), Y, r"X is a table.*DataFrame.*frame\[\"words\"\]"),
-        ([["John", None]], [["O", "O"]], "X sentence 1, token 2: the word is None"),
-        ([["John", 3]], [["O", "O"]], "X sentence 1, token 2: the word is the int 3"),
-        ([["John", ["word=lives"]]], [["O", "O"]], "X sentence 1, token 2: the word is the list"),
-        ([["John", "lives"]], [[0, 1]], "Y sentence 1, token 1: the tag is the int 0"),
+        ([["John", None]], [["O", "O"]], "Sentence 1 of X, token 2: the word is None"),
+        ([["John", 3]], [["O", "O"]], "Sentence 1 of X, token 2: the word is the int 3"),
+        ([["John", ["word=lives"]]], [["O", "O"]], "Sentence 1 of X, token 2: the word is the list"),
+        ([["John", "lives"]], [[0, 1]], "Sentence 1 of y, token 1: the tag is the int 0"),
         ([], [], "X has 0 samples"),
+        (X, [["O"] * len(words) for words in X], "y has no labels: every tag is 'O'"),
         ([[], []], [[], []], "no sentence with a token"),
         (X[:1], Y[:1], "X has 1 sample.*validation_fraction=0"),
         ([[{"bias": 1, "shape": "X"}]], [["O"]], "Sentence 1 of X has no feature that tells the word.*bias, shape"),
@@ -445,7 +450,8 @@ def test_wrong_dev_data_and_parameters_are_refused(quick):
         SequenceTagger().fit(X, Y, X_dev=X)
     with pytest.raises(DataError, match="Sentence 1 of X_dev has 2 tokens, but y_dev has 1"):
         SequenceTagger().fit(X, Y, X_dev=X[:1], y_dev=[["O"]])
-    for options in ({"preset": "best"}, {"epochs": 0}, {"validation_fraction": 1.0}, {"recipe": {"unit": 3}}):
+    fractions = ({"validation_fraction": share} for share in (1.0, -0.1, None, "0.1"))
+    for options in ({"preset": "best"}, {"epochs": 0}, {"recipe": {"unit": 3}}, *fractions):
         with pytest.raises(RecipeError):
             SequenceTagger(**options).fit(X, Y)
     with pytest.raises(TypeError, match="model_filename"):

@@ -65,6 +65,32 @@ def test_tag_marginals_are_the_sums_over_all_legal_sequences(scheme):
             np.testing.assert_allclose(marginals, expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("scheme", [one for one in Scheme if one is not Scheme.PLAIN])
+@pytest.mark.parametrize("labels", [("X",), ("X", "Y")])
+def test_marginals_of_tags_as_written_are_the_sums_over_what_the_sequences_are_written_as(scheme, labels):
+    model = random_model(labels=labels, scheme=scheme)
+    layer = model.layers[0]
+    answers = Tagger(model, precision="float32").tag_marginals(FEW, as_written=True)
+    written = layer.written_tags
+    assert [rows.shape for rows in answers] == [(len(sentence), len(written)) for sentence in FEW]
+    for sentence, rows in zip(FEW, answers, strict=True):
+        np.testing.assert_allclose(rows.sum(axis=1), 1.0, atol=1e-6)
+        if not sentence or len(sentence) * len(labels) > 6:  # 9 tags in 4 places: too many sequences
+            continue
+        expected = np.zeros(rows.shape)
+        for tags, share in probabilities(model, sentence).items():
+            as_written = convert_tags(tags, Scheme.BIOES, scheme)
+            expected[range(len(tags)), [written.index(tag) for tag in as_written]] += share
+        np.testing.assert_allclose(rows, expected, atol=1e-4)
+
+
+def test_plain_tags_are_written_as_they_are():
+    tagger = Tagger(random_model(labels=("X", "Y"), scheme=Scheme.PLAIN), precision="float32")
+    assert tagger.layer().written_tags == ("X", "Y")
+    for rows, same in zip(tagger.tag_marginals(FEW), tagger.tag_marginals(FEW, as_written=True), strict=True):
+        np.testing.assert_array_equal(rows, same)
+
+
 # ------------------------------------------------------------------------------------------------ thresholds
 
 

@@ -21,7 +21,8 @@ from tagsmith.corpus.sentences import Sentences
 from tagsmith.errors import DataError, MissingExtraError, RecipeError
 from tagsmith.model.folder import model_files, model_from_files
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.arguments import check_tokens, shown
+from tagsmith.text.arguments import check_strings, shown
+from tagsmith.text.schemes import OUTSIDE
 from tagsmith.training.recipe import Recipe, change_recipe, choose_recipe
 
 try:
@@ -49,7 +50,10 @@ ARGUMENTS_IGNORED = (
     "The arguments of CRFsuite mean nothing to this network. For c1 and c2 set word_dropout and hidden_dropout, "
     "for max_iterations set epochs. Ignored: "
 )
-FEATURES_IGNORED = "The network reads words, and learns case, spelling and neighbors by itself. Ignored features: "
+FEATURES_IGNORED = (
+    "The network reads words, and learns case, spelling and neighbors by itself; it has no weights by feature, "
+    "so state_features_ is empty. Ignored features: "
+)
 EXAMPLES = {"X": 'X = [["John", "lives"], ["Hi"]]', "y": 'y = [["B-PER", "O"], ["O"]]'}
 
 
@@ -153,11 +157,11 @@ class SequenceTagger(BaseEstimator):  # type: ignore[misc]
             warnings.warn(ARGUMENTS_IGNORED + ", ".join(ignored), stacklevel=2)
         if ignored := not_from_words(token for sentence in tokens for token in sentence if isinstance(token, Mapping)):
             warnings.warn(FEATURES_IGNORED + ", ".join(ignored), stacklevel=2)
-        state = self.random_state
-        seed = int(state) if isinstance(state, int | np.integer) else int(check_random_state(state).randint(2**31 - 1))
+        state, generator = self.random_state, check_random_state(self.random_state)
+        seed = int(state if isinstance(state, int | np.integer) else generator.randint(2**31 - 1))
         corpus = _corpus(pairs, dev, self.validation_fraction, seed)
         self.tagger_ = train_in_memory(corpus, recipe, self.vectors, seed, verbose=self.verbose)
-        self.classes_ = np.array(sorted({*_written_tags(self.tagger_)}), object)
+        self.classes_ = np.array(sorted(self.tagger_.layer().written_tags), object)
         return self
 
     def _recipe(self) -> Recipe:
@@ -175,11 +179,9 @@ class SequenceTagger(BaseEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Iterable[Any]) -> Objects:
         """Return the probabilities of the tags: for each sentence an array (tokens, classes), as in ``classes_``."""
         check_is_fitted(self)
-        column = {tag: number for number, tag in enumerate(self.classes_)}
-        written = np.zeros((len(self.tagger_.layer().tags), len(column)))
-        for row, tag in enumerate(_written_tags(self.tagger_)):
-            written[row, column[tag]] = 1.0
-        return _array([marginals @ written for marginals in self.tagger_.tag_marginals(_sentences(X))])
+        written = self.tagger_.layer().written_tags
+        columns = [written.index(tag) for tag in self.classes_]
+        return _array([rows[:, columns] for rows in self.tagger_.tag_marginals(_sentences(X), as_written=True)])
 
     def predict_marginals(self, X: Iterable[Any]) -> Objects:
         """Return the probabilities of the tags as sklearn-crfsuite does: for each token a dict, tag → probability."""
@@ -217,17 +219,15 @@ class SequenceTagger(BaseEstimator):  # type: ignore[misc]
 
     @property
     def state_features_(self) -> dict[tuple[str, str], float]:
-        """Nothing, with a warning: what a network makes of a word is no list of weights by feature."""
+        """Nothing: what a network makes of a word is no list of weights by feature."""
         check_is_fitted(self)
-        message = "A recurrent network has no weights by feature, so state_features_ is empty."
-        warnings.warn(message, stacklevel=2)
         return {}
 
     @property
     def size_(self) -> int:
-        """The size of the model folder, in bytes."""
+        """The size of the model's weights, in bytes."""
         check_is_fitted(self)
-        return sum(map(len, model_files(self.tagger_.model).values()))
+        return sum(array.nbytes for array in self.tagger_.model.weights.values())
 
     # --- scikit-learn
 
@@ -255,7 +255,10 @@ CRF = SequenceTagger  # what sklearn-crfsuite calls it
 
 def _corpus(pairs: list[Any], dev: list[Any] | None, share: float, seed: int) -> Corpus:
     """Hold the sentences for training, and those that choose the best epoch."""
-    if not 0 <= share < 1:
+    if all(tag == OUTSIDE for _, tags in pairs for tag in tags):
+        problem = f"y has no labels: every tag is {OUTSIDE!r}."
+        raise DataError(problem, remedy="Give at least one sentence with another tag.")
+    if not isinstance(share, int | float | np.number) or not 0 <= share < 1:
         raise RecipeError(f"validation_fraction is {share!r}.", remedy="It must be at least 0 and below 1.")
     if dev is not None or share == 0:
         return read_corpus(pairs, pairs if dev is None else dev, seed=seed)
@@ -265,12 +268,6 @@ def _corpus(pairs: list[Any], dev: list[Any] | None, share: float, seed: int) ->
     corpus = read_corpus(pairs, seed=seed)
     train, held = hold_out(Sentences(corpus.train.store), seed, share)
     return replace(corpus, train=train, dev=held)
-
-
-def _written_tags(tagger: Tagger) -> list[str]:
-    """Return how the scheme of the training data writes each of the tags that the network chooses from."""
-    layer = tagger.layer()
-    return [tag for (tag,) in layer.write_tags(np.arange(len(layer.tags)), [1] * len(layer.tags))]
 
 
 def _array(items: Sequence[Any]) -> Objects:
@@ -295,9 +292,9 @@ def _pairs(X: object, y: object, part: str) -> list[tuple[list[str], list[str]]]
             problem = (
                 f"Sentence {number:,} of X{part} has {len(words):,} tokens, but y{part} has {len(own):,} tags for it."
             )
-            raise DataError(problem, remedy="Give one tag for each token.")
-    check_tokens(sentences, "word", f"X{part}")
-    check_tokens(tags, "tag", f"y{part}")
+            raise DataError(f"{problem} it.", remedy="Give one tag for each token.")
+        check_strings(words, f"Sentence {number:,} of X{part}", "word")
+        check_strings(own, f"Sentence {number:,} of y{part}", "tag")
     pairs = [(words, own) for words, own in zip(sentences, tags, strict=True) if words]
     if not pairs:
         problem = f"X{part} has 0 samples: no sentence with a token, where a minimum of 1 is required."

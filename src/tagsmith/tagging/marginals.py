@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers, running_sentences, runs
+from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import Scheme, join_tag
 
 EXPONENTS = 700.0  # exp(±700) are ordinary float64 numbers
 
@@ -36,6 +40,21 @@ class Posterior:
         log_p = sums[:, 0] + _mirrored(sums[:, 1], self.lengths) - self.emissions - self.log_partition[:, None]
         return np.asarray(np.exp(np.minimum(log_p, 0.0)))
 
+    def pair_probabilities(self, before: Sequence[int], after: Sequence[int]) -> Doubles:
+        """p(one of the tags ``before`` at t - 1, and one of ``after`` at t | sentence), (T, B); 0 where t is no token.
+
+        At the first token it is 0.
+        """
+        sums = self._logs(slice(None))
+        forward, backward = sums[:, 0], _mirrored(sums[:, 1], self.lengths)
+        steps = np.arange(len(sums))[:, None]
+        p = np.zeros(forward.shape[:2])
+        for source, target in product(before, after):
+            log_p = forward[:-1, :, source] + self.chain.into[target, source] + backward[1:, :, target]
+            p[1:] += np.exp(np.minimum(log_p - self.log_partition, 0.0))
+        p[steps >= self.lengths] = 0.0
+        return p
+
     def span_probabilities(self, sentences: Integers, starts: Integers, ends: Integers, paths: Integers) -> Doubles:
         """p(the tokens of the span have exactly their tags in ``paths`` (T, B) | sentence) of n spans, (n,).
 
@@ -57,6 +76,25 @@ class Posterior:
         """Log of the sums at ``index``; -inf where there is no legal path."""
         with np.errstate(divide="ignore"):
             return np.log(self.values[index]) + self.scales[index]
+
+
+def written_marginals(found: Posterior, layer: Layer) -> Doubles:
+    """p(the user's tag at t is ``layer.written_tags[i]`` | sentence), (T, B, tags); undefined past the end."""
+    tags, written = layer.tags, layer.written_tags
+    names = [tag for (tag,) in layer.write_tags(np.arange(len(tags)), [1] * len(tags))]  # alone in a sentence
+    stands_for = np.array([[name == tag for tag in written] for name in names], float)
+    marginals: Doubles = found.tag_marginals() @ stands_for
+    if layer.scheme in (Scheme.IOB1, Scheme.IOE1):  # here a span of one label that touches another has a tag of its own
+        letter = "B" if layer.scheme is Scheme.IOB1 else "E"
+        for label in layer.labels:
+            ends, begins = ([tags.index(join_tag(one, label)) for one in letters] for letters in ("ES", "BS"))
+            touching = found.pair_probabilities(ends, begins)  # at the first token of the second span
+            if letter == "E":  # at the last one of the first
+                touching = np.concatenate([touching[1:], np.zeros_like(touching[:1])])
+            marginals[..., written.index(join_tag(letter, label))] = touching
+            inside = marginals[..., written.index(join_tag("I", label))]
+            np.maximum(inside - touching, 0.0, out=inside)
+    return marginals
 
 
 def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Posterior:

@@ -22,7 +22,7 @@ from tagsmith.tagging.chain import Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
 from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.heads import Head, HeadsDecoder, Threshold, heads_of, least_probabilities
-from tagsmith.tagging.marginals import posterior
+from tagsmith.tagging.marginals import posterior, written_marginals
 from tagsmith.tagging.spans import SpanDecoder
 from tagsmith.text.arguments import (
     check_documents,
@@ -286,21 +286,26 @@ class Tagger:
                 answers[index] = list(zip(written, shares[real, place].tolist(), strict=True))
         return answers
 
-    def tag_marginals(self, sentences: Sequence[Sequence[str]], *, layer: str | None = None) -> list[Doubles]:
+    def tag_marginals(
+        self, sentences: Sequence[Sequence[str]], *, layer: str | None = None, as_written: bool = False
+    ) -> list[Doubles]:
         """Return the probability of each tag at each token, in ``layer`` (by default the main one).
 
         Returns
         -------
         list
             For each sentence an array (tokens, tags); column i belongs to ``tagger.layer(layer).tags[i]``, which for
-            spans are those of the scheme BIOES, whatever the scheme of the training data. Rows sum to 1.
+            spans are those of the scheme BIOES, whatever the scheme of the training data. With ``as_written`` it
+            belongs to ``tagger.layer(layer).written_tags[i]``, the tags of that scheme. Rows sum to 1.
         """
         check_sentences(sentences)
         head = self._head(layer)
-        answers = [np.empty((0, len(head.layer.tags))) for _ in sentences]
+        tags = head.layer.written_tags if as_written else head.layer.tags
+        answers = [np.empty((0, len(tags))) for _ in sentences]
 
         def decode(emissions: Floats, lengths: Integers) -> Doubles:
-            return posterior(emissions, lengths, head.chain).tag_marginals()
+            found = posterior(emissions, lengths, head.chain)
+            return written_marginals(found, head.layer) if as_written else found.tag_marginals()
 
         for indices, marginals in self._run(sentences, head, decode):
             for place, index in enumerate(indices.tolist()):

@@ -75,6 +75,11 @@ class Layer:
         return tuple(tag_inventory(self.labels, self.inner_scheme))
 
     @cached_property
+    def written_tags(self) -> tuple[str, ...]:
+        """The tags that :meth:`write_tags` may write: those of the user's scheme."""
+        return tuple(tag_inventory(self.labels, self.scheme))
+
+    @cached_property
     def transitions(self) -> Transitions:
         """Which of ``tags`` may begin a sentence, follow one another, and end it."""
         return allowed_transitions(self.tags, self.inner_scheme)
