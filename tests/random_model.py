@@ -16,7 +16,7 @@ from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme
 
 SMALL = Architecture(word_dim=6, character_dim=4, character_units=5, character_width=3, shape_dim=3, units=7, layers=1)
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
 VOCABULARY = Vocabulary(
     words=("the", "in", "john", "lives", "new", "york", ".", "paris"),
     pretrained=("the", "in", "london", "John", "paris", "café"),

@@ -52,8 +52,20 @@ def gru_step(x: Array, state: State, kernel: Array, recurrent_kernel: Array, bia
     return (update * h + (1.0 - update) * candidate,)
 
 
-STEPS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step}
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+def gru_reset_before_step(x: Array, state: State, kernel: Array, recurrent_kernel: Array, bias: Array) -> State:
+    """Cho et al. (2014) as published: the state is reset before its product (``reset_after=False``)."""
+    (h,) = state
+    w_z, w_r, w_h = np.split(kernel, 3, axis=1)
+    u_z, u_r, u_h = np.split(recurrent_kernel, 3, axis=1)
+    b_z, b_r, b_h = np.split(bias, 3)
+    update = sigmoid(x @ w_z + h @ u_z + b_z)
+    reset = sigmoid(x @ w_r + h @ u_r + b_r)
+    candidate = np.tanh(x @ w_h + (reset * h) @ u_h + b_h)
+    return (update * h + (1.0 - update) * candidate,)
+
+
+STEPS = {"rnn": rnn_step, "lstm": lstm_step, "gru": gru_step, "gru-reset-before": gru_reset_before_step}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3, "gru-reset-before": 3}
 
 
 def run_cell_with_state(

@@ -30,6 +30,7 @@ def describe(a: Architecture) -> str:
     return f"{a.characters}{a.character_width}-{a.shape_dim}-{a.cell}-{ways}-{a.layers}{residual}-{a.head}"
 
 
+RESET_BEFORE = [replace(SMALL, cell="gru-reset-before", bidirectional=both, layers=2) for both in (True, False)]
 WIDTHS = [replace(SMALL, **SIZES, character_width=width) for width in (1, 2, 4, 5)]
 
 
@@ -61,7 +62,9 @@ def test_padding_beside_a_word_changes_nothing(a):
 
 
 @pytest.mark.parametrize("batch", [4, 20])
-@pytest.mark.parametrize("a", distinct(["cell", "bidirectional", "layers", "residual", "head"]), ids=describe)
+@pytest.mark.parametrize(
+    "a", [*distinct(["cell", "bidirectional", "layers", "residual", "head"]), *RESET_BEFORE], ids=describe
+)
 def test_the_sentence_graph_runs_over_every_sentence_to_its_own_end(a, batch):
     weights = random_weights(a, TAGS)
     rng = np.random.default_rng(1)

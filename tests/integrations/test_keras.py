@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 import re
+import subprocess
+import sys
 import warnings
 from contextlib import nullcontext
 from itertools import product
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +20,7 @@ from hypothesis import strategies as st
 import tagsmith
 from keras_calls import eagerly
 from search_budget import examples
+from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, InputError, ModelError
 from tagsmith.integrations.keras_labels import read_labels
 from tagsmith.network.backend import keras
@@ -23,7 +29,11 @@ from tagsmith.tagging.chain import constrained_chain
 from tagsmith.tagging.decode import k_best, span_tags, viterbi
 from tagsmith.tagging.marginals import posterior
 from tagsmith.tagging.spans import SpanDecoder
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, is_legal, tag_inventory, tags_to_spans
+from tagsmith.training.fine_tuning import UNLIKELY, fine_tuning_recipe
+from tagsmith.training.loop import TrainingRun
+from tagsmith.training.task import prepare
 
 layers = keras.layers
 WORDS = ["", "[UNK]", "the", "The", "in", "John", "lives", "New", "York", "."]
@@ -211,6 +221,77 @@ def test_8_bit_kernels_are_there_for_those_who_ask():
     assert 0 < difference < 0.05
 
 
+@pytest.mark.slow
+def test_on_tensorflow_the_same_holds():
+    """The cells, and a model with a lookup layer that runs, in another process."""
+    pytest.importorskip("tensorflow")
+    wanted = "every_cell and both-ways-stacked or lookup_layer_in_the_model"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", wanted],
+        env={**os.environ, "KERAS_BACKEND": "tensorflow"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert re.search(r"^5 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------------------------- a tagger like any other
+
+TAGS = ["I-LOC", "O", "B-PER", "B-LOC"]  # no I-PER
+DATA = [(["John", "lives", "in", "New", "York"], ["B-PER", "O", "O", "B-LOC", "I-LOC"])]
+
+
+@pytest.fixture(scope="module")
+def named(small):
+    return tagsmith.from_keras(small, words=WORDS, labels=TAGS, layer="ner")
+
+
+def test_what_is_saved_or_pickled_is_what_was_made(named, tmp_path):
+    named.save(tmp_path / "model")
+    saved = tagsmith.load(tmp_path / "model")
+    assert (saved.layers, saved.scheme, saved.labels) == (("ner",), "IOB2", ("LOC", "PER"))
+    assert saved.precision == "float32"
+    text = "The York. John lives in New York in Paris ."
+    for other in (saved, pickle.loads(pickle.dumps(named))):
+        assert other(text) == named(text)
+        np.testing.assert_array_equal(*(one.tag_marginals([SENTENCE])[0] for one in (other, named)))
+
+
+def test_it_evaluates_in_another_scheme_and_gives_the_best_sequences(named):
+    scores = named.evaluate(DATA)
+    assert scores == named.evaluate([(DATA[0][0], ["S-PER", "O", "O", "B-LOC", "E-LOC"])])
+    (best,) = named.tag_k_best([SENTENCE], 20)
+    assert all(is_legal(tags, "IOB2") and set(tags) <= set(TAGS) for tags, _ in best)
+    assert len({tuple(tags) for tags, _ in best}) == 20
+
+
+def test_the_command_line_and_the_server_take_it(named, tmp_path, serve):
+    named.save(tmp_path / "model")
+    words = ["John", "lives", "in", "New", "York", "."]
+    command = [sys.executable, "-m", "tagsmith", "tag", str(tmp_path / "model")]
+    done = subprocess.run(command, input=" ".join(words), capture_output=True, text=True, check=False)
+    (expected,) = named.tag([words])
+    assert [line.split("\t")[1] for line in done.stdout.splitlines() if line] == expected, done.stderr
+    answer = httpx.post(f"{serve({'mine': tmp_path / 'model'})}/v1/tag", json={"tokens": [words]}).json()
+    assert answer["documents"][0]["sentences"][0]["tags"]["ner"] == expected
+
+
+def test_fine_tuning_begins_with_what_the_model_says(small, tmp_path):
+    """Of a model without barred tags, exactly; a tag that it lacks can be learned, and words keep their capitals."""
+    model = tagsmith.from_keras(small, words=WORDS, labels=["I-LOC", "O", "B-LOC", None]).model
+    data = [(["THE", "lives", "New", "York"], ["O", "O", "B-LOC", "I-LOC"])]
+    corpus = read_corpus(data, dev=data, start=model.layers)
+    recipe = fine_tuning_recipe(model, "fast")
+    run = TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "out")
+    begun = run.model(run.network.arrays())
+    assert begun.vocabulary.words == (*WORDS, "THE")
+    np.testing.assert_allclose(
+        *(Tagger(one, precision="float32").tag_marginals([SENTENCE])[0] for one in (begun, model)), atol=1e-3
+    )
+    lacking = tagsmith.from_keras(small, words=WORDS, labels=TAGS).model
+    corpus = read_corpus(data, dev=data, start=lacking.layers)
+    run = TrainingRun(prepare(corpus, recipe, None, 0, lacking), recipe, 0, tmp_path / "out")
+    assert run.network.arrays()["crf/0/start"].min() == UNLIKELY
+
+
 # ------------------------------------------------------------------------------- refused, with layer and remedy
 
 
@@ -387,6 +468,7 @@ WRONG_WORDS = {
     "text": ("the in", r"words is the string 'the in'"),
     "number": (3, r"words is the int 3"),
     "no row for unknown words": ([*"abcdefghij"], r"row 1 is that of 'b'.*unknown="),
+    "a point is no padding": ([" ", *".,;:!?", "a", "b", "c"], r"row 1 is that of '\.'"),
     "two rows for unknown words": ([*WORDS[:-1], "<unk>"], r"2 words are named like one"),
     "several rows for unknown words": (layers.StringLookup(vocabulary=WORDS[2:], num_oov_indices=2), r"over 2 rows"),
     "one-hot": (layers.StringLookup(vocabulary=WORDS[2:], output_mode="one_hot"), r"output_mode='int'"),

@@ -24,6 +24,7 @@ from tagsmith.model.folder import (
     write_model,
 )
 from tagsmith.scores.scores import score_tags
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme
 
 SCORES = score_tags([["B-PER", "O"]], [["B-PER", "B-LOC"]])
@@ -53,6 +54,22 @@ def assert_same(some: Model, other: Model) -> None:
         np.testing.assert_array_equal(array, other.weights[name])
     nothing: dict = {}
     assert replace(some, weights=nothing) == replace(other, weights=nothing)
+
+
+def test_a_crf_may_bar_transitions_but_not_all_tags_of_a_sentence(tmp_path):
+    barred = np.float32(-1e9)
+    some, every = ({**MODEL.weights}, {**MODEL.weights})
+    some["crf/0/start"] = np.array([barred, *MODEL.weights["crf/0/start"][1:]])  # O at the beginning
+    write_model(replace(MODEL, weights=some), tmp_path / "some")
+    assert_same(read_model(tmp_path / "some"), replace(MODEL, weights=some))
+    tags = Tagger(read_model(tmp_path / "some")).tag([["the"] * length for length in (1, 2, 9)])
+    assert all(sentence[0] != "O" for sentence in tags)
+    every["crf/0/between"] = np.full_like(MODEL.weights["crf/0/between"], barred)  # more than one token
+    write_model(replace(MODEL, weights=every), tmp_path / "every")
+    with pytest.raises(ModelError, match=r"weights\.safetensors.*bars all tags of some sentence"):
+        read_model(tmp_path / "every")
+    with pytest.raises(ModelError, match=r"output/bias has a number"):
+        write_model(replace(MODEL, weights={**MODEL.weights, "output/bias": np.full(9, barred)}), tmp_path / "other")
 
 
 def test_what_is_written_is_what_is_read(written):

@@ -81,6 +81,13 @@ def test_an_empty_vocabulary_knows_nothing_and_says_so():
     assert encoded.characters[0, :5].tolist() == [UNKNOWN_CHARACTER] * 4 + [CHARACTER_PADDING]
 
 
+def test_an_exact_vocabulary_tells_capitals_apart():
+    vocabulary = build_vocabulary(["The", "the", "The", "Paris"], exact=True)
+    assert vocabulary.words == ("The", "Paris", "the")
+    assert vocabulary.encode(["the", "The", "THE", "Paris", "paris"]).trained.tolist() == [4, 2, 1, 3, 1]
+    assert vocabulary_from_dict(json.loads(json.dumps(vocabulary.as_dict()))) == vocabulary
+
+
 def test_no_words_give_no_rows():
     encoded = EMPTY.encode([])
     assert [rows.shape for rows in encoded] == [(0,), (0,), (0, LONGEST_SPELLING), (0,)]

@@ -17,7 +17,7 @@ from tagsmith.network.recurrence import Recurrent
 
 ops = keras.ops
 BOTH = ("forward", "backward")
-CELLS = ["lstm", "gru", "rnn"]
+CELLS = ["lstm", "gru", "gru-reset-before", "rnn"]
 TIME, ENTERING, UNITS = 6, 3, 4
 # Rows: three sentences and full; two and padding; one; none.
 SENTENCES = numbered([[2, 3, 1], [1, 3], [4], []], TIME)  # (B, T)
@@ -71,8 +71,9 @@ def test_a_row_of_several_sentences_gives_what_each_gives_alone(cell):
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_layer_agrees_with_keras_in_both_directions_with_a_mask(cell):
     layer = random_layer(cell)
-    kind = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU, "rnn": keras.layers.SimpleRNN}[cell]
-    theirs = keras.layers.Bidirectional(kind(UNITS, return_sequences=True))
+    kind = {"lstm": keras.layers.LSTM, "rnn": keras.layers.SimpleRNN}.get(cell, keras.layers.GRU)
+    options = {"reset_after": cell == "gru"} if kind is keras.layers.GRU else {}
+    theirs = keras.layers.Bidirectional(kind(UNITS, return_sequences=True, **options))
     theirs.build(APART.shape)
     theirs.set_weights([array for way in BOTH for array in weights_of(layer, way)])
     mask = np.arange(APART.shape[1]) < LENGTHS[:, None]

@@ -19,6 +19,7 @@ KINDS = [
     replace(SMALL, layers=3, residual=True),
     replace(SMALL, layers=2, bidirectional=False),
     replace(SMALL, cell="gru", layers=2),
+    replace(SMALL, cell="gru-reset-before", layers=2),
     replace(SMALL, cell="rnn"),
 ]
 

@@ -35,7 +35,7 @@ from tagsmith.text.schemes import Scheme
 
 Words = Any  # a list, a dictionary or a layer of Keras with get_vocabulary
 OLDEST_KERAS = (3, 10)
-PADDING = re.compile(r"[\W_]*(?:pad(?:ding)?)?[\W_]*", re.IGNORECASE)  # what a row for padding is called
+PADDING = re.compile(r"(?:[\W_]*pad(?:ding)?[\W_]*)?", re.IGNORECASE)  # what a row for padding is called
 UNKNOWN = re.compile(r"[\W_]*(?:unk(?:nown)?|oov)[\W_]*", re.IGNORECASE)
 DEFAULT_UNKNOWN = 1  # the row of unknown words where nothing else is known of it
 
