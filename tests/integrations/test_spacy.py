@@ -424,6 +424,20 @@ def test_a_saved_pipeline_holds_the_model(several, tmp_path, recwarn):
     assert not spacy.load(tmp_path / "pipeline", exclude=["tagsmith"]).pipe_names
 
 
+@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # spaCy's
+def test_a_package_of_the_pipeline_requires_tagsmith(folder, tmp_path):
+    from spacy.cli.package import package
+
+    nlp = pipeline(folder)
+    nlp.add_pipe("tagsmith", name="second", config={"model": str(folder), "layers": {}})
+    nlp.to_disk(tmp_path / "pipeline")
+    spacy.load(tmp_path / "pipeline").to_disk(tmp_path / "again")
+    package(tmp_path / "again", tmp_path, create_sdist=False)
+    (meta,) = tmp_path.glob("xx_pipeline-*/meta.json")
+    requirements = json.loads(meta.read_text("utf-8"))["requirements"]
+    assert [one for one in requirements if one.startswith("tagsmith")] == [f"tagsmith>={tagsmith.__version__}"]
+
+
 def test_a_pipeline_becomes_bytes(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "model")
     nlp = pipeline(tmp_path / "model")

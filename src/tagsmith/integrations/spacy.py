@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tagsmith.text.document import Span as FoundSpan
 
 SPLIT_ABOVE = 200  # words; splitting shorter texts gives the same F1, and texts of one sentence should stay whole
-SAVED = "tagsmith"  # in the pipeline's meta data: its models are saved with it
+REQUIREMENT = f"tagsmith>={__version__}"  # in the meta data of a pipeline, for ``spacy package``
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,9 @@ def make_component(
     texts = (tokens, split_above, alignment)
     settings = Settings(model, targets, *texts, overwrite, threshold, score_attribute, batch_size, precision, threads)
     component = TagsmithComponent(name, settings, scorer)
-    loading = SAVED in nlp.meta and not any(getattr(other, "is_loaded", False) for _, other in nlp.components)
+    requirements = nlp.meta.setdefault("requirements", [])
+    saved = any(requirement.startswith("tagsmith") for requirement in requirements)
+    loading = saved and not any(getattr(other, "is_loaded", False) for _, other in nlp.components)
     if model is not None and not loading:  # spacy.load makes the components first, and then loads what they need
         try:
             component.load(model)
@@ -133,7 +135,8 @@ def make_component(
             if Path(model).exists():
                 raise
             warnings.warn(f"{error} Until from_disk or from_bytes brings it, {name!r} has no model.", stacklevel=2)
-    nlp.meta[SAVED] = __version__
+    if not saved:
+        requirements.append(REQUIREMENT)
     return component
 
 
