@@ -421,7 +421,7 @@ def test_data_may_be_any_lists_of_lists(quick, convert):
     [
         (X, None, "the target y is None.*y = "),
         (X, Y[:3], "X has 4 sentences, but y has the tags of 3"),
-        (X, [*Y[:2], ["O", "O"], Y[3]], "Sentence 3 of X has 3 tokens, but y has 2 tags"),
+        (X, [*Y[:2], ["O", "O"], Y[3]], r"Sentence 3 of X has 3 tokens, but y has 2 tags for it\. Give one"),
         (["John", "lives"], [["O"], ["O"]], "Sentence 1 of X is the string 'John', not a list of words"),
         ("John lives", Y, "X is the string 'John lives'"),
         (None, Y, "X is None"),

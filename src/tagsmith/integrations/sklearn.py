@@ -289,10 +289,9 @@ def _pairs(X: object, y: object, part: str) -> list[tuple[list[str], list[str]]]
         raise DataError(problem, remedy="Give a list of tags for each sentence.")
     for number, (words, own) in enumerate(zip(sentences, tags, strict=True), 1):
         if len(words) != len(own):
-            problem = (
-                f"Sentence {number:,} of X{part} has {len(words):,} tokens, but y{part} has {len(own):,} tags for it."
-            )
-            raise DataError(f"{problem} it.", remedy="Give one tag for each token.")
+            counts = f"{len(words):,} tokens, but y{part} has {len(own):,} tags for it"
+            problem = f"Sentence {number:,} of X{part} has {counts}."
+            raise DataError(problem, remedy="Give one tag for each token.")
         check_strings(words, f"Sentence {number:,} of X{part}", "word")
         check_strings(own, f"Sentence {number:,} of y{part}", "tag")
     pairs = [(words, own) for words, own in zip(sentences, tags, strict=True) if words]
