@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 from tagsmith.errors import VectorsError
 from tagsmith.model import frozen_vectors as module
 from tagsmith.model.frozen_vectors import FrozenNgrams, frozen_vectors
-from tagsmith.model.ngrams import LONGEST_WORD, PIECE, Ngrams, ngram_buckets, ngrams_from_dict, sums_of_rows
+from tagsmith.model.ngrams import (
+    LONGEST_WORD,
+    MOST_NUMBERS,
+    PIECE,
+    Ngrams,
+    ngram_buckets,
+    ngrams_from_dict,
+    sums_of_rows,
+)
 from tagsmith.model.vectors import load_fasttext, load_vectors, quantize_rows
 
 FOLDER = Path(__file__).parent / "fasttext"
@@ -215,14 +223,14 @@ def test_composed_vectors_are_means_and_do_not_depend_on_the_other_forms(forms, 
 @pytest.mark.parametrize("counts", [[], [0], [0, 3, 0], [PIECE, 1, PIECE + 1, 0, 3 * PIECE], [1] * 1200, [40_000, 2]])
 def test_sums_of_rows_are_plain_sums(counts):
     rng = np.random.default_rng(0)
-    table = rng.integers(-9, 9, (50, 3)).astype(np.float32)
+    table = rng.integers(-9, 9, (50, 300)).astype(np.float32)
     rows = rng.integers(0, 50, sum(counts))
     most = []
-    sums = sums_of_rows(lambda some: most.append(len(some)) or table[some], rows, np.array(counts, np.int64), 3)
+    sums = sums_of_rows(lambda some: most.append(len(some)) or table[some], rows, np.array(counts, np.int64), 300)
     ends = np.cumsum(counts, dtype=np.int64)
     expected = [table[rows[end - count : end]].sum(axis=0) for end, count in zip(ends, counts, strict=True)]
-    np.testing.assert_array_equal(sums, np.array(expected).reshape(-1, 3))
-    assert max(most, default=0) <= module.BLOCK * 8
+    np.testing.assert_array_equal(sums, np.array(expected).reshape(-1, 300))
+    assert 300 * max(most, default=0) <= MOST_NUMBERS
 
 
 # --------------------------------------------------------------------------------------------- what is kept
@@ -293,6 +301,17 @@ def test_the_cache_keeps_ngrams(monkeypatch):
     assert second.subwords.ngrams == first.subwords.ngrams
     np.testing.assert_array_equal(second.subwords.rows, first.subwords.rows)
     np.testing.assert_array_equal(second.subwords.scales, first.subwords.scales)
+
+
+@pytest.mark.parametrize("part", ["known", "ngram_rows", "ngram_scales"])
+def test_a_cached_table_that_lost_an_ngram_is_made_again(part, tmp_path):
+    first = frozen_vectors(SKIPGRAM)
+    (cached,) = (tmp_path / "cache/tagsmith/vectors").glob("*.npz")
+    with np.load(cached) as arrays:
+        damaged = {name: arrays[name][:-1] if name == part else arrays[name] for name in arrays}
+    np.savez(cached, **damaged)
+    again = frozen_vectors(SKIPGRAM).subwords
+    assert len(again.ngrams.known) == len(again.rows) == len(again.scales) == len(first.subwords.rows)
 
 
 # ---------------------------------------------------------------------------------------------- hostile files

@@ -186,6 +186,8 @@ def _read(cached: Path) -> FrozenVectors | None:
                 known = tuple(arrays["known"].tolist())
                 ngrams = Ngrams(shortest, longest, buckets, bool(lowercase), known)
                 subwords = FrozenNgrams(ngrams, arrays["ngram_rows"], arrays["ngram_scales"])
+                if not len(known) == len(subwords.rows) == len(subwords.scales):
+                    return None
             table = FrozenVectors(words, arrays["rows"], arrays["scales"], subwords)
         with suppress(OSError):
             os.utime(cached)

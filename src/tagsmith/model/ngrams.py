@@ -23,7 +23,8 @@ MOST_CHARACTERS = 32  # of an n-gram; fastText's are of 3 to 6 by default
 MOST_BUCKETS = 2**31 - 1
 LONGEST_WORD = 1000  # characters; of longer words the first so many
 SENTENCE_END = b"</s>"  # fastText's mark, a word without n-grams
-PIECE, PIECES = 64, 512  # the vectors of 64 · 512 n-grams are in memory at once
+PIECE = 64  # n-grams that are summed at once
+MOST_NUMBERS = 1 << 23  # of vectors in memory at once
 
 
 def ngram_buckets(
@@ -80,11 +81,12 @@ def sums_of_rows(take: Callable[[Any], Floats], rows: npt.NDArray[Any], counts: 
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
     starts = np.flatnonzero(place % PIECE == 0)  # a word of many n-grams is summed in pieces
     word = np.repeat(np.arange(len(counts)), counts)[starts]
-    ends = [*starts[PIECES::PIECES].tolist(), len(rows)]
-    for number, end in zip(range(0, len(starts), PIECES), ends, strict=False):
-        some = slice(number, number + PIECES)
-        first = starts[number]
-        np.add.at(sums, word[some], np.add.reduceat(take(rows[first:end]), starts[some] - first, axis=0))
+    bounds = np.append(starts, len(rows))
+    pieces = max(1, MOST_NUMBERS // (PIECE * dimensions))
+    for number in range(0, len(starts), pieces):
+        end = min(number + pieces, len(starts))
+        vectors = take(rows[bounds[number] : bounds[end]])
+        np.add.at(sums, word[number:end], np.add.reduceat(vectors, starts[number:end] - starts[number], axis=0))
     return sums
 
 
