@@ -241,7 +241,7 @@ class SequenceTagger(BaseEstimator):  # type: ignore[misc]
         """Return the parameters, and of the tagger the files of its model folder: nothing of Keras."""
         state = {**super().__getstate__()}
         if "tagger_" in state:
-            state["tagger_"] = model_files(self.tagger_.model)
+            state["tagger_"] = {str(name): content for name, content in model_files(self.tagger_.model).items()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
