@@ -169,6 +169,16 @@ def test_a_layer_that_is_used_twice_is_read_twice():
     assert_agrees(functional(shared, shared, softmax()))
 
 
+def test_a_model_from_a_file_and_one_with_adapters_give_the_probabilities_of_predict(tmp_path):
+    model = sequential(recurrent())
+    model.layers[0].enable_lora(2)
+    model.layers[-1].layer.enable_lora(2)
+    assert_agrees(randomized(model))
+    model = sequential(recurrent())
+    model.save(tmp_path / "model.keras")
+    assert_agrees(keras.models.load_model(tmp_path / "model.keras"))
+
+
 def test_a_model_that_gives_logits_gives_their_softmax():
     logits = functional(recurrent(), layers.Dense(4))
     scores = predicted(logits, rows_of(SENTENCE))
@@ -390,6 +400,10 @@ REFUSED = {
     "two outputs": (two_outputs, r"has 2 outputs.*Make a model of one"),
     "two inputs": (two_inputs, r"has 2 inputs: 'words', 'shapes'"),
     "skip connection": (skip_connection, r"'skip' \(Add\) has 2 inputs.*follow one another"),
+    "operation": (lambda: functional(keras.ops.sin, recurrent(), softmax()), r"'sin' \(Sin\) is not supported"),
+    "several inputs of a layer": (lambda: functional(
+        lambda value: recurrent(6, name="r")(value, initial_state=[value[:, 0], value[:, 0]]), softmax()),
+        r"'r' \(LSTM\) has 3 inputs"),
     "no recurrent layer": (lambda: sequential(layers.Dropout(0.1)), r"no recurrent layer"),
     "no Embedding": (lambda: randomized(keras.Sequential([keras.Input((None, 3)), recurrent(), softmax()])),
                      r"\(LSTM\) comes before any Embedding"),
@@ -552,6 +566,12 @@ def test_labels_that_do_not_fit_are_named(small, name):
     labels, scheme, message = WRONG_LABELS[name]
     with pytest.raises(DataError, match=message):
         tagsmith.from_keras(small, words=WORDS, labels=labels, scheme=scheme)
+
+
+def test_the_name_of_the_layer_is_checked(small):
+    for name, message in ((3, r"the name of the layer is the int 3"), ("", r"a layer has no name")):
+        with pytest.raises(DataError, match=message):
+            tagsmith.from_keras(small, words=WORDS, labels=LABELS, layer=name)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def from_keras(
     """
     _check_model(model)
     layers = layers_in_order(model)
-    if not all(one.built for one in layers if kind_of(one) not in LOOKUPS):
+    if not all(getattr(one, "built", True) for one in layers if kind_of(one) not in LOOKUPS):
         problem = "the model is not built: its layers have no weights yet."
         raise ModelError(problem, remedy="Train it, or load its weights, and then call from_keras.")
     lookups = [one for one in layers if kind_of(one) in LOOKUPS]

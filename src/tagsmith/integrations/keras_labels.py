@@ -38,6 +38,8 @@ def read_labels(
     _check_labels(list(output_of), scheme)
     spans = scheme is not Scheme.PLAIN
     kinds = {split_label(tag, scheme) for tag in output_of if not spans or tag != OUTSIDE}
+    if not isinstance(name, str):
+        raise DataError(f"the name of the layer is {shown(name)}.", remedy='Give a string, such as layer="pos".')
     layer = Layer(name, scheme, tuple(sorted(kinds)))
     if problem := layers_problem([layer]):
         raise DataError(f"{problem}.", remedy="Change the labels.")
