@@ -1,6 +1,6 @@
 """A tagger as an estimator of scikit-learn, with the interface of sklearn-crfsuite.
 
-scikit-learn searches, validates and pickles it like any other estimator; training writes nothing to the disk.
+scikit-learn searches, validates and pickles it like any other estimator. Training writes no files but a cache.
 """
 
 # ruff: noqa: N803 - X is what scikit-learn calls it
