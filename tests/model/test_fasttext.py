@@ -333,6 +333,8 @@ BAD = {
     "cut after a word": (VALID[:96], "ends within its dictionary"),
     "cut before the matrix": (VALID[: 92 + 3 * 10 + 3 + 5 + 4], "ends within its matrix"),
     "cut in the matrix": (VALID[:-60], "ends within its matrix"),
+    "cut after the matrix": (VALID[:-17], "ends within its output matrix"),
+    "cut in the last numbers": (SKIPGRAM.read_bytes()[:-1], "ends within its output matrix"),
     "a newer version": (fasttext_file(WORDS, MATRIX, buckets=20, version=13), "version 13"),
     "quantized": (fasttext_file(WORDS, MATRIX, buckets=20, quantized=1), "quantized"),
     "pruned": (fasttext_file(WORDS, MATRIX, buckets=20, pruned=0), "quantized"),

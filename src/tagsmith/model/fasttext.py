@@ -92,6 +92,11 @@ def read_fasttext(content: bytearray | mmap.mmap, fail: Fail) -> FastText:
     position += _SHAPE.size
     _check_size(content, position + 4 * rows * columns, "matrix", fail)
     matrix = np.frombuffer(content, "<f4", rows * columns, position).reshape(rows, columns)
+    # The rest is of no use here, but a file without it was cut short.
+    position += 4 * rows * columns
+    _check_size(content, position + _SHAPE.size, "output matrix", fail)
+    _, rows, columns = _SHAPE.unpack_from(content, position)
+    _check_size(content, position + _SHAPE.size + 4 * max(rows, 0) * max(columns, 0), "output matrix", fail)
     if (version == 11 and model == SUPERVISED) or not buckets or longest < shortest:
         longest = 0
     return FastText(dictionary, max(shortest, 1), max(longest, 0), buckets, matrix)
