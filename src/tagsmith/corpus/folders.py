@@ -12,6 +12,7 @@ from tagsmith.errors import DataError
 from tagsmith.formats import FALLBACK, companion_format, detect_format, format_by_suffix
 from tagsmith.formats.columns import looks_like_columns
 from tagsmith.formats.source import BEGINNING, beginning_of
+from tagsmith.text.arguments import shown
 
 PARTS = ("train", "dev", "test")
 _PART_OF_WORD = {
@@ -151,7 +152,8 @@ def split_by_name(data: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in data.items():
         part = part_of_name(str(key))
         if part is None or part in named:
-            problem = f"The key {key!r} names {'no part' if part is None else f'the part {part} once more'}."
+            problem = f"The data is {shown(data)}, whose key {key!r} names "
+            problem += "no part." if part is None else f"the part {part} once more."
             raise DataError(problem, remedy="Name the parts 'train', 'dev' (or 'validation') and 'test'.")
         named[part] = value
     return named
