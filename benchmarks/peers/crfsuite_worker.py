@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import pycrfsuite  # type: ignore[import-not-found]
+import pycrfsuite
 from worker import Arguments, Sentences, System, read_corpus, serve, train_once
 
 SETTINGS = {"c1": 0.1, "c2": 0.1, "max_iterations": 100, "feature.possible_transitions": True}
