@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from tagsmith.errors import VectorsError
 from tagsmith.model import frozen_vectors as module
-from tagsmith.model.frozen_vectors import FrozenNgrams, frozen_vectors
+from tagsmith.model.frozen_vectors import FrozenNgrams, FrozenVectors, frozen_vectors
 from tagsmith.model.ngrams import (
     LONGEST_WORD,
     MOST_NUMBERS,
@@ -231,6 +231,21 @@ def test_sums_of_rows_are_plain_sums(counts):
     expected = [table[rows[end - count : end]].sum(axis=0) for end, count in zip(ends, counts, strict=True)]
     np.testing.assert_array_equal(sums, np.array(expected).reshape(-1, 300))
     assert 300 * max(most, default=0) <= MOST_NUMBERS
+
+
+def test_a_file_of_many_words_is_read_block_by_block(tmp_path, monkeypatch):
+    path = written(tmp_path, fasttext_file([b"w%d" % n for n in range(40)], np.tile(MATRIX[:5], (16, 1)), buckets=40))
+    expected = [load_vectors(path).matrix, *frozen_parts(frozen_vectors(path))]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
+    for module_ in ("fasttext", "frozen_vectors", "ngrams"):
+        monkeypatch.setattr(f"tagsmith.model.{module_}.BLOCK", 7)
+    for own, other in zip([load_vectors(path).matrix, *frozen_parts(frozen_vectors(path))], expected, strict=True):
+        np.testing.assert_allclose(own, other, rtol=1e-6)
+
+
+def frozen_parts(frozen: FrozenVectors) -> list[np.ndarray]:
+    more = frozen.with_forms([f"x{n}" for n in range(30)])
+    return [more.rows, more.scales, frozen.subwords.rows, frozen.subwords.ngrams.have([f"y{n}" for n in range(30)])]
 
 
 # --------------------------------------------------------------------------------------------- what is kept

@@ -15,7 +15,7 @@ from typing import NoReturn, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from tagsmith.model.ngrams import MOST_CHARACTERS, ngram_buckets, sums_of_rows
+from tagsmith.model.ngrams import BLOCK, MOST_CHARACTERS, ngram_buckets, sums_of_rows
 
 Floats = npt.NDArray[np.float32]
 
@@ -26,7 +26,6 @@ DAMAGED = "It is damaged: download it again."
 WORD, LABEL = 0, 1  # types of entries
 MOST_DIMENSIONS = 10_000
 LONGEST_WORD = 1 << 16  # bytes
-BLOCK = 4096  # words whose vectors are computed at once
 _SETTINGS = struct.Struct("<ii12id")
 _SIZES = struct.Struct("<iiiqq")
 _SHAPE = struct.Struct("<?qq")

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from tagsmith.errors import VectorsError
 from tagsmith.files import cache_folder, digest, open_atomically
-from tagsmith.model.fasttext import BLOCK, DAMAGED, FastText
-from tagsmith.model.ngrams import Ngrams, sums_of_rows
+from tagsmith.model.fasttext import DAMAGED, FastText
+from tagsmith.model.ngrams import BLOCK, Ngrams, sums_of_rows
 from tagsmith.model.vectors import FloatMatrix, Vectors, load_fasttext, load_vectors, quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
 from tagsmith.model.weights import LARGEST

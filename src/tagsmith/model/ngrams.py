@@ -23,6 +23,7 @@ MOST_CHARACTERS = 32  # of an n-gram; fastText's are of 3 to 6 by default
 MOST_BUCKETS = 2**31 - 1
 LONGEST_WORD = 1000  # characters; of longer words the first so many
 SENTENCE_END = b"</s>"  # fastText's mark, a word without n-grams
+BLOCK = 4096  # words that are cut at once
 PIECE = 64  # n-grams that are summed at once
 MOST_NUMBERS = 1 << 23  # of vectors in memory at once
 
@@ -116,7 +117,8 @@ class Ngrams:
 
     def have(self, forms: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Whether forms have a known n-gram, so that there is a vector for them (n,)."""
-        return self.rows(forms)[1] > 0
+        known = [self.rows(forms[start : start + BLOCK])[1] for start in range(0, len(forms), BLOCK)]
+        return np.concatenate([np.zeros(0, np.int64), *known]) > 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
