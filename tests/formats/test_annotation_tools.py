@@ -41,9 +41,10 @@ def read(name: str, content: str) -> list[Document]:
     return list(FORMATS[name].read(io.StringIO(content), read_options()))
 
 
-def test_doccano_gets_text_and_label():
+def test_doccano_gets_text_and_label_in_the_units_of_its_page():
+    assert written("doccano", document()).isascii()  # it guesses the encoding of what is not
     assert json.loads(written("doccano", document(record={"id": 7, "Comments": []}))) == {
-        "id": 7, "Comments": [], "text": TEXT, "label": [[2, 5, "PER"], [15, 17, "LOC"]],
+        "id": 7, "Comments": [], "text": TEXT, "label": [[3, 6, "PER"], [16, 18, "LOC"]], "offset_unit": "utf-16",
     }  # fmt: skip
 
 

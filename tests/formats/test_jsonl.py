@@ -353,6 +353,7 @@ def test_spans_are_made_of_tags_where_there_are_no_others():
 def test_every_span_is_labeled_or_reported(text, spans):
     problems = []
     (document,) = read({"text": text, "label": [list(span) for span in spans]}, problems=problems)
+    problems = [problem for problem in problems if isinstance(problem, AlignmentProblem)]
     labeled = []
     for sentence in document.sentences:
         for start, end, label in tags_to_spans(sentence.layers["tags"], Scheme.IOB2):

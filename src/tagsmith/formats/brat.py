@@ -3,6 +3,8 @@
 Entities (``T1<tab>Person 0 12<tab>Ada Lovelace``) become spans. One that is discontinuous is reported, and kept among
 the document's spans from its first character to its last, but its tokens have no tag. So is what is nested in a longer
 one. Relations, events, attributes and notes are kept as they are for the way back to brat.
+
+brat counts a line end of two characters as one. Numbers that count it as two are recognized by the text they quote.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 
 from tagsmith.errors import DataError
@@ -74,6 +77,8 @@ def _path(source: Source) -> Path:
 
 def _parsed(lines: Sequence[str], text: str, place: Place) -> tuple[list[Entity], list[str]]:
     """Return the entities, and all other lines."""
+    numbers = _numbers(text)
+    characters = _characters(lines, text, numbers)
     entities, others = [], []
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -84,11 +89,12 @@ def _parsed(lines: Sequence[str], text: str, place: Place) -> tuple[list[Entity]
         if not (match := _ENTITY.fullmatch(line)):
             raise place.error("This is no entity of brat's.", "Write T1<tab>Label 0 12<tab>text.", number)
         name, label, fragments, quote = match.groups()
-        parts = [tuple(map(int, fragment.split(" "))) for fragment in fragments.split(";")]
-        start, end = parts[0][0], parts[-1][1]
-        if not all(0 <= first < last <= len(text) for first, last in parts):
+        given = [tuple(map(int, fragment.split(" "))) for fragment in fragments.split(";")]
+        if not all(0 <= first < last < len(characters) for first, last in given):
             problem = f"The entity {name} ({fragments}) lies outside its text of {len(text)} characters."
             raise place.error(problem, "Its text may be another one, or have other line ends.", number)
+        parts = [(characters[first], characters[last]) for first, last in given]
+        start, end = parts[0][0], parts[-1][1]
         here = " ".join(text[first:last] for first, last in parts)
         at = place._replace(line=number)
         if quote is not None and quote.split() != here.split():
@@ -96,8 +102,34 @@ def _parsed(lines: Sequence[str], text: str, place: Place) -> tuple[list[Entity]
         if len(parts) > 1:
             at.report(f"{name} {shortened(here)!r} [{label}] is discontinuous ({fragments}); its tokens get no tag")
         span = Span(start, end, label, quote if quote is not None else here)
+        fragments = ";".join(f"{numbers[first]} {numbers[last]}" for first, last in parts)
+        line = f"{name}\t{label} {fragments}" + ("" if quote is None else f"\t{quote}")
         entities.append(Entity(name, line, span, len(parts) == 1))
     return entities, others
+
+
+def _numbers(text: str) -> list[int]:
+    r"""Return how brat counts each character: ``\r\n`` is one."""
+    return list(accumulate((text[place : place + 2] != "\r\n" for place in range(len(text))), initial=0))
+
+
+def _characters(lines: Iterable[str], text: str, numbers: Sequence[int]) -> Sequence[int]:
+    """Return the character at each number, as brat counts or, if more quotes are found so, one by one."""
+    one_by_one = range(len(text) + 1)
+    if numbers[-1] == len(text):
+        return one_by_one
+    as_brat = [place for place in one_by_one if place == 0 or numbers[place] != numbers[place - 1]]
+    entities = [match.groups() for line in lines if (match := _ENTITY.fullmatch(line))]
+
+    def found(characters: Sequence[int]) -> int:
+        count = 0
+        for _, _, fragments, quote in entities:
+            start, end = int(fragments.split(" ")[0]), int(fragments.rsplit(" ", 1)[-1])
+            if quote and ";" not in fragments and end < len(characters):
+                count += text[characters[start] : characters[end]].split() == quote.split()
+        return count
+
+    return max(as_brat, one_by_one, key=found)
 
 
 def write(documents: Iterable[Document], folder: Path, options: WriteOptions) -> None:
@@ -130,11 +162,12 @@ def _lines(
             new.append(span)
         elif entity.is_whole:
             kept.append(entity)
+    numbers = _numbers(document.text)
     free = max((int(entity.number[1:]) for entity in entities), default=0)
     yield from (entity.line for entity in sorted(kept, key=lambda entity: int(entity.number[1:])))
     for number, span in enumerate(new, free + 1):
         text = " ".join(document.text[span.start : span.end].split())
-        yield f"T{number}\t{_label(span.label)} {span.start} {span.end}\t{text}"
+        yield f"T{number}\t{_label(span.label)} {numbers[span.start]} {numbers[span.end]}\t{text}"
     gone = {entity.number for entity in entities} - {entity.number for entity in kept}
     yield from _left(others, gone)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, TextIO
 
@@ -25,7 +25,8 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
     """
     check_spans("prodigy", options)
     for document in documents:
-        tokens = list(chain.from_iterable(sentence.tokens for sentence in document.sentences))
+        words = chain.from_iterable(sentence.tokens for sentence in document.sentences)
+        tokens = list(_with_white_space(words, document.text))
         spans = list(spans_to_write(document, options))
         answer = {} if any(span.score is not None for span in spans) else {"answer": "accept"}
         record = {
@@ -36,6 +37,18 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
             "spans": [_span(span, tokens) for span in spans],
         }
         stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _with_white_space(words: Iterable[Token], text: str) -> Iterator[Token]:
+    """Yield tokens for what is between the words, too, as spaCy does: one space after a token is not one itself."""
+    end = 0
+    for start, stop, word in [*((word.start, word.end, word) for word in words), (len(text), len(text), None)]:
+        between = end + (0 < end < start and text[end] == " ")
+        if between < start:
+            yield Token(text[between:start], between, start)
+        if word is not None:
+            yield word
+        end = stop
 
 
 def _token(text: str, token: Token, number: int) -> dict[str, Any]:

@@ -33,10 +33,11 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import accumulate, pairwise
+from itertools import chain, pairwise
 from typing import Any, TypeGuard
 
 from tagsmith.formats.alignment import build_document, find_words
+from tagsmith.formats.offsets import found_by_quotes, in_characters
 from tagsmith.formats.source import Place, nearest_first, shortened
 from tagsmith.text.document import Document, Sentence, Span, Token, sentence_from_words
 
@@ -47,7 +48,8 @@ _END_KEYS = ("end", "end_offset", "end_position")
 _LABEL_KEYS = ("label", "labels", "entity_type", "type")
 _QUOTE_KEYS = ("text", "entity_value")
 _TAG_KEYS = ("tags", "ner_tags", "labels", "label")
-_READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences"}
+OFFSET_UNIT = "offset_unit"  # doccano keeps it: what the numbers of spans count, if it makes a difference
+_READ_KEYS = {*_TEXT_KEYS, *_SPAN_KEYS, *_TAG_KEYS, "tokens", "words", "sentences", OFFSET_UNIT}
 # What only other tools write, and what its author would call it.
 _OTHER_TOOLS = {
     "paragraphs": "spaCy's version 2, or SQuAD's",
@@ -63,7 +65,6 @@ _LARGEST_OFFSET = 2**53  # the largest number that every program writes and read
 # The spans of a record may cover every character of its text so many times, and so many characters in any case.
 _MOST_COVERED = 20
 _FREE_CHARACTERS = 1_000_000
-_Fields = tuple[int, int, str, str | None]  # of a span: start, end, label, and the text that it quotes
 
 
 def document_of(record: Any, place: Place) -> Document | None:
@@ -116,8 +117,13 @@ def _text_document(record: Mapping[str, Any], text: str, place: Place) -> Docume
             "This record has no labels: no key of " + ", ".join(_SPAN_KEYS) + _its_keys(record) + ".",
             'Give it an empty list ("label": []) if nothing in it is labeled.',
         )
-    spans = None if labels is None else _without_scores_if_accepted(_spans(labels, text, place), record)
-    return build_document(text, _sentences(record, text, place), place, spans=spans, meta=_rest(record))
+    sentences = _sentences(record, text, place)
+    spans = None
+    if labels is not None:
+        from_doccano = "Comments" in record or OFFSET_UNIT in record or place.options.format == "doccano"
+        spans = _spans(labels, text, place, list(chain.from_iterable(sentences)), from_doccano=from_doccano)
+        spans = _without_scores_if_accepted(spans, record)
+    return build_document(text, sentences, place, spans=spans, meta=_rest(record))
 
 
 def _tags_under_another_name(record: Mapping[str, Any], words: Any, place: Place) -> Any:
@@ -353,8 +359,13 @@ def _sentences(record: Mapping[str, Any], text: str, place: Place) -> list[list[
     return [tokens[first:last] for first, last in pairwise(cuts) if first < last]
 
 
-def _spans(items: Any, text: str, place: Place) -> list[Span]:
-    """Read spans, however they are written, in the order of the text."""
+def _spans(
+    items: Any, text: str, place: Place, tokens: Sequence[Token] = (), *, from_doccano: bool = False
+) -> list[Span]:
+    """Read spans, however they are written, in the order of the text.
+
+    ``tokens`` help to find out what the numbers of doccano's spans count.
+    """
     if isinstance(items, Mapping):  # columns of spans: {"start": [0, 9], "end": [4, 12], "label": ["PER", "LOC"]}
         items = _rows_of(items)
     if not isinstance(items, list):
@@ -372,12 +383,19 @@ def _spans(items: Any, text: str, place: Place) -> list[Span]:
             ) from error
     _check_total([(start, end) for start, end, _, _ in fields], text, "spans", place)
     if any(quote and text[start:end] != quote for start, end, _, quote in fields):
-        fields = _quoted(fields, text, place)
+        fields = found_by_quotes(fields, text, place)
+    elif tokens and not _simple(text) and any(isinstance(item, list) or "start_offset" in item for item in items):
+        fields = in_characters(fields, text, tokens, place, from_doccano=from_doccano)
     spans = [
         Span(start, end, label, text[max(start, 0) : max(end, 0)], _score(item, place))
         for (start, end, label, _), item in zip(fields, items, strict=True)
     ]
     return sorted(spans, key=lambda span: (span.start, span.end))
+
+
+def _simple(text: str) -> bool:
+    """Whether everybody counts the characters of a text alike."""
+    return text.isascii() and "\r" not in text
 
 
 def _rows_of(columns: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -427,22 +445,6 @@ def _score(item: Any, place: Place) -> float | None:
         place.report(f"the score {shortened(str(score))} is no probability; it is left out")
         return None
     return float(score)
-
-
-def _quoted(fields: Sequence[_Fields], text: str, place: Place) -> list[_Fields]:
-    """Find the texts that spans quote: tools written in JavaScript count UTF-16 units, not characters."""
-    units = list(accumulate((1 + (ord(char) > 0xFFFF) for char in text), initial=0))
-    found = []
-    for start, end, label, quote in fields:
-        if quote and text[start:end] != quote:
-            first, last = bisect_left(units, start), bisect_left(units, end)
-            if text[first:last] == quote:
-                start, end = first, last
-            else:
-                here, said = shortened(text[start:end]), shortened(quote)
-                place.report(f"the span {start}–{end} is {here!r}, not {said!r} as it says; its numbers are used")
-        found.append((start, end, label, quote))
-    return found
 
 
 def _rest(record: Mapping[str, Any]) -> dict[str, Any]:
