@@ -108,10 +108,17 @@ class _SpanEdges(NamedTuple):
     ends: _Bools
 
 
-def count_spans(
-    gold: list[str], predicted: list[str], is_token: _Bools, scheme: Scheme | None, *, strict: bool
-) -> Counts:
-    """Count gold, predicted and correct spans in two flat lists of tags; ``is_token`` is false at boundaries."""
+class Marked(NamedTuple):
+    """The edges of gold and predicted spans, the labels of their type numbers, and where the two tags are the same."""
+
+    gold: _SpanEdges
+    predicted: _SpanEdges
+    labels: Sequence[str]
+    same: _Bools
+
+
+def mark_spans(gold: list[str], predicted: list[str], scheme: Scheme | None, *, strict: bool) -> Marked:
+    """Find where spans start and end in two flat lists of tags."""
     ids = Numbering()
     gold_ids, predicted_ids = numbers_of(gold, ids), numbers_of(predicted, ids)
     type_ids = Numbering({"": 0})
@@ -126,8 +133,16 @@ def count_spans(
         edges = [_without_malformed(sequence, scheme) for sequence in edges]
     first_of: dict[tuple[str, str], int] = {}
     same = np.array([first_of.setdefault(pair, i) for i, pair in enumerate(split)], np.int64)  # "O-" is "O"
-    right = int((same[gold_ids] == same[predicted_ids])[is_token].sum())
-    return Counts(int(is_token.sum()), right, _count_types(edges[0], edges[1], list(type_ids)))
+    return Marked(edges[0], edges[1], list(type_ids), same[gold_ids] == same[predicted_ids])
+
+
+def count_spans(
+    gold: list[str], predicted: list[str], is_token: _Bools, scheme: Scheme | None, *, strict: bool
+) -> Counts:
+    """Count gold, predicted and correct spans in two flat lists of tags; ``is_token`` is false at boundaries."""
+    marked = mark_spans(gold, predicted, scheme, strict=strict)
+    right = int(marked.same[is_token].sum())
+    return Counts(int(is_token.sum()), right, _count_types(marked.gold, marked.predicted, marked.labels))
 
 
 def _split_tag(tag: str, scheme: Scheme | None) -> tuple[str, str]:

@@ -1,0 +1,100 @@
+"""Scores in depth: beside the scores their intervals, how spans match, the kinds of errors, and buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from tagsmith.scores.aligned import Ints, align_tags
+from tagsmith.scores.buckets import Buckets, Training, length_buckets, training_buckets, value_buckets
+from tagsmith.scores.counts import Tags
+from tagsmith.scores.intervals import Intervals, score_intervals
+from tagsmith.scores.matching import Errors, Matching, count_errors, match_spans
+from tagsmith.scores.scores import Mode, Scores, score_tags
+from tagsmith.text.schemes import Scheme
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation(Scores):
+    """:class:`Scores`, and what they are made of.
+
+    ``intervals`` is None if nothing was resampled. ``matching`` holds the counts of the schemas ``strict``, ``exact``,
+    ``partial`` and ``type``; it is empty for plain tags. ``buckets`` says what the spans were split by
+    (``sentence_length``, ``mention_length``, ``seen``, ``label_frequency``, or what was asked for), and the scores of
+    each bucket.
+    """
+
+    intervals: Intervals | None
+    matching: Mapping[str, Matching]
+    errors: Errors
+    buckets: Mapping[str, Buckets]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
+        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
+        scores = {field.name: getattr(self, field.name) for field in fields(Scores) if field.name != "layers"}
+        return {
+            **scores,
+            "types": {label: asdict(one) for label, one in self.types.items()},
+            **({"intervals": self.intervals.as_dict()} if self.intervals else {}),
+            "matching": {schema: matching.as_dict() for schema, matching in self.matching.items()},
+            "errors": self.errors.as_dict(),
+            "confusion": self.errors.confusion_dict(),
+            "buckets": {by: {name: asdict(one) for name, one in bucket.items()} for by, bucket in self.buckets.items()},
+            **({"layers": layers} if layers else {}),
+        }
+
+
+def evaluate_tags(
+    gold: Tags,
+    predicted: Tags,
+    *,
+    mode: Mode = "conlleval",
+    scheme: Scheme | str | None = None,
+    resamples: int | None = None,
+    documents: Ints | None = None,
+    seed: int = 0,
+    words: Sequence[Sequence[str]] = (),
+    training: Training | None = None,
+    by: Mapping[str, Sequence[str]] | None = None,
+) -> Evaluation:
+    """Score predicted tags against gold tags in depth.
+
+    Parameters
+    ----------
+    mode, scheme
+        As for :func:`~tagsmith.scores.scores.score_tags`.
+    resamples, documents, seed
+        As for :func:`~tagsmith.scores.intervals.score_intervals`; 0 resamples: no intervals.
+    words, training
+        The words of each sentence, and what training held: score seen and unseen mentions, rare and frequent labels.
+    by
+        Name → a value for each sentence: score the sentences of each value.
+
+    Raises
+    ------
+    DataError
+        As ``score_tags``.
+
+    Examples
+    --------
+    >>> evaluation = evaluate_tags([["B-PER", "O", "B-LOC", "I-LOC"]], [["B-PER", "O", "B-LOC", "O"]])
+    >>> evaluation.f1, evaluation.errors.overall["boundary"], evaluation.matching["partial"].overall.f1
+    (0.5, 1, 0.75)
+    """
+    scores = score_tags(gold, predicted, mode=mode, scheme=scheme)
+    aligned = align_tags(gold, predicted, mode=mode, scheme=scheme)
+    buckets = length_buckets(aligned)
+    if training is not None:
+        buckets |= training_buckets(aligned, words, training)
+    buckets |= {name: value_buckets(aligned, values) for name, values in (by or {}).items()}
+    return Evaluation(
+        **{field.name: getattr(scores, field.name) for field in fields(Scores)},
+        intervals=None
+        if resamples == 0
+        else score_intervals(aligned, documents=documents, resamples=resamples, seed=seed),
+        matching={} if aligned.plain else match_spans(aligned),
+        errors=count_errors(aligned),
+        buckets=buckets,
+    )

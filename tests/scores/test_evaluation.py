@@ -1,0 +1,98 @@
+"""Buckets, and the JSON of an evaluation."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tagsmith.scores.aligned import align_tags
+from tagsmith.scores.buckets import length_buckets, training_buckets, training_of, value_buckets
+from tagsmith.scores.evaluation import evaluate_tags
+from tagsmith.scores.scores import score_tags
+
+GOLD = [["B-PER", "I-PER", "O"], ["B-LOC", "O"], ["B-PER"]]
+PREDICTED = [["B-PER", "I-PER", "O"], ["B-PER", "B-LOC"], ["O"]]
+WORDS = [["Ann", "Lee", "left"], ["Oslo", "won"], ["oslo"]]
+TRAIN = training_of([(["Ann", "Lee", "and", "Oslo"], ["B-PER", "I-PER", "O", "B-LOC"]), (["won"], ["O"])])
+
+
+def counts(buckets):
+    return {name: (one.support, one.found, one.correct) for name, one in buckets.items()}
+
+
+def test_a_mention_is_seen_if_its_words_carried_a_label_in_training():
+    found = training_buckets(align_tags(GOLD, PREDICTED), WORDS, TRAIN)
+    # "Oslo" as PER is seen too: only the words count. "oslo" is not, and neither is "won".
+    assert counts(found["seen"]) == {"seen": (2, 2, 1), "unseen": (1, 1, 0)}
+    assert found["seen"]["seen"].f1 == 0.5
+    assert counts(found["label_frequency"]) == {"1–9": (3, 3, 1)}
+
+
+def test_lengths():
+    found = length_buckets(align_tags(GOLD, PREDICTED))
+    assert counts(found["mention_length"]) == {"1": (2, 2, 0), "2": (1, 1, 1)}
+    assert counts(found["sentence_length"]) == {"1–5": (3, 3, 1)}
+    long = length_buckets(align_tags([["O"] * 10_000 + ["B-X"]] * 2, [["O"] * 10_000 + ["B-X"]] * 2))
+    assert counts(long["sentence_length"]) == {"51+": (2, 2, 2)}
+
+
+tags = st.sampled_from(["O", "B-X", "I-X", "B-Y"])
+
+
+@given(st.lists(st.tuples(st.lists(st.tuples(tags, tags), max_size=9), st.sampled_from("abc")), min_size=1, max_size=6))
+def test_a_value_is_scored_as_its_sentences_alone_and_buckets_add_up(sentences):
+    gold, predicted = ([[pair[side] for pair in pairs] for pairs, _ in sentences] for side in (0, 1))
+    values = [value for _, value in sentences]
+    aligned = align_tags(gold, predicted, scheme="IOB2")
+    by_value = value_buckets(aligned, values)
+    for value in set(values):
+        chosen = [number for number, one in enumerate(values) if one == value]
+        alone = score_tags([gold[n] for n in chosen], [predicted[n] for n in chosen], scheme="IOB2")
+        if value in by_value:
+            one = by_value[value]
+            assert (one.f1, one.support, one.found) == (pytest.approx(alone.f1), alone.support, alone.found)
+        else:
+            assert (alone.support, alone.found) == (0, 0)
+    whole = aligned.counts().sum((0, 1)).tolist()
+    words = [["w"] * len(one) for one in gold]
+    every = {**length_buckets(aligned), **training_buckets(aligned, words, TRAIN), "value": by_value}
+    for buckets in every.values():
+        sums = [sum(column) for column in zip(*counts(buckets).values(), strict=True)]
+        assert (sums or [0, 0, 0]) == whole
+
+
+def test_the_json_keeps_the_keys_of_scores_and_adds_to_them():
+    evaluation = evaluate_tags(GOLD, PREDICTED, words=WORDS, training=TRAIN, by={"domain": ["news", "web", "web"]})
+    values = json.loads(json.dumps(evaluation.as_dict()))
+    old = json.loads(json.dumps(score_tags(GOLD, PREDICTED).as_dict()))
+    assert {key: values[key] for key in old} == old
+    assert set(values) - set(old) == {"intervals", "matching", "errors", "confusion", "buckets"}
+    assert set(values["matching"]) == {"strict", "exact", "partial", "type"}
+    assert values["matching"]["strict"]["f1"] == pytest.approx(values["f1"])
+    assert set(values["buckets"]) == {"sentence_length", "mention_length", "seen", "label_frequency", "domain"}
+    assert values["errors"]["type"] == values["errors"]["missed"] == values["errors"]["spurious"] == 1
+    assert len(values["intervals"]["f1"]) == 2
+    assert "intervals" not in evaluate_tags(GOLD, PREDICTED, resamples=0).as_dict()
+
+
+def test_plain_tags_have_no_schemas_and_no_lengths_of_mentions():
+    words = [["the", "cat"]]
+    training = training_of([(["the", "dog"], ["DET", "NOUN"])])
+    evaluation = evaluate_tags([["DET", "NOUN"]], [["DET", "VERB"]], words=words, training=training)
+    assert evaluation.matching == {}
+    assert set(evaluation.buckets) == {"sentence_length", "seen", "label_frequency"}
+    assert counts(evaluation.buckets["seen"]) == {"seen": (1, 1, 1), "unseen": (1, 1, 0)}
+
+
+def test_evaluations_are_values():
+    assert evaluate_tags(GOLD, PREDICTED) == evaluate_tags(GOLD, PREDICTED)
+
+
+@pytest.mark.parametrize("empty", [[], [[]], [["O"]]])
+def test_nothing_to_evaluate(empty):
+    evaluation = evaluate_tags(empty, empty, words=empty, training=TRAIN, by={"key": ["x"] * len(empty)})
+    assert not any(evaluation.buckets.values())
+    assert json.dumps(evaluation.as_dict())
