@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,13 @@ def test_data_frames_and_tables(tmp_path: Path):
     parquet.write_table(pyarrow.table(rows), tmp_path / "labeled.parquet")
     run_page("tables.md", tmp_path)
     assert parquet.read_table(tmp_path / "tagged.parquet").column_names == ["id", "text", "year", "spans"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a POSIX shell")
+def test_annotation_tools(tmp_path: Path):
+    golden = Path(__file__).parents[1] / "formats" / "golden"
+    shutil.copy(golden / "label-studio.json", tmp_path / "project-1.json")
+    shutil.copy(golden / "doccano-page-graphemes.jsonl", tmp_path / "all.jsonl")
+    (tmp_path / "letters.txt").write_text("Anna Schmidt left Berlin \U0001f600.\n", "utf-8")
+    run_page("annotation-tools.md", tmp_path)
