@@ -1,36 +1,25 @@
-"""``tagsmith inspect``: the contents of a labeled file or a model folder, and the problems in it."""
+"""``tagsmith inspect``: a careful look at labeled files or a model: facts, labels, problems, likely label errors."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tagsmith.cli.options import (
-    Column,
-    Encoding,
-    Format,
-    Layer,
-    Separator,
-    WordColumn,
-    counted,
-    reading_options,
-    stdout_console,
-)
-from tagsmith.errors import visible
+from tagsmith.cli import options
+from tagsmith.cli.inspect_data import DataFile, cover, data_section, read_data, splits_report, splits_section
+from tagsmith.cli.inspect_errors import errors_report, errors_section, export_errors, show_errors
+from tagsmith.cli.inspect_model import model_report, model_section
+from tagsmith.cli.inspect_view import Section, html_page, show
+from tagsmith.errors import DataError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+    from tagsmith.training.label_errors import LabelErrors
 
-    from tagsmith.text.document import Sentence
-
-SHOWN = 5  # examples of each kind of problem
-MOST_LABELS = 30  # rows of the table of labels
+SECTIONS = {"corpus": data_section, "splits": splits_section, "model": model_section, "label errors": errors_section}
 
 
 def inspect_command(
@@ -38,42 +27,108 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Labeled files, folders of them, or model folders (hf://OWNER/NAME too). Sentences of later files "
-            "that are in the first one too are counted.",
+            help="Labeled files, folders of them, or model folders (hf://OWNER/NAME too). Several files are compared: "
+            "training with dev and test by their names, or else the first file with each of the others.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
-    format: Format = "auto",
-    layer: Layer = None,
-    column: Column = None,
-    word_column: WordColumn = None,
-    separator: Separator = None,
-    encoding: Encoding = "utf-8",
+    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write everything as an HTML page, too.")] = None,
+    find_errors: Annotated[
+        bool,
+        typer.Option(
+            "--find-errors",
+            help="Rank likely label errors instead: models that did not see a sentence confidently disagree with it. "
+            "Trains FOLDS models.",
+        ),
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, help="Likely errors to print.")] = 20,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.jsonl",
+            help="Write the sentences of the TOP likely errors, as suggestions to check on the Label page.",
+        ),
+    ] = None,
+    folds: Annotated[int, typer.Option(min=2, help="Models that --find-errors trains.")] = 4,
+    seed: options.Seed = 0,
+    vectors: options.VectorsFile = None,
+    speed: Annotated[bool, typer.Option("--speed", help="Measure how fast a model tags here.")] = False,
+    format: options.Format = "auto",
+    layer: options.Layer = None,
+    column: options.Column = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
 ) -> None:
-    """Show the contents of a corpus or a model: counts, labels, scheme, and problems with examples of each."""
+    """Take a careful look at labeled files or a model: counts, labels, scheme, and problems with what to do.
+
+    With --vectors it says how many words have a vector.
+    """
+    options.check_suffix(report, ".html", ".htm")
+    options.check_suffix(export, ".jsonl")
+    if export is not None and not find_errors:
+        raise DataError("--export writes likely label errors.", remedy="Add --find-errors.")
+    reading = options.reading_options(layer, column, word_column, separator, encoding)
+    files = _without_folders(paths)
+    errors: LabelErrors | None = None
+    if find_errors:
+        errors = _find(files, vectors, folds, seed, {"format": format, **reading})
+        reports = [errors_report(errors)]
+    else:
+        reports = _look(files, format, reading, vectors, speed)
+    if export is not None and errors is not None:
+        export_errors(errors, export, top)
+    if report is not None:
+        _write_page(report, [SECTIONS[one["kind"]](one) for one in reports])
+    if as_json:
+        typer.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
+    elif errors is not None:
+        show_errors(errors, top, options.stdout_console())
+    else:
+        for one in reports:
+            show(SECTIONS[one["kind"]](one), options.stdout_console())
+
+
+def _look(
+    paths: Sequence[Path], format: str, reading: dict[str, Any], vectors: str | None, speed: bool
+) -> list[dict[str, Any]]:
+    """Report on each file and model, and then on what several files share."""
     from tagsmith.model.hub import hub_name
 
     reports: list[dict[str, Any]] = []
-    first: Sequence[Sentence] | None = None
-    for path in _without_folders(paths):
+    data: list[DataFile] = []
+    for path in paths:
         if path.is_dir() or hub_name(path):
-            reports.append(_model_report(path))
+            reports.append(model_report(path, speed=speed))
         else:
-            options = reading_options(layer, column, word_column, separator, encoding)
-            report, sentences = _corpus_report(path, format, options, first)
-            first = sentences if first is None else first
-            reports.append(report)
-    if as_json:
-        typer.echo(json.dumps(reports[0] if len(reports) == 1 else reports, indent=2, ensure_ascii=False))
-        return
-    for report in reports:
-        _show(report, stdout_console())
+            data.append(read_data(path, format, dict(reading)))
+            reports.append(data[-1].report)
+    if vectors is not None and data:
+        cover(data, vectors)
+    return [*reports, splits_report(data)] if len(data) > 1 else reports
+
+
+def _find(paths: Sequence[Path], vectors: str | None, folds: int, seed: int, reading: dict[str, Any]) -> LabelErrors:
+    from tagsmith.model.hub import hub_name
+
+    for path in paths:
+        if path.is_dir() or hub_name(path):
+            raise DataError("--find-errors looks at labeled data; this is a model.", remedy="Name files.", path=path)
+    from tagsmith.cli.train import check_files
+
+    check_files(list(paths))  # before Keras is imported, which takes seconds
+
+    from tagsmith.training.label_errors import find_label_errors
+
+    def tell(line: str) -> None:
+        typer.echo(line, err=True)
+
+    return find_label_errors(list(paths), vectors=vectors, folds=folds, seed=seed, tell=tell, **reading)
 
 
 def _without_folders(paths: Sequence[Path]) -> list[Path]:
     """Replace folders of labeled files by these; model folders stay."""
     from tagsmith.corpus.folders import files_of_folder
-    from tagsmith.errors import DataError
 
     files: list[Path] = []
     for path in paths:
@@ -89,153 +144,9 @@ def _without_folders(paths: Sequence[Path]) -> list[Path]:
     return files
 
 
-def _corpus_report(
-    path: Path, format: str, options: dict[str, Any], first: Sequence[Sentence] | None
-) -> tuple[dict[str, Any], Sequence[Sentence]]:
-    from tagsmith.corpus.doubts import doubt_of_offsets, doubt_of_sentences, doubts_of_labels
-    from tagsmith.corpus.sentences import hold_sentences
-    from tagsmith.corpus.sources import read_sentences
-    from tagsmith.corpus.statistics import shared_sentences, statistics
-    from tagsmith.formats import detect_format
+def _write_page(path: Path, sections: Sequence[Section]) -> None:
+    from tagsmith import __version__
+    from tagsmith.corpus.convert import open_target
 
-    if format == "auto":
-        format = detect_format(path, options.get("encoding", "utf-8"))
-    problems = options.setdefault("problems", [])
-    sentences = read_sentences(path, format=format, **options)
-    layer = next(iter(sentences[0].layers)) if sentences else ""
-    counts = statistics(sentences, layer, path=str(path))
-    held = hold_sentences(sentences, str(path))
-    doubts = [
-        doubt_of_sentences(held),
-        doubt_of_offsets(problems, sum(counts.labels.values())),
-        *doubts_of_labels(held, layer, counts.scheme),
-    ]
-    report = {
-        "path": str(path),
-        "kind": "corpus",
-        "format": format,
-        "layer": layer,
-        **asdict(counts),
-        "repairs": [str(repair) for repair in counts.repairs],
-        "warnings": [str(doubt) for doubt in doubts if doubt],
-        "problems": [str(problem) for problem in problems],
-    }
-    if first is not None:
-        report["shared_with_first"] = shared_sentences(first, sentences)
-    return report, sentences
-
-
-def _model_report(folder: Path) -> dict[str, Any]:
-    """Describe a model folder; every file of it is verified."""
-    from tagsmith.model.folder import local_folder, read_config, read_model
-    from tagsmith.model.hub import hub_name
-
-    model = read_model(folder)
-    local = local_folder(folder)
-    layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
-    return {
-        "path": str(hub_name(folder) or folder),
-        "kind": "model",
-        "format_version": read_config(local)["format_version"],
-        **layers[0],
-        **({"layers": layers} if len(layers) > 1 else {}),
-        "words": len(model.vocabulary.words),
-        "pretrained_words": len(model.vocabulary.pretrained),
-        "characters": len(model.vocabulary.characters),
-        **({"ngrams": len(model.vocabulary.ngrams.known)} if model.vocabulary.ngrams else {}),
-        "parameters": sum(int(array.size) for name, array in model.weights.items() if array.dtype != "int8"),
-        "precision": model.precision,
-        "architecture": model.architecture.as_dict(),
-        "recipe": dict(model.recipe),
-        "scores": dict(model.scores),
-        "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
-    }
-
-
-def _show(report: Mapping[str, Any], console: Console) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    console.print(Text(visible(report["path"]), style="bold"), soft_wrap=True)
-    corpus = report["kind"] == "corpus"
-    table = Table.grid(padding=(0, 2))
-    for name, value in (_corpus_facts(report) if corpus else _model_facts(report)).items():
-        table.add_row(Text(visible(name)), Text(visible(value), overflow="fold"))
-    console.print(table)
-    if corpus:
-        console.print(_labels_table(report["labels"]))
-        for line in _problems(report):
-            console.print(Text(visible(line)), soft_wrap=True)
-
-
-def _corpus_facts(report: Mapping[str, Any]) -> dict[str, str]:
-    longest = report["longest"]
-    return {
-        "format": report["format"],
-        "layer": report["layer"],
-        "scheme": report["scheme"],
-        "sentences": f"{report['sentences']:,}",
-        "tokens": f"{report['tokens']:,}",
-        "different words": f"{report['vocabulary']:,}",
-        "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
-        "sentences without a span": f"{report['unlabeled_sentences']:,}",
-    }
-
-
-def _labels_table(labels: Mapping[str, int]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("label", "share", "count", box=None, pad_edge=False)
-    table.columns[1].justify = table.columns[2].justify = "right"
-    total = sum(labels.values())
-    for label, count in list(labels.items())[:MOST_LABELS]:
-        table.add_row(Text(visible(label)), f"{100 * count / total:.1f} %", f"{count:,}")
-    if len(labels) > MOST_LABELS:
-        table.add_row(f"… and {len(labels) - MOST_LABELS:,} more")
-    return table
-
-
-def _problems(report: Mapping[str, Any]) -> list[str]:
-    lines = [f"warning: {warning}" for warning in report["warnings"]]
-    for name, what in (("repairs", "illegal tag"), ("problems", "reading problem")):
-        if examples := report[name]:
-            lines += [f"{counted(len(examples), what)}:", *(f"  {example}" for example in examples[:SHOWN])]
-            if len(examples) > SHOWN:
-                lines.append(f"  … and {len(examples) - SHOWN:,} more; --json lists them all")
-    for name, what in (("duplicates", "repeated in this file"), ("shared_with_first", "also in the first file")):
-        if count := report.get(name, 0):
-            every = "all " if 1 < count == report["sentences"] else ""
-            lines.append(f"{every}{counted(count, 'sentence')} {what}")
-    if not report["labels"]:
-        lines.append("no labels: there is nothing to learn here")
-    return lines or ["no problems found"]
-
-
-def _model_facts(report: Mapping[str, Any]) -> dict[str, str]:
-    if "layers" in report:
-        layers = {
-            f"layer {layer['layer']}": f"scheme {layer['scheme']}, labels {', '.join(layer['labels'])}"
-            for layer in report["layers"]
-        }
-    else:
-        layers = {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
-    scores = {
-        f"scores ({part}, {layer})" if layer else f"scores ({part})": (
-            f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
-        )
-        for part, every in report["scores"].items()
-        for layer, values in every.get("layers", {"": every}).items()
-    }
-    sizes = report["files"]
-    return {
-        "format version": str(report["format_version"]),
-        **layers,
-        "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
-        **({"n-grams": f"{report['ngrams']:,}, for the vectors of other words"} if "ngrams" in report else {}),
-        "parameters": f"{report['parameters']:,}",
-        "network": ", ".join(f"{name} {value}" for name, value in report["architecture"].items()),
-        "runs in": report["precision"],
-        **scores,
-        "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
-    }
+    with open_target(path) as stream:
+        stream.write(html_page(sections, __version__))

@@ -22,6 +22,7 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Scores], progres
         f"Trained with tagsmith {__version__} on {len(corpus.train):,} sentences ({task.encoded.tokens:,} tokens); "
         f"best of {progress.epoch} epochs on {len(corpus.dev):,} dev sentences: epoch {progress.best_epoch}. "
         f"Python {platform.python_version()}, {platform.machine()}."
+        + (f" Pretrained vectors: {task.covered}." if task.covered else "")
     )
     return write_card(corpus.layers, scores, recipe.as_dict(), trained)
 

@@ -46,6 +46,17 @@ class Task:
     identity: str  # a digest of everything that decides a run's result, for ``--resume``
     start: Model | None = None  # the model that training goes on from
 
+    @property
+    def covered(self) -> str | None:
+        """Say how many words of the training data have a pretrained vector; None: there are no vectors."""
+        if self.pretrained is None:
+            return None
+        counts = _word_counts(self.corpus.train)
+        has = self.vocabulary.have_vectors(list(counts))
+        numbers = np.fromiter(counts.values(), np.int64, len(counts))
+        tokens, forms = numbers[has].sum() / max(1, numbers.sum()), has.sum() / max(1, len(has))
+        return f"{100 * tokens:.1f} % of the training tokens have one, and {100 * forms:.1f} % of the different words"
+
 
 def prepare(
     corpus: Corpus,

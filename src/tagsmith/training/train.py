@@ -18,6 +18,7 @@ from tagsmith.corpus.sources import Data
 from tagsmith.errors import TrainingError
 from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts, signal_of
 from tagsmith.model.folder import Model, ModelFile, write_model
+from tagsmith.model.frozen_vectors import FrozenVectors
 from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
@@ -175,7 +176,12 @@ def run_lesson(
 
 
 def train_in_memory(
-    corpus: Corpus, recipe: Recipe, vectors: str | Path | None = None, seed: int = 0, *, verbose: bool = False
+    corpus: Corpus,
+    recipe: Recipe,
+    vectors: str | Path | FrozenVectors | None = None,
+    seed: int = 0,
+    *,
+    verbose: bool = False,
 ) -> Tagger:
     """Train a tagger and write nothing to the disk; ``verbose`` shows progress on stderr.
 
@@ -249,6 +255,8 @@ def _describe(task: Task, display: Display) -> None:
     for line in corpus.notes:
         display.message(line)
     display.message(f"{sizes}; {task.encoded.tokens:,} tokens; {layers}")
+    if task.covered is not None:
+        display.message(f"vectors: {task.covered}")
     for line in describe_unknown(corpus, labeled_by_model=task.start is not None):
         display.message(line)
     notes = [*corpus.problems, *corpus.repairs]

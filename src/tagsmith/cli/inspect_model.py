@@ -1,0 +1,146 @@
+"""What ``tagsmith inspect`` says of a model: what it is, from what it was made, how good, how large and how fast."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tagsmith.cli.inspect_view import Section, View
+
+if TYPE_CHECKING:
+    from tagsmith.model.folder import Model
+
+SPEED_SENTENCES, SPEED_TOKENS, SPEED_ROUNDS = 1000, 20, 3
+
+
+def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
+    """Describe a model folder; every file of it is verified. ``speed`` also tags for about a second."""
+    from tagsmith.model.folder import ModelFile, config_digest, local_folder, read_config, read_model
+    from tagsmith.model.hub import hub_name
+
+    model = read_model(folder)
+    local = local_folder(folder)
+    layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
+    card = model.extras.get(ModelFile.CARD, b"").decode("utf-8", "replace")
+    history = model.extras.get(ModelFile.HISTORY, b"").decode("utf-8", "replace")
+    return {
+        "path": str(hub_name(folder) or folder),
+        "kind": "model",
+        "format_version": read_config(local)["format_version"],
+        "digest": config_digest(local),
+        **layers[0],
+        **({"layers": layers} if len(layers) > 1 else {}),
+        "words": len(model.vocabulary.words),
+        "pretrained_words": len(model.vocabulary.pretrained),
+        "characters": len(model.vocabulary.characters),
+        **({"ngrams": len(model.vocabulary.ngrams.known)} if model.vocabulary.ngrams else {}),
+        "parameters": sum(int(array.size) for name, array in model.weights.items() if array.dtype != "int8"),
+        "precision": model.precision,
+        "architecture": model.architecture.as_dict(),
+        "recipe": dict(model.recipe),
+        "trained": next((line for line in card.splitlines() if line.startswith("Trained with tagsmith ")), ""),
+        "history": _history(history),
+        "scores": dict(model.scores),
+        "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
+        **({"speed": _speed(model)} if speed else {}),
+    }
+
+
+def _history(lines: str) -> list[dict[str, Any]]:
+    """Read the lines of ``history.jsonl`` that are as training writes them."""
+    entries = []
+    for line in lines.splitlines():
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict) and all(isinstance(entry.get(key), int | float) for key in ("epoch", "loss", "dev")):
+            entries.append(entry)
+    return entries
+
+
+def _speed(model: Model) -> dict[str, Any]:
+    """Tag sentences of the model's own words; the fastest of a few rounds counts."""
+    from tagsmith.tagging.tagger import Tagger
+
+    words = model.vocabulary.words or ("word",)
+    draw = random.Random(0)
+    sentences = [draw.choices(words, k=SPEED_TOKENS) for _ in range(SPEED_SENTENCES)]
+    start = time.perf_counter()
+    tagger = Tagger(model)
+    loaded = time.perf_counter() - start
+    tag = tagger.tag if len(tagger.layers) == 1 else tagger.tag_layers
+    tag(sentences)
+    seconds = []
+    for _ in range(SPEED_ROUNDS):
+        start = time.perf_counter()
+        tag(sentences)
+        seconds.append(time.perf_counter() - start)
+    return {
+        "tokens": SPEED_SENTENCES * SPEED_TOKENS,
+        "threads": tagger.threads,
+        "tokens_per_second": round(SPEED_SENTENCES * SPEED_TOKENS / min(seconds)),
+        "seconds_to_open": round(loaded, 3),
+    }
+
+
+def model_section(report: Mapping[str, Any]) -> Section:
+    """Show a model."""
+    tables = []
+    for part, scores in report["scores"].items():
+        for layer, values in scores.get("layers", {"": scores}).items():
+            rows = [
+                (label, *(f"{100 * one[name]:.2f}" for name in ("precision", "recall", "f1")), f"{one['support']:,}")
+                for label, one in values.get("types", {}).items()
+            ]
+            title = f"{part}, {layer}" if layer else part
+            columns = ("label", "precision", "recall", "F1", "in the data")
+            tables.append(View(columns, rows, title=title, on_terminal=False))
+    epochs = [(str(one["epoch"]), f"{one['loss']:.4f}", f"{100 * one['dev']:.2f}") for one in report["history"]]
+    tables.append(View(("epoch", "loss", "dev score"), epochs, title="training", on_terminal=False))
+    recipe = [(name, str(value)) for name, value in report["recipe"].items()]
+    tables.append(View(("recipe", "value"), recipe, on_terminal=False))
+    return Section(report["path"], _facts(report), tables)
+
+
+def _facts(report: Mapping[str, Any]) -> dict[str, str]:
+    if "layers" in report:
+        layers = {
+            f"layer {layer['layer']}": f"scheme {layer['scheme']}, labels {', '.join(layer['labels'])}"
+            for layer in report["layers"]
+        }
+    else:
+        layers = {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
+    scores = {
+        f"scores ({part}, {layer})" if layer else f"scores ({part})": (
+            f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
+        )
+        for part, every in report["scores"].items()
+        for layer, values in every.get("layers", {"": every}).items()
+    }
+    sizes, seed = report["files"], report["recipe"].get("seed")
+    trained = {"trained": report["trained"].removeprefix("Trained ")} if report["trained"] else {}
+    if trained and seed is not None:
+        trained["trained"] += f" Seed {seed}."
+    speed = {}
+    if measured := report.get("speed"):
+        threads = "1 thread" if measured["threads"] == 1 else f"{measured['threads']} threads"
+        speed["speed here"] = f"{measured['tokens_per_second']:,} words to tags a second, {threads}"
+    return {
+        "format version": str(report["format_version"]),
+        **layers,
+        "words": f"{report['words']:,} of training, {report['pretrained_words']:,} with pretrained vectors",
+        **({"n-grams": f"{report['ngrams']:,}, for the vectors of other words"} if "ngrams" in report else {}),
+        "parameters": f"{report['parameters']:,}",
+        "network": ", ".join(f"{name} {value}" for name, value in report["architecture"].items()),
+        "runs in": report["precision"],
+        **trained,
+        **scores,
+        "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
+        "digest": str(report["digest"])[:16],
+        **speed,
+    }

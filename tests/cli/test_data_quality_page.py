@@ -1,0 +1,48 @@
+"""The page on data quality: its commands run and print what it shows; those that train are compared elsewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "data-quality.md"
+COMMAND = re.compile(r"^\$ tagsmith (.*)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+PEOPLE, PLACES = ("Ann", "Bob", "Cyd", "Dan", "Eve"), ("Oslo", "Rome", "Lima", "Bern", "Kyiv")
+TRAIN = [
+    *(f"{who} B-PER\nlives O\nin O\n{where} B-LOC\n. O\n" for who in PEOPLE for where in PLACES),
+    "Ann B-PER\nlives O\nin O\nOslo B-ORG\n. O\n",
+    "She O\nleft O\nNew B-LOC\nYork I-LOC\nin O\nMay O\n. O\n",
+    "CafÃ© B-ORG\nRoma I-ORG\nclosed O\n. O\n",
+    "Eve I-PER\nknows O\nIda B-PERS\n. O\n",
+]
+TEST = [
+    TRAIN[0],
+    "Ida B-PER\nlives O\nin O\nMalmö B-LOC\n. O\n",
+    "Rome B-ORG\nwon O\nin O\nMay B-DATE\n. O\n",
+]
+VECTORS = ("lives", "in", "left", "new", "york", "Oslo", "rome", ".", "she", "may")
+
+
+def write_example(folder: Path) -> None:
+    """Write the files of the page."""
+    (folder / "news").mkdir()
+    (folder / "news" / "train.conll").write_text("\n".join(TRAIN), "utf-8")
+    (folder / "news" / "test.conll").write_text("\n".join(TEST), "utf-8")
+    (folder / "vectors.txt").write_text("".join(f"{word} 0.1 0.2\n" for word in VECTORS), "utf-8")
+
+
+def test_the_commands_print_what_the_page_shows(run_here, tmp_path: Path, monkeypatch):
+    write_example(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for arguments, shown in COMMAND.findall(PAGE.read_text("utf-8")):
+        if "--find-errors" in arguments:
+            continue  # it trains for minutes, and its numbers differ between machines
+        status, out, err = run_here(*shlex.split(arguments))
+        assert (status, out, err) == (0, shown, "")
+        ran += 1
+    assert ran == 2
+    page = (tmp_path / "look.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "<h2>train, test compared</h2>" in page
