@@ -17,6 +17,7 @@ import numpy as np
 from random_model import SMALL, WITH_NGRAMS, random_layers_model, random_model, random_sentences
 from tagsmith.cli.inspect import _model_facts, _model_report
 from tagsmith.errors import ModelError
+from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import Model, model_files
 from tagsmith.scores.scores import score_tags
 from tagsmith.serving.models import _describe
@@ -50,7 +51,7 @@ def valid_models() -> tuple[Model, ...]:
             replace(SMALL, cell="rnn", characters="lstm", shape_dim=0, bidirectional=False), vocabulary=WITH_NGRAMS
         ),
         random_model(replace(SMALL, layers=2, residual=True, characters="gru"), scheme=Scheme.PLAIN, labels=("A", "B")),
-        replace(random_layers_model(), precision="float32"),
+        replace(random_layers_model(), precision="float32", scalings={"ner": Scaling(1.5, -0.5)}),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from random_model import VOCABULARY, every_architecture, random_model, weight_sh
 from search_budget import examples
 from tagsmith.errors import DataError, ModelError, RecipeError
 from tagsmith.model.architecture import SIZES, Architecture
+from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import read_model, write_model
 from tagsmith.model.weights import is_sound, weight_kinds
 from tagsmith.tagging.batching import MOST_PAIRS
@@ -162,11 +164,25 @@ def layer(**changes) -> dict:
         {"labels": ["LOC", "P\nER"]}, {"labels": ["LOC", "\ud800"]}, {"labels": ["LOC", "O"]},
         {"labels": ["", "LOC"], "scheme": "bare"}, {"labels": ["", "LOC"], "scheme": "plain"},
         {"labels": [], "scheme": "plain"}, {"labels": ["LOC", "P\u2028"]},
+        *({"calibration": scaling} for scaling in (
+            None, 1.5, [1.5, 0], {}, {"temperature": 1.5}, {"temperature": 1.5, "outside": 0, "bias": 0},
+            {"temperature": 0, "outside": 0}, {"temperature": -1.5, "outside": 0}, {"temperature": 11, "outside": 0},
+            {"temperature": math.nan, "outside": 0}, {"temperature": 1.5, "outside": math.inf},
+            {"temperature": 1.5, "outside": 21}, {"temperature": "1.5", "outside": 0},
+            {"temperature": True, "outside": 0},
+        )),
     ],
     ids=ascii,
 )  # fmt: skip
 def test_a_strange_layer_is_refused(tmp_path, changes):
     refused(changed(config_json=config_with(("layers",), json.dumps([layer(**changes)]))), tmp_path, "config.json")
+
+
+def test_a_layer_may_be_calibrated_or_not(tmp_path):
+    for calibration in ({}, {"calibration": {"temperature": 1.5, "outside": -2}}):
+        files = changed(config_json=config_with(("layers",), json.dumps([layer(**calibration)])))
+        scaling = read_model(written(files, tmp_path / str(len(calibration)))).scalings.get("ner")
+        assert scaling == (Scaling(1.5, -2.0) if calibration else None)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,20 @@ SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """What makes the scores of a layer's tags calibrated probabilities: by default nothing.
+
+    All scores are divided by ``temperature``; then ``outside`` is added to the score of the tag ``O`` at each token.
+    """
+
+    temperature: float = 1.0
+    outside: float = 0.0
+
+
+SCALES = {"temperature": (0.1, 10.0), "outside": (-20.0, 20.0)}  # the least and the most of each
+
+
+@dataclass(frozen=True)
 class Configuration:
     """The checked values of ``config.json``."""
 
@@ -31,6 +45,7 @@ class Configuration:
     recipe: Mapping[str, Any]
     scores: Mapping[str, Any]
     sha256: Mapping[str, str]  # file name → digest
+    scalings: Mapping[str, Scaling]  # of the layers that are calibrated
 
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Configuration:
@@ -58,7 +73,13 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Conf
         if name not in files or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
             raise ValueError("sha256 names a file that a model does not have, or is no digest")
     return Configuration(
-        architecture, layers, config["precision"], config["recipe"], config["scores"], config["sha256"]
+        architecture,
+        layers,
+        config["precision"],
+        config["recipe"],
+        config["scores"],
+        config["sha256"],
+        {one["name"]: scaling for one in config["layers"] if (scaling := _scaling(one)) != Scaling()},
     )
 
 
@@ -72,7 +93,8 @@ def _layers(values: Any) -> tuple[Layer, ...]:
         raise ValueError("layers is not a list")
     layers = []
     for one in values:
-        _keys(one, {"name", "scheme", "labels"}, "a layer")
+        optional = {"calibration"} if isinstance(one, dict) and "calibration" in one else set()
+        _keys(one, {"name", "scheme", "labels", *optional}, "a layer")
         name, scheme, labels = one["name"], one["scheme"], one["labels"]
         if not isinstance(name, str) or not isinstance(labels, list) or not {str}.issuperset(map(type, labels)):
             raise ValueError("a layer's name is not text, or its labels are not a list of texts")
@@ -82,6 +104,18 @@ def _layers(values: Any) -> tuple[Layer, ...]:
     if problem := layers_problem(layers):
         raise ValueError(problem)
     return tuple(layers)
+
+
+def _scaling(layer: Mapping[str, Any]) -> Scaling:
+    """Return how a layer is calibrated; one that does not say is not."""
+    if "calibration" not in layer:
+        return Scaling()
+    values = layer["calibration"]
+    _keys(values, set(SCALES), "a layer's calibration")
+    for name, (least, most) in SCALES.items():
+        if type(values[name]) not in (int, float) or not least <= values[name] <= most:
+            raise ValueError(f"the {name} of a layer's calibration is not a number from {least:g} to {most:g}")
+    return Scaling(**{name: float(value) for name, value in values.items()})
 
 
 def _check_recipe(recipe: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
@@ -24,7 +24,7 @@ from tagsmith.errors import ModelError
 from tagsmith.files import OpenFolder, digest, new_folder, read_folder
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.card import write_card
-from tagsmith.model.configuration import Configuration, Precision, check_configuration
+from tagsmith.model.configuration import Configuration, Precision, Scaling, check_configuration
 from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
@@ -73,6 +73,7 @@ class Model:
     scores: Mapping[str, Any] = field(default_factory=dict)  # how well it did, likewise
     extras: Mapping[str, bytes] = field(default_factory=dict)  # further files: model card, history, learning curve
     precision: Precision = "int8"  # what an LSTM's kernels run in where the user does not say
+    scalings: Mapping[str, Scaling] = field(default_factory=dict)  # how probabilities are calibrated, by layer
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -137,7 +138,7 @@ def model_files(model: Model) -> dict[str, bytes]:
     config: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "architecture": model.architecture.as_dict(),
-        "layers": [{"name": one.name, "scheme": one.scheme.value, "labels": one.labels} for one in model.layers],
+        "layers": [_layer_values(one, model.scalings.get(one.name)) for one in model.layers],
         "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
@@ -146,6 +147,11 @@ def model_files(model: Model) -> dict[str, bytes]:
     config["sha256"][ModelFile.CONFIG] = _config_digest(config)
     files[ModelFile.CONFIG] = (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
     return files
+
+
+def _layer_values(layer: Layer, scaling: Scaling | None) -> dict[str, Any]:
+    values = {"name": layer.name, "scheme": layer.scheme.value, "labels": layer.labels}
+    return values if scaling in (None, Scaling()) else {**values, "calibration": asdict(scaling)}
 
 
 def with_card(model: Model) -> Model:
@@ -280,7 +286,15 @@ def _read_model(files: _Files) -> Model:
     if (card := _read_card(files)) is not None:
         extras[ModelFile.CARD] = card
     return Model(
-        config.architecture, vocabulary, config.layers, weights, config.recipe, config.scores, extras, config.precision
+        config.architecture,
+        vocabulary,
+        config.layers,
+        weights,
+        config.recipe,
+        config.scores,
+        extras,
+        config.precision,
+        config.scalings,
     )
 
 

@@ -39,11 +39,17 @@ class Candidates(NamedTuple):
 
 @dataclass(frozen=True)
 class Chain:
-    """Transition scores ``start`` (L,), ``between`` (L, L) [from, to] and ``end`` (L,); -1e9 if barred as illegal."""
+    """Transition scores ``start`` (L,), ``between`` (L, L) [from, to] and ``end`` (L,); -1e9 if barred as illegal.
+
+    For probabilities, all scores are divided by ``temperature`` and ``bias`` (L,) is added to those of the tags, see
+    :mod:`tagsmith.tagging.calibration`. The best sequence is that of the scores as they are.
+    """
 
     start: Floats
     between: Floats
     end: Floats
+    temperature: float = 1.0
+    bias: Floats | None = None
 
     @cached_property
     def first(self) -> Floats:
@@ -75,6 +81,23 @@ class Chain:
             blocks.append((int(count), len(tags)))
         order = np.argsort(np.argsort(counts, kind="stable"), kind="stable")
         return Candidates(np.concatenate(sources), np.concatenate(scores)[:, None], tuple(blocks), order)
+
+    def calibrated(self, emissions: Floats) -> tuple[Floats, Chain]:
+        """Return the emissions and the chain that give the probabilities."""
+        if self.temperature != 1:
+            emissions = emissions / np.float32(self.temperature)
+        if self.bias is not None:
+            emissions = emissions + self.bias
+        return emissions, self._at_temperature
+
+    @cached_property
+    def _at_temperature(self) -> Chain:
+        """The chain with its legal scores divided by the temperature."""
+        if self.temperature == 1 and self.bias is None:
+            return self
+        parts = (self.start, self.between, self.end)
+        start, between, end = (np.where(one <= BARRED, one, one / np.float32(self.temperature)) for one in parts)
+        return Chain(start, between, end)
 
     @cached_property
     def factors(self) -> Doubles:
@@ -111,7 +134,8 @@ def constrained_chain(allowed: Transitions, weights: dict[str, npt.NDArray[Any]]
     for name, legal in (("start", allowed.start), ("between", allowed.between), ("end", allowed.end)):
         scores = np.zeros(legal.shape, np.float32) if weights is None else weights[f"crf/{name}"]
         parts.append(np.where(legal, scores, BARRED).astype(np.float32))
-    return Chain(*parts)
+    start, between, end = parts
+    return Chain(start, between, end)
 
 
 def running_sentences(lengths: npt.NDArray[Any], steps: int) -> list[int]:

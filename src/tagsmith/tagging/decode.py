@@ -159,11 +159,11 @@ def k_best(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain, k: int) -
     paths = entries.transpose(2, 0, 1) // k
     missing = np.isneginf(final[:, 0].T)  # (K, B)
     paths[np.broadcast_to(missing[:, None], paths.shape)] = 0
-    exact = np.where(missing, -np.inf, _path_scores(paths, emissions, lengths, chain))
+    exact = np.where(missing, -np.inf, path_scores(paths, emissions, lengths, chain))
     return paths, np.minimum.accumulate(exact, axis=0)
 
 
-def _path_scores(paths: Integers, emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Doubles:
+def path_scores(paths: Integers, emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Doubles:
     """Scores (K, B) of paths (K, T, B), summed in float64."""
     steps, sentences = np.arange(paths.shape[1])[:, None], np.arange(paths.shape[2])
     inside = steps < lengths  # (T, B)

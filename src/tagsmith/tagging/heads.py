@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from tagsmith.errors import DataError
+from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import Model
 from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers, constrained_chain
 from tagsmith.tagging.decode import SpanTags, span_tags
 from tagsmith.tagging.spans import Decoded, LongSentence, SpanDecoder, surrounded
 from tagsmith.text.layer import Layer
+from tagsmith.text.schemes import OUTSIDE
 
 Threshold = float | Mapping[str, float]
 
@@ -41,9 +43,17 @@ def heads_of(model: Model) -> tuple[Head, ...]:
         learned = None
         if model.architecture.head == "crf":
             learned = {f"crf/{part}": model.weights[f"crf/{number}/{part}"] for part in ("start", "between", "end")}
-        chain = constrained_chain(layer.transitions, learned)
+        chain = scaled(constrained_chain(layer.transitions, learned), layer, model.scalings.get(layer.name, Scaling()))
         heads.append(Head(layer, columns, chain, span_tags(layer.tags) if layer.gives_spans else None))
     return tuple(heads)
+
+
+def scaled(chain: Chain, layer: Layer, scaling: Scaling) -> Chain:
+    """Return a layer's chain calibrated in this way."""
+    bias = None
+    if scaling.outside:
+        bias = np.array([scaling.outside if tag == OUTSIDE else 0.0 for tag in layer.tags], np.float32)
+    return replace(chain, temperature=scaling.temperature, bias=bias)
 
 
 class HeadsDecoder:

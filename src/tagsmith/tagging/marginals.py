@@ -102,8 +102,9 @@ def posterior(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> Pos
 
     The backward pass is the forward pass of the reversed sentence, so one loop does both. Where scores are so large
     that the sums could leave the range of float64 between two scalings, the sums are logs, which is right for all
-    finite scores but several times slower.
+    finite scores but several times slower. The probabilities are those that the chain is calibrated to.
     """
+    emissions, chain = chain.calibrated(emissions)
     interval = _scaling_interval(emissions, chain)
     sums = _scaled_sums(emissions, lengths, chain, interval) if interval else _log_sums(emissions, lengths, chain)
     return Posterior(emissions, lengths, chain, *sums)

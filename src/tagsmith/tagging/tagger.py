@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from tagsmith.corpus.folders import is_folder, part_by_name, part_of_folder
 from tagsmith.corpus.sources import Data, read_sentences
 from tagsmith.errors import DataError, ModelError
-from tagsmith.model.configuration import PRECISIONS, Precision
+from tagsmith.model.configuration import PRECISIONS, Precision, Scaling
 from tagsmith.model.folder import Model, check_readable, model_files, read_model, with_card, write_model
 from tagsmith.model.hub import upload
+from tagsmith.scores.calibration import Calibration
 from tagsmith.scores.scores import Mode, Scores, score_tags
+from tagsmith.scores.thresholds import Thresholds, thresholds_for
 from tagsmith.tagging.batching import run_batches
+from tagsmith.tagging.calibration import fit_scaling, predictions
 from tagsmith.tagging.chain import Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
 from tagsmith.tagging.exported_network import ExportedNetwork
@@ -35,7 +39,7 @@ from tagsmith.text.arguments import (
 )
 from tagsmith.text.document import Document, Sentence, Span
 from tagsmith.text.layer import Layer
-from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal
+from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme, is_legal, tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
 
 if TYPE_CHECKING:
@@ -45,6 +49,14 @@ Result = TypeVar("Result")
 ScoredSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
 TaggedSentence = tuple[list[str], Sequence[ScoredSpan]]
 STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """Labeled sentences as a tagger reads them: their words and, for each of its layers, their tags in its scheme."""
+
+    words: Sequence[Sequence[str]]
+    tags: Mapping[str, Sequence[Sequence[str]]]
 
 
 class Tagger:
@@ -275,7 +287,8 @@ class Tagger:
         answers: list[list[tuple[list[str], float]]] = [[([], 1.0)] for _ in sentences]
 
         def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Doubles, Doubles]:
-            return *k_best(emissions, lengths, head.chain, k), posterior(emissions, lengths, head.chain).log_partition
+            emissions, chain = head.chain.calibrated(emissions)
+            return *k_best(emissions, lengths, chain, k), posterior(emissions, lengths, chain).log_partition
 
         for indices, (paths, scores, log_partition) in self._run(sentences, head, decode):
             shares = np.exp(np.minimum(scores - log_partition, 0.0))  # (k, B)
@@ -441,7 +454,12 @@ class Tagger:
     # --- scores
 
     def evaluate(
-        self, data: Data, *, mode: Mode = "conlleval", layer: str | Sequence[str] | None = None, **options: Any
+        self,
+        data: Data | Labeled,
+        *,
+        mode: Mode = "conlleval",
+        layer: str | Sequence[str] | None = None,
+        **options: Any,
     ) -> Scores:
         """Tag labeled sentences and score the result.
 
@@ -464,10 +482,34 @@ class Tagger:
         Scores
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
+        labeled = self.labeled(data, layer=layer, **options)
+        heads = [self._head(name) for name in labeled.tags]
+        tagged = self._tagged(labeled.words, heads, False, None)
+        scores = {
+            head.layer.name: score_tags(gold, [predicted for predicted, _ in tags], mode=mode, scheme=head.layer.scheme)
+            for head, gold, tags in zip(heads, labeled.tags.values(), tagged, strict=True)
+        }
+        first = next(iter(scores.values()))
+        return first if len(scores) == 1 else replace(first, layers=scores)
+
+    def labeled(
+        self,
+        data: Data | Labeled,
+        *,
+        layer: str | Sequence[str] | None = None,
+        part: Literal["dev", "test"] = "test",
+        **options: Any,
+    ) -> Labeled:
+        """Read labeled data once for several of the methods that take them; arguments are those of :meth:`evaluate`.
+
+        ``part`` is what is taken of a folder or a mapping.
+        """
+        if isinstance(data, Labeled):
+            return data
         if isinstance(data, Mapping):
-            data = part_by_name(data, "test")
+            data = part_by_name(data, part)
         elif is_folder(data):
-            data, _ = part_of_folder(data, "test")
+            data, _ = part_of_folder(data, part)
         heads, wanted = self._heads, layer
         if len(heads) > 1:
             names = self.layers if layer is None else (layer,) if isinstance(layer, str) else tuple(layer)
@@ -482,18 +524,75 @@ class Tagger:
         keys = [head.layer.name for head in heads]  # a layer that is alone may have another name in the data
         if len(self._heads) == 1:
             keys = list(sentences[0].layers)
-        tagged = self._tagged([sentence.words for sentence in sentences], heads, False, None)
-        scores = {
-            head.layer.name: score_tags(
-                gold_tags([sentence.layers[name] for sentence in sentences], head.layer),
-                [predicted for predicted, _ in tags],
-                mode=mode,
-                scheme=head.layer.scheme,
-            )
-            for head, name, tags in zip(heads, keys, tagged, strict=True)
+        tags = {
+            head.layer.name: gold_tags([sentence.layers[name] for sentence in sentences], head.layer)
+            for head, name in zip(heads, keys, strict=True)
         }
-        first = scores[heads[0].layer.name]
-        return first if len(heads) == 1 else replace(first, layers=scores)
+        return Labeled([sentence.words for sentence in sentences], tags)
+
+    def calibration(
+        self, data: Data | Labeled, *, layer: str | Sequence[str] | None = None, **options: Any
+    ) -> dict[str, Calibration]:
+        """Measure on labeled data how far the probabilities of spans and tags can be trusted, before and after.
+
+        Arguments and errors are those of :meth:`evaluate`.
+
+        Returns
+        -------
+        dict
+            Layer → its calibration, which in ``before`` has that of the probabilities as they were learned.
+        """
+        labeled = self.labeled(data, layer=layer, **options)
+        found = {}
+        for name, gold in labeled.tags.items():
+            scalings = [self.model.scalings.get(name, Scaling()), Scaling()]
+            found[name] = predictions(self._run, self._head(name), labeled.words, gold, scalings).calibration(0, 1)
+        return found
+
+    def calibrate(self, data: Data | Labeled, *, layer: str | Sequence[str] | None = None, **options: Any) -> Tagger:
+        """Return this tagger with its probabilities calibrated on labeled data; its tags are the same.
+
+        Training does this with dev. The data must be others than those that the model was trained on, and alike those
+        to be tagged. Of a folder or a mapping the dev part is taken; otherwise arguments and errors are those of
+        :meth:`evaluate`. With fewer than 30 labeled spans, probabilities are left as they were learned.
+        """
+        labeled = self.labeled(data, layer=layer, part="dev", **options)
+        scalings = dict(self.model.scalings)
+        for name, gold in labeled.tags.items():
+            scalings[name] = self.scaling_for(labeled.words, gold, layer=name)
+        model = replace(self.model, scalings=scalings)
+        return Tagger(model, precision=self.precision, threads=self.threads)
+
+    def scaling_for(
+        self, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], *, layer: str | None = None
+    ) -> Scaling:
+        """Return what would calibrate the probabilities of a layer on sentences with these tags, in its scheme."""
+        return fit_scaling(self._run, self._head(layer), sentences, tags)
+
+    def thresholds(
+        self, data: Data | Labeled, *, precision: float, layer: str | None = None, **options: Any
+    ) -> Thresholds:
+        """Choose, for each label, the least threshold at which this share of the spans found in some data is right.
+
+        Arguments are those of :meth:`evaluate`; of a folder or a mapping the dev part is taken, and of several layers
+        the first that gives spans. The thresholds hold for like data, as far as chance lets them: see ``interval``.
+
+        Raises
+        ------
+        DataError
+            The data cannot be read; the layer gives no spans; the precision is not above 0 and at most 1.
+        """
+        if not isinstance(precision, int | float) or not 0 < precision <= 1:
+            raise DataError(f"the precision is {precision!r}.", remedy="It must be above 0, and at most 1.")
+        labeled = self.labeled(data, layer=layer, part="dev", **options)
+        head = next((one for name in labeled.tags if (one := self._head(name)).span_tags), None)
+        if head is None:
+            raise DataError("Plain tags have no thresholds.", remedy="Choose a layer that gives spans.")
+        gold, scaling = labeled.tags[head.layer.name], self.model.scalings.get(head.layer.name, Scaling())
+        found = predictions(self._run, head, labeled.words, gold, [scaling])
+        support = Counter(span.label for tags in gold for span in tags_to_spans(tags, head.layer.scheme))
+        (scores,) = found.span_scores
+        return thresholds_for(precision, head.layer.labels, found.spans, scores, found.span_right, support)
 
     def push_to_hub(
         self,

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from tagsmith.corpus.corpus import Corpus
+from tagsmith.model.configuration import Scaling
+from tagsmith.model.folder import Model
 from tagsmith.scores.scores import Scores, score_tags
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import Layer
@@ -35,6 +37,19 @@ def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
         scores[layer.name] = score_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
     first = next(iter(scores.values()))
     return replace(first, layers=scores) if len(corpus.layers) > 1 else first
+
+
+def calibrated(model: Model, corpus: Corpus) -> Model:
+    """Return the model with its probabilities calibrated on dev, on the sentences that know all labels of a layer."""
+    tagger, scalings = Tagger(model), dict[str, Scaling]()
+    for layer in corpus.layers:
+        sentences = corpus.dev
+        if corpus.knowledge is not None:
+            known = [corpus.knowledge.sets[number].get(layer.name) for number in corpus.knowledge.dev]
+            rows = [index for index, labels in enumerate(known) if labels is not None and labels >= set(layer.labels)]
+            sentences = sentences.take(np.array(rows, np.int64))
+        scalings[layer.name] = tagger.scaling_for(sentences.words(), sentences.tags(layer.name), layer=layer.name)
+    return replace(model, scalings={name: scaling for name, scaling in scalings.items() if scaling != Scaling()})
 
 
 def only_known(tags: Sequence[str], known: Collection[str], scheme: Scheme) -> list[str]:

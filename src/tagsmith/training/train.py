@@ -22,10 +22,11 @@ from tagsmith.model.frozen_vectors import FrozenVectors
 from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
+from tagsmith.text.schemes import OUTSIDE
 from tagsmith.training.display import Display, Silent, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
-from tagsmith.training.measure import deciding_measure, deciding_score, score_part, score_text
+from tagsmith.training.measure import calibrated, deciding_measure, deciding_score, score_part, score_text
 from tagsmith.training.model_card import learning_curve, model_card
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.target import BEST, check_new_run, check_space, discard_run, reserved, what_is_kept
@@ -270,6 +271,7 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
     """Return the model of the best epoch with its scores on these parts, and the scores in words."""
     corpus = run.task.corpus
     model, dev_scores = _choose_precision(run.model(run.best), corpus, display)
+    model = _calibrated(model, corpus, display)
     scores = {"dev": dev_scores}
     if len(corpus.test) and "test" in parts:
         scores["test"] = score_part(Tagger(model), corpus, "test")
@@ -281,6 +283,19 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
     }
     model = replace(model, scores={part: one.as_dict() for part, one in scores.items()}, extras=extras)
     return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
+
+
+def _calibrated(model: Model, corpus: Corpus, display: Display) -> Model:
+    """Calibrate the probabilities on dev, and say by how much that changes them."""
+    model = calibrated(model, corpus)
+    for layer in corpus.layers:
+        of = f" of {layer.name}" if len(corpus.layers) > 1 else ""
+        if scaling := model.scalings.get(layer.name):
+            shift = f", {OUTSIDE} {scaling.outside:+.2f}" if layer.gives_spans else ""
+            display.message(f"probabilities{of} calibrated on dev: temperature {scaling.temperature:.2f}{shift}")
+        else:
+            display.message(f"probabilities{of} are not calibrated: dev has too few labels for that")
+    return model
 
 
 def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Scores]:
