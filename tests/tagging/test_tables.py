@@ -197,6 +197,6 @@ def test_seqeval_scores_the_predictions_as_we_do():
     tagged = dataset_of({"tokens": tokens, "gold": gold}).map(TAGGER.as_map(), batched=True)
     ours = TAGGER.evaluate(list(zip(tokens, gold, strict=True)))
     predicted = tagged[:]["ner"]
-    functions = (seqeval.precision_score, seqeval.recall_score, seqeval.f1_score)
+    functions = (seqeval.precision_score, seqeval.recall_score, seqeval.f1_score, seqeval.accuracy_score)
     theirs = [function(gold, predicted) for function in functions]
-    assert theirs == pytest.approx([ours.precision, ours.recall, ours.f1])
+    assert theirs == pytest.approx([ours.precision, ours.recall, ours.f1, ours.accuracy])
