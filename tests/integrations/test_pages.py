@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -61,3 +62,21 @@ def test_annotation_tools(tmp_path: Path):
     shutil.copy(golden / "doccano-page-graphemes.jsonl", tmp_path / "all.jsonl")
     (tmp_path / "letters.txt").write_text("Anna Schmidt left Berlin \U0001f600.\n", "utf-8")
     run_page("annotation-tools.md", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are for a POSIX shell")
+def test_coming_from_another_library(tmp_path: Path):
+    (tmp_path / "flair").mkdir()
+    rows = "Anna NNP B-PERSON\nleft VBD O\nBerlin NNP B-LOCATION\n\n"
+    (tmp_path / "flair" / "train.txt").write_text(rows, "utf-8")
+    tags = (("Anna", "S-PERSON"), ("left", "O"), ("Berlin", "S-LOCATION"))
+    (tmp_path / "stanza.json").write_text(json.dumps([[{"text": word, "ner": tag} for word, tag in tags]]) + "\n")
+    run_page("coming-from.md", tmp_path)
+
+
+def test_every_library_of_the_table_has_its_page():
+    rows = (DOCS / "coming-from.md").read_text("utf-8").partition("|---")[2].splitlines()[1:]
+    pages = [re.findall(r"\]\(([\w-]+\.md)?[^)]*\)", row)[-1] for row in rows if row.startswith("|")]
+    assert len(pages) >= 12
+    assert all((DOCS / page).is_file() for page in pages if page)
