@@ -25,7 +25,9 @@ def test_json_on_standard_output_is_the_contract_and_nothing_else(tagsmith, mode
 
 def test_the_scores_in_the_model_folder_are_those_that_evaluate_finds(tagsmith, model: Path, corpus: Path):
     done = tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-")
-    assert json.loads(done.stdout) == json.loads((model / "config.json").read_bytes())["scores"]["dev"]
+    found, stored = json.loads(done.stdout), json.loads((model / "config.json").read_bytes())["scores"]["dev"]
+    assert {key: found[key] for key in stored} == stored
+    assert set(found) - set(stored) == {"intervals", "matching", "errors", "confusion", "buckets"}
 
 
 class _Page(HTMLParser):
@@ -162,3 +164,54 @@ def test_a_label_in_another_case_is_named_with_the_one_that_the_model_knows(run_
     data.write_text("John B-Person\nleft O\n", "utf-8")
     _, _, err = run_here("evaluate", model, data)
     assert "Person (it knows PERSON)" in err
+
+
+def test_the_table_shows_intervals_and_details_only_if_asked(run_here, model: Path, corpus: Path):
+    status, out, _ = run_here("evaluate", model, corpus / "dev.conll")
+    assert status == 0
+    assert "95 % interval" in out
+    assert "spurious" not in out
+    status, out, _ = run_here("evaluate", model, corpus / "dev.conll", "--details", "--resamples", "0")
+    assert status == 0
+    assert "interval" not in out
+    assert all(name in out for name in ("spurious", "boundary", "partial", "sentences of", "mentions of"))
+
+
+def test_seen_and_unseen_mentions(run_here, model: Path, tmp_path: Path):
+    train, data = tmp_path / "train.conll", tmp_path / "data.conll"
+    train.write_text("Ann B-PERSON\nleft O\n", "utf-8")
+    data.write_text("Ann B-PERSON\nleft O\n\nCleo B-PERSON\nleft O\n", "utf-8")
+    status, out, _ = run_here("evaluate", model, data, "--train", train, "--json", "-")
+    buckets = json.loads(out)["buckets"]
+    assert status == 0
+    assert {name: one["support"] for name, one in buckets["seen"].items() if one["support"]} == {"seen": 1, "unseen": 1}
+    assert buckets["label_frequency"]["1–9"]["support"] == 2
+
+
+def test_scores_by_the_keys_of_records_by_comments_and_by_file(run_here, model: Path, tmp_path: Path):
+    records, commented = tmp_path / "a.jsonl", tmp_path / "b.conll"
+    one = {"tokens": ["Ann", "left"], "tags": ["B-PERSON", "O"]}
+    lines = [{**one, "domain": "news"}, {**one, "meta": {"domain": "web"}}, one]
+    records.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    commented.write_text("# domain = news\nBen B-PERSON\nleft O\n", "utf-8")
+    options = ("--by", "domain", "--by", "source", "--json", "-")
+    status, out, err = run_here("evaluate", model, records, commented, *options)
+    assert (status, err) == (0, "")
+    buckets = json.loads(out)["buckets"]
+    support = {by: {name: one["support"] for name, one in buckets[by].items()} for by in ("domain", "source")}
+    assert support["domain"] == {"(none)": 1, "news": 2, "web": 1}
+    assert support["source"] == {str(records): 3, str(commented): 1}
+    status, out, err = run_here("evaluate", model, records, "--by", "genre")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: {records}: No sentence has the key 'genre'. The keys are: domain, meta, source.")
+
+
+def test_intervals_over_documents(run_here, model: Path, tmp_path: Path):
+    data = tmp_path / "data.conll"
+    document = "-DOCSTART- O\n\n" + "Ann B-PERSON\nleft O\n\n" * 3
+    data.write_text(document * 4, "utf-8")
+    for option, unit, units in (("--documents", "documents", 4), ("--resamples=7", "sentences", 12)):
+        _, out, _ = run_here("evaluate", model, data, option, "--json", "-")
+        intervals = json.loads(out)["intervals"]
+        assert (intervals["unit"], intervals["units"]) == (unit, units)
+    assert intervals["resamples"] == 7

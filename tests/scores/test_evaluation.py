@@ -16,7 +16,7 @@ from tagsmith.scores.scores import score_tags
 GOLD = [["B-PER", "I-PER", "O"], ["B-LOC", "O"], ["B-PER"]]
 PREDICTED = [["B-PER", "I-PER", "O"], ["B-PER", "B-LOC"], ["O"]]
 WORDS = [["Ann", "Lee", "left"], ["Oslo", "won"], ["oslo"]]
-TRAIN = training_of([(["Ann", "Lee", "and", "Oslo"], ["B-PER", "I-PER", "O", "B-LOC"]), (["won"], ["O"])])
+TRAIN = training_of([["Ann", "Lee", "and", "Oslo"], ["won"]], [["B-PER", "I-PER", "O", "B-LOC"], ["O"]], "IOB2")
 
 
 def counts(buckets):
@@ -80,7 +80,7 @@ def test_the_json_keeps_the_keys_of_scores_and_adds_to_them():
 
 def test_plain_tags_have_no_schemas_and_no_lengths_of_mentions():
     words = [["the", "cat"]]
-    training = training_of([(["the", "dog"], ["DET", "NOUN"])])
+    training = training_of([["the", "dog"]], [["DET", "NOUN"]], "plain")
     evaluation = evaluate_tags([["DET", "NOUN"]], [["DET", "VERB"]], words=words, training=training)
     assert evaluation.matching == {}
     assert set(evaluation.buckets) == {"sentence_length", "seen", "label_frequency"}

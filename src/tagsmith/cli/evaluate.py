@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,7 +15,7 @@ from tagsmith.cli import options
 from tagsmith.errors import DataError, visible
 
 if TYPE_CHECKING:
-    from tagsmith.scores.scores import Scores
+    from tagsmith.scores.evaluation import Evaluation
     from tagsmith.text.layer import Layer
 
 
@@ -27,7 +28,7 @@ class CountedAs(StrEnum):
 
 def evaluate_command(
     model: options.ModelFolder,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file; of a folder, the test file.")],
+    data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Labeled files; of a folder, the test file.")],
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the scores as JSON; with '-', print nothing else."),
@@ -39,6 +40,33 @@ def evaluate_command(
             help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
         ),
     ] = CountedAs.CONLLEVAL,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="Show the kinds of errors, the types confused, the matching schemas and the buckets too."
+        ),
+    ] = False,
+    train: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="Training data, to score seen and unseen mentions; may be repeated."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY",
+            help="Score the sentences of each value of a key of the JSON objects or comments, or of 'source', "
+            "the file; may be repeated.",
+        ),
+    ] = None,
+    documents: Annotated[
+        bool, typer.Option("--documents", help="Make the intervals by drawing documents, not sentences.")
+    ] = False,
+    resamples: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Resamples of the intervals; 0: no intervals. [default: 10,000, fewer for large files]"
+        ),
+    ] = None,
     format: options.Format = "auto",
     layer: options.Layers = None,
     column: options.Columns = None,
@@ -46,13 +74,11 @@ def evaluate_command(
     separator: options.Separator = None,
     encoding: options.Encoding = "utf-8",
 ) -> None:
-    """Tag a labeled file with a model and score the result."""
+    """Tag labeled files with a model and score the result."""
     from tagsmith import __version__
     from tagsmith.corpus.convert import open_target
-    from tagsmith.corpus.folders import is_folder, part_of_folder
     from tagsmith.model.hub import hub_name
     from tagsmith.scores.report import html_report
-    from tagsmith.scores.tables import scores_tables
     from tagsmith.tagging.tagger import load
 
     options.check_suffix(json_file, ".json")
@@ -60,23 +86,31 @@ def evaluate_command(
     if json_file is not None and json_file == report and str(report) != os.devnull:
         raise DataError("--json and --report name the same file.", remedy="Name two files.", path=report)
     tagger = load(model)
-    files: Path | list[Path] = data
-    if is_folder(data):
-        files, note = part_of_folder(data, "test")
-        typer.echo(visible(note), err=True)
+    name = ", ".join(map(str, data))
+    files = _files(data, "test")
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     problems: list[object] = []
-    scores = tagger.evaluate(files, mode=mode.value, format=format, problems=problems, **reading)
+    scores = tagger.evaluate(
+        files,
+        mode=mode.value,
+        train=_files(train, "train") if train else None,
+        by=by or (),
+        documents=documents,
+        resamples=resamples,
+        format=format,
+        problems=problems,
+        **reading,
+    )
     options.echo_problems(problems)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
     by_layer = scores.layers or {scored: scores}
     layers = [tagger.layer(name) for name in by_layer]
     for model_layer in layers:
-        _check_labels(by_layer[model_layer.name], model_layer, data)
+        _check_labels(by_layer[model_layer.name], model_layer, name)
     if report is not None:
         settings = {
             "model": str(hub_name(model) or model),
-            "data": str(data),
+            "data": name,
             "layer": ", ".join(model_layer.name for model_layer in layers),
             "scheme": ", ".join(model_layer.scheme.value for model_layer in layers),
             "mode": mode.value,
@@ -88,11 +122,40 @@ def evaluate_command(
         with open_target(json_file) as stream:
             stream.write(json.dumps(scores.as_dict(), indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
-        for table in scores_tables(scores, str(data)):
-            options.stdout_console().print(table)
+        _print_tables(scores, by_layer, name, details)
 
 
-def _check_labels(scores: Scores, layer: Layer, data: Path) -> None:
+def _files(data: list[Path], part: str) -> list[Path]:
+    """Replace folders by their files of a part, and tell which."""
+    from tagsmith.corpus.folders import is_folder, part_of_folder
+
+    files: list[Path] = []
+    for item in data:
+        if is_folder(item):
+            found, note = part_of_folder(item, part)
+            typer.echo(visible(note), err=True)
+            files += found
+        else:
+            files.append(item)
+    return files
+
+
+def _print_tables(scores: Evaluation, by_layer: Mapping[str, Evaluation], name: str, details: bool) -> None:
+    from tagsmith.scores.tables import detail_tables, scores_tables
+
+    console = options.stdout_console()
+    for table in scores_tables(scores, name):
+        console.print(table)
+    if not details:
+        return
+    for layer, evaluation in by_layer.items():
+        if scores.layers:
+            console.print(f"\n{visible(layer)}", markup=False)
+        for table in detail_tables(evaluation):
+            console.print(table)
+
+
+def _check_labels(scores: Evaluation, layer: Layer, data: str) -> None:
     """Raise if nothing is labeled; print a note about labels that the model cannot give."""
     if not scores.support:
         raise DataError(

@@ -18,8 +18,8 @@ from tagsmith.text.document import Document, Sentence
 Read = Callable[[Source, ReadOptions], Iterable[Document]]
 
 
-def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -> Iterator[Sentence]:
-    """Read a source once for each layer, in step, and yield its sentences with all of them, in that order.
+def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -> Iterator[Document]:
+    """Read a source once for each layer, in step, and yield documents whose sentences have all of them, in that order.
 
     Raises DataError: as ``read``, and where the layers do not label the same tokens.
 
@@ -43,7 +43,7 @@ def read_side_by_side(source: Source, each: Sequence[ReadOptions], read: Read) -
     for documents in zip_longest(*versions):
         if any(document is None for document in documents):
             raise _mismatch(each, path, 0)
-        yield from _joined(documents, each, path)
+        yield replace(documents[0], sentences=tuple(_joined(documents, each, path)))
     problems[:] = [*before, *dict.fromkeys(problems[len(before) :])]  # each reading reports what all layers share
 
 

@@ -156,18 +156,30 @@ def read_sentences(data: Data, **options: Any) -> list[Sentence]:
 
 def sentences_of(part: Part, options: ReadOptions) -> Iterator[Sentence]:
     """Yield the sentences of a part with the layers that the options name, see :func:`read_sentences`."""
+    for sentences, _ in groups_of(part, options):
+        yield from sentences
+
+
+def groups_of(part: Part, options: ReadOptions) -> Iterator[tuple[Sequence[Sentence], Mapping[str, Any]]]:
+    """Yield the sentences of each document of a part, as :func:`sentences_of`, with the document's ``meta``."""
     if (file := part.file) is not None:
-        yield from _sentences_of_file(file, options)
+        for document in _documents_of_file(file, options):
+            yield document.sentences, document.meta
         return
     for number, item in enumerate(part.items, 1):
+        group = []
         for sentence in _sentences_in_memory(item, options, f"Item {number}"):
             if len(options.layers) == len(sentence.layers) == 1:  # the one layer there is, whatever its name
                 (tags,) = sentence.layers.values()
                 sentence = replace(sentence, layers={options.layers[0]: tags})
-            yield select_layers(sentence, options, part.path)
+            group.append(select_layers(sentence, options, part.path))
+        if isinstance(item, Document):
+            yield group, item.meta
+        else:
+            yield from (([sentence], {}) for sentence in group)
 
 
-def _sentences_of_file(source: Source, options: ReadOptions) -> Iterator[Sentence]:
+def _documents_of_file(source: Source, options: ReadOptions) -> Iterator[Document]:
     name = source_name(source)
     if options.format == AUTO:
         options = replace(options, format=detect_format(source, options.encoding))
@@ -180,11 +192,7 @@ def _sentences_of_file(source: Source, options: ReadOptions) -> Iterator[Sentenc
             sentences = (select_layers(sentence, layer_options, name) for sentence in document.sentences)
             yield replace(document, sentences=tuple(sentences))
 
-    if len(each) > 1:
-        yield from read_side_by_side(source, each, read)
-        return
-    for document in read(source, each[0]):
-        yield from document.sentences
+    return read_side_by_side(source, each, read) if len(each) > 1 else read(source, each[0])
 
 
 def _sentences_in_memory(item: Item, options: ReadOptions, where: str) -> Sequence[Sentence]:

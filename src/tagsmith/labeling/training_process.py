@@ -102,7 +102,7 @@ def run(job: TrainingJob) -> None:
     report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
     before = tagsmith.load(job.start) if job.start else None
     if before:
-        report("state", before=before.evaluate(dev).as_dict())
+        report("state", before=before.evaluate(dev, resamples=0).as_dict())
     tokens = sum(len(words) for words, _ in [*job.train, *job.predicted]) + sum(map(len, corpus))
     recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")

@@ -8,15 +8,15 @@ the counts of all buckets add up to those of the whole.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tagsmith.scores.aligned import Aligned, Ints, Spans
-from tagsmith.scores.counts import Numbering, SpanCounts
+from tagsmith.scores.counts import Numbering, SpanCounts, Tags
 from tagsmith.scores.scores import TypeScores
-from tagsmith.text.schemes import OUTSIDE, Scheme, detect_scheme, tags_to_spans
+from tagsmith.text.schemes import OUTSIDE, Scheme, tags_to_spans
 
 Buckets = Mapping[str, TypeScores]
 
@@ -33,19 +33,17 @@ class Training:
     labels: Mapping[str, int]
 
 
-def training_of(sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Training:
-    """Collect the mentions of the (words, tags) of training sentences; of plain tags, each token is one."""
-    pairs = list(sentences)
-    scheme = detect_scheme(tags for _, tags in pairs)
+def training_of(words: Tags, tags: Tags, scheme: Scheme | str) -> Training:
+    """Collect the mentions of training sentences; of plain tags, each token is one."""
     mentions: set[tuple[str, ...]] = set()
     labels: Counter[str] = Counter()
-    for words, tags in pairs:
-        if scheme is Scheme.PLAIN:
-            mentions.update((word,) for word in words)
-            labels.update(tags)
-        elif any(tag != OUTSIDE for tag in tags):
-            for start, end, label in tags_to_spans(tags, scheme):
-                mentions.add(tuple(words[start:end]))
+    for sentence, its_tags in zip(words, tags, strict=True):
+        if scheme == Scheme.PLAIN:
+            mentions.update((word,) for word in sentence)
+            labels.update(its_tags)
+        elif any(tag != OUTSIDE for tag in its_tags):
+            for start, end, label in tags_to_spans(its_tags, scheme):
+                mentions.add(tuple(sentence[start:end]))
                 labels[label] += 1
     return Training(frozenset(mentions), labels)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tagsmith.scores.aligned import Ints, align_tags
@@ -29,11 +29,12 @@ class Evaluation(Scores):
     matching: Mapping[str, Matching]
     errors: Errors
     buckets: Mapping[str, Buckets]
+    layers: Mapping[str, Evaluation] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
         layers = {name: scores.as_dict() for name, scores in self.layers.items()}
-        scores = {field.name: getattr(self, field.name) for field in fields(Scores) if field.name != "layers"}
+        scores = {one.name: getattr(self, one.name) for one in fields(Scores) if one.name != "layers"}
         return {
             **scores,
             "types": {label: asdict(one) for label, one in self.types.items()},
@@ -90,7 +91,7 @@ def evaluate_tags(
         buckets |= training_buckets(aligned, words, training)
     buckets |= {name: value_buckets(aligned, values) for name, values in (by or {}).items()}
     return Evaluation(
-        **{field.name: getattr(scores, field.name) for field in fields(Scores)},
+        **{one.name: getattr(scores, one.name) for one in fields(Scores) if one.name != "layers"},
         intervals=None
         if resamples == 0
         else score_intervals(aligned, documents=documents, resamples=resamples, seed=seed),

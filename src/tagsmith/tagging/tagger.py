@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import numpy as np
 
 from tagsmith.corpus.folders import is_folder, part_by_name, part_of_folder
-from tagsmith.corpus.sources import Data, read_sentences
+from tagsmith.corpus.origins import Origin, read_with_origins, values_of
+from tagsmith.corpus.sources import Data
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.configuration import PRECISIONS, Precision, Scaling
 from tagsmith.model.folder import Model, check_readable, model_files, read_model, with_card, write_model
 from tagsmith.model.hub import upload
+from tagsmith.scores.buckets import training_of
 from tagsmith.scores.calibration import Calibration
-from tagsmith.scores.scores import Mode, Scores, score_tags
+from tagsmith.scores.evaluation import Evaluation, evaluate_tags
+from tagsmith.scores.scores import Mode
 from tagsmith.scores.thresholds import Thresholds, thresholds_for
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.calibration import fit_scaling, predictions
@@ -53,10 +56,15 @@ STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when taggin
 
 @dataclass(frozen=True)
 class Labeled:
-    """Labeled sentences as a tagger reads them: their words and, for each of its layers, their tags in its scheme."""
+    """Labeled sentences as a tagger reads them: their words and, for each of its layers, their tags in its scheme.
+
+    ``sentences`` are as they were read, and ``origins`` say where from.
+    """
 
     words: Sequence[Sequence[str]]
     tags: Mapping[str, Sequence[Sequence[str]]]
+    sentences: Sequence[Sentence]
+    origins: Sequence[Origin]
 
 
 class Tagger:
@@ -459,8 +467,12 @@ class Tagger:
         *,
         mode: Mode = "conlleval",
         layer: str | Sequence[str] | None = None,
+        train: Data | None = None,
+        by: str | Sequence[str] = (),
+        documents: bool = False,
+        resamples: int | None = None,
         **options: Any,
-    ) -> Scores:
+    ) -> Evaluation:
         """Tag labeled sentences and score the result.
 
         Parameters
@@ -474,19 +486,40 @@ class Tagger:
         layer
             The data's layer that holds the gold tags, by default that of the model's name. For a model of several
             layers: those of its layers to score, by default all.
+        train
+            The training data: score seen and unseen mentions, rare and frequent labels.
+        by
+            Keys that the data's records or comments have, or ``"source"``, the file: score the sentences of each value.
+        documents
+            Make the intervals by drawing documents in place of sentences.
+        resamples
+            How many resamples the intervals come from, by default 10,000 or fewer; 0: no intervals.
         options
             How to read files, as for :func:`~tagsmith.corpus.sources.read_sentences`.
 
         Returns
         -------
-        Scores
+        Evaluation
             Of several layers, the first layer's, and in ``layers`` those of each.
         """
         labeled = self.labeled(data, layer=layer, **options)
+        known = None if train is None else self.labeled(train, layer=layer, part="train", **options)
+        keys = [by] if isinstance(by, str) else by
+        values = {key: values_of(labeled.sentences, labeled.origins, key) for key in keys}
         heads = [self._head(name) for name in labeled.tags]
         tagged = self._tagged(labeled.words, heads, False, None)
         scores = {
-            head.layer.name: score_tags(gold, [predicted for predicted, _ in tags], mode=mode, scheme=head.layer.scheme)
+            head.layer.name: evaluate_tags(
+                gold,
+                [predicted for predicted, _ in tags],
+                mode=mode,
+                scheme=head.layer.scheme,
+                resamples=resamples,
+                documents=np.array([origin.document for origin in labeled.origins]) if documents else None,
+                words=labeled.words,
+                training=training_of(known.words, known.tags[head.layer.name], head.layer.scheme) if known else None,
+                by=values,
+            )
             for head, gold, tags in zip(heads, labeled.tags.values(), tagged, strict=True)
         }
         first = next(iter(scores.values()))
@@ -497,7 +530,7 @@ class Tagger:
         data: Data | Labeled,
         *,
         layer: str | Sequence[str] | None = None,
-        part: Literal["dev", "test"] = "test",
+        part: Literal["train", "dev", "test"] = "test",
         **options: Any,
     ) -> Labeled:
         """Read labeled data once for several of the methods that take them; arguments are those of :meth:`evaluate`.
@@ -518,7 +551,7 @@ class Tagger:
             raise DataError("this model gives one layer.", remedy="Name one layer or column.")
         elif layer is None and options.get("column") is None:
             wanted = self.layers
-        sentences = read_sentences(data, layer=wanted, **options)
+        sentences, origins = read_with_origins(data, layer=wanted, **options)
         if not sentences:
             raise DataError("There are no sentences to score.", remedy="Give at least one labeled sentence.")
         keys = [head.layer.name for head in heads]  # a layer that is alone may have another name in the data
@@ -528,7 +561,7 @@ class Tagger:
             head.layer.name: gold_tags([sentence.layers[name] for sentence in sentences], head.layer)
             for head, name in zip(heads, keys, strict=True)
         }
-        return Labeled([sentence.words for sentence in sentences], tags)
+        return Labeled([sentence.words for sentence in sentences], tags, sentences, origins)
 
     def calibration(
         self, data: Data | Labeled, *, layer: str | Sequence[str] | None = None, **options: Any
