@@ -213,3 +213,24 @@ def test_without_pyarrow_the_extra_is_named(monkeypatch, tmp_path: Path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1")
     with pytest.raises(MissingExtraError, match="Reading Parquet needs the 'arrow' extra"):
         read_sentences(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("name", FORMATS_OF_TABLES)
+def test_columns_of_several_kinds_are_json(name: str, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("tagsmith.formats.tables.ROWS", 2)  # rows that are looked at together
+    ids = [1, 2, "three", None, [4], {"five": 5}]
+    source, target, back = tmp_path / "a.jsonl", tmp_path / f"a.{name}", tmp_path / "b.jsonl"
+    records = [{"text": "Ann", "spans": [], "id": one, "n": number} for number, one in enumerate(ids)]
+    source.write_text("".join(json.dumps(record) + "\n" for record in records), "utf-8")
+    convert(source, target)
+    convert(target, back)
+    found = [json.loads(line) for line in back.read_text("utf-8").splitlines()]
+    assert [record.get("n") for record in found] == list(range(6))
+    assert [json.loads(record["id"]) for record in found] == ids
+
+
+@pytest.mark.parametrize("as_texts", [False, True])
+def test_half_of_a_surrogate_pair_cannot_be_written(as_texts: bool):
+    (document,) = documents([(["\ud800"], ["O"])])
+    with pytest.raises(DataError, match="half of a surrogate pair"):
+        written("parquet", [document], as_texts=as_texts)

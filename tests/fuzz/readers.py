@@ -120,6 +120,9 @@ def read_and_write(name: str, path: Path) -> None:
             with suppress(TagsmithError):
                 if other.write:
                     other.write(documents, io.StringIO(), WriteOptions())
+                elif other.write_bytes:
+                    for as_texts in (False, True):
+                        other.write_bytes(documents, io.BytesIO(), WriteOptions(as_texts=as_texts))
                 elif documents:
                     shutil.rmtree(path.parent / "written", ignore_errors=True)
                     write_documents(other, documents, path.parent / "written", WriteOptions())
@@ -154,6 +157,10 @@ def seeds(name: str) -> list[bytes]:
     """Return good files to begin with; for a format without any, what its writer makes of a sample."""
     if name in SEEDS:
         return SEEDS[name]
+    if write := FORMATS[name].write_bytes:
+        data = io.BytesIO()
+        write(_SAMPLE, data, WriteOptions())
+        return [data.getvalue()]
     stream = io.StringIO()
     with suppress(TagsmithError):
         FORMATS[name].write(_SAMPLE, stream, WriteOptions())

@@ -43,8 +43,9 @@ def batches_of(source: Source) -> Iterator[Any]:
                 batches = reader = stack.enter_context(pyarrow.ipc.open_stream(data))
             yield pyarrow.RecordBatch.from_pylist([], schema=reader.schema)
             for batch in batches:
+                batch.validate(full=True)  # offsets that point outside would read any memory
                 yield from (batch.slice(start, ROWS) for start in range(0, batch.num_rows, ROWS))
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError) as error:
         problem = f"This Arrow file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
         remedy = "Copy it again; it may be cut off or altered."
         raise DataError(problem, remedy=remedy, path=source_name(source)) from error

@@ -34,8 +34,10 @@ def batches_of(source: Source) -> Iterator[Any]:
         with ParquetFile(opened) as file:
             if file.metadata.num_rows == 0:
                 yield pyarrow.RecordBatch.from_pylist([], schema=file.schema_arrow)
-            yield from file.iter_batches(batch_size=ROWS)
-    except (pyarrow.ArrowInvalid, OSError) as error:
+            for batch in file.iter_batches(batch_size=ROWS):
+                batch.validate(full=True)
+                yield batch
+    except (pyarrow.ArrowException, OSError) as error:
         problem = f"This Parquet file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
         remedy = "Copy it again; it may be cut off or altered."
         raise DataError(problem, remedy=remedy, path=source_name(source)) from error

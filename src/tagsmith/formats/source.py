@@ -280,6 +280,18 @@ def numbered_lines(stream: Iterable[str]) -> Iterator[tuple[int, str]]:
     yield number, ""
 
 
+@contextmanager
+def encodable(what: str) -> Iterator[None]:
+    """Raise DataError where a text holds half of a surrogate pair, which a binary format cannot."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise DataError(
+            f"A text holds half of a surrogate pair, {error.object[error.start : error.end]!r}, which {what} cannot.",
+            remedy="Repair the text, or write jsonl.",
+        ) from error
+
+
 def at_least_one(items: Iterable[T], error: DataError) -> Iterator[T]:
     """Yield the items; raise the error if there are none."""
     iterator = iter(items)

@@ -17,7 +17,7 @@ from tagsmith.errors import DataError, MissingExtraError
 from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.source import Place, Source, at_least_one, read_bytes, source_name, spans_to_write
+from tagsmith.formats.source import Place, Source, at_least_one, encodable, read_bytes, source_name, spans_to_write
 from tagsmith.text.document import Document, Sentence, Span, Token
 from tagsmith.text.schemes import Scheme
 
@@ -105,7 +105,8 @@ def write(documents: Iterable[Document], stream: IO[bytes], options: WriteOption
 
     vocab, packed = Vocab(), tokens.DocBin()
     for document in documents:
-        packed.add(_doc(document, options, vocab))
+        with encodable("a DocBin"):
+            packed.add(_doc(document, options, vocab))
     stream.write(packed.to_bytes())
 
 

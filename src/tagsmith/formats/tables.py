@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +18,7 @@ from tagsmith.errors import MissingExtraError
 from tagsmith.formats.jsonl import record_of
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.records import document_of
-from tagsmith.formats.source import Place, Source, at_least_one, read_bytes
+from tagsmith.formats.source import Place, Source, at_least_one, encodable, read_bytes
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import OUTSIDE
 
@@ -152,26 +152,61 @@ def table_of(documents: Iterable[Document], options: WriteOptions) -> Any:
     iterator = iter(documents)
     first = next(iterator, None)
     documents = () if first is None else chain([first], iterator)
-    if options.as_texts and not (first and first.meta.get("tokens")):
-        tables = _tables_of_records((record_of(document, options) for document in documents), pyarrow)
-        return pyarrow.concat_tables(tables, promote_options="permissive") if tables else pyarrow.table({"text": []})
-    return _table_of_tokens(documents, pyarrow)
+    with encodable("a table"):
+        if options.as_texts and not (first and first.meta.get("tokens")):
+            return _table_of_records((record_of(document, options) for document in documents), pyarrow)
+        return _table_of_tokens(documents, pyarrow)
 
 
-def _tables_of_records(records: Iterator[dict[str, Any]], pyarrow: Any) -> list[Any]:
-    tables = []
+def _table_of_records(records: Iterator[dict[str, Any]], pyarrow: Any) -> Any:
+    """Make a row of each record; a column that has values of several kinds holds them as JSON."""
+    blocks: list[dict[str, Any]] = [{"text": pyarrow.array([], pyarrow.string())}]
+    as_json: set[str] = set()
     while rows := list(islice(records, ROWS)):
         columns = {name: [row.get(name) for row in rows] for name in dict.fromkeys(chain.from_iterable(rows))}
-        tables.append(pyarrow.table({name: _column_of(values, pyarrow) for name, values in columns.items()}))
-    return tables
+        blocks.append({name: _column_of(values, pyarrow) for name, values in columns.items()})
+        as_json |= {name for name, column in blocks[-1].items() if isinstance(column, list)}
+    names = dict.fromkeys(chain.from_iterable(blocks))
+    as_json |= {name for name in names if not _have_one_kind([one[name] for one in blocks if name in one], pyarrow)}
+    tables = [
+        pyarrow.table({name: _as_json(one[name], pyarrow) if name in as_json else one[name] for name in one})
+        for one in blocks
+    ]
+    return pyarrow.concat_tables(tables, promote_options="permissive")
 
 
-def _column_of(values: Sequence[Any], pyarrow: Any) -> Any:
-    """Make a column of values of any kind; as JSON if they are of several."""
+def _column_of(values: list[Any], pyarrow: Any) -> Any:
+    """Make a column of values, or return them as they are where Arrow or Parquet has no type for them."""
     try:
-        return pyarrow.array(values)
+        column = pyarrow.array(values)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
-        return pyarrow.array([json.dumps(value, ensure_ascii=False) for value in values])
+        return values
+    return values if _is_empty_struct(column.type, pyarrow.types) else column
+
+
+def _is_empty_struct(kind: Any, types: Any) -> bool:
+    """Whether a type has a struct without fields in it, which Parquet cannot write."""
+    if types.is_list(kind):
+        return _is_empty_struct(kind.value_type, types)
+    if not types.is_struct(kind):
+        return False
+    return kind.num_fields == 0 or any(_is_empty_struct(kind.field(i).type, types) for i in range(kind.num_fields))
+
+
+def _have_one_kind(columns: Iterable[Any], pyarrow: Any) -> bool:
+    if any(isinstance(column, list) for column in columns):
+        return False
+    try:
+        schemas = [pyarrow.schema([("column", column.type)]) for column in columns]
+        pyarrow.unify_schemas(schemas, promote_options="permissive")
+    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError):
+        return False
+    return True
+
+
+def _as_json(column: Any, pyarrow: Any) -> Any:
+    values = column if isinstance(column, list) else column.to_pylist()
+    return pyarrow.array([json.dumps(value, ensure_ascii=False) for value in values], pyarrow.string())
 
 
 def _table_of_tokens(documents: Iterable[Document], pyarrow: Any) -> Any:

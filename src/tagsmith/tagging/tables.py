@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tagsmith.errors import DataError
+from tagsmith.formats.source import encodable
 from tagsmith.formats.tables import arrow
 from tagsmith.text.arguments import check_strings, check_text, shown
 
@@ -205,7 +206,8 @@ def _lists(rows: Sequence[Sequence[Any]], missing: Sequence[bool], flat: Callabl
     lengths = np.zeros(len(missing), np.int64)
     lengths[~np.array(missing, bool)] = [len(row) for row in rows]
     offsets = pyarrow.array(np.concatenate([[0], lengths.cumsum()]).astype(np.int32))
-    values = flat(list(chain.from_iterable(rows)))
+    with encodable("a table"):
+        values = flat(list(chain.from_iterable(rows)))
     return pyarrow.ListArray.from_arrays(offsets, values, mask=pyarrow.array(missing, pyarrow.bool_()))
 
 
