@@ -9,8 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tagsmith import Layer, Scheme
 from tagsmith.labeling.desk import MOST_NEW_LABELS, LabelingProject
-from tagsmith.labeling.labeled_file import MOST_NOTES, MOST_REFUSED, format_of
+from tagsmith.labeling.labeled_file import MOST_NOTES, MOST_REFUSED, format_of, read_labeled
 from tagsmith.labeling.store import Store
 
 BERLIN = [(0, 1, "PERSON"), (2, 3, "PLACE")]  # in "Anna left Berlin ."
@@ -240,6 +241,25 @@ def test_predictions_wait_as_suggestions_until_a_person_decides(client):
     assert client.get("/v1/labeling").json()["counts"]["predicted"] == 0
     (new,) = send(client, "a.txt", "It snows.")["ids"]  # it may have the number of one that is gone
     assert shown(client, new)["predicted_by"] is None
+
+
+@pytest.mark.parametrize("stated", ["none", -0.1, 1.5, True, None])
+def test_a_certainty_that_is_no_probability_is_none(stated: object):
+    record = {"text": "Ann left.", "spans": [{"start": 0, "end": 3, "label": "PER", "score": 0.5}], "certainty": stated}
+    (sentence,) = read_labeled(json.dumps(record), "jsonl", Layer("tags", Scheme.IOB2), 100).sentences
+    assert sentence.certainty is None
+
+
+def test_a_file_may_state_which_predictions_to_look_at_first(client):
+    records = [
+        {"text": text, "spans": [{"start": 0, "end": 3, "label": "PERSON", "score": score}], "certainty": certainty}
+        for text, score, certainty in (("Ann ran.", 0.1, 0.9), ("Bob ran.", 0.9, 0.2), ("Cyd ran.", 0.5, 0.4))
+    ]
+    ids = send(client, "check.jsonl", "\n".join(map(json.dumps, records)))["ids"]
+    order = []
+    while sentence := client.get("/v1/labeling/next", params={"skip": ",".join(map(str, order))}).json()["sentence"]:
+        order.append(sentence["id"])
+    assert order == [ids[1], ids[2], ids[0]]
 
 
 def test_labels_that_are_there_are_never_overwritten(client):

@@ -13,6 +13,7 @@ import pytest
 
 from tagsmith import Document, Sentence, TokenSpan
 from tagsmith.errors import InputError
+from tagsmith.labeling.labeled_file import FileSentence
 from tagsmith.labeling.store import DATABASE, HELD_OUT_EVERY, Store
 from tagsmith.serving.refusals import Refusal
 
@@ -143,3 +144,16 @@ def test_other_programs_can_read_it(store: Store):
         assert connection.execute("SELECT text, status, spans FROM sentences").fetchall() == [
             ("a b", "accepted", '[[0, 1, "X"]]')
         ]
+
+
+def test_a_stated_certainty_counts_more_than_the_models(store: Store):
+    span = TokenSpan(0, 1, "PER")
+    stated, unstated = sentences("Ann ran", "Bob ran")
+    files = [
+        FileSentence(stated, 1, [span], False, [0.9], 0.1),
+        FileSentence(unstated, 2, [span], False, [0.8]),
+    ]
+    first, second = (added.id for added in store.add_labeled(files, "check.jsonl"))
+    assert (store.sentence(first).certainty, store.sentence(second).certainty) == (0.1, 0.8)
+    store.keep_scores("v1", [(first, [], 0.99), (second, [], 0.05)])
+    assert (store.sentence(first).certainty, store.sentence(second).certainty) == (0.1, 0.05)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tagsmith.model.folder import Model
 
 SPEED_SENTENCES, SPEED_TOKENS, SPEED_ROUNDS = 1000, 20, 3
+MOST_HISTORY = 1 << 20  # bytes
 
 
 def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
@@ -26,7 +27,6 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
     local = local_folder(folder)
     layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
     card = model.extras.get(ModelFile.CARD, b"").decode("utf-8", "replace")
-    history = model.extras.get(ModelFile.HISTORY, b"").decode("utf-8", "replace")
     return {
         "path": str(hub_name(folder) or folder),
         "kind": "model",
@@ -43,17 +43,22 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "trained": next((line for line in card.splitlines() if line.startswith("Trained with tagsmith ")), ""),
-        "history": _history(history),
+        "history": _history(local / ModelFile.HISTORY),
         "scores": dict(model.scores),
         "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
         **({"speed": _speed(model)} if speed else {}),
     }
 
 
-def _history(lines: str) -> list[dict[str, Any]]:
-    """Read the lines of ``history.jsonl`` that are as training writes them."""
-    entries = []
-    for line in lines.splitlines():
+def _history(path: Path) -> list[dict[str, Any]]:
+    """Read the epochs of ``history.jsonl``; it has no digest, so that only lines as training writes them count."""
+    entries: list[dict[str, Any]] = []
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MOST_HISTORY).decode("utf-8", "replace")
+    except OSError:
+        return entries
+    for line in content.splitlines():
         try:
             entry = json.loads(line)
         except (ValueError, RecursionError):

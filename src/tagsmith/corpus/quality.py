@@ -181,7 +181,16 @@ def labeled_differently(words: Sequence[Mention], spans: Sequence[Sequence[Token
     >>> found[0].words, dict(found[0].labels)
     (('May',), {'DATE': 1, '': 1})
     """
-    counts: dict[Mention, Counter[str]] = defaultdict(Counter)
+    counts = mention_counts(words, spans)
+    uneven = [Uneven(mention, dict(labels.most_common())) for mention, labels in counts.items() if len(labels) > 1]
+    return sorted(uneven, key=lambda one: (-one.minority, -sum(one.labels.values()), one.words))
+
+
+def mention_counts(
+    words: Sequence[Mention], spans: Sequence[Sequence[TokenSpan]]
+) -> defaultdict[Mention, Counter[str]]:
+    """Count, for the words of each span, how often they have which label; ``""`` where no span overlaps them."""
+    counts: defaultdict[Mention, Counter[str]] = defaultdict(Counter)
     for own, sentence in zip(spans, words, strict=True):
         for start, end, label in own:
             counts[sentence[start:end]][label] += 1
@@ -192,8 +201,7 @@ def labeled_differently(words: Sequence[Mention], spans: Sequence[Sequence[Token
     for own, sentence in zip(spans, words, strict=True):
         for mention in _unlabeled(sentence, own, lengths, counts):
             counts[mention][UNLABELED] += 1
-    uneven = [Uneven(mention, dict(labels.most_common())) for mention, labels in counts.items() if len(labels) > 1]
-    return sorted(uneven, key=lambda one: (-one.minority, -sum(one.labels.values()), one.words))
+    return counts
 
 
 def _unlabeled(

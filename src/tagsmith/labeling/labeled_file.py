@@ -51,6 +51,7 @@ class FileSentence(NamedTuple):
     spans: list[TokenSpan] | None
     to_check: bool  # whether a span of it was changed or left out
     scores: list[float] | None = None  # of each span, if they are predictions
+    certainty: float | None = None  # of the predictions, as the file states it: small ones are looked at first
 
 
 @dataclass(slots=True)
@@ -128,7 +129,10 @@ def read_labeled(content: str, format: str, layer: Layer, most: int, first_line:
     for (line, document, sentence), own in zip(found, tags, strict=True):
         spans = None if own is None or not has_labels else _spans_of(own, scheme)
         scores = None if spans is None or not predicts else _scores_of(document, sentence, spans)
-        file.sentences.append(FileSentence(_alone(document, sentence), line, spans, line in to_check, scores))
+        certainty = _certainty_of(document)
+        file.sentences.append(
+            FileSentence(_alone(document, sentence), line, spans, line in to_check, scores, certainty)
+        )
     _refuse_bad_sentences(file, most)
     return file
 
@@ -250,6 +254,13 @@ def _scores_of(document: Document, sentence: Sentence, spans: Sequence[TokenSpan
     tokens = sentence.tokens
     found = (scores.get((tokens[span.start].start, tokens[span.end - 1].end)) for span in spans)
     return [1.0 if score is None else score for score in found]
+
+
+def _certainty_of(document: Document) -> float | None:
+    """The certainty that a record states, a number from 0 to 1."""
+    stated = document.meta.get("record", {}).get("certainty")
+    is_number = isinstance(stated, int | float) and not isinstance(stated, bool)
+    return float(stated) if is_number and 0 <= stated <= 1 else None
 
 
 def _alone(document: Document, sentence: Sentence) -> Document:

@@ -77,6 +77,7 @@ class PredictionRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)  # the sentence's
     spans: Mapped[list[Any]]
     source: Mapped[str]
+    certainty: Mapped[float | None]  # as the file states it, which counts more than the model's
 
 
 class Added(NamedTuple):
@@ -171,10 +172,11 @@ class Store:
             rows = self._rows_of(session, [sentence.document for sentence in sentences], source)
             parts = self._next_parts(session)
             session.flush()
-            for (_, _, spans, to_check, scores), (row, is_new) in zip(sentences, rows, strict=True):
+            for sentence, (row, is_new) in zip(sentences, rows, strict=True):
+                _, _, spans, to_check, scores, certainty = sentence
                 given = None if spans is None else [list(span) for span in spans]
                 if spans is not None and scores is not None:
-                    is_kept = _keep_prediction(session, row, spans, scores, source)
+                    is_kept = _keep_prediction(session, row, spans, scores, certainty, source)
                     outcomes.append("predicted" if is_kept else "known")
                 elif given is None or (given == row.spans and (row.status == "accepted" or to_check)):
                     outcomes.append("added" if is_new else "known")
@@ -301,7 +303,10 @@ class Store:
         with self._writing() as session:
             for number, suggested, certainty in scores:
                 if (row := session.get(SentenceRow, number)) is not None:
-                    row.suggested, row.certainty, row.scored_by = suggested, certainty, version
+                    known = session.get(PredictionRow, number)
+                    stated = known.certainty if known else None
+                    row.suggested, row.scored_by = suggested, version
+                    row.certainty = certainty if stated is None else stated
 
     def add_version(self, version: VersionRow) -> None:
         """Keep a version."""
@@ -335,15 +340,22 @@ def _predicted() -> Select[SentenceRow, PredictionRow]:
 
 
 def _keep_prediction(
-    session: Session, row: SentenceRow, spans: Sequence[TokenSpan], scores: Sequence[float], source: str
+    session: Session,
+    row: SentenceRow,
+    spans: Sequence[TokenSpan],
+    scores: Sequence[float],
+    certainty: float | None,
+    source: str,
 ) -> bool:
     """Keep what a file says of a sentence, unless a person has decided; return whether that is new."""
     scored = [[*span, score] for span, score in zip(spans, scores, strict=True)]
     known = session.get(PredictionRow, row.id)
     if row.spans is not None or row.status != "waiting" or (known is not None and known.spans == scored):
         return False
-    session.merge(PredictionRow(id=row.id, spans=scored, source=source))
-    if row.scored_by is None:  # the least certain comes first until a model has looked
+    session.merge(PredictionRow(id=row.id, spans=scored, source=source, certainty=certainty))
+    if certainty is not None:
+        row.certainty = certainty
+    elif row.scored_by is None:  # the least certain comes first until a model has looked
         row.certainty = min(scores, default=None)
     return True
 

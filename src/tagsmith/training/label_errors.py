@@ -13,7 +13,7 @@ import math
 import random
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tagsmith.corpus.corpus import Corpus, hold_out, read_corpus
+from tagsmith.corpus.quality import UNLABELED, mention_counts
 from tagsmith.corpus.sentences import Sentences
 from tagsmith.corpus.sources import Data
 from tagsmith.errors import DataError
@@ -58,9 +59,8 @@ class Place(NamedTuple):
 class LabelError:
     """Tokens ``start`` to ``end`` (exclusive) of a sentence that are likely labeled wrongly, and what is more likely.
 
-    ``confidence``, from 0 to 1, follows the order of the errors and is no probability: of given spans that the models
-    find usually probable it is the share of ``p_suggested`` in both. In a plain scheme each span is one token, and its
-    label is its tag.
+    ``confidence``, from 0 to 1, follows the order of the errors (see :func:`ranked`) and is no probability. In a plain
+    scheme each span is one token, and its label is its tag.
     """
 
     sentence: int  # its index
@@ -134,7 +134,8 @@ class LabelErrors:
         )
         given = [list(span) for span in sorted(span for place in places for span in place.given)]
         worst = errors[0]
-        meta = {"given": given, "source": worst.path, "line": sentence.line, "confidence": round(worst.confidence, 4)}
+        certainty = round(1 - worst.confidence, 9)  # of the labels: the Label page begins with the least certain
+        meta = {"given": given, "source": worst.path, "line": sentence.line, "certainty": certainty}
         text = " ".join(alone.words)
         return Document(text, (alone.with_layer(self.layer.name, tags),), tuple(spans), {"record": meta})
 
@@ -203,18 +204,27 @@ def find_label_errors(
 def ranked(sentences: Sentences, places: Sequence[Place]) -> list[LabelError]:
     """Return the places where the given labeling differs from the predicted one, the most suspicious first.
 
-    They are ranked by the ratio of the two probabilities. That of the given labeling counts relative to how probable
-    spans with its label usually are, as the thresholds of the paper do: it says more against a label that the models
-    know well than against a difficult one. (Differences of probabilities, or their thresholds, rank worse: nearly all
-    are close to 1.)
+    Three things count. First, the ratio of the two probabilities, where that of the given labeling is relative to how
+    probable spans with its label usually are, as the thresholds of the paper do: it says more against a label that the
+    models know well than against a difficult one. It is a sum over tokens, so that it is divided by the square root of
+    their number. And half as much, how the same words are labeled elsewhere in the data.
+
+    (Differences of probabilities rank worse than ratios: nearly all are close to 1.)
     """
     usual = _usual_log_probabilities(places)
+    words = [tuple(map(str.lower, one)) for one in sentences.words()]
+    spans: list[list[TokenSpan]] = [[] for _ in words]
+    for place in places:
+        spans[place.sentence] += place.given
+    counts = mention_counts(words, spans)
     errors = []
     for place in places:
         if place.given == place.predicted:
             continue
         expected = min((usual[span.label] for span in place.given), default=0.0)
         log_ratio = _log(place.p_predicted) - (_log(place.p_given) - expected)
+        elsewhere = _log_odds_elsewhere(place, words[place.sentence], counts)
+        suspicion = log_ratio / math.sqrt(place.end - place.start) + elsewhere / 2
         error = LabelError(
             place.sentence,
             sentences.path_of(place.sentence),
@@ -226,10 +236,28 @@ def ranked(sentences: Sentences, places: Sequence[Place]) -> list[LabelError]:
             place.predicted,
             place.p_given,
             place.p_predicted,
-            1 / (1 + math.exp(-log_ratio)),
+            1 / (1 + math.exp(-suspicion)),
         )
-        errors.append((-log_ratio, place.sentence, place.start, error))
+        errors.append((-suspicion, place.sentence, place.start, error))
     return [error for *_, error in sorted(errors, key=lambda one: one[:3])]
+
+
+def _log_odds_elsewhere(
+    place: Place, words: Sequence[str], counts: Mapping[tuple[str, ...], Mapping[str, int]]
+) -> float:
+    """How much more often the same words have the suggested label elsewhere than the given one, or none; a log."""
+
+    def log_odds(span: TokenSpan, suggested: str, given: str, here: int) -> float:
+        known = counts.get(tuple(words[span.start : span.end]), {})
+        return math.log((known.get(suggested, 0) + 0.5) / (max(0, known.get(given, 0) - here) + 0.5))
+
+    if not place.predicted:
+        return sum(log_odds(span, UNLABELED, span.label, 1) for span in place.given)
+    total = 0.0
+    for span in place.predicted:
+        same = next((given.label for given in place.given if given[:2] == span[:2]), UNLABELED)
+        total += log_odds(span, span.label, same, int(same != UNLABELED or not place.given))
+    return total
 
 
 def _usual_log_probabilities(places: Sequence[Place]) -> dict[str, float]:
