@@ -67,6 +67,13 @@ def evaluate_command(
             min=0, help="Resamples of the intervals; 0: no intervals. [default: 10,000, fewer for large files]"
         ),
     ] = None,
+    precision: Annotated[
+        float | None,
+        typer.Option(
+            metavar="P",
+            help="Choose the least threshold of each label that reaches this precision on DATA, which should be dev.",
+        ),
+    ] = None,
     format: options.Format = "auto",
     layer: options.Layers = None,
     column: options.Columns = None,
@@ -76,6 +83,7 @@ def evaluate_command(
 ) -> None:
     """Tag labeled files with a model and score the result."""
     from tagsmith import __version__
+    from tagsmith.cli.calibration import check_precision, judge, print_judged
     from tagsmith.corpus.convert import open_target
     from tagsmith.model.hub import hub_name
     from tagsmith.scores.report import html_report
@@ -85,13 +93,15 @@ def evaluate_command(
     options.check_suffix(report, ".html", ".htm")
     if json_file is not None and json_file == report and str(report) != os.devnull:
         raise DataError("--json and --report name the same file.", remedy="Name two files.", path=report)
+    check_precision(precision)
     tagger = load(model)
     name = ", ".join(map(str, data))
-    files = _files(data, "test")
+    files = _files(data, "test" if precision is None else "dev")
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     problems: list[object] = []
+    labeled = tagger.labeled(files, format=format, problems=problems, **reading)
     scores = tagger.evaluate(
-        files,
+        labeled,
         mode=mode.value,
         train=_files(train, "train") if train else None,
         by=by or (),
@@ -107,6 +117,7 @@ def evaluate_command(
     layers = [tagger.layer(name) for name in by_layer]
     for model_layer in layers:
         _check_labels(by_layer[model_layer.name], model_layer, name)
+    judged = judge(tagger, labeled, json_file is not None or details, precision)
     if report is not None:
         settings = {
             "model": str(hub_name(model) or model),
@@ -120,9 +131,10 @@ def evaluate_command(
             stream.write(html_report(scores, settings))
     if json_file is not None:
         with open_target(json_file) as stream:
-            stream.write(json.dumps(scores.as_dict(), indent=2, ensure_ascii=False) + "\n")
+            stream.write(json.dumps({**scores.as_dict(), **judged.as_dict()}, indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
         _print_tables(scores, by_layer, name, details)
+        print_judged(judged, name, details)
 
 
 def _files(data: list[Path], part: str) -> list[Path]:

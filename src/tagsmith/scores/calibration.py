@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,14 +66,11 @@ class Reliability:
     bins_equal_width: tuple[Bin, ...]
     curve: tuple[Accepted, ...]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers as JSON-ready values."""
-        return {
-            **asdict(self),
-            "bins": [one._asdict() for one in self.bins],
-            "bins_equal_width": [one._asdict() for one in self.bins_equal_width],
-            "curve": [one._asdict() for one in self.curve],
-        }
+    def as_dict(self, *, details: bool = True) -> dict[str, Any]:
+        """Return the numbers as JSON-ready values; the bins and the curve are details."""
+        lists = ("bins", "bins_equal_width", "curve")
+        values = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in lists}
+        return values | ({name: [one._asdict() for one in getattr(self, name)] for name in lists} if details else {})
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,8 @@ class Calibration:
         values: dict[str, Any] = {
             "spans": self.spans.as_dict() if self.spans else None,
             "tokens": self.tokens.as_dict(),
-            "span_types": {label: one.as_dict() for label, one in self.span_types.items()},
-            "token_types": {label: one.as_dict() for label, one in self.token_types.items()},
+            "span_types": {label: one.as_dict(details=False) for label, one in self.span_types.items()},
+            "token_types": {label: one.as_dict(details=False) for label, one in self.token_types.items()},
         }
         return {**values, "before": self.before.as_dict()} if self.before else values
 

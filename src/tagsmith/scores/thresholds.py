@@ -117,4 +117,5 @@ def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     """
     share, z2 = hits / count, Z95**2
     middle, width = share + z2 / (2 * count), Z95 * math.sqrt(share * (1 - share) / count + z2 / (4 * count**2))
-    return max(0.0, (middle - width) / (1 + z2 / count)), min(1.0, (middle + width) / (1 + z2 / count))
+    low, high = (middle - width) / (1 + z2 / count), (middle + width) / (1 + z2 / count)
+    return low if hits else 0.0, high if hits < count else 1.0
