@@ -27,7 +27,7 @@ def test_the_scores_in_the_model_folder_are_those_that_evaluate_finds(tagsmith, 
     done = tagsmith("evaluate", model, corpus / "dev.conll", "--json", "-")
     found, stored = json.loads(done.stdout), json.loads((model / "config.json").read_bytes())["scores"]["dev"]
     assert {key: found[key] for key in stored} == stored
-    assert set(found) - set(stored) == {"intervals", "matching", "errors", "confusion", "buckets"}
+    assert set(found) - set(stored) == {"intervals", "matching", "errors", "confusion", "buckets", "calibration"}
 
 
 class _Page(HTMLParser):

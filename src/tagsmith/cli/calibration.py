@@ -88,7 +88,7 @@ def print_thresholds(chosen: Thresholds, data: str) -> None:
     for heading in ("threshold", "precision", "95 % interval", "recall", "without", "spans"):
         table.add_column(heading, justify="right")
     for label, one in chosen.labels.items():
-        threshold = "none" if one.threshold is None else f"{one.threshold:g}"
+        threshold = "none" if one.threshold is None else f"{one.threshold!r}"
         interval = "" if one.interval is None else "–".join(f"{100 * bound:.1f}" for bound in one.interval)
         shares = [_percent(share) for share in (one.precision, one.recall, one.recall_without)]
         table.add_row(Text(visible(label)), threshold, shares[0], interval, *shares[1:], f"{one.found:,}")
@@ -110,7 +110,7 @@ def threshold_options(thresholds: Mapping[str, float]) -> str:
 def _unreached(one: LabelThreshold, wanted: str) -> str:
     if one.best is None or one.precision is None:
         return "no span of it is found here, so that nothing can be said of its precision"
-    return f"no threshold reaches {wanted}; the row shows the nearest, {one.best:g}"
+    return f"no threshold reaches {wanted}; the row shows the nearest, {one.best!r}"
 
 
 def _percent(share: float | None) -> str:
