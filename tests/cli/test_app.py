@@ -24,6 +24,7 @@ def test_help_lists_exactly_the_commands(tagsmith):
         "distill",
         "tune",
         "evaluate",
+        "compare",
         "score",
         "tag",
         "redact",

@@ -14,7 +14,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tagsmith.cli import bench, convert, demo, distill, evaluate, inspect, redact, score, serve, tag, train, tune
+from tagsmith.cli import (
+    bench,
+    compare,
+    convert,
+    demo,
+    distill,
+    evaluate,
+    inspect,
+    redact,
+    score,
+    serve,
+    tag,
+    train,
+    tune,
+)
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError, visible
 from tagsmith.interrupts import catch_interrupts, interruption
 from tagsmith.streams import open_standard_streams
@@ -49,6 +63,7 @@ app.command("train")(train.train_command)
 app.command("distill")(distill.distill_command)
 app.command("tune")(tune.tune_command)
 app.command("evaluate")(evaluate.evaluate_command)
+app.command("compare")(compare.compare_command)
 app.command("score")(score.score_command)
 app.command("tag")(tag.tag_command)
 app.command("redact")(redact.redact_command)

@@ -6,7 +6,7 @@ of times that each one is drawn; its product with the counts of each sentence gi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,24 +67,27 @@ def score_intervals(
     seed
         Decides what is drawn.
     """
-    counts, tokens = unit_counts(aligned, documents)
-    units = len(counts)
-    drawn = resamples_for(units, resamples)
-    flat = np.concatenate([counts.reshape(units, 3 * counts.shape[1]), tokens], axis=1)
-    sums = np.concatenate(list(resampled_sums(flat, drawn, seed))) if units else np.zeros((1, flat.shape[1]))
-    by_type = sums[:, :-2].reshape(len(sums), len(aligned.labels), 3)
-    scores = rates(by_type.sum(1))
-    scores["accuracy"] = _ratio(sums[:, -2], sums[:, -1])
-    of_types = rates(by_type)
+    counts = unit_counts(aligned, documents)
+    drawn = resamples_for(len(counts), resamples)
+    sums = np.concatenate(list(resampled_sums(counts, drawn, seed))) if len(counts) else np.zeros((1, counts.shape[1]))
+    return intervals_of(sums, aligned.labels, documents is not None, len(counts))
+
+
+def intervals_of(sums: Floats, labels: Sequence[str], documents: bool, units: int) -> Intervals:
+    """Return the intervals of the sums of resamples, shape (resamples, 3 × labels + 2)."""
+    spans = sums[:, :-2].reshape(len(sums), len(labels), 3)
+    scores = rates(spans.sum(1))
+    scores["accuracy"] = ratio(sums[:, -2], sums[:, -1])
+    of_types = rates(spans)
     return Intervals(
         {name: interval(values) for name, values in scores.items()},
         {
             label: {name: interval(values[:, number]) for name, values in of_types.items()}
-            for number, label in enumerate(aligned.labels)
+            for number, label in enumerate(labels)
         },
-        "sentences" if documents is None else "documents",
+        "documents" if documents else "sentences",
         units,
-        drawn,
+        len(sums),
     )
 
 
@@ -95,18 +98,24 @@ def resamples_for(units: int, wanted: int | None) -> int:
     return min(RESAMPLES, max(_LEAST_RESAMPLES, _MOST_DRAWS // max(units, 1)))
 
 
-def unit_counts(
-    aligned: Aligned, documents: Ints | None = None, labels: tuple[str, ...] | None = None
-) -> tuple[Ints, Ints]:
-    """Return what each unit counts: spans, shape (units, labels, 3), and right and all tokens, shape (units, 2)."""
-    counts, tokens = aligned.counts(labels), np.stack([aligned.right, aligned.lengths], axis=1)
+def unit_counts(aligned: Aligned, documents: Ints | None = None, labels: Sequence[str] | None = None) -> Ints:
+    """Return what each unit counts, shape (units, 3 × labels + 2).
+
+    The columns are the gold, predicted and correct spans of each label, then right and all tokens.
+    """
+    counts = aligned.counts(labels)
+    flat = np.concatenate(
+        [
+            counts.reshape(len(counts), 3 * counts.shape[1]),
+            np.stack([aligned.right, aligned.lengths], axis=1),
+        ],
+        axis=1,
+    )
     if documents is None:
-        return counts, tokens
-    _, unit = np.unique(documents, return_inverse=True)
-    units = int(unit.max()) + 1 if len(unit) else 0
-    sums = np.zeros((units, *counts.shape[1:]), np.int64), np.zeros((units, 2), np.int64)
-    np.add.at(sums[0], unit, counts)
-    np.add.at(sums[1], unit, tokens)
+        return flat
+    numbers, unit = np.unique(documents, return_inverse=True)
+    sums = np.zeros((len(numbers), flat.shape[1]), np.int64)
+    np.add.at(sums, unit, flat)
     return sums
 
 
@@ -128,13 +137,14 @@ def rates(sums: Floats | Ints) -> dict[str, Floats]:
     """Return precision, recall and F1 of counts (…, 3) of gold, predicted and correct spans; 0.0 for 0 / 0."""
     gold, predicted, correct = sums[..., 0], sums[..., 1], sums[..., 2]
     return {
-        "precision": _ratio(correct, predicted),
-        "recall": _ratio(correct, gold),
-        "f1": _ratio(2 * correct, gold + predicted),
+        "precision": ratio(correct, predicted),
+        "recall": ratio(correct, gold),
+        "f1": ratio(2 * correct, gold + predicted),
     }
 
 
-def _ratio(part: Floats | Ints, whole: Floats | Ints) -> Floats:
+def ratio(part: Floats | Ints, whole: Floats | Ints) -> Floats:
+    """Divide; 0.0 where the denominator is 0."""
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=whole > 0)
 
 

@@ -1,0 +1,233 @@
+"""``tagsmith compare``: two models, or files of predictions, on the same labeled sentences."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tagsmith.cli import options
+from tagsmith.cli.evaluate import CountedAs
+from tagsmith.errors import DataError, visible
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tagsmith.scores.comparison import Comparison, Difference
+    from tagsmith.text.document import Sentence
+    from tagsmith.text.schemes import Scheme
+
+_LONGEST = 300  # characters of a sentence that is shown
+_SIGNIFICANT = 0.05
+
+System = Annotated[
+    Path, typer.Argument(help="A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA.")
+]
+
+
+def compare_command(
+    a: System,
+    b: System,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file; of a folder, the test file.")],
+    show: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Show so many sentences that B does better, and that it does worse.")
+    ] = 0,
+    fail_if_worse: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="X", help="Exit with status 1 if B's F1 is worse by more than X points (percent)."),
+    ] = None,
+    p: Annotated[
+        float, typer.Option("--p", min=0, max=1, help="With --fail-if-worse: and if the p-value is below this.")
+    ] = _SIGNIFICANT,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the comparison as JSON; with '-', print nothing else."),
+    ] = None,
+    mode: Annotated[
+        CountedAs,
+        typer.Option(
+            help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
+        ),
+    ] = CountedAs.CONLLEVAL,
+    documents: Annotated[bool, typer.Option("--documents", help="Draw and swap documents, not sentences.")] = False,
+    resamples: Annotated[
+        int | None,
+        typer.Option(min=1, help="Resamples of the intervals. [default: 10,000, fewer for large files]"),
+    ] = None,
+    shuffles: Annotated[int, typer.Option(min=1, help="Shuffles that the p-values come from.")] = 10_000,
+    format: options.Format = "auto",
+    layer: options.Layer = None,
+    column: options.Column = None,
+    word_column: options.WordColumn = None,
+    separator: options.Separator = None,
+    encoding: options.Encoding = "utf-8",
+) -> None:
+    """Compare two models, or files of predictions, on a labeled file, and say whether the difference may be chance.
+
+    The reading options are for DATA. Files of predictions are read by suffix and content; their tags are in the last
+    column.
+    """
+    import numpy as np
+
+    from tagsmith.cli.compare_input import predictions
+    from tagsmith.corpus.convert import open_target
+    from tagsmith.corpus.folders import is_folder, part_of_folder
+    from tagsmith.corpus.origins import read_with_origins
+    from tagsmith.scores.comparison import compare_tags
+    from tagsmith.text.schemes import detect_scheme
+
+    options.check_suffix(json_file, ".json")
+    files: list[Path] = [data]
+    if is_folder(data):
+        files, note = part_of_folder(data, "test")
+        typer.echo(visible(note), err=True)
+    problems: list[object] = []
+    reading = options.reading_options(layer, column, word_column, separator, encoding)
+    sentences, origins = read_with_origins(files, format=format, problems=problems, **reading)
+    options.echo_problems(problems)
+    if not sentences:
+        raise DataError("There are no sentences to compare on.", remedy="Give labeled sentences.", path=data)
+    gold = [next(iter(sentence.layers.values())) for sentence in sentences]
+    scheme = detect_scheme(gold)
+    of_files = {"encoding": encoding}
+    tags = [predictions(source, sentences, scheme, layer, of_files) for source in (a, b)]
+    comparison = compare_tags(
+        gold,
+        tags[0],
+        tags[1],
+        mode=mode.value,
+        scheme=scheme,
+        documents=np.array([origin.document for origin in origins]) if documents else None,
+        resamples=resamples,
+        shuffles=shuffles,
+    )
+    if json_file is not None:
+        names = {"names": {"a": str(a), "b": str(b), "data": str(data)}}
+        with open_target(json_file) as stream:
+            stream.write(json.dumps({**names, **comparison.as_dict()}, indent=2, ensure_ascii=False) + "\n")
+    if str(json_file) != "-":
+        console = options.stdout_console()
+        console.print(_table(comparison))
+        typer.echo(visible(f"A: {a}\nB: {b}\n{verdict(comparison)}\n{_changes(comparison)}"))
+        if show:
+            sides = {"gold": gold, "A": tags[0], "B": tags[1]}
+            for line in _shown(comparison, sentences, [str(origin.source) for origin in origins], sides, scheme, show):
+                typer.echo(visible(line))
+    f1 = comparison.differences["f1"]
+    loss = round(-100 * f1.value, 9)  # 60 is not more than 60
+    if fail_if_worse is not None and loss > fail_if_worse and f1.p < p:
+        typer.echo(f"B is worse than A by {loss:.2f} points of F1 (p = {_p(f1)}).", err=True)
+        raise typer.Exit(1)
+
+
+def verdict(comparison: Comparison) -> str:
+    """Say in a sentence whether B is better than A."""
+    f1 = comparison.differences["f1"]
+    low, high = f1.interval
+    units = options.counted(comparison.units, comparison.unit.removesuffix("s"))
+    if f1.p >= _SIGNIFICANT:
+        return (
+            f"No difference can be told from {units}: B − A is {_points(f1.value)} points of F1 "
+            f"({_points(low, 1)} to {_points(high, 1)}; p = {_p(f1)})."
+        )
+    low, high = (low, high) if f1.value > 0 else (-high, -low)
+    return (
+        f"B is {'better' if f1.value > 0 else 'worse'} than A by {abs(100 * f1.value):.2f} points of F1 "
+        f"({100 * low:.1f} to {100 * high:.1f}; p = {_p(f1)})."
+    )
+
+
+def _table(comparison: Comparison) -> Table:
+    """Format the scores of both and their differences, in percent; of the types, F1."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from tagsmith.scores.tables import interval_text
+
+    table = Table(title="percent, with 95 % intervals")
+    table.add_column("")
+    for heading in ("A", "interval", "B", "interval", "B − A", "interval", "p"):
+        table.add_column(heading, justify="right")
+
+    def add(name: str, scores: Sequence[float], intervals: Sequence[tuple[float, float]], found: Difference) -> None:
+        cells = [
+            cell
+            for one in zip(scores, intervals, strict=True)
+            for cell in (f"{100 * one[0]:.2f}", interval_text(one[1]))
+        ]
+        low, high = found.interval
+        between = f"{_points(low, 1)} to {_points(high, 1)}"
+        table.add_row(Text(visible(name)), *cells, _points(found.value), between, _p(found))
+
+    systems = (comparison.a, comparison.b)
+    for name, shown in (("f1", "F1"), ("precision", "precision"), ("recall", "recall"), ("accuracy", "accuracy")):
+        scores = [getattr(one.scores, name) for one in systems]
+        add(shown, scores, [one.intervals.scores[name] for one in systems], comparison.differences[name])
+    if comparison.types:
+        table.add_section()
+        table.add_row("F1 of each label", style="bold")
+    for label, differences in comparison.types.items():
+        scores = [one.scores.types[label].f1 if label in one.scores.types else 0.0 for one in systems]
+        add(f"  {label}", scores, [one.intervals.types[label]["f1"] for one in systems], differences["f1"])
+    return table
+
+
+def _points(fraction: float, digits: int = 2) -> str:
+    """Write a difference in points of percent, with its sign."""
+    text = f"{100 * fraction:+.{digits}f}"
+    return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
+
+
+def _p(difference: Difference) -> str:
+    return f"{difference.p:.4f}"
+
+
+def _changes(comparison: Comparison) -> str:
+    better, worse, changed = map(len, (comparison.better, comparison.worse, comparison.changed))
+    return (
+        f"B has fewer errors in {options.counted(better, 'sentence')}, more in {worse:,}, "
+        f"and as many but other tags in {changed:,}."
+    )
+
+
+def _shown(
+    comparison: Comparison,
+    sentences: Sequence[Sentence],
+    sources: Sequence[str],
+    sides: dict[str, Sequence[Sequence[str]]],
+    scheme: Scheme,
+    most: int,
+) -> Iterator[str]:
+    """Yield lines that show sentences of which B has fewer errors, and more: the largest change first."""
+    for heading, numbers in (("better", comparison.better), ("worse", comparison.worse)):
+        if numbers:
+            yield f"\n{heading}:"
+        errors = comparison.errors
+        for number in sorted(numbers, key=lambda one: (-abs(errors[one][0] - errors[one][1]), one))[:most]:
+            sentence = sentences[number]
+            place = (
+                f"{sources[number]}:{sentence.line}" if sentence.line else f"{sources[number]}, sentence {number + 1}"
+            )
+            yield f"{place}: A has {options.counted(errors[number][0], 'error')}, B has {errors[number][1]}"
+            words = " ".join(sentence.words)
+            yield "  " + (words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…")
+            yield from _spans_that_differ(sentence, {name: tags[number] for name, tags in sides.items()}, scheme)
+
+
+def _spans_that_differ(sentence: Sentence, sides: dict[str, Sequence[str]], scheme: Scheme) -> Iterator[str]:
+    """Yield a line for gold, A and B with the spans that are not the same in all three."""
+    from tagsmith.text.schemes import Scheme, TokenSpan, tags_to_spans
+
+    spans = {
+        name: {TokenSpan(at, at + 1, tag) for at, tag in enumerate(tags)}
+        if scheme is Scheme.PLAIN
+        else set(tags_to_spans(tags, scheme))
+        for name, tags in sides.items()
+    }
+    same = set.intersection(*spans.values())
+    for name, found in spans.items():
+        texts = [f"[{' '.join(sentence.words[one.start : one.end])}] {one.label}" for one in sorted(found - same)]
+        yield f"  {name:<4}  {'  '.join(texts) or '–'}"
