@@ -132,8 +132,8 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
         "tokens": f"{report['tokens']:,}",
         "different words": f"{report['vocabulary']:,}",
         "different characters": f"{report['characters']:,}",
-        "sentence lengths": f"half have {lengths['median']:,} tokens or fewer, 99 % have {lengths['p99']:,} or fewer",
-        "longest sentence": f"{longest['tokens']:,} tokens (line {longest['line']:,})",
+        "sentence lengths": f"half have at most {counted(lengths['median'], 'token')}, 99 % at most {lengths['p99']:,}",
+        "longest sentence": f"{counted(longest['tokens'], 'token')} (line {longest['line']:,})",
         "sentences without a span": f"{report['unlabeled_sentences']:,}",
     }
     if vectors := report.get("vectors"):

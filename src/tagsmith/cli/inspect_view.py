@@ -81,7 +81,7 @@ _PAGE = Template("""\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>$title</title>
 <style>
-:root { color-scheme: light dark; --line: #8884; --soft: #777; --warn: #d98b00; }
+:root { color-scheme: light dark; --line: #8884; --soft: #666; --warn: #d98b00; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 58rem; margin: 2.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0 0 1rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; overflow-wrap: anywhere; }
@@ -91,10 +91,11 @@ dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; font-weight: 600; padding: .5rem 0 .2rem; }
 th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th.text, td.text { text-align: left; overflow-wrap: anywhere; }
+th.text, td.text { text-align: left; overflow-wrap: break-word; }
 ul.problems { list-style: none; padding: 0; }
 ul.problems li { border-left: .3rem solid var(--warn); margin: .5rem 0; padding: .1rem .8rem; white-space: pre-wrap;
   overflow-wrap: anywhere; }
+@media (prefers-color-scheme: dark) { :root { --soft: #aaa; } }
 @media print { body { max-width: none; margin: 0; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
 </style>
 </head>
@@ -154,7 +155,7 @@ def _html_table(view: View) -> str:
     caption = f"<caption>{_text(view.title)}</caption>\n" if view.title else ""
     head = row(view.columns, "th")
     body = "\n".join(rows)
-    return f'<div class="table">\n<table>\n{caption}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
+    return f'<div class="table" tabindex="0">\n<table>\n{caption}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
 
 
 def _text(value: str) -> str:

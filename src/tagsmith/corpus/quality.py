@@ -31,7 +31,7 @@ def lengths_of(sentences: Sentences) -> dict[str, float]:
     lengths = sentences.lengths
     if not len(lengths):
         return dict.fromkeys(("mean", "median", "p90", "p99", "longest"), 0)
-    median, p90, p99 = np.percentile(lengths, (50, 90, 99), method="higher").tolist()
+    median, p90, p99 = map(int, np.percentile(lengths, (50, 90, 99), method="higher"))
     return {
         "mean": round(float(lengths.mean()), 1),
         "median": median,
