@@ -155,7 +155,8 @@ def _html_table(view: View) -> str:
     caption = f"<caption>{_text(view.title)}</caption>\n" if view.title else ""
     head = row(view.columns, "th")
     body = "\n".join(rows)
-    return f'<div class="table" tabindex="0">\n<table>\n{caption}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
+    table = f"<table>\n{caption}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
+    return f'<div class="table" tabindex="0">\n{table}\n</div>'
 
 
 def _text(value: str) -> str:
