@@ -282,8 +282,10 @@ def _problems_of_splits(report: Mapping[str, Any]) -> list[str]:
             lines.append(f"{what} ({_percent(count / sentences)}){remedy if count >= LEAKED * sentences else ''}")
         if relabeled := shared["relabeled"]:
             one = "1 mention has" if len(relabeled) == 1 else f"{len(relabeled):,} mentions have"
-            examples = ((one["words"], one["label"], "/".join(one["in_train"])) for one in relabeled[:SHOWN])
-            listed = ", ".join(f"{words} ({label}, there {others})" for words, label, others in examples)
+            examples = Counter(
+                f"{one['words']} ({one['label']}, there {'/'.join(one['in_train'])})" for one in relabeled
+            )
+            listed = ", ".join(example for example, _ in examples.most_common(SHOWN))
             lines.append(f"{short}: {one} only other labels in {where}, such as {listed}: correct what is not meant")
         if labels := shared["labels"]:
             listed = ", ".join(f"{label} ({count:,})" for label, count in list(labels.items())[:SHOWN])
