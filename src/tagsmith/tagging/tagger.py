@@ -590,17 +590,14 @@ class Tagger:
         :meth:`evaluate`. With fewer than 30 labeled spans, probabilities are left as they were learned.
         """
         labeled = self.labeled(data, layer=layer, part="dev", **options)
-        scalings = dict(self.model.scalings)
-        for name, gold in labeled.tags.items():
-            scalings[name] = self.scaling_for(labeled.words, gold, layer=name)
+        fitted = {
+            name: fit_scaling(self._run, self._head(name), labeled.words, tags) for name, tags in labeled.tags.items()
+        }
+        scalings = {
+            name: scaling for name, scaling in {**self.model.scalings, **fitted}.items() if scaling != Scaling()
+        }
         model = replace(self.model, scalings=scalings)
         return Tagger(model, precision=self.precision, threads=self.threads)
-
-    def scaling_for(
-        self, sentences: Sequence[Sequence[str]], tags: Sequence[Sequence[str]], *, layer: str | None = None
-    ) -> Scaling:
-        """Return what would calibrate the probabilities of a layer on sentences with these tags, in its scheme."""
-        return fit_scaling(self._run, self._head(layer), sentences, tags)
 
     def thresholds(
         self, data: Data | Labeled, *, precision: float, layer: str | None = None, **options: Any

@@ -15,8 +15,10 @@ from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import Task
 
 
-def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Scores], progress: Progress) -> str:
-    """Return the model card, in Markdown."""
+def model_card(
+    task: Task, recipe: Recipe, scores: Mapping[str, Scores], progress: Progress, calibration: Sequence[str]
+) -> str:
+    """Return the model card, in Markdown; ``calibration`` says how far probabilities can be trusted."""
     corpus = task.corpus
     trained = (
         f"Trained with tagsmith {__version__} on {len(corpus.train):,} sentences ({task.encoded.tokens:,} tokens); "
@@ -24,7 +26,8 @@ def model_card(task: Task, recipe: Recipe, scores: Mapping[str, Scores], progres
         f"Python {platform.python_version()}, {platform.machine()}."
         + (f" Pretrained vectors: {task.covered}." if task.covered else "")
     )
-    return write_card(corpus.layers, scores, recipe.as_dict(), trained)
+    told = "\n".join(f"{line[0].upper()}{line[1:]}." for line in calibration)
+    return write_card(corpus.layers, scores, recipe.as_dict(), f"{trained}\n\n{told}")
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:

@@ -22,7 +22,6 @@ from tagsmith.model.frozen_vectors import FrozenVectors
 from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.schemes import OUTSIDE
 from tagsmith.training.display import Display, Silent, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
@@ -271,31 +270,20 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
     """Return the model of the best epoch with its scores on these parts, and the scores in words."""
     corpus = run.task.corpus
     model, dev_scores = _choose_precision(run.model(run.best), corpus, display)
-    model = _calibrated(model, corpus, display)
+    model, calibration = calibrated(model, corpus)
+    for line in calibration:
+        display.message(line)
     scores = {"dev": dev_scores}
     if len(corpus.test) and "test" in parts:
         scores["test"] = score_part(Tagger(model), corpus, "test")
     history = run.progress.history
     extras: dict[str, bytes] = {
-        ModelFile.CARD: model_card(run.task, run.recipe, scores, run.progress).encode(),
+        ModelFile.CARD: model_card(run.task, run.recipe, scores, run.progress, calibration).encode(),
         ModelFile.HISTORY: "".join(json.dumps(entry) + "\n" for entry in history).encode(),
         ModelFile.LEARNING_CURVE: learning_curve(history),
     }
     model = replace(model, scores={part: one.as_dict() for part, one in scores.items()}, extras=extras)
     return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
-
-
-def _calibrated(model: Model, corpus: Corpus, display: Display) -> Model:
-    """Calibrate the probabilities on dev, and say by how much that changes them."""
-    model = calibrated(model, corpus)
-    for layer in corpus.layers:
-        of = f" of {layer.name}" if len(corpus.layers) > 1 else ""
-        if scaling := model.scalings.get(layer.name):
-            shift = f", {OUTSIDE} {scaling.outside:+.2f}" if layer.gives_spans else ""
-            display.message(f"probabilities{of} calibrated on dev: temperature {scaling.temperature:.2f}{shift}")
-        else:
-            display.message(f"probabilities{of} are not calibrated: dev has too few labels for that")
-    return model
 
 
 def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Scores]:
