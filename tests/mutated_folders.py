@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from random_model import SMALL, WITH_NGRAMS, random_layers_model, random_model, random_sentences
-from tagsmith.cli.inspect import _model_facts, _model_report
+from tagsmith.cli.inspect_model import model_report, model_section
 from tagsmith.errors import ModelError
 from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import Model, model_files
@@ -208,8 +208,8 @@ def outcome(folder: Path) -> ModelError | None:
             assert all(0 <= share <= 1 for _, share in best)
     document = tagger("John lives in New York.")
     assert all(0 <= span.score <= 1 for span in document.spans)
-    report = _model_report(folder)
+    report = model_report(folder)
     json.dumps(report, indent=2, allow_nan=False)
-    _model_facts(report)
+    model_section(report)
     _describe("m", "0", tagger).model_dump_json()
     return None

@@ -124,10 +124,11 @@ def test_fitting_finds_the_scaling_that_tags_were_drawn_by(model, sampled):
 def test_too_few_labels_leave_probabilities_as_they_were(model):
     pairs = [(["Paris"], ["B-X"])] * (LEAST_LABELED - 1) + [(["in"], ["O"])] * 100
     tagger = Tagger(model)
-    assert tagger.calibrate(pairs).model.scalings == {"ner": Scaling()}
-    assert tagger.calibrate([*pairs, pairs[0]]).model.scalings != {"ner": Scaling()}
+    assert tagger.calibrate(pairs).model.scalings == {}
+    assert tagger.calibrate([*pairs, pairs[0]]).model.scalings != {}
     unknown = [(["Paris"], ["B-Y"])] * 100  # the model has no such label
-    assert tagger.calibrate(unknown).model.scalings == {"ner": Scaling()}
+    assert tagger.calibrate(unknown).model.scalings == {}
+    assert calibrated(model).calibrate(unknown).model.scalings == {}
 
 
 @pytest.mark.parametrize("right", [True, False])

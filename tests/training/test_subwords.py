@@ -13,7 +13,7 @@ from test_training import QUIET, TINY, write_corpus
 
 import tagsmith
 from random_model import SMALL, WITH_NGRAMS, WORDS, random_model, random_sentences
-from tagsmith.cli.inspect import _model_facts, _model_report
+from tagsmith.cli.inspect_model import model_report, model_section
 from tagsmith.model.frozen_vectors import frozen_vectors
 from tagsmith.model.vectors import load_vectors
 from tagsmith.model.vocabulary import NO_VECTOR, UNKNOWN_WORD, UNSEEN_WORD
@@ -104,9 +104,9 @@ def test_words_of_the_training_set_have_vectors_and_the_rest_are_composed(traine
     assert set(added) == words - set(frozen.words)
     assert {"Cleo", "Oslo"} <= set(added)
     ngrams = len(frozen.subwords.ngrams.known)
-    report = _model_report(folder / "model")
+    report = model_report(folder / "model")
     assert report["ngrams"] == ngrams
-    assert f"{ngrams} " in _model_facts(report)["n-grams"].replace(",", " ")
+    assert f"{ngrams} " in dict(model_section(report).facts)["n-grams"].replace(",", " ")
     assert tagger.model.weights["word/ngrams"].dtype == np.int8
 
 

@@ -6,6 +6,7 @@ import json
 import random
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
         **({"ngrams": len(model.vocabulary.ngrams.known)} if model.vocabulary.ngrams else {}),
         "parameters": sum(int(array.size) for name, array in model.weights.items() if array.dtype != "int8"),
         "precision": model.precision,
+        **({"calibration": {name: asdict(one) for name, one in model.scalings.items()}} if model.scalings else {}),
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "trained": next((line for line in card.splitlines() if line.startswith("Trained with tagsmith ")), ""),
@@ -112,6 +114,11 @@ def model_section(report: Mapping[str, Any]) -> Section:
     return Section(report["path"], _facts(report), tables)
 
 
+def _scaling(values: Mapping[str, float]) -> str:
+    bias = f", O {values['outside']:+.2f}" if values["outside"] else ""
+    return f"calibrated: temperature {values['temperature']:.2f}{bias}"
+
+
 def _facts(report: Mapping[str, Any]) -> dict[str, str]:
     if "layers" in report:
         layers = {
@@ -143,6 +150,7 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
         "parameters": f"{report['parameters']:,}",
         "network": ", ".join(f"{name} {value}" for name, value in report["architecture"].items()),
         "runs in": report["precision"],
+        **{f"probabilities of {layer}": _scaling(one) for layer, one in report.get("calibration", {}).items()},
         **trained,
         **scores,
         "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
