@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from random_model import LAYERS, random_layers_model
 from tagsmith.cli.compare_input import in_scheme
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme
 
 GOLD = [["B-PERSON", "O", "B-LOCATION", "I-LOCATION"], ["O", "B-PERSON"]] * 6
@@ -122,6 +124,30 @@ def test_predictions_of_another_kind_and_missing_files(run_here, files, tmp_path
     status, _, err = run_here("compare", tmp_path / "none.conll", files["good"], files["gold"])
     assert status == 2
     assert "none.conll" in err
+
+
+def test_data_without_labels_and_models_that_are_not_there(run_here, files, tmp_path: Path):
+    outside = tmp_path / "outside.conll"
+    outside.write_text(conll([["O"] * len(one) for one in GOLD]), "utf-8")
+    status, out, err = run_here("compare", files["poor"], files["good"], outside)
+    assert (status, out) == (2, "")
+    assert err.startswith(f"error: {outside}: The file has no labels")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{", "utf-8")
+    assert run_here("compare", tmp_path / "broken", files["good"], files["gold"])[0] == 2
+
+
+def test_the_layer_of_a_model_of_several_is_that_of_the_labels(run_here, tmp_path: Path):
+    tagger = Tagger(random_layers_model(layers=LAYERS[::-1]))
+    assert tagger.layers[0] != "pos"
+    tagger.save(tmp_path / "model")
+    words = [["the", "lives", "John"], ["in", "York", "."]]
+    data = tmp_path / "pos.conll"
+    data.write_text(conll(tagger.tag(words, layer="pos"), words), "utf-8")
+    options = ("--layer", "pos", "--resamples", "5", "--shuffles", "5", "--json", "-")
+    status, out, err = run_here("compare", tmp_path / "model", data, data, *options)
+    assert (status, err) == (0, "")
+    assert json.loads(out)["a"]["accuracy"] == json.loads(out)["b"]["accuracy"] == 1.0
 
 
 def test_plain_tags_can_be_compared(run_here, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -76,6 +77,12 @@ def test_the_json_keeps_the_keys_of_scores_and_adds_to_them():
     assert values["errors"]["type"] == values["errors"]["missed"] == values["errors"]["spurious"] == 1
     assert len(values["intervals"]["f1"]) == 2
     assert "intervals" not in evaluate_tags(GOLD, PREDICTED, resamples=0).as_dict()
+
+
+def test_one_sentence_or_document_gets_no_intervals():
+    assert evaluate_tags(GOLD[:1], GOLD[:1]).intervals is None
+    assert evaluate_tags(GOLD, GOLD, documents=np.zeros(3, np.int64)).intervals is None
+    assert evaluate_tags(GOLD, GOLD, documents=np.array([0, 0, 4])).intervals is not None
 
 
 def test_plain_tags_have_no_schemas_and_no_lengths_of_mentions():

@@ -72,7 +72,7 @@ def compare_command(
     """
     import numpy as np
 
-    from tagsmith.cli.compare_input import predictions
+    from tagsmith.cli.compare_input import open_model, predictions_of_file, predictions_of_model
     from tagsmith.corpus.convert import open_target
     from tagsmith.corpus.folders import is_folder, part_of_folder
     from tagsmith.corpus.origins import read_with_origins
@@ -84,16 +84,25 @@ def compare_command(
     if is_folder(data):
         files, note = part_of_folder(data, "test")
         typer.echo(visible(note), err=True)
+    taggers = [open_model(source) for source in (a, b)]
+    wanted = layer  # by default that of the model, as in evaluate
+    if layer is None and column is None:
+        wanted = next((tagger.layers[0] for tagger in taggers if tagger), None)
     problems: list[object] = []
-    reading = options.reading_options(layer, column, word_column, separator, encoding)
+    reading = options.reading_options(wanted, column, word_column, separator, encoding)
     sentences, origins = read_with_origins(files, format=format, problems=problems, **reading)
     options.echo_problems(problems)
     if not sentences:
         raise DataError("There are no sentences to compare on.", remedy="Give labeled sentences.", path=data)
     gold = [next(iter(sentence.layers.values())) for sentence in sentences]
     scheme = detect_scheme(gold)
-    of_files = {"encoding": encoding}
-    tags = [predictions(source, sentences, scheme, layer, of_files) for source in (a, b)]
+    of_files = options.reading_options(layer, encoding=encoding)
+    tags = [
+        predictions_of_model(tagger, source, sentences, scheme)
+        if tagger
+        else predictions_of_file(source, sentences, scheme, **of_files)
+        for tagger, source in zip(taggers, (a, b), strict=True)
+    ]
     comparison = compare_tags(
         gold,
         tags[0],
@@ -104,6 +113,12 @@ def compare_command(
         resamples=resamples,
         shuffles=shuffles,
     )
+    if not comparison.a.scores.support:
+        raise DataError(
+            "The file has no labels: no tag in it marks a span.",
+            remedy="Choose the column or layer that holds the labels with --column or --layer.",
+            path=data,
+        )
     if json_file is not None:
         names = {"names": {"a": str(a), "b": str(b), "data": str(data)}}
         with open_target(json_file) as stream:

@@ -10,7 +10,7 @@ from typing import Any
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.model.hub import hub_name
-from tagsmith.tagging.tagger import load
+from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Sentence
 from tagsmith.text.schemes import Scheme, belongs, convert_tags, detect_scheme, is_legal
 
@@ -18,31 +18,27 @@ Tags = Sequence[Sequence[str]]
 _SHOWN = 60  # characters of a sentence in an error
 
 
-def predictions(
-    source: Path, sentences: Sequence[Sentence], scheme: Scheme, layer: str | None, reading: dict[str, Any]
-) -> Tags:
-    """Return what a model or a file of predictions says of labeled sentences, in their scheme.
+def open_model(source: Path) -> Tagger | None:
+    """Load a model folder or ``hf://OWNER/NAME``; None if it is a file of predictions."""
+    return load(source) if hub_name(source) is not None or (source / "config.json").is_file() else None
 
-    Parameters
-    ----------
-    source
-        A model folder, ``hf://OWNER/NAME``, or a file in any format.
-    layer
-        Of several layers of the model or the file, the one to compare.
-    reading
-        How to read a file, as for :func:`~tagsmith.corpus.sources.read_sentences`; its tags are in the last column.
+
+def predictions_of_model(tagger: Tagger, source: Path, sentences: Sequence[Sentence], scheme: Scheme) -> Tags:
+    """Tag labeled sentences; of several layers of the model, with the one that their labels are called after."""
+    name = next(iter(sentences[0].layers)) if len(tagger.layers) > 1 else None
+    tags = tagger.tag([sentence.words for sentence in sentences], layer=name)
+    return in_scheme(tags, scheme, source, tagger.layer(name).scheme)
+
+
+def predictions_of_file(source: Path, sentences: Sequence[Sentence], scheme: Scheme, **reading: Any) -> Tags:
+    """Read what a file in any format says of labeled sentences, in their scheme; its tags are in the last column.
 
     Raises
     ------
     DataError
-        The file has other sentences than the data; the tags cannot be compared.
+        The file has other sentences than the data, or its tags cannot be compared.
     """
-    if hub_name(source) is not None or (source / "config.json").is_file():
-        tagger = load(source)
-        name = layer if len(tagger.layers) > 1 else None
-        words = [sentence.words for sentence in sentences]
-        return in_scheme(tagger.tag(words, layer=name), scheme, source, tagger.layer(name).scheme)
-    predicted = read_sentences(source, **{"layer": layer} if layer else {}, **reading)
+    predicted = read_sentences(source, **reading)
     _check_words(sentences, predicted, source)
     return in_scheme([next(iter(sentence.layers.values())) for sentence in predicted], scheme, source)
 

@@ -19,10 +19,10 @@ from tagsmith.text.schemes import Scheme
 class Evaluation(Scores):
     """:class:`Scores`, and what they are made of.
 
-    ``intervals`` is None if nothing was resampled. ``matching`` holds the counts of the schemas ``strict``, ``exact``,
-    ``partial`` and ``type``; it is empty for plain tags. ``buckets`` says what the spans were split by
-    (``sentence_length``, ``mention_length``, ``seen``, ``label_frequency``, or what was asked for), and the scores of
-    each bucket.
+    ``intervals`` is None if nothing was resampled, or there is only one sentence or document. ``matching`` holds the
+    counts of the schemas ``strict``, ``exact``, ``partial`` and ``type``; it is empty for plain tags. ``buckets`` says
+    what the spans were split by (``sentence_length``, ``mention_length``, ``seen``, ``label_frequency``, or what was
+    asked for), and the scores of each bucket.
     """
 
     intervals: Intervals | None
@@ -86,6 +86,7 @@ def evaluate_tags(
     """
     scores = score_tags(gold, predicted, mode=mode, scheme=scheme)
     aligned = align_tags(gold, predicted, mode=mode, scheme=scheme)
+    units = len(gold) if documents is None else len(set(documents.tolist()))
     buckets = length_buckets(aligned)
     if training is not None:
         buckets |= training_buckets(aligned, words, training)
@@ -93,7 +94,7 @@ def evaluate_tags(
     return Evaluation(
         **{one.name: getattr(scores, one.name) for one in fields(Scores) if one.name != "layers"},
         intervals=None
-        if resamples == 0
+        if resamples == 0 or units < 2  # one unit alone tells nothing of others
         else score_intervals(aligned, documents=documents, resamples=resamples, seed=seed),
         matching={} if aligned.plain else match_spans(aligned),
         errors=count_errors(aligned),
