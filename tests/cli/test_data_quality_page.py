@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs" / "data-quality.md"
+CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ tagsmith (.*)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
 PEOPLE, PLACES = ("Ann", "Bob", "Cyd", "Dan", "Eve"), ("Oslo", "Rome", "Lima", "Bern", "Kyiv")
 TRAIN = [
@@ -46,3 +47,13 @@ def test_the_commands_print_what_the_page_shows(run_here, tmp_path: Path, monkey
     page = (tmp_path / "look.html").read_text("utf-8")
     assert "<script" not in page
     assert "<h2>train, test compared</h2>" in page
+
+
+def test_checked_sentences_take_the_place_of_those_with_the_same_words(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("train.conll").write_text("Ann B-LOC\nran O\n\nRome B-LOC\nis O\n", "utf-8")
+    Path("accepted.conll").write_text("Ann\tB-PER\nran\tO\n", "utf-8")
+    (code,) = CODE.findall(PAGE.read_text("utf-8"))
+    exec(code, {})
+    lines = Path("corrected.conll").read_text("utf-8").split("\n")
+    assert [line.split() for line in lines if line] == [["Ann", "B-PER"], ["ran", "O"], ["Rome", "B-LOC"], ["is", "O"]]

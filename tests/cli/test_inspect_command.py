@@ -140,6 +140,12 @@ def test_likely_errors_are_printed_exported_and_put_on_a_page(run_here, found: P
     assert (as_json["kind"], as_json["line"], as_json["suggested_probability"]) == ("label", 1, 0.98)
 
 
+def test_models_that_know_little_say_so(run_here, monkeypatch, found: Path):
+    assert "That is little" not in run_here("inspect", found, "--find-errors")[1]
+    monkeypatch.setattr("tagsmith.cli.inspect_errors.ENOUGH", 0.7)
+    assert "may be right, and only unknown to the models" in run_here("inspect", found, "--find-errors")[1]
+
+
 def test_what_find_errors_refuses(run_here, found: Path, model: Path, tmp_path: Path):
     for arguments, message in (
         ((model, "--find-errors"), "this is a model"),

@@ -145,3 +145,9 @@ def test_the_identity_of_a_run_holds_all_that_decides_its_result(corpus, vectors
         prepare(corpus_of(NER.replace("rains O", "rains B-LOC"), NER), recipe, vectors, 0),
     ]
     assert len({task.identity, *(other.identity for other in others)}) == len(others) + 1
+
+
+def test_a_task_says_how_many_words_have_a_vector(corpus, vectors):
+    assert prepare(corpus, Recipe(), None, 0).covered is None
+    covered = prepare(corpus, Recipe(), vectors, 0).covered
+    assert covered == "30.0 % of the training tokens have one, and 22.2 % of the different words"

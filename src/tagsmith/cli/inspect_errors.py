@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tagsmith.training.label_errors import LabelError, LabelErrors
 
 AROUND = 6  # tokens shown on either side
+ENOUGH = 0.6  # of the given spans that models predict: those that predict fewer say little against the others
 KINDS = {
     "label": "another label",
     "boundaries": "other boundaries",
@@ -70,6 +71,9 @@ def show_errors(errors: LabelErrors, top: int, console: Console) -> None:
         console.print(Text(visible(text), style=style), soft_wrap=True)
 
     line(_summary(errors, len(errors.found)))
+    if errors.agreed < ENOUGH * errors.spans:
+        line("That is little: much of this list may be right, and only unknown to the models.")
+        line("Give them better --vectors, or more data.")
     for number, error in enumerate(errors.found[:top], 1):
         words = errors.sentences[error.sentence].words
         where = f"{error.path}:{error.line}" if error.line else error.path
