@@ -139,12 +139,11 @@ def fit_scaling(run: Run, head: Head, sentences: Words, gold: Words) -> Scaling:
     """
     rows = gold_rows(gold, head.layer)
     known = [number for number, own in enumerate(rows) if len(own) and own.min() >= 0]
-    tokens = sum(len(rows[number]) for number in known)
-    known = known[:: 1 + tokens // MOST_TOKENS]
     outside = head.layer.tags.index(OUTSIDE) if head.layer.gives_spans else -1
     opens = head.span_tags.opens if head.span_tags else np.ones(len(head.layer.tags), bool)
     if sum(int(opens[rows[number]].sum()) for number in known) < LEAST_LABELED:
         return Scaling()
+    known = known[:: 1 + sum(len(rows[number]) for number in known) // MOST_TOKENS]
     batches = []
     for indices, (emissions, lengths) in run([sentences[n] for n in known], head, lambda *batch: batch):
         own = [rows[known[index]] for index in indices.tolist()]

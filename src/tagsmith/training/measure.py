@@ -40,7 +40,12 @@ def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
 
 
 def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
-    """Calibrate the probabilities on dev, on the sentences that know all labels of a layer; say what that changes."""
+    """Calibrate the probabilities on dev, on the sentences that know all labels of a layer; say what that changes.
+
+    A network is right about the sentences that it learned from, so that these tell nothing of others.
+    """
+    if corpus.dev.words() == corpus.train.words():
+        return model, ["probabilities are not calibrated: dev has the training sentences"]
     tagger, said = Tagger(model), list[str]()
     for layer in corpus.layers:
         sentences = corpus.dev
