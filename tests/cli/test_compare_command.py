@@ -80,6 +80,16 @@ def test_the_json_says_all_of_it(run_here, files):
     assert values["sentences"]["better"] == list(range(1, 13))
 
 
+def test_documents_are_drawn_and_swapped_if_asked(run_here, files, tmp_path: Path):
+    data = tmp_path / "documents.conll"
+    sentences = conll(GOLD).split("\n\n")
+    data.write_text("".join(f"-DOCSTART- O\n\n{one}\n\n" for one in sentences), "utf-8")
+    options = ("--documents", "--resamples", "9", "--shuffles", "9", "--json", "-")
+    status, out, err = run_here("compare", files["poor"], files["good"], data, *options)
+    assert (status, err) == (0, "")
+    assert (json.loads(out)["unit"], json.loads(out)["units"]) == ("documents", len(sentences))
+
+
 def test_a_model_and_its_own_predictions_in_any_format_are_alike(run_here, model: Path, corpus: Path, tmp_path: Path):
     data, tagged = corpus / "dev.conll", tmp_path / "tagged.conll"
     assert run_here("tag", model, data, "-o", tagged)[0] == 0  # the gold tags, then the predicted ones
@@ -148,6 +158,19 @@ def test_the_layer_of_a_model_of_several_is_that_of_the_labels(run_here, tmp_pat
     status, out, err = run_here("compare", tmp_path / "model", data, data, *options)
     assert (status, err) == (0, "")
     assert json.loads(out)["a"]["accuracy"] == json.loads(out)["b"]["accuracy"] == 1.0
+
+
+def test_published_systems_have_their_published_scores(run_here, corpora: Path):
+    folder = corpora / "known_scores"
+    a, b = (folder / f"wnut17_{name}.conlleval_in" for name in ("mic-cis", "uh_ritual"))
+    options = ("--column", "2", "--resamples", "99", "--shuffles", "999", "--json", "-")
+    status, out, err = run_here("compare", a, b, a, *options)
+    assert (status, err) == (0, "")
+    values = json.loads(out)
+    for name, path in (("a", a), ("b", b)):
+        printed = path.with_suffix(".conlleval_out").read_text("utf-8")
+        assert f"FB1: {100 * values[name]['f1']:6.2f}\n" in printed
+    assert values["difference"]["f1"]["p"] < 0.05 < values["difference"]["recall"]["p"]
 
 
 def test_plain_tags_can_be_compared(run_here, tmp_path: Path):

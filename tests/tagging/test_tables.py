@@ -190,6 +190,12 @@ def test_what_maps_can_be_pickled():
     assert mapper({"text": ["John"]}) == TAGGER.as_map()({"text": ["John"]})
 
 
+def test_the_other_columns_of_a_table_say_what_to_score_by():
+    rows = {"tokens": [["John"], ["lives"], ["Paris"]], "ner_tags": [["B-PER"], ["O"], ["B-LOC"]]}
+    scores = TAGGER.evaluate(dataset_of({**rows, "domain": ["news", "news", "web"]}), by="domain")
+    assert {name: one.support for name, one in scores.buckets["domain"].items()} == {"news": 1, "web": 1}
+
+
 def test_seqeval_scores_the_predictions_as_we_do():
     seqeval = pytest.importorskip("seqeval.metrics")
     gold = [["B-PER", "I-PER", "O", "O", "B-LOC"], ["O"], ["B-LOC", "B-PER"]]

@@ -23,14 +23,12 @@ if TYPE_CHECKING:
 _LONGEST = 300  # characters of a sentence that is shown
 _SIGNIFICANT = 0.05
 
-System = Annotated[
-    Path, typer.Argument(help="A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA.")
-]
+_SYSTEM = "A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA."
 
 
 def compare_command(
-    a: System,
-    b: System,
+    a: Annotated[Path, typer.Argument(metavar="A", help=_SYSTEM)],
+    b: Annotated[Path, typer.Argument(metavar="B", help=_SYSTEM)],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file; of a folder, the test file.")],
     show: Annotated[
         int, typer.Option(min=0, metavar="N", help="Show so many sentences that B does better, and that it does worse.")

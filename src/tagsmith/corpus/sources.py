@@ -29,6 +29,9 @@ Data = Item | Iterable[Item]
 """A file (a path, ``"-"``, a stream), a document, a sentence, a ``(words, tags)`` pair, a table whose rows hold tokens
 and tags, or a text and spans, or any number of these."""
 
+Group = tuple[Sequence[Sentence], Mapping[str, Any]]
+"""The sentences of a document, and its ``meta``."""
+
 IN_MEMORY = "<memory>"
 
 
@@ -160,23 +163,21 @@ def sentences_of(part: Part, options: ReadOptions) -> Iterator[Sentence]:
         yield from sentences
 
 
-def groups_of(part: Part, options: ReadOptions) -> Iterator[tuple[Sequence[Sentence], Mapping[str, Any]]]:
+def groups_of(part: Part, options: ReadOptions) -> Iterator[Group]:
     """Yield the sentences of each document of a part, as :func:`sentences_of`, with the document's ``meta``."""
     if (file := part.file) is not None:
         for document in _documents_of_file(file, options):
             yield document.sentences, document.meta
         return
     for number, item in enumerate(part.items, 1):
-        group = []
-        for sentence in _sentences_in_memory(item, options, f"Item {number}"):
-            if len(options.layers) == len(sentence.layers) == 1:  # the one layer there is, whatever its name
-                (tags,) = sentence.layers.values()
-                sentence = replace(sentence, layers={options.layers[0]: tags})
-            group.append(select_layers(sentence, options, part.path))
-        if isinstance(item, Document):
-            yield group, item.meta
-        else:
-            yield from (([sentence], {}) for sentence in group)
+        for sentences, meta in _groups_in_memory(item, options, f"Item {number}"):
+            group = []
+            for sentence in sentences:
+                if len(options.layers) == len(sentence.layers) == 1:  # the one layer there is, whatever its name
+                    (tags,) = sentence.layers.values()
+                    sentence = replace(sentence, layers={options.layers[0]: tags})
+                group.append(select_layers(sentence, options, part.path))
+            yield group, meta
 
 
 def _documents_of_file(source: Source, options: ReadOptions) -> Iterator[Document]:
@@ -195,33 +196,36 @@ def _documents_of_file(source: Source, options: ReadOptions) -> Iterator[Documen
     return read_side_by_side(source, each, read) if len(each) > 1 else read(source, each[0])
 
 
-def _sentences_in_memory(item: Item, options: ReadOptions, where: str) -> Sequence[Sentence]:
-    """Return the sentences of an item; errors say ``where`` it stands."""
-    sentences: Sequence[Sentence]
+def _groups_in_memory(item: Item, options: ReadOptions, where: str) -> Sequence[Group]:
+    """Return the sentences of each document of an item; errors say ``where`` it stands."""
+    groups: Sequence[Group]
     if isinstance(item, Document):
-        sentences = tag_document(item, options).sentences
+        groups = [(tag_document(item, options).sentences, item.meta)]
     elif is_table(item):
-        sentences = _sentences_of_table(item, options, f"{where} ({type(item).__name__})")
+        groups = _groups_of_table(item, options, f"{where} ({type(item).__name__})")
     elif isinstance(item, Sentence):
-        sentences = [item]
+        groups = [([item], {})]
     elif _is_pair(item):
         words, tags = item
         if len(words) != len(tags):
             problem = f"{where} has {len(words)} words but {len(tags)} tags."
             raise DataError(problem, remedy="Give one tag for each word: (words, tags).")
         check_strings(words, where, "word")
-        sentences = [sentence_from_words(words, {options.layer or DEFAULT_LAYER: tags})]
+        groups = [([sentence_from_words(words, {options.layer or DEFAULT_LAYER: tags})], {})]
     else:
         raise _not_data(item, where)
-    for sentence in sentences:
+    for sentence in (sentence for sentences, _ in groups for sentence in sentences):
         check_strings(sentence.words, where, "word")
         for tags in sentence.layers.values():
             check_strings(tags, where, "tag")
-    return sentences
+    return groups
 
 
-def _sentences_of_table(table: Table, options: ReadOptions, name: str) -> list[Sentence]:
-    """Read a table once for each layer, and join the layers of each sentence."""
+def _groups_of_table(table: Table, options: ReadOptions, name: str) -> list[Group]:
+    """Read a table once for each layer, and join the layers of each sentence, which is then a group of its own."""
+    if len(options.for_each_layer()) == 1:
+        (only,) = options.for_each_layer()
+        return [(document.sentences, document.meta) for document in documents_of_table(table, only, name)]
     first, *others = (
         [sentence for document in documents_of_table(table, one, name) for sentence in document.sentences]
         for one in options.for_each_layer()
@@ -231,7 +235,7 @@ def _sentences_of_table(table: Table, options: ReadOptions, name: str) -> list[S
     for other in others:
         pairs = zip(first, other, strict=True)
         first = [replace(one, layers={**one.layers, **another.layers}) for one, another in pairs]
-    return first
+    return [([sentence], {}) for sentence in first]
 
 
 def select_layers(sentence: Sentence, options: ReadOptions, path: str) -> Sentence:
