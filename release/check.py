@@ -9,7 +9,7 @@ its own under ``.venv/release``:
 
 - ``sdist``: the sdist with ``[train]`` trains a model
 - ``wheel``: the wheel alone, as for tagging, gives the same tags as that model
-- ``lowest``: the fast tests with the lowest versions that ``pyproject.toml`` allows (``release/lowest.txt``)
+- ``lowest``: the fast tests, without those of hypothesis, with the lowest versions that ``pyproject.toml`` allows
 - a Python version: the fast tests on that Python, if there is one on this machine, at the versions in
   ``constraints.txt``
 """
@@ -130,7 +130,7 @@ def try_lowest(sdist: Path, wheel: Path) -> None:
     """Run the fast tests with the lowest versions."""
     del sdist
     python = environment("lowest", sys.executable, LOWEST, f"{wheel}[{EXTRAS}]", *TEST_TOOLS)
-    test("lowest", python, "not slow")
+    test("lowest", python, "not slow and not hypothesis")
 
 
 def try_python(version: str, sdist: Path, wheel: Path) -> None:
