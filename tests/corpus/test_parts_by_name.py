@@ -21,7 +21,9 @@ def test_parts_are_found_by_their_names():
 def test_datasets_have_the_names_of_their_class_labels():
     datasets = pytest.importorskip("datasets")
     labels = datasets.ClassLabel(names=["O", "B-PER", "B-LOC"])
-    features = datasets.Features({"tokens": datasets.List(datasets.Value("string")), "ner_tags": datasets.List(labels)})
+    features = datasets.Features(
+        {"tokens": datasets.Sequence(datasets.Value("string")), "ner_tags": datasets.Sequence(labels)}
+    )
     rows = {"tokens": [words for words, _ in PAIRS], "ner_tags": [labels.str2int(tags) for _, tags in PAIRS]}
     dataset = datasets.Dataset.from_dict(rows, features)
     corpus = read_corpus(datasets.DatasetDict({"train": dataset, "validation": dataset.select([1])}))

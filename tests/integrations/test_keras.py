@@ -17,6 +17,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+pytest.importorskip("tensorflow", reason="Keras's StringLookup needs it, whatever the backend")
+
 import tagsmith
 from keras_calls import eagerly
 from search_budget import examples

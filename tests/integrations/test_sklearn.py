@@ -18,11 +18,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import joblib
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+pytest.importorskip("pandas")
+pytest.importorskip("polars")
+import joblib
 import pandas as pd
 import polars as pl
 from sklearn.base import clone

@@ -81,17 +81,19 @@ def _records(batches: Iterable[Any], place: Place) -> Iterator[dict[str, Any]]:
 
 
 def with_json_types(batch: Any) -> Any:
-    """Return a batch whose values are those of JSON: dates and decimals as strings, and no binary columns."""
+    """Return a batch as a table whose values are those of JSON: dates and decimals as strings, no binary columns."""
     import pyarrow
 
     types = pyarrow.types
-    for index in reversed(range(batch.num_columns)):
-        kind = batch.schema.field(index).type
+    table = pyarrow.Table.from_batches([batch]) if isinstance(batch, pyarrow.RecordBatch) else batch
+    for index in reversed(range(table.num_columns)):
+        field = table.schema.field(index)
+        kind = field.type
         if types.is_temporal(kind) or types.is_decimal(kind):
-            batch = batch.set_column(index, batch.schema.names[index], batch.column(index).cast(pyarrow.string()))
+            table = table.set_column(index, field.name, table.column(index).cast(pyarrow.string()))
         elif types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-            batch = batch.remove_column(index)
-    return batch
+            table = table.remove_column(index)
+    return table
 
 
 def _features(metadata: Mapping[bytes, bytes]) -> Mapping[str, Any]:

@@ -151,6 +151,7 @@ def dataset_of(columns: dict[str, list[Any]]):
 
 
 def test_a_dataset_gets_tokens_tags_and_spans():
+    pytest.importorskip("polars")
     dataset = dataset_of({"text": [text or "" for text in TEXTS]})
     for formatted in (dataset, *map(dataset.with_format, ("arrow", "pandas", "polars"))):
         tagged = formatted.map(TAGGER.as_map(), batched=True, load_from_cache_file=False).with_format(None)
