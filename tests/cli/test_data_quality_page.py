@@ -6,9 +6,12 @@ import re
 import shlex
 from pathlib import Path
 
+from tagsmith.sample import sample_path
+
 PAGE = Path(__file__).parents[2] / "docs" / "data-quality.md"
 CODE = re.compile(r"```python\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"^\$ tagsmith (.*)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+PLACE = re.compile(r"^ +\d+  train\.conll:(\d+) .*\n( +given .*\n +suggested .*)$", re.MULTILINE)
 PEOPLE, PLACES = ("Ann", "Bob", "Cyd", "Dan", "Eve"), ("Oslo", "Rome", "Lima", "Bern", "Kyiv")
 TRAIN = [
     *(f"{who} B-PER\nlives O\nin O\n{where} B-LOC\n. O\n" for who in PEOPLE for where in PLACES),
@@ -57,3 +60,12 @@ def test_checked_sentences_take_the_place_of_those_with_the_same_words(tmp_path:
     exec(code, {})
     lines = Path("corrected.conll").read_text("utf-8").split("\n")
     assert [line.split() for line in lines if line] == [["Ann", "B-PER"], ["ran", "O"], ["Rome", "B-LOC"], ["is", "O"]]
+
+
+def test_the_likely_errors_on_the_page_stand_where_it_says():
+    lines = sample_path("train").read_text("utf-8").split("\n")
+    places = PLACE.findall(PAGE.read_text("utf-8"))
+    assert len(places) == 5
+    for line, labelings in places:
+        word = lines[int(line) - 1].split("\t")[0]
+        assert f"[{word}" in labelings

@@ -76,8 +76,6 @@ def inspect_command(
         reports = [errors_report(errors)]
     else:
         reports = _look(files, format, reading, vectors, speed)
-    if export is not None and errors is not None:
-        export_errors(errors, export, top)
     if report is not None:
         _write_page(report, [SECTIONS[one["kind"]](one) for one in reports])
     if as_json:
@@ -87,6 +85,8 @@ def inspect_command(
     else:
         for one in reports:
             show(SECTIONS[one["kind"]](one), options.stdout_console())
+    if export is not None and errors is not None:  # last: what took minutes to find is printed even if this fails
+        export_errors(errors, export, top)
 
 
 def _look(

@@ -106,7 +106,8 @@ class LabelErrors:
         Raises DataError: the tags are no spans, which have no scores in a file.
         """
         if not self.layer.gives_spans:
-            raise DataError("These tags are no spans, and the Label page takes suggestions of spans.")
+            problem = "These tags are no spans, and only suggestions of spans have scores in a file."
+            raise DataError(problem, remedy="Use the list without exporting it.")
         wrong: dict[int, list[LabelError]] = defaultdict(list)
         for error in self.found[:top]:
             wrong[error.sentence].append(error)
