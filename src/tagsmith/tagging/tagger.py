@@ -154,7 +154,7 @@ class Tagger:
     def __call__(self, text: str, *, threshold: Threshold | None = None) -> Document:
         """Tag a text: sentences, tokens and spans with exact offsets into it.
 
-        Each span's ``score`` is its probability under the model: that exactly its tokens form a span of its label.
+        Each span's ``score`` is its calibrated probability: that exactly its tokens form a span of its label.
         Spans less probable than ``threshold`` are dropped: one number, or one for each label. A model of several layers
         gives the sentences all of them, and the document the spans of each in ``layer_spans``.
         """
@@ -286,7 +286,8 @@ class Tagger:
         -------
         list
             For each sentence, the sequences in falling order, each with its probability. There are fewer than ``k``
-            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1.
+            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1. As probabilities
+            are calibrated, the first can be another sequence than that of :meth:`tag`.
         """
         if not isinstance(k, int | np.integer) or k < 1:
             raise DataError(f"k is {k!r}.", remedy="It must be a whole number, at least 1.")
