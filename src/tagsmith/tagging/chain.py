@@ -84,17 +84,16 @@ class Chain:
 
     def calibrated(self, emissions: Floats) -> tuple[Floats, Chain]:
         """Return the emissions and the chain that give the probabilities."""
-        if self.temperature != 1:
-            emissions = emissions / np.float32(self.temperature)
+        if self.temperature == 1 and self.bias is None:
+            return emissions, self
+        scaled = emissions / np.float32(self.temperature)
         if self.bias is not None:
-            emissions = emissions + self.bias
-        return emissions, self._at_temperature
+            scaled += self.bias
+        return scaled, self._at_temperature
 
     @cached_property
     def _at_temperature(self) -> Chain:
         """The chain with its legal scores divided by the temperature."""
-        if self.temperature == 1 and self.bias is None:
-            return self
         parts = (self.start, self.between, self.end)
         start, between, end = (np.where(one <= BARRED, one, one / np.float32(self.temperature)) for one in parts)
         return Chain(start, between, end)
