@@ -54,6 +54,12 @@ def test_evaluate_prints_and_writes_every_layer(run_here, trained, files, tmp_pa
     assert (status, err) == (0, "")
     scores = json.loads(out)
     assert list(scores["layers"]) == ["pos", "ner"]
+    calibration = scores.pop("calibration")
+    assert list(calibration) == ["pos", "ner"]
+    assert (calibration["pos"]["spans"], calibration["ner"]["spans"]["count"]) == (
+        None,
+        scores["layers"]["ner"]["found"],
+    )
     assert {key: value for key, value in scores.items() if key != "layers"} == scores["layers"]["pos"]
     assert scores["layers"]["ner"]["support"] == 40
     assert scores["layers"]["ner"]["f1"] > 0.8
