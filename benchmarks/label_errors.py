@@ -1,11 +1,14 @@
 """Likely label errors: how many of those that were put into the data `tagsmith inspect --find-errors` finds.
 
-    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py [--corrupt snips bc5cdr] [--as-is wnut17]
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --corrupt bc5cdr --sentences 4560
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --corrupt snips --seed 7
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --as-is bc5cdr
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --as-is wnut17 --sentences 3394
 
-Takes 2,500 training sentences, drawn by a seed, and corrupts 2 % of their spans: drops a span, changes its label, moves
-one of its boundaries by a token, or adds a span of one token beside it, each a quarter of the time. Then it counts how
-many of the corrupted places are among the most suspicious n, 2n and 3n of n corrupted ones. The ranking was chosen on
-snips. With ``--as-is`` it lists the most suspicious places of the data as they are. Writes
+Takes training sentences, drawn by a seed, and corrupts 2 % of their spans: drops a span, changes its label, moves one
+of its boundaries by a token, or adds a span of one token beside it, each a quarter of the time. Then it counts how many
+of the corrupted places are among the most suspicious n, 2n and 3n of n corrupted ones. The ranking was chosen on snips
+and wikigold. With ``--as-is`` it lists the most suspicious places of the data as they are. Writes
 ``benchmarks/results/label_errors.json``, and keeps what is there of other corpora.
 """
 
