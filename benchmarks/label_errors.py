@@ -2,6 +2,7 @@
 
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --corrupt bc5cdr --sentences 4560
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --corrupt snips --seed 7
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --corrupt wikigold --seed 8
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --as-is bc5cdr
     TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/label_errors.py --as-is wnut17 --sentences 3394
 
