@@ -48,14 +48,18 @@ def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
         return model, ["probabilities are not calibrated: dev has the training sentences"]
     tagger, said = Tagger(model), list[str]()
     for layer in corpus.layers:
+        of = f" of {layer.name}" if len(corpus.layers) > 1 else ""
+        too_few = f"probabilities{of} are not calibrated: dev has too few labels for that"
         sentences = corpus.dev
         if corpus.knowledge is not None:
             known = [corpus.knowledge.sets[number].get(layer.name) for number in corpus.knowledge.dev]
             rows = [index for index, labels in enumerate(known) if labels is not None and labels >= set(layer.labels)]
             sentences = sentences.take(np.array(rows, np.int64))
+            if not rows:  # the data may lack the layer altogether
+                said.append(too_few)
+                continue
         labeled = Labeled(sentences.words(), {layer.name: sentences.tags(layer.name)}, (), ())
         tagger = tagger.calibrate(labeled)
-        of = f" of {layer.name}" if len(corpus.layers) > 1 else ""
         if scaling := tagger.model.scalings.get(layer.name):
             errors = _errors(tagger.calibration(labeled)[layer.name])
             bias = f", {OUTSIDE} {scaling.outside:+.2f}" if layer.gives_spans else ""
@@ -64,7 +68,7 @@ def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
                 f"expected calibration error of {errors}"
             )
         else:
-            said.append(f"probabilities{of} are not calibrated: dev has too few labels for that")
+            said.append(too_few)
     return tagger.model, said
 
 
