@@ -35,7 +35,11 @@ EXTRAS = "train,serve,tune,vectors,arrow,hf,sklearn,spacy"  # of the environment
 TEST_TOOLS = ("httpx", "hypothesis", "onnx", "pytest", "pytest-xdist")
 # Tests that are about a clone, or that do not depend on versions.
 LEFT_OUT = (
+    "corpus",
+    "fuzz",
     "page",
+    "redaction",
+    "scores",
     "serving/test_description.py",
     "test_dependencies.py",
     "test_docs.py",

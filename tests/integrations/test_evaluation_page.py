@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
 from lexicon_model import lexicon_model
 
 from tagsmith.cli.app import run
@@ -33,6 +34,7 @@ def names_of(part: str) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_is_printed(tmp_path, monkeypatch, capsys):
     names = names_of("train")
     people = {word: tag for word, tag in names.items() if tag.endswith("-PERSON")}
