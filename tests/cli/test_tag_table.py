@@ -139,3 +139,28 @@ def test_one_table_at_a_time(run_here, model, tmp_path):
     path = write(tmp_path / "in.csv", ROWS)
     status, _, error = run_here("tag", model, path, path, "--text-column", "body")
     assert (status, "one table at a time" in error) == (2, True)
+
+
+def test_records_may_differ_where_no_columns_are_written(run_here, model, tmp_path):
+    rows = [{"body": "Paris", "a": 1, "b": 2}, *[{"b": 3, "body": "x"}] * BLOCK_ROWS, {"a": 4, "body": "Rome"}]
+    path = write(tmp_path / "in.jsonl", rows)
+    assert run_here("tag", model, path, "--text-column", "body", "-o", tmp_path / "out.csv") == (0, "", "")
+    found = read(tmp_path / "out.csv")
+    assert [(row["body"], row["a"], row["b"]) for row in (found[0], found[1], found[-1])] == [
+        ("Paris", "1", "2"), ("x", "", "3"), ("Rome", "4", ""),
+    ]  # fmt: skip
+    path = write(tmp_path / "new.jsonl", [*rows, {"body": "Oslo", "late": 5}])
+    for target in ("out.parquet", "late.csv"):
+        status, _, error = run_here("tag", model, path, "--text-column", "body", "-o", tmp_path / target)
+        assert (status, f"new.jsonl:{len(rows) + 1}: 'late' is in none of the first" in error) == (2, True)
+        assert not (tmp_path / target).exists()
+    assert run_here("tag", model, path, "--text-column", "body", "-o", tmp_path / "out.jsonl") == (0, "", "")
+    assert read(tmp_path / "out.jsonl")[-1]["late"] == 5
+
+
+@pytest.mark.parametrize("rows", [[{"body": "a", "n": 1}, {"body": "b", "n": "x"}], [{"body": "\ud800"}]])
+def test_what_no_column_can_hold_is_an_error(run_here, model, tmp_path, rows):
+    path = write(tmp_path / "in.jsonl", rows)
+    status, _, error = run_here("tag", model, path, "--text-column", "body", "-o", tmp_path / "out.parquet")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "columns of one type each" in error or "half of a surrogate pair" in error

@@ -17,7 +17,7 @@ from tagsmith.errors import DataError
 from tagsmith.formats.csv import rows_of
 from tagsmith.formats.jsonl import records
 from tagsmith.formats.options import ReadOptions
-from tagsmith.formats.source import Place, Source, open_source, source_name
+from tagsmith.formats.source import Place, Source, encodable, open_source, source_name
 from tagsmith.formats.tables import arrow, with_json_types
 from tagsmith.tagging.heads import Threshold
 from tagsmith.tagging.tables import FIELDS, columns_of_texts, tag_frame
@@ -68,8 +68,10 @@ def tag_table(
     place = Place(source_name(source), options)
     if written in OF_ROWS:
         blocks = _blocks(source, read, place)
+        if written == "csv":
+            blocks = _with_the_first_columns(blocks, place)
         with open_target(target) as stream:
-            tagged = whole(_tagged(tagger, block, column, threshold, place) for block in blocks)
+            tagged = whole(_tagged(tagger, blocks, column, threshold, place))
             (_write_csv if written == "csv" else _write_jsonl)(tagged, stream)
         return
     tables = _tables(source, read, place)
@@ -86,6 +88,18 @@ def _blocks(source: Source, format: str, place: Place) -> Iterator[Block]:
     if format in OF_TABLES:
         return _table_rows(source, format)
     return (_csv_rows if format == "csv" else _jsonl_rows)(source, place)
+
+
+def _with_the_first_columns(blocks: Iterable[Block], place: Place) -> Iterator[Block]:
+    """Give every block the columns of the first. Raises DataError: a later one has others, which would be lost."""
+    names: list[str] | None = None
+    for block in blocks:
+        names = block.names if names is None else names
+        if new := set(block.names) - set(names):
+            line = next(line for line, row in block.rows if not new.isdisjoint(row))
+            problem = f"{min(new)!r} is in none of the first {BLOCK_ROWS:,} records, so there is no column for it."
+            raise place.error(problem, "Write jsonl, or give the first record all keys, with null.", line)
+        yield block._replace(names=names)
 
 
 def _csv_rows(source: Source, place: Place) -> Iterator[Block]:
@@ -142,10 +156,14 @@ def _tables(source: Source, format: str, place: Place) -> Iterator[Any]:
             yield pyarrow.Table.from_batches([batch])
         return
     schema = None
-    for block in _blocks(source, format, place):
-        rows = [row for _, row in block.rows]
-        table = pyarrow.Table.from_pylist(rows, schema=schema or _schema(block, pyarrow))
-        schema = schema or table.schema
+    for block in _with_the_first_columns(_blocks(source, format, place), place):
+        try:
+            with encodable("a table"):
+                schema = schema or _schema(block, pyarrow)
+                table = pyarrow.Table.from_pylist([row for _, row in block.rows], schema=schema)
+        except (pyarrow.ArrowException, OverflowError) as error:
+            problem = f"The records do not fit into columns of one type each: {str(error).partition(chr(10))[0]}."
+            raise place.error(problem, "Write jsonl or csv.", block.rows[0][0]) from error
         yield table
 
 
@@ -159,11 +177,18 @@ def _schema(block: Block, pyarrow: Any) -> Any:
 # -------------------------------------------------------------------------------------------------- tagging, writing
 
 
-def _tagged(tagger: Tagger, block: Block, column: str, threshold: Threshold | None, place: Place) -> Block:
+def _tagged(
+    tagger: Tagger, blocks: Iterable[Block], column: str, threshold: Threshold | None, place: Place
+) -> Iterator[Block]:
+    for number, block in enumerate(blocks):
+        if number == 0 and block.names and column not in block.names:
+            names = ", ".join(block.names)
+            raise place.error(f"There is no column {column!r}.", f"Name one with --text-column: {names}.")
+        yield _with_predictions(tagger, block, column, threshold, place)
+
+
+def _with_predictions(tagger: Tagger, block: Block, column: str, threshold: Threshold | None, place: Place) -> Block:
     """Add the columns of predictions to rows; a row whose text is missing gets null there."""
-    if column not in block.names and (block.rows or block.names):
-        names = ", ".join(block.names)
-        raise place.error(f"There is no column {column!r}.", f"Name one with --text-column: {names}.")
     for line, row in block.rows:
         if not isinstance(row.get(column), str | None):
             raise place.error(f"{column!r} is {shown(row[column])}, not a text.", "Name a column of texts.", line)
