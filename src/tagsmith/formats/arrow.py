@@ -7,48 +7,39 @@ from contextlib import ExitStack
 from functools import partial
 from typing import IO, Any
 
-from tagsmith.errors import DataError
 from tagsmith.formats.format import Format
-from tagsmith.formats.options import ReadOptions, WriteOptions
-from tagsmith.formats.records import document_of, unlabeled_document_of
-from tagsmith.formats.source import Source, source_name
-from tagsmith.formats.tables import ROWS, RecordReader, arrow, documents_of_batches, file_to_open, table_of
+from tagsmith.formats.options import WriteOptions
+from tagsmith.formats.records import unlabeled_document_of
+from tagsmith.formats.source import Source
+from tagsmith.formats.tables import ROWS, arrow, errors_of, file_to_open, reader_of, table_of
 from tagsmith.text.document import Document
 
 _FILE = b"ARROW1"  # what a file begins with, unlike a stream
 
 
-def read(source: Source, options: ReadOptions, document_of: RecordReader = document_of) -> Iterator[Document]:
-    """Read documents, one for each row.
-
-    Raises DataError: as :func:`~tagsmith.formats.tables.documents_of_batches`; the file is damaged.
-    MissingExtraError: pyarrow is not installed.
-    """
-    yield from documents_of_batches(batches_of(source), options, source_name(source), document_of)
-
-
 def batches_of(source: Source) -> Iterator[Any]:
-    """Read the rows of a file in batches; of a file without rows, an empty one. Errors are those of :func:`read`."""
+    """Read the rows of a file in batches; the first one is empty.
+
+    Raises DataError: the file is damaged. MissingExtraError: pyarrow is not installed.
+    """
     pyarrow = arrow("Reading Arrow")
     opened = file_to_open(source)
-    try:
-        with ExitStack() as stack:
-            data = stack.enter_context(pyarrow.memory_map(opened) if isinstance(opened, str) else opened)
-            is_file = data.read(len(_FILE)) == _FILE
-            data.seek(0)
-            if is_file:
-                reader = stack.enter_context(pyarrow.ipc.open_file(data))
-                batches = map(reader.get_batch, range(reader.num_record_batches))
-            else:
-                batches = reader = stack.enter_context(pyarrow.ipc.open_stream(data))
-            yield pyarrow.RecordBatch.from_pylist([], schema=reader.schema)
-            for batch in batches:
-                batch.validate(full=True)  # offsets that point outside would read any memory
-                yield from (batch.slice(start, ROWS) for start in range(0, batch.num_rows, ROWS))
-    except (pyarrow.ArrowException, OSError) as error:
-        problem = f"This Arrow file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
-        remedy = "Copy it again; it may be cut off or altered."
-        raise DataError(problem, remedy=remedy, path=source_name(source)) from error
+    with errors_of("Arrow", source), ExitStack() as stack:
+        data = stack.enter_context(pyarrow.memory_map(opened) if isinstance(opened, str) else opened)
+        is_file = data.read(len(_FILE)) == _FILE
+        data.seek(0)
+        if is_file:
+            reader = stack.enter_context(pyarrow.ipc.open_file(data))
+            batches = map(reader.get_batch, range(reader.num_record_batches))
+        else:
+            batches = reader = stack.enter_context(pyarrow.ipc.open_stream(data))
+        yield pyarrow.RecordBatch.from_pylist([], schema=reader.schema)
+        for batch in batches:
+            batch.validate(full=True)  # offsets that point outside would read any memory
+            yield from (batch.slice(start, ROWS) for start in range(0, batch.num_rows, ROWS))
+
+
+read = reader_of(batches_of)
 
 
 def write(documents: Iterable[Document], stream: IO[bytes], options: WriteOptions) -> None:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
-from tagsmith.errors import MissingExtraError
+from tagsmith.errors import DataError, MissingExtraError
 from tagsmith.formats.jsonl import record_of
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.records import document_of
-from tagsmith.formats.source import Place, Source, at_least_one, encodable, read_bytes
+from tagsmith.formats.source import Place, Source, at_least_one, encodable, read_bytes, source_name
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import OUTSIDE
 
@@ -130,6 +131,30 @@ def _column(value: Any, feature: Any) -> Any:
     """Return the feature of a column of structs that are stored as a struct of lists."""
     is_label = isinstance(feature, Mapping) and feature.get("_type") == "ClassLabel"
     return {"feature": feature} if is_label and isinstance(value, list) else feature
+
+
+def reader_of(batches_of: Callable[[Source], Iterator[Any]]) -> Callable[..., Iterator[Document]]:
+    """Make the reader of a format of the function that reads the rows of its files in batches.
+
+    It raises DataError as :func:`documents_of_batches`, and as ``batches_of``.
+    """
+
+    def read(source: Source, options: ReadOptions, document_of: RecordReader = document_of) -> Iterator[Document]:
+        yield from documents_of_batches(batches_of(source), options, source_name(source), document_of)
+
+    return read
+
+
+@contextmanager
+def errors_of(title: str, source: Source) -> Iterator[None]:
+    """Raise DataError where pyarrow cannot read a file."""
+    pyarrow = arrow(f"Reading {title}")
+    try:
+        yield
+    except (pyarrow.ArrowException, OSError) as error:
+        problem = f"This {title} file cannot be read: {str(error).partition(chr(10))[0].rstrip('.')}."
+        remedy = "Copy it again; it may be cut off or altered."
+        raise DataError(problem, remedy=remedy, path=source_name(source)) from error
 
 
 def file_to_open(source: Source) -> str | IO[bytes]:
