@@ -32,7 +32,7 @@ DIST, ENVIRONMENTS = ROOT / "dist", ROOT / ".venv" / "release"
 CONSTRAINTS, LOWEST = ROOT / "constraints.txt", ROOT / "release" / "lowest.txt"
 PYTHONS = ("3.12", "3.13", "3.14")  # beside the one that everything else runs on
 EXTRAS = "train,serve,tune,vectors,arrow,hf,sklearn,spacy"  # of the environments that tests run in
-TEST_TOOLS = ("httpx", "hypothesis", "onnx", "pytest", "pytest-xdist")
+TEST_TOOLS = ("httpx", "hypothesis", "onnx", "pytest", "pytest-timeout", "pytest-xdist")
 # Tests that are about a clone, or that do not depend on versions.
 LEFT_OUT = (
     "corpus",
