@@ -526,6 +526,59 @@ class Tagger:
         first = next(iter(scores.values()))
         return first if len(scores) == 1 else replace(first, layers=scores)
 
+    def report(
+        self,
+        data: Data | Labeled,
+        scores: Evaluation | None = None,
+        *,
+        title: str = "Evaluation",
+        settings: Mapping[str, str] | None = None,
+        mode: Mode = "conlleval",
+        against: Tagger | Mapping[str, Sequence[Sequence[str]]] | None = None,
+        against_name: str = "the other model",
+        folder: str | Path | None = None,
+        layer: str | Sequence[str] | None = None,
+        **options: Any,
+    ) -> str:
+        """Evaluate on labeled data and return the report, an HTML page that needs no other file and no network.
+
+        Parameters
+        ----------
+        data, mode, layer, options
+            As for :meth:`evaluate`; what :meth:`labeled` returns is not read again.
+        scores
+            What :meth:`evaluate` returned for the same data and mode, where it has more than the usual: buckets of
+            ``train`` or ``by``, intervals over documents.
+        title, settings
+            The heading; and name → value, what the page is to say of how the scores were made.
+        against
+            Another tagger, or for each layer the tags of the same sentences in its scheme: the report has a section on
+            the difference, and the sentences that changed.
+        against_name
+            What it is called there.
+        folder
+            The model's folder, for its digest and the learning curve.
+
+        Raises
+        ------
+        DataError
+            As :meth:`evaluate`; ``against`` has none of the layers.
+        """
+        from tagsmith.tagging.report import evaluation_report
+
+        labeled = self.labeled(data, layer=layer, **options)
+        return evaluation_report(
+            self,
+            labeled,
+            scores or self.evaluate(labeled, mode=mode),
+            title=title,
+            settings=settings,
+            mode=mode,
+            against=against,
+            against_name=against_name,
+            folder=folder,
+        )
+
     def labeled(
         self,
         data: Data | Labeled,
