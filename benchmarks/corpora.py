@@ -45,6 +45,7 @@ def corpora(folder: Path) -> dict[str, Files]:
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
     }
+    files["uner_ewt"] = _files(data / "english" / "uner_ewt" / f"en_ewt-ud-{part}.iob2" for part in parts)
     weibo, uyghur = data / "weibo_zh", data / "ud_uyghur_udt"
     files["weibo_zh"] = _files((weibo / f"weiboNER_2nd_conll.{part}" for part in parts), vectors=False)
     uyghur_files = (uyghur / f"ug_udt-ud-{part}.conllu" for part in parts)
