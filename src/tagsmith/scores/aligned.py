@@ -56,16 +56,24 @@ class Aligned:
         wanted = self.labels if labels is None else labels
         place = {label: number for number, label in enumerate(wanted)}
         column = np.array([place[label] for label in self.labels], np.int64)
-        counts = np.zeros((len(self.lengths), len(wanted), 3), np.int64)
-        for kind, spans in ((0, self.gold), (1, self.predicted)):
-            np.add.at(counts[..., kind], (spans.sentence, column[spans.label]), 1)
-        right = self.gold.correct
-        np.add.at(counts[..., 2], (self.gold.sentence[right], column[self.gold.label[right]]), 1)
-        return counts
+        return span_counts(self, column[self.gold.label], column[self.predicted.label], len(wanted))
 
     def differing(self) -> Ints:
         """Return the numbers of the sentences that have an error, in order."""
         return np.union1d(self.gold.sentence[~self.gold.correct], self.predicted.sentence[~self.predicted.correct])
+
+
+def span_counts(aligned: Aligned, gold: Ints, predicted: Ints, groups: int) -> Ints:
+    """Count gold, predicted and correct spans of each group in each sentence, shape (sentences, groups, 3).
+
+    ``gold`` and ``predicted`` (spans,) are the number of each span's group; both spans of a correct pair have the same.
+    """
+    counts = np.zeros((len(aligned.lengths), groups, 3), np.int64)
+    for kind, spans, group in ((0, aligned.gold, gold), (1, aligned.predicted, predicted)):
+        np.add.at(counts[..., kind], (spans.sentence, group), 1)
+    right = aligned.gold.correct
+    np.add.at(counts[..., 2], (aligned.gold.sentence[right], gold[right]), 1)
+    return counts
 
 
 def align_tags(gold: Tags, predicted: Tags, *, scheme: Scheme | str | None = None, mode: str = "conlleval") -> Aligned:

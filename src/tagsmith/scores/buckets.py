@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tagsmith.scores.aligned import Aligned, Ints, Spans
+from tagsmith.scores.aligned import Aligned, Ints, Spans, span_counts
 from tagsmith.scores.counts import Numbering, SpanCounts, Tags
 from tagsmith.scores.scores import TypeScores
 from tagsmith.text.schemes import OUTSIDE, Scheme, tags_to_spans
@@ -48,20 +48,39 @@ def training_of(words: Tags, tags: Tags, scheme: Scheme | str) -> Training:
     return Training(frozenset(mentions), labels)
 
 
-def length_buckets(aligned: Aligned) -> dict[str, Buckets]:
-    """Score by the length of the sentence and of the mention, in tokens."""
-    by_sentence = _ranges(SENTENCE_LENGTHS, aligned.lengths)
-    buckets = {"sentence_length": _by_sentence(aligned, *by_sentence)}
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What spans are split by: the names of the buckets that have any, and each span's bucket, (spans,) numbers."""
+
+    names: tuple[str, ...]
+    gold: Ints
+    predicted: Ints
+
+    def scores(self, aligned: Aligned) -> Buckets:
+        """Score each bucket."""
+        sides = (self.gold, self.predicted, self.gold[aligned.gold.correct])
+        columns = [np.bincount(numbers, minlength=len(self.names)).tolist() for numbers in sides]
+        counts = [SpanCounts(*row) for row in zip(*columns, strict=True)]
+        return {name: TypeScores(*spans.rates(), *spans) for name, spans in zip(self.names, counts, strict=True)}
+
+    def counts(self, aligned: Aligned) -> Ints:
+        """Count gold, predicted and correct spans of each bucket in each sentence, shape (sentences, buckets, 3)."""
+        return span_counts(aligned, self.gold, self.predicted, len(self.names))
+
+
+def length_splits(aligned: Aligned) -> dict[str, Split]:
+    """Split by the length of the sentence and of the mention, in tokens."""
+    splits = {"sentence_length": _by_sentence(aligned, *_ranges(SENTENCE_LENGTHS, aligned.lengths))}
     if not aligned.plain:
         names = _names(MENTION_LENGTHS)
-        buckets["mention_length"] = _scores(
+        splits["mention_length"] = _split(
             aligned, names, lambda spans: _places(MENTION_LENGTHS, spans.end - spans.start)
         )
-    return buckets
+    return splits
 
 
-def training_buckets(aligned: Aligned, words: Sequence[Sequence[str]], training: Training) -> dict[str, Buckets]:
-    """Score by whether the words of a mention carried a label in training, and by how often its label did."""
+def training_splits(aligned: Aligned, words: Sequence[Sequence[str]], training: Training) -> dict[str, Split]:
+    """Split by whether the words of a mention carried a label in training, and by how often its label did."""
 
     def unseen(spans: Spans) -> Ints:
         rows = zip(spans.sentence.tolist(), spans.start.tolist(), spans.end.tolist(), strict=True)
@@ -71,29 +90,27 @@ def training_buckets(aligned: Aligned, words: Sequence[Sequence[str]], training:
     frequency = np.array([training.labels.get(label, 0) for label in aligned.labels], np.int64)
     names, number = _ranges(LABEL_COUNTS, frequency)
     return {
-        "seen": _scores(aligned, ["seen", "unseen"], unseen),
-        "label_frequency": _scores(aligned, names, lambda spans: number[spans.label]),
+        "seen": _split(aligned, ["seen", "unseen"], unseen),
+        "label_frequency": _split(aligned, names, lambda spans: number[spans.label]),
     }
 
 
-def value_buckets(aligned: Aligned, values: Sequence[str]) -> Buckets:
-    """Score by a value that each sentence has, in the order of the values' names."""
+def value_split(aligned: Aligned, values: Sequence[str]) -> Split:
+    """Split by a value that each sentence has, in the order of the values' names."""
     ids = Numbering({value: number for number, value in enumerate(sorted(set(values)))})
     return _by_sentence(aligned, list(ids), np.array([ids[value] for value in values], np.int64))
 
 
-def _by_sentence(aligned: Aligned, names: Sequence[str], number: Ints) -> Buckets:
-    return _scores(aligned, names, lambda spans: number[spans.sentence])
+def _by_sentence(aligned: Aligned, names: Sequence[str], number: Ints) -> Split:
+    return _split(aligned, names, lambda spans: number[spans.sentence])
 
 
-def _scores(aligned: Aligned, names: Sequence[str], bucket_of: Callable[[Spans], Ints]) -> Buckets:
-    """Score each bucket that has spans; ``bucket_of`` gives the number of each span's bucket, shape (spans,)."""
+def _split(aligned: Aligned, names: Sequence[str], bucket_of: Callable[[Spans], Ints]) -> Split:
+    """Split by what ``bucket_of`` says: the number of each span's bucket, shape (spans,)."""
     gold, predicted = bucket_of(aligned.gold), bucket_of(aligned.predicted)
-    columns = [
-        np.bincount(rows, minlength=len(names)).tolist() for rows in (gold, predicted, gold[aligned.gold.correct])
-    ]
-    counts = {name: SpanCounts(*row) for name, *row in zip(names, *columns, strict=True) if any(row)}
-    return {name: TypeScores(*spans.rates(), *spans) for name, spans in counts.items()}
+    used = np.union1d(gold, predicted)
+    kept = tuple(names[number] for number in used.tolist())
+    return Split(kept, np.searchsorted(used, gold), np.searchsorted(used, predicted))
 
 
 def _ranges(begins: Sequence[int], numbers: Ints) -> tuple[list[str], Ints]:

@@ -7,12 +7,14 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from tagsmith.scores.aligned import Ints, align_tags
-from tagsmith.scores.buckets import Buckets, Training, length_buckets, training_buckets, value_buckets
+from tagsmith.scores.buckets import Buckets, Training, length_splits, training_splits, value_split
 from tagsmith.scores.counts import Tags
 from tagsmith.scores.intervals import Intervals, score_intervals
 from tagsmith.scores.matching import Errors, Matching, count_errors, match_spans
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.text.schemes import Scheme
+
+MOST_BUCKETS = 100  # of one key that have intervals: more would need much memory, and nobody reads them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +24,7 @@ class Evaluation(Scores):
     ``intervals`` is None if nothing was resampled, or there is only one sentence or document. ``matching`` holds the
     counts of the schemas ``strict``, ``exact``, ``partial`` and ``type``; it is empty for plain tags. ``buckets`` says
     what the spans were split by (``sentence_length``, ``mention_length``, ``seen``, ``label_frequency``, or what was
-    asked for), and the scores of each bucket.
+    asked for), and the scores of each bucket; of up to 100 there are ``intervals.buckets`` too.
     """
 
     intervals: Intervals | None
@@ -87,16 +89,19 @@ def evaluate_tags(
     scores = score_tags(gold, predicted, mode=mode, scheme=scheme)
     aligned = align_tags(gold, predicted, mode=mode, scheme=scheme)
     units = len(gold) if documents is None else len(set(documents.tolist()))
-    buckets = length_buckets(aligned)
+    splits = length_splits(aligned)
     if training is not None:
-        buckets |= training_buckets(aligned, words, training)
-    buckets |= {name: value_buckets(aligned, values) for name, values in (by or {}).items()}
+        splits |= training_splits(aligned, words, training)
+    splits |= {name: value_split(aligned, values) for name, values in (by or {}).items()}
+    intervals = None
+    if resamples != 0 and units > 1:  # one unit alone tells nothing of others
+        few = {by: split for by, split in splits.items() if len(split.names) <= MOST_BUCKETS}
+        counts = {by: (split.names, split.counts(aligned)) for by, split in few.items()}
+        intervals = score_intervals(aligned, documents=documents, resamples=resamples, seed=seed, buckets=counts)
     return Evaluation(
         **{one.name: getattr(scores, one.name) for one in fields(Scores) if one.name != "layers"},
-        intervals=None
-        if resamples == 0 or units < 2  # one unit alone tells nothing of others
-        else score_intervals(aligned, documents=documents, resamples=resamples, seed=seed),
+        intervals=intervals,
         matching={} if aligned.plain else match_spans(aligned),
         errors=count_errors(aligned),
-        buckets=buckets,
+        buckets={name: split.scores(aligned) for name, split in splits.items()},
     )

@@ -7,7 +7,7 @@ of times that each one is drawn; its product with the counts of each sentence gi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,9 @@ _EXACT = 2**24  # float32 holds all integers up to here
 class Intervals:
     """Percentile intervals of the scores, as fractions of 1.
 
-    ``scores`` are those of precision, recall, F1 and accuracy; ``types`` those of each type's precision, recall and F1.
-    ``unit`` says what was drawn, ``units`` how many there are.
+    ``scores`` are those of precision, recall, F1 and accuracy, and of the macro averages; ``types`` those of each
+    type's precision, recall and F1, and ``buckets`` those of each bucket. ``unit`` says what was drawn, ``units`` how
+    many there are.
     """
 
     scores: Mapping[str, Interval]
@@ -40,21 +41,33 @@ class Intervals:
     units: int
     resamples: int
     confidence: float = CONFIDENCE
+    buckets: Mapping[str, Mapping[str, Mapping[str, Interval]]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the intervals as JSON-ready values."""
-        types = {label: {name: list(pair) for name, pair in scores.items()} for label, scores in self.types.items()}
-        about = {
+        buckets = {by: _written(groups) for by, groups in self.buckets.items()}
+        return {
+            **{name: list(pair) for name, pair in self.scores.items()},
+            "types": _written(self.types),
+            **({"buckets": buckets} if buckets else {}),
             "unit": self.unit,
             "units": self.units,
             "resamples": self.resamples,
             "confidence": self.confidence,
         }
-        return {**{name: list(pair) for name, pair in self.scores.items()}, "types": types, **about}
+
+
+def _written(groups: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, list[float]]]:
+    return {group: {name: list(pair) for name, pair in scores.items()} for group, scores in groups.items()}
 
 
 def score_intervals(
-    aligned: Aligned, *, documents: Ints | None = None, resamples: int | None = None, seed: int = 0
+    aligned: Aligned,
+    *,
+    documents: Ints | None = None,
+    resamples: int | None = None,
+    seed: int = 0,
+    buckets: Mapping[str, tuple[Sequence[str], Ints]] | None = None,
 ) -> Intervals:
     """Resample the sentences and return the intervals of their scores.
 
@@ -66,29 +79,50 @@ def score_intervals(
         How many; by default 10,000, and of more than 10,000 sentences fewer, 1,000 at least.
     seed
         Decides what is drawn.
+    buckets
+        What spans are split by → the names of n buckets, and the gold, predicted and correct spans of each in each
+        sentence, shape (sentences, n, 3). They are scored on the same resamples.
     """
-    counts = unit_counts(aligned, documents)
+    whole = unit_counts(aligned, documents)
+    buckets = buckets or {}
+    parts = [whole, *(_by_unit(counts.reshape(len(counts), -1), documents) for _, counts in buckets.values())]
+    counts = np.concatenate(parts, axis=1)
     drawn = resamples_for(len(counts), resamples)
     sums = np.concatenate(list(resampled_sums(counts, drawn, seed))) if len(counts) else np.zeros((1, counts.shape[1]))
-    return intervals_of(sums, aligned.labels, documents is not None, len(counts))
+    own, *others = np.split(sums, np.cumsum([part.shape[1] for part in parts])[:-1], axis=1)
+    found = {
+        by: _intervals_of_groups(of_groups.reshape(len(sums), len(names), 3), names)
+        for (by, (names, _)), of_groups in zip(buckets.items(), others, strict=True)
+    }
+    return replace(intervals_of(own, aligned.labels, documents is not None, len(counts)), buckets=found)
 
 
 def intervals_of(sums: Floats, labels: Sequence[str], documents: bool, units: int) -> Intervals:
-    """Return the intervals of the sums of resamples, shape (resamples, 3 × labels + 2)."""
+    """Return the intervals of the sums of resamples, shape (resamples, 3 × labels + 2).
+
+    The macro averages of a resample are, as elsewhere, the means over the labels that occur in it.
+    """
     spans = sums[:, :-2].reshape(len(sums), len(labels), 3)
     scores = rates(spans.sum(1))
     scores["accuracy"] = ratio(sums[:, -2], sums[:, -1])
-    of_types = rates(spans)
+    occurring = (spans > 0).any(2).sum(1)
+    scores |= {f"macro_{name}": ratio(values.sum(1), occurring) for name, values in rates(spans).items()}
     return Intervals(
         {name: interval(values) for name, values in scores.items()},
-        {
-            label: {name: interval(values[:, number]) for name, values in of_types.items()}
-            for number, label in enumerate(labels)
-        },
+        _intervals_of_groups(spans, labels),
         "documents" if documents else "sentences",
         units,
         len(sums),
     )
+
+
+def _intervals_of_groups(spans: Floats, names: Sequence[str]) -> dict[str, dict[str, Interval]]:
+    """Return the intervals of groups of spans, given their sums (resamples, groups, 3)."""
+    scores = rates(spans)
+    return {
+        group: {name: interval(values[:, number]) for name, values in scores.items()}
+        for number, group in enumerate(names)
+    }
 
 
 def resamples_for(units: int, wanted: int | None) -> int:
@@ -111,11 +145,16 @@ def unit_counts(aligned: Aligned, documents: Ints | None = None, labels: Sequenc
         ],
         axis=1,
     )
+    return _by_unit(flat, documents)
+
+
+def _by_unit(counts: Ints, documents: Ints | None) -> Ints:
+    """Add up the counts of sentences, shape (sentences, columns), by document, if documents are drawn."""
     if documents is None:
-        return flat
+        return counts
     numbers, unit = np.unique(documents, return_inverse=True)
-    sums = np.zeros((len(numbers), flat.shape[1]), np.int64)
-    np.add.at(sums, unit, flat)
+    sums = np.zeros((len(numbers), counts.shape[1]), np.int64)
+    np.add.at(sums, unit, counts)
     return sums
 
 

@@ -56,7 +56,7 @@ def scores_table(scores: Scores, title: str | None = None) -> Table:
     micro = _percentages(scores.precision, scores.recall, scores.f1)
     add("all (micro)", micro, overall.get("f1"), f"{scores.support:,}", "bold")
     macro = _percentages(scores.macro_precision, scores.macro_recall, scores.macro_f1)
-    add("mean of labels (macro)", macro, None, f"{len(scores.types):,} labels")
+    add("mean of labels (macro)", macro, overall.get("macro_f1"), f"{len(scores.types):,} labels")
     for name, field in FIGURES.items():
         add(name, _percentages(getattr(scores, field)), overall.get(field), f"{scores.tokens:,} tokens")
     return table
@@ -79,16 +79,26 @@ def detail_tables(evaluation: Evaluation) -> Iterator[Table]:
             scores = _percentages(match.precision, match.recall, match.f1)
             table.add_row(schema, *scores, *(f"{count:,}" for count in counts))
         yield table
-    table = _table("some of the spans", ("spans of", "precision", "recall", "F1", "support"))
+    yield buckets_table(evaluation)
+
+
+def buckets_table(evaluation: Evaluation) -> Table:
+    """Format the scores of the buckets, with the intervals of F1 if there are any."""
+    intervals = evaluation.intervals
+    shown = [f"{100 * intervals.confidence:.0f} % interval"] if intervals else []
+    table = _table("some of the spans", ("spans of", "precision", "recall", "F1", *shown, "support"))
     for by, buckets in evaluation.buckets.items():
         table.add_row(Text(visible(_BUCKETS.get(by, by))), style="bold")
+        found = intervals.buckets.get(by, {}) if intervals else {}
         for name, row in list(buckets.items())[:_SHOWN]:
             numbers = _percentages(row.precision, row.recall, row.f1)
+            if intervals:
+                numbers.append(interval_text(found[name]["f1"]) if name in found else "")
             table.add_row(Text(f"  {visible(name)}"), *numbers, f"{row.support:,}")
         if len(buckets) > _SHOWN:
             table.add_row(f"  … and {len(buckets) - _SHOWN:,} more")
         table.add_section()
-    yield table
+    return table
 
 
 def errors_table(evaluation: Evaluation) -> Table:
