@@ -141,3 +141,12 @@ def test_nothing_to_compare_on():
         compare_tags([["O"]], [["O"]], [["O"], ["O"]])
     result = compare_tags([["O"]], [["O"]], [["O"]], resamples=5, shuffles=5)
     assert (result.differences["f1"].value, result.differences["f1"].p, result.types) == (0.0, 1.0, {})
+
+
+def test_four_sentences_all_better_are_not_enough_to_tell():
+    gold = [["B-PER", "O"]] * 4
+    found = compare_tags(gold, [["O", "O"]] * 4, gold).differences["f1"]
+    assert found.interval == (1.0, 1.0)
+    assert found.p > 0.05
+    assert not found.is_clear
+    assert compare_tags(gold * 2, [["O", "O"]] * 8, gold * 2).differences["f1"].is_clear

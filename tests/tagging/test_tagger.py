@@ -21,6 +21,7 @@ from random_model import SMALL, WORDS, random_model, random_sentences
 from search_budget import examples
 from tagsmith.errors import DataError, ModelError
 from tagsmith.model.folder import write_model
+from tagsmith.scores.comparison import compare_tags
 from tagsmith.scores.scores import score_tags
 from tagsmith.tagging import tagger as package_of_tagger
 from tagsmith.tagging.tagger import STREAM_SENTENCES, Tagger, load
@@ -337,6 +338,19 @@ def test_a_very_long_text_without_a_full_stop_keeps_sound_scores(tagger):
 
 
 # ----------------------------------------------------------------------------------------------- evaluation
+
+
+def test_two_taggers_are_compared_on_the_same_sentences(tagger):
+    data = [(words, tags) for words, tags in zip(SENTENCES[:60], tagger.tag(SENTENCES[:60]), strict=True) if words]
+    words, gold = [own for own, _ in data], [own for _, own in data]
+    other = Tagger(random_model(scheme=Scheme.BIOES, seed=1), precision="float32")  # in another scheme
+    found = tagger.compare(other, data, resamples=100, shuffles=99)
+    tags = [convert_tags(own, Scheme.BIOES, Scheme.IOB2) for own in other.tag(words)]
+    assert found == compare_tags(gold, gold, tags, scheme=Scheme.IOB2, resamples=100, shuffles=99)
+    assert found.a.scores.f1 == 1
+    assert found.differences["f1"].is_clear
+    with pytest.raises(DataError, match="one of these models gives spans, the other a tag for each token"):
+        tagger.compare(tagger_of(Scheme.PLAIN), data)
 
 
 def test_evaluate_scores_the_tags_against_the_file(tagger, tmp_path):

@@ -141,7 +141,7 @@ def verdict(comparison: Comparison) -> str:
     f1 = comparison.differences["f1"]
     low, high = f1.interval
     units = options.counted(comparison.units, comparison.unit.removesuffix("s"))
-    if f1.p >= _SIGNIFICANT:
+    if not f1.is_clear:
         return (
             f"No difference can be told from {units}: B − A is {_points(f1.value)} points of F1 "
             f"({_points(low, 1)} to {_points(high, 1)}; p = {_p(f1)})."

@@ -34,6 +34,7 @@ from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.text.schemes import Scheme
 
 SHUFFLES = 10_000
+SIGNIFICANT = 0.05  # a smaller p-value is no chance
 _CELLS = 2**22  # of a matrix of swaps at a time, to bound the memory
 _TINY = 1e-12  # differences that only rounding tells apart are equal
 MEASURES = ("precision", "recall", "f1", "accuracy")
@@ -46,6 +47,15 @@ class Difference:
     value: float
     interval: Interval
     p: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether B can be told to be better or worse: chance hardly explains the difference, by both tests.
+
+        With few sentences an interval can leave out 0 although the p-value is large.
+        """
+        low, high = self.interval
+        return self.p < SIGNIFICANT and not low <= 0 <= high
 
 
 @dataclass(frozen=True, slots=True)

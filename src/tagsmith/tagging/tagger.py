@@ -20,6 +20,7 @@ from tagsmith.model.folder import Model, check_readable, model_files, read_model
 from tagsmith.model.hub import upload
 from tagsmith.scores.buckets import training_of
 from tagsmith.scores.calibration import Calibration
+from tagsmith.scores.comparison import SHUFFLES, Comparison, compare_tags
 from tagsmith.scores.evaluation import Evaluation, evaluate_tags
 from tagsmith.scores.scores import Mode
 from tagsmith.scores.thresholds import Thresholds, thresholds_for
@@ -525,6 +526,48 @@ class Tagger:
         }
         first = next(iter(scores.values()))
         return first if len(scores) == 1 else replace(first, layers=scores)
+
+    def compare(
+        self,
+        other: Tagger,
+        data: Data | Labeled,
+        *,
+        mode: Mode = "conlleval",
+        layer: str | None = None,
+        documents: bool = False,
+        resamples: int | None = None,
+        shuffles: int = SHUFFLES,
+        **options: Any,
+    ) -> Comparison:
+        """Compare this tagger, A, with another one, B, on the same labeled sentences.
+
+        Other arguments are those of :meth:`evaluate`, but ``layer`` is one layer, by default the first, and
+        ``shuffles`` is how many the p-values come from.
+
+        Raises
+        ------
+        DataError
+            The data cannot be read; one tagger gives spans in this layer, the other tags; B does not have the layer.
+        """
+        labeled = self.labeled(data, layer=layer, **options)
+        name, gold = next(iter(labeled.tags.items()))
+        own, theirs = self.layer(name), other.layer(name if len(other.layers) > 1 else None)
+        if own.gives_spans != theirs.gives_spans:
+            raise DataError(
+                "one of these models gives spans, the other a tag for each token.",
+                remedy="Compare models of the same task.",
+            )
+        tags = other.tag(labeled.words, layer=theirs.name)
+        return compare_tags(
+            gold,
+            self.tag(labeled.words, layer=name),
+            tags if own.scheme == theirs.scheme else [convert_tags(one, theirs.scheme, own.scheme) for one in tags],
+            mode=mode,
+            scheme=own.scheme,
+            documents=np.array([origin.document for origin in labeled.origins]) if documents else None,
+            resamples=resamples,
+            shuffles=shuffles,
+        )
 
     def report(
         self,
