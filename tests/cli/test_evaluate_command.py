@@ -206,6 +206,38 @@ def test_scores_by_the_keys_of_records_by_comments_and_by_file(run_here, model: 
     assert err.startswith(f"error: {records}: No sentence has the key 'genre'. The keys are: domain, meta, source.")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "key", "line"),
+    [
+        (
+            "a.csv",
+            "Sentence #,Word,Pos,Domain,Tag\n1,Ann,N,news,B-PERSON\n,left,V,,O\n2,Ben,N,web,B-PERSON\n",
+            "Domain",
+            2,
+        ),
+        (
+            "b.tsv",
+            "word\tPos\tDomain\ttag\nAnn\tN\tnews\tB-PERSON\nleft\tV\tnews\tO\n\nBen\tN\tweb\tB-PERSON\n",
+            "Domain",
+            2,
+        ),
+        ("c.conll", "Ann N news B-PERSON\nleft V news O\n\nBen N web B-PERSON\n", "3", 1),
+    ],
+)
+def test_scores_by_a_column(run_here, model: Path, tmp_path: Path, name: str, content: str, key: str, line: int):
+    data = tmp_path / name
+    data.write_text(content, "utf-8")
+    status, out, _ = run_here("evaluate", model, data, "--by", key, "--json", "-")
+    assert status == 0
+    support = {value: one["support"] for value, one in json.loads(out)["buckets"][key].items()}
+    assert support == {"news": 1, "web": 1}
+    other = "Pos" if key == "Domain" else "2"
+    status, out, err = run_here("evaluate", model, data, "--by", other)
+    assert (status, out) == (2, "")
+    assert f"{data}:{line}: The column {other!r} has several values in this sentence." in err
+    assert f"The keys are: {key}, source." in err
+
+
 def test_intervals_over_documents(run_here, model: Path, tmp_path: Path):
     data = tmp_path / "data.conll"
     document = "-DOCSTART- O\n\n" + "Ann B-PERSON\nleft O\n\n" * 3

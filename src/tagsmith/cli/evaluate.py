@@ -54,8 +54,8 @@ def evaluate_command(
         list[str] | None,
         typer.Option(
             metavar="KEY",
-            help="Score the sentences of each value of a key of the JSON objects or comments, or of 'source', "
-            "the file; may be repeated.",
+            help="Score the sentences of each value of a key of the JSON objects or comments, of a column, "
+            "or of 'source', the file; may be repeated.",
         ),
     ] = None,
     documents: Annotated[

@@ -9,7 +9,7 @@ tag``) is left out, and reported.
 
 A sentence's ``meta`` holds what is needed to write it back unchanged: ``extra``, pairs of a comment and the number of
 tokens before it; ``rows``, all cells of each token, if there are more than a word and a tag; ``columns``, the places
-of word and tag in a row; ``separator``, if it is not a tab.
+of word and tag in a row; ``headings``, if a first line names the columns; ``separator``, if it is not a tab.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
         blocks = at_least_one(_blocks(lines, layout, place), _nothing(place))
         first = list(islice(blocks, _SENTENCES_TO_JUDGE))
         columns = _find_columns(first, place)
-        first = _without_header(first, columns, place)
+        first, headings = _without_header(first, columns, place)
         if options.column is None and columns[1] == layout.columns - 1:  # the last, because nothing said which
             _check_columns(first, (columns[0], columns[1]), layout, place)
         tags: dict[str, str] = {}  # one object a tag saves memory
@@ -105,7 +105,9 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
             blocks = _with_spaces_said(blocks, columns, place)
         if columns[1] is not None and place.options.labels_required:
             blocks = _with_words(blocks, columns[0], columns[1], place)
-        yield from group_documents(_sentence(block, columns, layout.separator, place, tags) for block in blocks)
+        yield from group_documents(
+            _sentence(block, columns, headings, layout.separator, place, tags) for block in blocks
+        )
 
 
 def _nothing(place: Place) -> DataError:
@@ -252,15 +254,17 @@ def _check_columns(blocks: Sequence[_Block], columns: tuple[int, int], layout: _
         place.report(doubt)
 
 
-def _without_header(blocks: list[_Block], columns: tuple[int, int | None], place: Place) -> list[_Block]:
-    """Leave out a first row that names the columns, and report it."""
+def _without_header(
+    blocks: list[_Block], columns: tuple[int, int | None], place: Place
+) -> tuple[list[_Block], tuple[str, ...]]:
+    """Leave out a first row that names the columns, and report it; return the names too."""
     (first, *others) = blocks
     if not is_header(first.rows[0], *columns) or len(first.rows) == len(blocks) == 1:
-        return blocks
+        return blocks, ()
     place._replace(line=first.line).report(f"{' '.join(first.rows[0])!r} looks like a header and was left out")
     extra = [(max(position - 1, 0), text) for position, text in first.extra]
     rest = _Block(first.line + 1, first.rows[1:], extra, first.docstart)
-    return [rest, *others] if rest.rows else others
+    return [rest, *others] if rest.rows else others, tuple(first.rows[0])
 
 
 def _with_spaces_said(blocks: Iterable[_Block], columns: tuple[int, int | None], place: Place) -> Iterator[_Block]:
@@ -301,7 +305,12 @@ def _with_words(blocks: Iterable[_Block], word: int, tag: int, place: Place) -> 
 
 
 def _sentence(
-    block: _Block, columns: tuple[int, int | None], separator: str | None, place: Place, known_tags: dict[str, str]
+    block: _Block,
+    columns: tuple[int, int | None],
+    headings: tuple[str, ...],
+    separator: str | None,
+    place: Place,
+    known_tags: dict[str, str],
 ) -> tuple[str, Sentence, Mapping[str, Any] | None]:
     """Make the sentence of a block, with its text, and the ``meta`` of the document that begins with it."""
     rows = block.rows
@@ -317,6 +326,8 @@ def _sentence(
     if len(rows[0]) > 2 or word != 0:
         meta["rows"] = tuple(map(tuple, rows))
         meta["columns"] = columns
+        if headings:
+            meta["headings"] = headings
     if separator != "\t":
         meta["separator"] = separator or " "
     sentence = sentence_from_words(words, layers, line=block.line, meta=meta)

@@ -2,7 +2,8 @@
 
 A sentence begins where its column has a new value; a blank value continues the sentence. So both usual layouts are
 read: ``Sentence: 1`` on the first row only, or a number on each row. The tag's column is the layer ``"tags"`` (or the
-name asked for). Every other column with a heading, such as ``POS``, is a layer called by the heading in lower case.
+name asked for). Every other column with a heading, such as ``POS``, is a layer called by the heading in lower case. The
+``meta`` of a sentence holds ``values``: heading → the only value that its rows have there, None if they have several.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class _Columns(NamedTuple):
     word: int
     layers: dict[str, int]  # the tag's comes last
     width: int
+    others: dict[str, int]  # by the headings as they are written: all but these three
 
 
 def read(source: Source, options: ReadOptions) -> Iterator[Document]:
@@ -130,16 +132,17 @@ def _find_columns(header: Row, place: Place) -> _Columns:
         raise missing("No column holds the words", "Call it 'Word'.")
     layer = options.layer if options.column is not None or options.layer in headings else None
     tag = find(options.layer if options.column is None and layer else options.column, TAG_HEADINGS)
-    layers = {
-        heading: number
+    others = {
+        cells[number].strip(): number
         for number, heading in enumerate(headings)
         if number not in (sentence, word, tag) and heading and not heading.startswith("unnamed")
     }
+    layers = {heading.lower(): number for heading, number in others.items()}
     if tag is not None:
         layers[layer or DEFAULT_LAYER] = tag
     if not layers and options.labels_required:
         raise missing("The file has no labels", "Name the column of the tags with --column.")
-    return _Columns(sentence, word, layers, len(headings))
+    return _Columns(sentence, word, layers, len(headings), others)
 
 
 def _sentences(rows: Iterable[Row], columns: _Columns, place: Place) -> Iterator[Sentence]:
@@ -168,7 +171,11 @@ def _sentence(rows: Sequence[Row], columns: _Columns, place: Place) -> Sentence:
     for what, column in (("word", words), *(("tag", tags) for tags in list(layers.values())[-1:])):
         if "" in column:
             raise place.empty_cell(what, rows[column.index("")][0])
-    return sentence_from_words(words, layers, line=rows[0][0])
+    filled = {
+        heading: {cells[number].strip() for _, cells in rows} - {""} for heading, number in columns.others.items()
+    }
+    values = {heading: next(iter(cells)) if len(cells) == 1 else None for heading, cells in filled.items() if cells}
+    return sentence_from_words(words, layers, line=rows[0][0], meta={"values": values} if values else {})
 
 
 def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) -> None:

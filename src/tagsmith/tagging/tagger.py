@@ -491,7 +491,8 @@ class Tagger:
         train
             The training data: score seen and unseen mentions, rare and frequent labels.
         by
-            Keys that the data's records or comments have, or ``"source"``, the file: score the sentences of each value.
+            Keys that the data's records or comments have, columns, or ``"source"``, the file: score the sentences of
+            each value.
         documents
             Make the intervals by drawing documents in place of sentences.
         resamples
