@@ -25,13 +25,13 @@ release: .venv/.release      ## build the packages in dist, with a bill of mater
 	$(BIN)/python release/check.py $(STEPS)
 
 check: .venv/.development    ## style and types
-	$(BIN)/ruff check src tests benchmarks release docs/*.py
-	$(BIN)/ruff format --check src tests benchmarks release docs/*.py
+	$(BIN)/ruff check src tests benchmarks models release docs/*.py
+	$(BIN)/ruff format --check src tests benchmarks models release docs/*.py
 	$(BIN)/mypy
 
 format: .venv/.development
-	$(BIN)/ruff check --fix src tests benchmarks release docs/*.py
-	$(BIN)/ruff format src tests benchmarks release docs/*.py
+	$(BIN)/ruff check --fix src tests benchmarks models release docs/*.py
+	$(BIN)/ruff format src tests benchmarks models release docs/*.py
 
 coverage: .venv/.development
 	$(BIN)/pytest --cov=tagsmith --cov-report=term-missing -m "not slow"

@@ -31,6 +31,8 @@ PER, LOC = frozenset(["PER"]), frozenset(["LOC"])
 NER = Layer("ner", Scheme.IOB2, ("LOC", "PER"))
 POS = Layer("pos", Scheme.PLAIN, ("NOUN", "VERB"))
 
+PER_ONLY = [(["a", "b"], ["B-PER", "O"])]
+
 
 def corpus_of(sentences, layers, sets, train):
     """A corpus of sentences, given as words and layers, that know these sets of labels."""
@@ -76,6 +78,45 @@ def test_in_a_layer_that_a_corpus_lacks_every_tag_is_possible():
         "1 train sentences have no layer pos",
         "1 train sentences have no layer ner",
     ]
+
+
+def test_a_token_whose_tag_is_a_question_mark_may_have_any():
+    marked = [(["a", "b", "c"], ["B-PER", "?", "B-LOC"]), (["c", "?"], ["O", "B-LOC"])]
+    corpus = read_corpus([marked], [marked], partial=True, layer="ner")
+    assert corpus.layers == (NER,)  # although PER and LOC are known to all
+    assert corpus.train.tags("ner") == [["B-PER", "O", "B-LOC"], ["O", "B-LOC"]]
+    assert corpus.train.unknown_tokens("ner") == corpus.dev[:1].unknown_tokens("ner") == {0: [1]}
+    assert corpus.train.take(np.array([1, 1, 0])).unknown_tokens("ner") == {2: [1]}
+    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    assert rows.tolist() == [8, 9, 4, 0, 4]
+    assert possible[9].all()
+    assert describe_unknown(corpus) == ["the tag of 1 train tokens is unknown"]
+    known = [(words, ["O" if tag == "?" else tag for tag in tags]) for words, tags in marked]
+    assert read_corpus([known, PER_ONLY], [marked], partial=True, layer="ner").train.unknown_tokens("ner") == {}
+
+
+def test_unknown_tokens_and_unknown_labels_stand_side_by_side():
+    marked = [(["a", "b"], ["B-PER", "?"]), (["c", "d"], ["O", "B-LOC"])]
+    corpus = read_corpus([marked, PER_ONLY], [marked], partial=True, layer="ner")
+    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    assert rows.tolist() == [8, 10, 0, 4, 8, 9]
+    assert possible[9].sum() == 5  # O or any tag of a place
+    assert possible[10].all()
+
+
+def test_predicted_spans_with_an_unknown_token_do_not_count():
+    marked = [(["a", "b"], ["B-PER", "?"]), (["a", "b"], ["O", "B-LOC"]), (["a", "b"], ["?", "?"])]
+    scores = score_part(Fixed(), read_corpus([marked], [marked], partial=True, layer="ner"), "dev")
+    assert (scores.support, scores.found, scores.correct) == (2, 3, 2)
+
+
+def test_a_question_mark_is_a_tag_like_any_other_in_a_layer_of_plain_tags():
+    tagged = [sentence_from_words(["who", "?"], {"pos": ["PRON", "?"]})]
+    named = [sentence_from_words(["who", "?"], {"ner": ["B-PER", "?"]}), sentence_from_words(["a"], {"ner": ["O"]})]
+    corpus = read_corpus([tagged, named], [tagged, named], partial=True, layer=("pos", "ner"))
+    assert corpus.layer("pos").labels == ("?", "PRON")
+    assert corpus.train.unknown_tokens("pos") == {}
+    assert corpus.train.unknown_tokens("ner") == {1: [1]}
 
 
 @pytest.mark.parametrize("sets", [None, ({"ner": PER | LOC},)])

@@ -23,7 +23,7 @@ from tagsmith.corpus.knowledge import (
     nothing_unknown,
     with_labels,
 )
-from tagsmith.corpus.legal_tags import scheme_of_layer, with_legal_tags
+from tagsmith.corpus.legal_tags import scheme_of_layer, with_legal_tags, with_unknown_tokens
 from tagsmith.corpus.repair import TagRepair
 from tagsmith.corpus.sentences import Integers, SentenceCollector, Sentences, TokenStore
 from tagsmith.corpus.sources import Data, Part, parts_of, sentences_of
@@ -94,6 +94,7 @@ def read_corpus(
         Where label sets differ: each item of ``train`` (a file, or a list) is a corpus that knows the labels that
         occur in it, or all that the mapping states for its file; what it does not know is unknown, not absent. Of as
         many ``dev`` (or ``test``) corpora as training ones, the n-th also knows what the n-th training corpus knows.
+        A single token of a layer of spans is unknown if its tag is ``?``.
     has
         With ``partial`` and several layers, the layers that a file has; by default all.
     start
@@ -137,7 +138,7 @@ def read_corpus(
     if isinstance(partial, Mapping):
         check_statements(partial, store.paths, {label for layer in layers for label in layer.labels})
     groups = completed(groups, layers, everything=partial is False or not (partial or start))
-    if partial and all(group.knows_all(layers) for group in groups["train"]):
+    if partial and all(group.knows_all(layers) for group in groups["train"]) and not store.unknown:
         raise nothing_unknown(layers, groups["train"][0].sentences.path_of(0))
     parts, knowledge = _parts(groups, layers, seed, hold_out_dev=dev is None)
     doubts = [doubt for layer in layers for doubt in doubts_of_labels(Sentences(store), layer.name, layer.scheme)]
@@ -249,6 +250,8 @@ def _legal_layers(reading: _Reading, mixed: bool) -> tuple[TokenStore, tuple[Lay
         if name not in store.columns:
             layers.append(known[name])  # the data lack it
             continue
+        if reading.separately:
+            store = with_unknown_tokens(store, name)
         scheme = known[name].scheme if name in known else scheme_of_layer(store, name, reading.corpora["train"])
         store = with_legal_tags(store, name, scheme, repairs, mixed)
         layers.append(Layer(name, scheme))
@@ -276,7 +279,7 @@ def _parts(
     parts = [Sentences(store, np.concatenate([s.places for s, _ in pieces[part]] or empty)) for part in PARTS]
     members = [np.concatenate([np.full(len(s), n) for s, n in pieces[part]] or empty) for part in PARTS]
     labels = {layer.name: frozenset(layer.labels) for layer in layers}
-    if all(dict(known) == labels for known in sets):
+    if all(dict(known) == labels for known in sets) and not store.unknown:
         return parts, None
     return parts, Knowledge(tuple(map(dict, sets)), *members)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -13,7 +14,22 @@ from tagsmith.errors import DataError
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import OUTSIDE, Scheme, belongs, convert_tags, split_label
 
+UNKNOWN = "?"  # with partial labels, in place of the tag of a token: it may be any
 LOOSE = (Scheme.PLAIN, Scheme.BARE)  # schemes in which every tag is legal
+
+
+def with_unknown_tokens(store: TokenStore, name: str) -> TokenStore:
+    """Return the tokens with every ``?`` of a layer of spans read as ``O``, and noted in ``unknown``."""
+    column = store.columns[name]
+    if UNKNOWN not in column.names or OUTSIDE not in column.names:
+        return store
+    unknown = column.rows == column.names.index(UNKNOWN)
+    names = tuple(tag for tag in column.names if tag != UNKNOWN)
+    kept = [names.index(OUTSIDE if tag == UNKNOWN else tag) for tag in column.names]
+    rows = np.array([*kept, NO_TAG], np.int32)[column.rows]
+    return replace(
+        store, columns={**store.columns, name: TagColumn(names, rows)}, unknown={**store.unknown, name: unknown}
+    )
 
 
 def scheme_of_layer(store: TokenStore, name: str, corpora: Sequence[Integers]) -> Scheme:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import eq
 from typing import Any, overload
@@ -22,6 +22,7 @@ from tagsmith.text.document import Sentence
 
 Rows = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
+Booleans = npt.NDArray[np.bool_]
 NO_TAG = -1  # the row of a token whose sentence lacks the layer
 
 
@@ -47,6 +48,7 @@ class TokenStore:
     sources: Rows  # (sentences,) rows of ``paths``
     paths: tuple[str, ...]
     meta: Mapping[int, Mapping[str, Any]]  # what a few sentences need to tell on which line their tokens stand
+    unknown: Mapping[str, Booleans] = field(default_factory=dict)  # layer → (tokens,) whose tag nobody knows, if any
 
 
 class Sentences(Sequence[Sentence]):
@@ -140,6 +142,19 @@ class Sentences(Sequence[Sentence]):
         column = self.store.columns[layer]
         rows, names = column.rows[self.token_places()].tolist(), column.names.__getitem__
         return [list(map(names, rows[first:end])) for first, end in pairwise([0, *np.cumsum(self.lengths).tolist()])]
+
+    def unknown_tokens(self, layer: str) -> dict[int, list[int]]:
+        """Return the tokens whose tag nobody knows, by the index of their sentence, where there are any."""
+        unknown = self.store.unknown.get(layer)
+        if unknown is None:
+            return {}
+        found: dict[int, list[int]] = {}
+        ends = np.cumsum(self.lengths)
+        places = np.flatnonzero(unknown[self.token_places()])
+        indices = np.searchsorted(ends, places, side="right")
+        for index, token in zip(indices.tolist(), (places - (ends - self.lengths)[indices]).tolist(), strict=True):
+            found.setdefault(index, []).append(token)
+        return found
 
     def path_of(self, index: int) -> str:
         """The file of a sentence."""

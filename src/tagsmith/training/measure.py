@@ -20,7 +20,8 @@ from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, tags_to_spans
 def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
     """Score a tagger on ``"dev"`` or ``"test"``.
 
-    Predicted spans of labels that a sentence does not know are left out; so are sentences that lack a layer.
+    Predicted spans of labels that a sentence does not know, or with a token whose tag nobody knows, are left out; so
+    are sentences that lack a layer.
     """
     sentences = getattr(corpus, part)
     predicted = tagger.tag_layers(sentences.words())
@@ -33,14 +34,15 @@ def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
             if not having:
                 continue
             gold = sentences.take(np.array(having))
-            tags = [only_known(tags[index], known[index] or (), layer.scheme) for index in having]
+            unknown = sentences.unknown_tokens(layer.name)
+            tags = [only_known(tags[i], known[i] or (), layer.scheme, unknown.get(i, ())) for i in having]
         scores[layer.name] = score_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
     first = next(iter(scores.values()))
     return replace(first, layers=scores) if len(corpus.layers) > 1 else first
 
 
 def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
-    """Calibrate the probabilities on dev, on the sentences that know all labels of a layer; say what that changes.
+    """Calibrate the probabilities on dev, on the sentences that know all of a layer; say what that changes.
 
     A network is right about the sentences that it learned from, so that these tell nothing of others.
     """
@@ -53,7 +55,12 @@ def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
         sentences = corpus.dev
         if corpus.knowledge is not None:
             known = [corpus.knowledge.sets[number].get(layer.name) for number in corpus.knowledge.dev]
-            rows = [index for index, labels in enumerate(known) if labels is not None and labels >= set(layer.labels)]
+            unknown = sentences.unknown_tokens(layer.name)
+            rows = [
+                index
+                for index, labels in enumerate(known)
+                if labels is not None and labels >= set(layer.labels) and index not in unknown
+            ]
             sentences = sentences.take(np.array(rows, np.int64))
             if not rows:  # the data may lack the layer altogether
                 said.append(too_few)
@@ -83,14 +90,14 @@ def _errors(found: Calibration) -> str:
     )
 
 
-def only_known(tags: Sequence[str], known: Collection[str], scheme: Scheme) -> list[str]:
-    """Return the tags without the spans of labels that are not ``known``.
+def only_known(tags: Sequence[str], known: Collection[str], scheme: Scheme, unknown: Collection[int] = ()) -> list[str]:
+    """Return the tags without the spans of labels that are not ``known``, or with one of the ``unknown`` tokens.
 
     >>> only_known(["B-PER", "O", "B-DATE"], {"PER"}, Scheme.IOB2)
     ['B-PER', 'O', 'O']
     """
-    spans = tags_to_spans(tags, scheme)
-    kept = [span for span in spans if span.label in known]
+    spans, unknown = tags_to_spans(tags, scheme), set(unknown)
+    kept = [span for span in spans if span.label in known and unknown.isdisjoint(range(span.start, span.end))]
     return list(tags) if len(kept) == len(spans) else spans_to_tags(kept, len(tags), scheme)
 
 

@@ -135,6 +135,7 @@ def _identity(corpus: Corpus, recipe: Recipe, vocabulary: Vocabulary, arrays: li
         tokens = sentences.token_places()
         arrays += [sentences.lengths, store.word_rows[tokens]]
         arrays += [column.rows[tokens] for column in store.columns.values()]
+        arrays += [unknown[tokens] for unknown in store.unknown.values()]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -4,23 +4,22 @@ Take two corpora, one with dates labeled and one without. Merged as they are, th
 Here an ``O`` token of the second stands for ``O`` *or any tag of a date*, and the likelihood of its sentences is that
 of all tag sequences that agree with what is labeled (Tsuboi et al. 2008, *Training conditional random fields using
 incomplete annotations*; Greenberg et al. 2018, *Marginal likelihood training of BiLSTM-CRF for biomedical named entity
-recognition from disjoint label sets*). A labeled span stays exactly what it is. In a layer that a corpus lacks, every
-tag is possible.
+recognition from disjoint label sets*). A labeled span stays exactly what it is. In a layer that a corpus lacks, and at
+a token whose tag nobody knows (``?``), every tag is possible.
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from tagsmith.corpus.corpus import Corpus
 from tagsmith.corpus.knowledge import Labels
-from tagsmith.corpus.sentences import NO_TAG, Integers, Rows
+from tagsmith.corpus.sentences import NO_TAG, Booleans, Integers, Rows, Sentences
 from tagsmith.corpus.tag_rows import inner_rows
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import OUTSIDE, split_tag
 
-Possible = npt.NDArray[np.bool_]
+Possible = Booleans
 
 
 def training_tags(corpus: Corpus, layer: Layer, pieces: Integers) -> tuple[Rows, Possible | None]:
@@ -58,13 +57,25 @@ def training_tags(corpus: Corpus, layer: Layer, pieces: Integers) -> tuple[Rows,
             row_of_set[key] = len(layer.tags) + len(row_of_set)
             table.append(possible[None])
         open_rows[number] = row_of_set[key]
-    if not row_of_set:
+    unknown = _unknown_tokens(train, layer)
+    if not row_of_set and unknown is None:
         return rows, None
     is_open = rows == NO_TAG
     if layer.gives_spans:
         is_open |= rows == 0
     token_sets = np.repeat(corpus.knowledge.train, train.lengths)
-    return np.where(is_open, open_rows[token_sets], rows).astype(np.int32), np.concatenate(table)
+    rows = np.where(is_open, open_rows[token_sets], rows).astype(np.int32)
+    if unknown is not None:
+        rows[unknown] = len(layer.tags) + len(row_of_set)
+        table.append(np.ones((1, len(layer.tags)), bool))
+    return rows, np.concatenate(table)
+
+
+def _unknown_tokens(train: Sentences, layer: Layer) -> Booleans | None:
+    """Which of the training tokens (tokens,) nobody knows the tag of; None: none of them."""
+    unknown = train.store.unknown.get(layer.name)
+    unknown = None if unknown is None else unknown[train.token_places()]
+    return unknown if unknown is not None and unknown.any() else None
 
 
 def _possible(layer: Layer, known: frozenset[str] | None) -> Possible:
@@ -90,6 +101,10 @@ def describe_unknown(corpus: Corpus, *, labeled_by_model: bool = False) -> list[
             if count and (unknown := _unknown(layer, labels)):
                 rest = f", not {unknown}" if layer.name in labels else ""
                 lines.append(f"{count:,} train sentences {_known(corpus, layer, labels)}{rest}")
+        unknown_tokens = _unknown_tokens(corpus.train, layer)
+        if unknown_tokens is not None:
+            name = f" of layer {layer.name}" if len(corpus.layers) > 1 else ""
+            lines.append(f"the tag{name} of {int(unknown_tokens.sum()):,} train tokens is unknown")
         labels = knowledge.sets[0]
         if labeled_by_model and not lines and (unknown := _unknown(layer, labels)):
             lines.append(f"train sentences {_known(corpus, layer, labels)}; the model adds {unknown}")
