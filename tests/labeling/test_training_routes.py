@@ -93,7 +93,7 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     every = [*told[0][1]["run"]["epochs"], *(data for name, data in told if name == "epoch")]
     assert every == run["epochs"]
     assert [own["epoch"] for own in every] == list(range(1, len(every) + 1))
-    assert run["before"] is None
+    assert run["before"] is run["comparison"] is None
     assert run["after"]["types"].keys() <= {"PERSON", "PLACE"}
     assert done["in_service"] is None
     assert client.get("/v1/models").json() == {"models": []}  # nobody has accepted it
@@ -108,6 +108,7 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
     accept(client, 5, first=15)
     second = train(client, epochs=3)
     assert second["run"]["before"]["support"] == second["run"]["after"]["support"] > 0
+    assert second["run"]["comparison"]["sentences"] == 4
     stop, failed = threading.Event(), []
 
     def ask() -> None:
@@ -185,6 +186,10 @@ def test_going_on_from_a_model_with_its_corpus(open_client, models, tmp_path: Pa
     run = done["run"]
     assert (run["state"], run["corpus"], run["train"], run["dev"]) == ("done", 20, 8, 7)
     assert run["before"]["support"] == run["after"]["support"] == 12
+    assert (run["comparison"]["sentences"], run["comparison"]["left_out"]) == (7, 0)
+    again = client.get("/v1/training/comparison", params={"old": 0, "new": 1}).json()
+    assert again["comparison"] == run["comparison"]
+    assert (again["before"], again["after"]) == (run["before"], run["after"])
     first, second = done["versions"]
     assert (first["number"], first["original"], first["in_service"]) == (0, True, True)
     assert first["f1"] == pytest.approx(run["before"]["f1"])

@@ -33,6 +33,8 @@ ROUTES = {
     "POST /v1/training": 40,
     "POST /v1/training/cancel": 5,
     "GET /v1/training/events": 5,
+    "GET /v1/training/comparison": 20,
+    "GET /v1/training/versions/{number}/report": 20,
     "POST /v1/versions/{number}": 20,
     "DELETE /v1/versions/{number}": 20,
 }

@@ -14,6 +14,7 @@ from tagsmith import FORMATS
 from tagsmith.errors import InputError
 from tagsmith.labeling.desk import Desk, LabelingProject, no_labeling
 from tagsmith.labeling.retraining import Retraining, folders_in_service
+from tagsmith.labeling.version_scores import VersionScores
 from tagsmith.serving.app import Extension, in_background
 from tagsmith.serving.limits import Limits
 from tagsmith.serving.models import Models
@@ -35,6 +36,11 @@ def open_labeling(
     desk = Desk(project, models)
     _open_early(desk)
     retraining = Retraining(desk, next(iter(folders.values()), None))
+    scores = VersionScores(retraining)
+
+    def close_streams() -> None:
+        retraining.close_streams()
+        scores.close()
 
     @asynccontextmanager
     async def running() -> AsyncIterator[None]:
@@ -44,10 +50,10 @@ def open_labeling(
         desk.close()
 
     return models, Extension(
-        routers=(_labeling_routes(desk), _training_routes(retraining)),
+        routers=(_labeling_routes(desk), _training_routes(retraining, scores)),
         pages=VIEWS,
         running=running,
-        close_streams=retraining.close_streams,
+        close_streams=close_streams,
     )
 
 
@@ -95,13 +101,17 @@ def _labeling_routes(desk: Desk) -> APIRouter:
     return router
 
 
-def _training_routes(retraining: Retraining) -> APIRouter:
+def _training_routes(retraining: Retraining, scores: VersionScores) -> APIRouter:
     only_known = [Depends(_no_other_parameters)]
     router = APIRouter(prefix="/v1", tags=["training"], responses=ERRORS, dependencies=only_known)
     router.get("/training")(retraining.show_training)
     router.post("/training", status_code=202)(retraining.start)
     router.post("/training/cancel")(retraining.cancel)
     router.get("/training/events", response_class=Response, responses=_files("text/event-stream"))(retraining.follow)
+    slow = described(503, 504)
+    router.get("/training/comparison", responses=slow)(scores.compare)
+    report = {**slow, **_files("text/html")}
+    router.get("/training/versions/{number}/report", response_class=Response, responses=report)(scores.report)
     router.post("/versions/{number}")(retraining.put_in_service)
     router.delete("/versions/{number}")(retraining.delete_version)
     return router

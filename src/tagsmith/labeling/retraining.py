@@ -128,6 +128,7 @@ class Retraining:
             gives_spans=desk.layer.gives_spans,
             corpus=list(map(str, project.corpus)),
             dev_files=list(map(str, project.dev)),
+            seen=sorted(store.learned(number)),
             vectors=project.vectors,
             epochs=options.epochs,
         )
@@ -137,25 +138,29 @@ class Retraining:
         """Split the accepted sentences into a training set and a dev set.
 
         The part of a sentence is decided when it is accepted, and stays, so that no model is scored on what an earlier
-        one was trained on. A sentence moves for two reasons only: a dev set needs something to find, and every label in
-        it must occur in training.
+        one was trained on. A sentence moves for three reasons only: an earlier model was trained on it, as a file had
+        predicted it or before it was removed and came again; a dev set needs something to find; and every label in it
+        must occur in training.
         """
-        rows = self.desk.store.accepted()
+        store = self.desk.store
+        rows, learned = store.accepted(), store.learned(store.setting("last_run", 0))
         train, dev = [row for row in rows if not row.held_out], [row for row in rows if row.held_out]
         known = set(self.desk.layer.labels).union(*(row.labels for row in train))
-        for row in [row for row in dev if row.labels - known]:
+        for row in [row for row in dev if row.digest in learned or row.labels - known]:
             dev.remove(row)
             train.append(row)
             known |= row.labels
-            self.desk.store.hold_out(row.id, False)
+            store.hold_out(row.id, False)
         if not any(row.labels for row in dev):
             counts = Counter(label for row in train for label in row.labels)
             labeled = [row for row in train if row.labels]
-            spare = [row for row in labeled if all(counts[label] > 1 for label in row.labels)]
+            spare = [
+                row for row in labeled if row.digest not in learned and all(counts[label] > 1 for label in row.labels)
+            ]
             dev.append((spare or labeled)[-1])
-            if spare:  # else its labels occur nowhere else: it is trained on as well
+            if spare:  # else its labels occur nowhere else, or are learned already: it is trained on as well
                 train.remove(spare[-1])
-                self.desk.store.hold_out(spare[-1].id, True)
+                store.hold_out(spare[-1].id, True)
         return train, dev
 
     def _keep(self, run: RetrainingRun) -> None:
@@ -172,7 +177,8 @@ class Retraining:
                 sentences=answer.train,
                 dev=answer.dev,
                 scores=answer.after.model_dump(),
-            )
+            ),
+            learned=[words for words, _ in [*run.job.train, *run.job.predicted]],
         )
 
     async def cancel(self, _: NoOptions) -> TrainingAnswer:
@@ -221,7 +227,7 @@ class Retraining:
     async def put_in_service(self, number: VersionNumber, _: NoOptions) -> TrainingAnswer:
         """Put a version in service: accept a new one, or bring an old one back. No request fails meanwhile."""
         async with self._changing:
-            await asyncio.to_thread(self._check_version, number)
+            await asyncio.to_thread(self.check_version, number)
             try:
                 await self.desk.models.serve(self.folder(number), self.desk.project.model_name)
             except InputError as error:
@@ -232,14 +238,15 @@ class Retraining:
     async def delete_version(self, number: VersionNumber) -> TrainingAnswer:
         """Delete a version."""
         async with self._changing:
-            await asyncio.to_thread(self._check_version, number)
+            await asyncio.to_thread(self.check_version, number)
             if number in (0, await asyncio.to_thread(self._in_service)):
                 raise Refusal(409, "in_use", "The model in service and the original cannot be deleted.")
             await asyncio.to_thread(self.desk.store.remove_version, number)
             await asyncio.to_thread(shutil.rmtree, self.folder(number), ignore_errors=True)
         return await asyncio.to_thread(self.show_training)
 
-    def _check_version(self, number: int) -> None:
+    def check_version(self, number: int) -> None:
+        """Refuse a number that no version has."""
         known = {row.number for row in self.desk.store.versions()} | ({0} if self.original else set())
         if number not in known:
             raise Refusal(404, "no_such_version", "There is no such version.")

@@ -293,13 +293,38 @@ class ScoresAnswer(LabelScores):
 
 
 class EpochAnswer(Wire):
-    """One epoch: its mean loss per token, and its dev score."""
+    """One epoch: its mean loss per token, in training and on the dev set, and its dev score."""
 
     epoch: int
     loss: float
+    dev_loss: float | None = None
     dev: float
     best: bool
     seconds: float
+
+
+class DifferenceAnswer(Wire):
+    """What became of a score: the new one minus the old one, as a fraction of 1."""
+
+    value: float
+    low: float = Field(description="The ends of the 95 % interval, by paired bootstrap over sentences.")
+    high: float
+    p: float = Field(description="By paired approximate randomization: how often chance makes such a difference.")
+    clear: bool = Field(
+        description="Whether it can be told from chance: p is below 0.05, and 0 is not between the ends."
+    )
+
+
+class ComparisonAnswer(Wire):
+    """Two models compared on sentences that neither was trained on."""
+
+    measure: Literal["f1", "accuracy"] = Field(description="The score that decides.")
+    sentences: int
+    left_out: int = Field(description="Further sentences, which one of the models was trained on.")
+    outcome: Literal["better", "worse", "unclear"]
+    told: str = Field(description="The outcome in words.")
+    differences: dict[str, DifferenceAnswer] = Field(description="Of precision, recall, f1 and accuracy.")
+    types: dict[str, dict[str, DifferenceAnswer]] = Field(description="Label → that of precision, recall and f1.")
 
 
 class RunAnswer(Wire):
@@ -323,6 +348,9 @@ class RunAnswer(Wire):
         default=None, description="The model served when the run began, on the same dev set."
     )
     after: ScoresAnswer | None = None
+    comparison: ComparisonAnswer | None = Field(
+        default=None, description="Both compared; null: there was no model before, or every dev sentence is trained on."
+    )
 
 
 class VersionAnswer(Wire):
@@ -336,6 +364,16 @@ class VersionAnswer(Wire):
     accuracy: float | None
     in_service: bool
     original: bool
+
+
+class VersionsComparedAnswer(Wire):
+    """Two versions compared on the dev set as it is now."""
+
+    old: int
+    new: int
+    before: ScoresAnswer = Field(description="The scores of the version ``old``.")
+    after: ScoresAnswer
+    comparison: ComparisonAnswer
 
 
 class TrainingAnswer(Wire):

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import JSON, URL, Engine, Select, String, create_engine, delete, event, func, select
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tagsmith import Document, TokenSpan
 from tagsmith.errors import InputError
-from tagsmith.files import digest
+from tagsmith.labeling.comparing import words_digest
 from tagsmith.labeling.labeled_file import FileSentence
 from tagsmith.labeling.schema import Status
 from tagsmith.serving.refusals import Refusal
@@ -96,6 +97,17 @@ class VersionRow(Table):
     sentences: Mapped[int]
     dev: Mapped[int]
     scores: Mapped[dict[str, Any]]
+
+
+class LearnedRow(Table):
+    """A sentence that a version was trained on, and the first such version; later ones go on from it.
+
+    It is named by its words: it stays known when it is removed, and when it is added again.
+    """
+
+    __tablename__ = "learned"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
 
 
 class SettingRow(Table):
@@ -194,7 +206,7 @@ class Store:
     def _rows_of(self, session: Session, documents: Sequence[Document], source: str) -> list[tuple[SentenceRow, bool]]:
         """Return the row of each sentence, and whether it is new; a new one has an id after the next flush."""
         sentences = [document.sentences[0] for document in documents]
-        keys = [digest("\x1f".join(own.words).encode("utf-8", "surrogatepass")) for own in sentences]
+        keys = [words_digest(own.words) for own in sentences]
         known: dict[str, SentenceRow] = {}
         for first in range(0, len(keys), SELECTED_AT_ONCE):
             wanted = select(SentenceRow).where(SentenceRow.digest.in_(keys[first : first + SELECTED_AT_ONCE]))
@@ -308,10 +320,17 @@ class Store:
                     row.suggested, row.scored_by = suggested, version
                     row.certainty = certainty if stated is None else stated
 
-    def add_version(self, version: VersionRow) -> None:
-        """Keep a version."""
+    def add_version(self, version: VersionRow, learned: Iterable[Sequence[str]] = ()) -> None:
+        """Keep a version, and the words of the sentences that it was trained on."""
+        rows = [{"digest": words_digest(words), "version": version.number} for words in learned]
         with self._writing() as session:
             session.add(version)
+            if rows:
+                session.execute(insert(LearnedRow).on_conflict_do_nothing(), rows)
+
+    def learned(self, version: int) -> set[str]:
+        """Return the digests of the sentences that this version, or one before it, was trained on."""
+        return set(self._all(select(LearnedRow.digest).where(LearnedRow.version <= version)))
 
     def versions(self) -> list[VersionRow]:
         """Return all versions in the order of their numbers."""

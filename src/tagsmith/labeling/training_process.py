@@ -23,11 +23,11 @@ from typing import Any, NoReturn
 import tagsmith
 from tagsmith import Document, Sentence, Span
 from tagsmith.errors import TagsmithError
+from tagsmith.labeling.comparing import LabeledWords, compare, words_digest
 
 STEP_SECONDS = 0.2  # between two lines of progress
 FEW_TOKENS = 6000  # a small training set has fewer
 NICENESS = 10  # tagging goes first
-LabeledWords = tuple[Sequence[str], Sequence[str]]  # words, tags
 PredictedWords = tuple[Sequence[str], Sequence[Any]]  # words; spans: start and end in tokens, label, probability
 SCRATCH, LOG = "scratch", "log.txt"  # in the run's folder: all that training writes; what libraries print
 DELETE = "import shutil, sys; shutil.rmtree(sys.argv[1], ignore_errors=True)"
@@ -48,6 +48,7 @@ class TrainingJob:
     predicted: list[PredictedWords] = field(default_factory=list)  # to learn from as well
     corpus: list[str] = field(default_factory=list)  # labeled files to train on as well
     dev_files: list[str] = field(default_factory=list)  # labeled files to score on as well
+    seen: list[str] = field(default_factory=list)  # digests of the sentences that earlier versions were trained on
     vectors: str | None = None  # pretrained ones, without ``start``
     epochs: int | None = None  # by default as many as the number of sentences needs
 
@@ -81,7 +82,8 @@ class _Reporter:
 
     def epoch(self, entry: dict[str, Any]) -> None:
         report("progress", progress=entry["epoch"] / self.epochs, epoch=entry["epoch"])
-        report("epoch", **{name: entry[name] for name in ("epoch", "loss", "dev", "best", "seconds")})
+        shown = ("epoch", "loss", "dev_loss", "dev", "best", "seconds")
+        report("epoch", **{name: entry.get(name) for name in shown})
 
 
 def report(event: str, **data: Any) -> None:
@@ -101,8 +103,6 @@ def run(job: TrainingJob) -> None:
     dev_corpus = tagsmith.read_sentences(job.dev_files, layer=job.layer)
     report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
     before = tagsmith.load(job.start) if job.start else None
-    if before:
-        report("state", before=before.evaluate(dev, resamples=0).as_dict())
     tokens = sum(len(words) for words, _ in [*job.train, *job.predicted]) + sum(map(len, corpus))
     recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
@@ -122,7 +122,17 @@ def run(job: TrainingJob) -> None:
     else:
         # People have looked for every label.
         tagger = tagsmith.train(train, partial=False if job.start else None, **choices)
-    report("state", after=tagger.model.scores["dev"])
+    if before is None:
+        report("state", after=tagger.model.scores["dev"])
+        return
+    learned = [words for words, _ in [*job.train, *job.predicted]]
+    seen = {*job.seen, *map(words_digest, [*learned, *(sentence.words for sentence in corpus)])}
+    scores = compare(before, tagger, dev, seen)
+    if scores is None:  # all that there is was trained on: it says nothing about others
+        scores = {
+            name: one.evaluate(dev, resamples=0).as_dict() for name, one in (("before", before), ("after", tagger))
+        }
+    report("state", **scores)
 
 
 def _document(words: Sequence[str], spans: Sequence[Any]) -> Document:

@@ -87,10 +87,13 @@ class Guards:
             nonlocal status, begun, is_stream
             if message["type"] == "http.response.start":
                 status, begun = message["status"], True
-                is_stream = any(value.startswith(b"text/event-stream") for _, value in message.get("headers", ()))
+                answered: Headers = dict(message.get("headers", ()))
+                is_stream = answered.get(b"content-type", b"").startswith(b"text/event-stream")
+                # A page with a policy of its own has that one: of two, a browser obeys both.
+                security = SECURITY_HEADERS[1:] if SECURITY_HEADERS[0][0] in answered else SECURITY_HEADERS
                 # A client that announced its body may now send it, or the next request; so there is none.
                 end = ((b"connection", b"close"),) if b"expect" in headers else ()
-                message["headers"] = [*message.get("headers", ()), *SECURITY_HEADERS, *end]
+                message["headers"] = [*message.get("headers", ()), *security, *end]
             await send(message)
 
         try:

@@ -67,6 +67,16 @@ class Labeled:
     sentences: Sequence[Sentence]
     origins: Sequence[Origin]
 
+    def only(self, numbers: Iterable[int]) -> Labeled:
+        """Return some of the sentences, by their numbers from 0."""
+        kept = list(numbers)
+        return Labeled(
+            [self.words[number] for number in kept],
+            {layer: [tags[number] for number in kept] for layer, tags in self.tags.items()},
+            [self.sentences[number] for number in kept],
+            [self.origins[number] for number in kept],
+        )
+
 
 class Tagger:
     """A trained tagger; needs NumPy and ONNX Runtime only. Safe to call from several threads.
