@@ -22,6 +22,7 @@ import layouts
 import mentions
 from layouts import UNKNOWN, Document, Labeled
 from tagsmith.text.document import Sentence, sentence_from_words
+from unlabeled import surely_named, with_doubts, without_slips
 
 NER, UPOS = "ner", "upos"
 NAMES = ("LOCATION", "ORGANIZATION", "PERSON")
@@ -114,18 +115,21 @@ def read(data: Path, without: Collection[str] = (), *, cased_copies: bool = True
     cased_copies
         Whether some training sentences are there in lower and upper case too.
 
-    A training sentence that is also in a dev or test part, of whatever corpus, is left out.
+    A training sentence that is also in a dev or test part, of whatever corpus, is left out. Names that have no label
+    in one sentence, but nearly always elsewhere, are unknown in that sentence.
     """
     if unknown := sorted(set(without) - set(SOURCES)):
         raise SystemExit(f"There is no corpus {unknown[0]!r}. The corpora are: {', '.join(SOURCES)}.")
     parts = {name: _parts(name, source, data) for name, source in SOURCES.items()}
     held_out = {_key(sentence) for each in parts.values() for sentence in (*each.dev, *each.test)}
+    names = surely_named(sentence for name, each in parts.items() if name not in without for sentence in each.train)
     corpora, unseen = {}, {}
     for name, each in parts.items():
         train = [sentence for sentence in each.train if _key(sentence) not in held_out]
         if name in without:
             unseen[name] = Parts(train, each.dev, each.test)
         else:
+            train = [without_slips(sentence, names) for sentence in train]
             copies = [copy for sentence in train for copy in _cased(sentence)] if cased_copies else []
             corpora[name] = Parts([*train, *copies], each.dev, each.test)
     return English(corpora, unseen)
@@ -142,11 +146,12 @@ def _parts(name: str, source: Source, data: Path) -> Parts:
     else:
         dev = documents[DEV_PLACE::10]
         documents = [document for place, document in enumerate(documents) if place % 10 != DEV_PLACE]
-    return Parts(_joined(documents), _joined(dev), _joined(tests))
+    dates = "DATE" in source.knows
+    return Parts(_joined(documents, dates), _joined(dev, dates), _joined(tests, dates))
 
 
-def _joined(documents: Iterable[Document]) -> list[Labeled]:
-    return [sentence for document in documents for sentence in document if sentence.words]
+def _joined(documents: Iterable[Document], knows_dates: bool) -> list[Labeled]:
+    return [with_doubts(sentence, knows_dates) for document in documents for sentence in document if sentence.words]
 
 
 def _key(sentence: Labeled) -> str:

@@ -158,7 +158,7 @@ _INSTITUTION = re.compile(r"Universit|College|School|Hospital|Museum|Institut|Ac
 
 
 def crossner(data: Path) -> list[Document]:
-    """Read CrossNER's politics, all three parts; institutions that count as places there are unknown."""
+    """Read CrossNER's politics, all parts; institutions that are places there, and names in elections, are unknown."""
     labels = {"person": PERSON, "politician": PERSON, "country": LOCATION, "location": LOCATION}
     labels |= {"organisation": ORGANIZATION, "politicalparty": ORGANIZATION, "event": "O", "election": "O", "misc": "O"}
     usual = renamed(labels)
@@ -166,6 +166,8 @@ def crossner(data: Path) -> list[Document]:
     def mapper(words: Sequence[str], span: Found) -> Iterable[Found]:
         start, end, label = span
         institution = label == "location" and _INSTITUTION.search(" ".join(words[start:end]))
+        if label == "election":  # 1987 United Kingdom general election
+            return [(i, i + 1, UNKNOWN if words[i][:1].isupper() else "O") for i in range(start, end)]
         return [(start, end, UNKNOWN)] if institution else usual(words, span)
 
     folder = data / "english" / "crossner"
