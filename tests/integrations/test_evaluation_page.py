@@ -19,6 +19,7 @@ from tagsmith.scores.comparison import SHUFFLES
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, convert_tags
 
+REPORT = re.compile(r"```sh\n(.*? --report .*?)\n```")
 PAGE = Path(__file__).parents[2] / "docs" / "evaluation.md"
 BLOCK = re.compile(r"```python\n(.*?)```\n\n```text\n(.*?)```|```console\n\$ (.*?)\n(.*?)```", re.DOTALL)
 
@@ -56,4 +57,7 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch, capsys):
         out, err = capsys.readouterr()
         assert (status, err) == (0, "")
         assert out == shown
+    monkeypatch.setattr(sys, "argv", shlex.split(REPORT.search(PAGE.read_text("utf-8"))[1]))
+    assert run() == 0
+    assert "this model is better than old" in (tmp_path / "report.html").read_text("utf-8")
     assert f"`n` = {SHUFFLES:,} shuffles" in PAGE.read_text("utf-8")

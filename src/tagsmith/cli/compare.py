@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tagsmith.text.schemes import Scheme
 
 _LONGEST = 300  # characters of a sentence that is shown
-_SIGNIFICANT = 0.05
 
 _SYSTEM = "A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA."
 
@@ -39,7 +38,7 @@ def compare_command(
     ] = None,
     p: Annotated[
         float, typer.Option("--p", min=0, max=1, help="With --fail-if-worse: and if the p-value is below this.")
-    ] = _SIGNIFICANT,
+    ] = 0.05,
     json_file: Annotated[
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the comparison as JSON; with '-', print nothing else."),
@@ -75,6 +74,7 @@ def compare_command(
     from tagsmith.corpus.folders import is_folder, part_of_folder
     from tagsmith.corpus.origins import read_with_origins
     from tagsmith.scores.comparison import compare_tags
+    from tagsmith.scores.tables import verdict
     from tagsmith.text.schemes import detect_scheme
 
     options.check_suffix(json_file, ".json")
@@ -136,29 +136,12 @@ def compare_command(
         raise typer.Exit(1)
 
 
-def verdict(comparison: Comparison) -> str:
-    """Say in a sentence whether B is better than A."""
-    f1 = comparison.differences["f1"]
-    low, high = f1.interval
-    units = options.counted(comparison.units, comparison.unit.removesuffix("s"))
-    if not f1.is_clear:
-        return (
-            f"No difference can be told from {units}: B − A is {_points(f1.value)} points of F1 "
-            f"({_points(low, 1)} to {_points(high, 1)}; p = {_p(f1)})."
-        )
-    low, high = (low, high) if f1.value > 0 else (-high, -low)
-    return (
-        f"B is {'better' if f1.value > 0 else 'worse'} than A by {abs(100 * f1.value):.2f} points of F1 "
-        f"({100 * low:.1f} to {100 * high:.1f}; p = {_p(f1)})."
-    )
-
-
 def _table(comparison: Comparison) -> Table:
     """Format the scores of both and their differences, in percent; of the types, F1."""
     from rich.table import Table
     from rich.text import Text
 
-    from tagsmith.scores.tables import interval_text
+    from tagsmith.scores.tables import interval_text, points
 
     table = Table(title="percent, with 95 % intervals")
     table.add_column("")
@@ -172,8 +155,8 @@ def _table(comparison: Comparison) -> Table:
             for cell in (f"{100 * one[0]:.2f}", interval_text(one[1]))
         ]
         low, high = found.interval
-        between = f"{_points(low, 1)} to {_points(high, 1)}"
-        table.add_row(Text(visible(name)), *cells, _points(found.value), between, _p(found))
+        between = f"{points(low, 1)} to {points(high, 1)}"
+        table.add_row(Text(visible(name)), *cells, points(found.value), between, _p(found))
 
     systems = (comparison.a, comparison.b)
     for name, shown in (("f1", "F1"), ("precision", "precision"), ("recall", "recall"), ("accuracy", "accuracy")):
@@ -186,12 +169,6 @@ def _table(comparison: Comparison) -> Table:
         scores = [one.scores.types[label].f1 if label in one.scores.types else 0.0 for one in systems]
         add(f"  {label}", scores, [one.intervals.types[label]["f1"] for one in systems], differences["f1"])
     return table
-
-
-def _points(fraction: float, digits: int = 2) -> str:
-    """Write a difference in points of percent, with its sign."""
-    text = f"{100 * fraction:+.{digits}f}"
-    return text.replace("-", "−") if float(text) else f"{0:.{digits}f}"
 
 
 def _p(difference: Difference) -> str:

@@ -26,54 +26,69 @@ class CountedAs(StrEnum):
     STRICT = "strict"
 
 
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Write the scores as JSON; with '-', print nothing else.")
+]
+ReportFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="Write an HTML page: scores, charts and every error in its sentence."),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OTHER",
+        help="In the report, compare with a model folder, hf://OWNER/NAME, or a file of predictions for DATA.",
+    ),
+]
+Mode = Annotated[
+    CountedAs,
+    typer.Option(help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."),
+]
+Details = Annotated[
+    bool,
+    typer.Option(
+        "--details", help="Show the kinds of errors, the types confused, the matching schemas and the buckets too."
+    ),
+]
+Train = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="FILE", help="Training data, to score seen and unseen mentions; may be repeated."),
+]
+By = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY",
+        help="Score the sentences of each value of a key of the JSON objects or comments, of a column, "
+        "or of 'source', the file; may be repeated.",
+    ),
+]
+Documents = Annotated[bool, typer.Option("--documents", help="Make the intervals by drawing documents, not sentences.")]
+Resamples = Annotated[
+    int | None,
+    typer.Option(min=0, help="Resamples of the intervals; 0: no intervals. [default: 10,000, fewer for large files]"),
+]
+Precision = Annotated[
+    float | None,
+    typer.Option(
+        metavar="P",
+        help="Choose the least threshold of each label that reaches this precision on DATA, which should be dev.",
+    ),
+]
+
+
 def evaluate_command(
     model: options.ModelFolder,
     data: Annotated[list[Path], typer.Argument(metavar="DATA...", help="Labeled files; of a folder, the test file.")],
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the scores as JSON; with '-', print nothing else."),
-    ] = None,
-    report: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the scores as an HTML page.")] = None,
-    mode: Annotated[
-        CountedAs,
-        typer.Option(
-            help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
-        ),
-    ] = CountedAs.CONLLEVAL,
-    details: Annotated[
-        bool,
-        typer.Option(
-            "--details", help="Show the kinds of errors, the types confused, the matching schemas and the buckets too."
-        ),
-    ] = False,
-    train: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE", help="Training data, to score seen and unseen mentions; may be repeated."),
-    ] = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY",
-            help="Score the sentences of each value of a key of the JSON objects or comments, of a column, "
-            "or of 'source', the file; may be repeated.",
-        ),
-    ] = None,
-    documents: Annotated[
-        bool, typer.Option("--documents", help="Make the intervals by drawing documents, not sentences.")
-    ] = False,
-    resamples: Annotated[
-        int | None,
-        typer.Option(
-            min=0, help="Resamples of the intervals; 0: no intervals. [default: 10,000, fewer for large files]"
-        ),
-    ] = None,
-    precision: Annotated[
-        float | None,
-        typer.Option(
-            metavar="P",
-            help="Choose the least threshold of each label that reaches this precision on DATA, which should be dev.",
-        ),
-    ] = None,
+    json_file: JsonFile = None,
+    report: ReportFile = None,
+    against: Against = None,
+    mode: Mode = CountedAs.CONLLEVAL,
+    details: Details = False,
+    train: Train = None,
+    by: By = None,
+    documents: Documents = False,
+    resamples: Resamples = None,
+    precision: Precision = None,
     format: options.Format = "auto",
     layer: options.Layers = None,
     column: options.Columns = None,
@@ -82,17 +97,12 @@ def evaluate_command(
     encoding: options.Encoding = "utf-8",
 ) -> None:
     """Tag labeled files with a model and score the result."""
-    from tagsmith import __version__
     from tagsmith.cli.calibration import check_precision, judge, print_judged
+    from tagsmith.cli.evaluate_report import write_report
     from tagsmith.corpus.convert import open_target
-    from tagsmith.model.hub import hub_name
-    from tagsmith.scores.report import html_report
     from tagsmith.tagging.tagger import load
 
-    options.check_suffix(json_file, ".json")
-    options.check_suffix(report, ".html", ".htm")
-    if json_file is not None and json_file == report and str(report) != os.devnull:
-        raise DataError("--json and --report name the same file.", remedy="Name two files.", path=report)
+    _check_outputs(json_file, report, against)
     check_precision(precision)
     tagger = load(model)
     name = ", ".join(map(str, data))
@@ -114,27 +124,30 @@ def evaluate_command(
     options.echo_problems(problems)
     scored = layer[0] if layer and len(tagger.layers) > 1 else tagger.layers[0]
     by_layer = scores.layers or {scored: scores}
-    layers = [tagger.layer(name) for name in by_layer]
-    for model_layer in layers:
-        _check_labels(by_layer[model_layer.name], model_layer, name)
+    for scored_layer, evaluation in by_layer.items():
+        _check_labels(evaluation, tagger.layer(scored_layer), name)
     judged = judge(tagger, labeled, json_file is not None or details, precision)
     if report is not None:
-        settings = {
-            "model": str(hub_name(model) or model),
-            "data": name,
-            "layer": ", ".join(model_layer.name for model_layer in layers),
-            "scheme": ", ".join(model_layer.scheme.value for model_layer in layers),
-            "mode": mode.value,
-            "tagsmith": __version__,
-        }
-        with open_target(report) as stream:
-            stream.write(html_report(scores, settings))
+        write_report(report, tagger, labeled, scores, mode.value, model=model, data=data, files=files, against=against)
     if json_file is not None:
         with open_target(json_file) as stream:
             stream.write(json.dumps({**scores.as_dict(), **judged.as_dict()}, indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
         _print_tables(scores, by_layer, name, details)
         print_judged(judged, name, details)
+
+
+def _check_outputs(json_file: Path | None, report: Path | None, against: Path | None) -> None:
+    """Raise if the outputs have wrong names, or one that is asked for has no place."""
+    options.check_suffix(json_file, ".json")
+    options.check_suffix(report, ".html", ".htm")
+    if json_file is not None and json_file == report and str(report) != os.devnull:
+        raise DataError("--json and --report name the same file.", remedy="Name two files.", path=report)
+    if against is not None and report is None:
+        raise DataError(
+            "--against is for the report, and there is none.",
+            remedy="Name its file with --report, or compare with 'tagsmith compare'.",
+        )
 
 
 def _files(data: list[Path], part: str) -> list[Path]:

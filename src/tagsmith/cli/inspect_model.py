@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Mapping
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
     from tagsmith.model.folder import Model
 
 SPEED_SENTENCES, SPEED_TOKENS, SPEED_ROUNDS = 1000, 20, 3
-MOST_HISTORY = 1 << 20  # bytes
 
 
 def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
     """Describe a model folder; every file of it is verified. ``speed`` also tags for about a second."""
-    from tagsmith.model.folder import ModelFile, config_digest, local_folder, read_config, read_model
+    from tagsmith.model.folder import ModelFile, config_digest, local_folder, read_config, read_history, read_model
     from tagsmith.model.hub import hub_name
 
     model = read_model(folder)
@@ -45,29 +43,11 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
         "architecture": model.architecture.as_dict(),
         "recipe": dict(model.recipe),
         "trained": next((line for line in card.splitlines() if line.startswith("Trained with tagsmith ")), ""),
-        "history": _history(local / ModelFile.HISTORY),
+        "history": read_history(local),
         "scores": dict(model.scores),
         "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
         **({"speed": _speed(model)} if speed else {}),
     }
-
-
-def _history(path: Path) -> list[dict[str, Any]]:
-    """Read the epochs of ``history.jsonl``; it has no digest, so that only lines as training writes them count."""
-    entries: list[dict[str, Any]] = []
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(MOST_HISTORY).decode("utf-8", "replace")
-    except OSError:
-        return entries
-    for line in content.splitlines():
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(entry, dict) and all(isinstance(entry.get(key), int | float) for key in ("epoch", "loss", "dev")):
-            entries.append(entry)
-    return entries
 
 
 def _speed(model: Model) -> dict[str, Any]:

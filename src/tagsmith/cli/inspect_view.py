@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from html import escape
-from string import Template
 from typing import TYPE_CHECKING
 
 from tagsmith.errors import visible
@@ -73,54 +71,21 @@ def _show_table(view: View, console: Console) -> None:
     console.print(table)
 
 
-_PAGE = Template("""\
-<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>$title</title>
-<style>
-:root { color-scheme: light dark; --line: #8884; --soft: #666; --warn: #d98b00; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 58rem; margin: 2.5rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0 0 1rem; }
-h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: minmax(min-content, max-content) 1fr; gap: .2rem 1.5rem; }
-dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
-.table { overflow-x: auto; margin: 1rem 0; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-caption { text-align: left; font-weight: 600; padding: .5rem 0 .2rem; }
-th, td { padding: .3rem .6rem; border-bottom: 1px solid var(--line); text-align: right; vertical-align: top; }
-th.text, td.text { text-align: left; overflow-wrap: break-word; }
-ul.problems { list-style: none; padding: 0; }
-ul.problems li { border-left: .3rem solid var(--warn); margin: .5rem 0; padding: .1rem .8rem; white-space: pre-wrap;
-  overflow-wrap: anywhere; }
-@media (prefers-color-scheme: dark) { :root { --soft: #aaa; } }
-@media print { body { max-width: none; margin: 0; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$sections
-<p>tagsmith $version</p>
-</body>
-</html>
-""")
-
-
 def html_page(sections: Sequence[Section], version: str, title: str = "A look at the data") -> str:
     """Return one self-contained page, without scripts.
 
     >>> "<dd>a &amp; b</dd>" in html_page([Section("x", {"words": "a & b"})], "1")
     True
     """
-    return _PAGE.substitute(
-        title=escape(title), sections="\n".join(map(_html_section, sections)), version=escape(version)
-    )
+    from tagsmith.scores.report.frame import page
+
+    shown = "\n".join(map(_html_section, sections))
+    body = f"<main>\n<h1>{_text(title)}</h1>\n{shown}\n</main>\n<footer><p>tagsmith {_text(version)}</p></footer>"
+    return page(title, body)
 
 
 def _html_section(section: Section) -> str:
-    parts = [f"<section>\n<h2>{escape(visible(section.title))}</h2>"]
+    parts = [f"<section>\n<h2>{_text(section.title)}</h2>"]
     if section.facts:
         facts = (f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in section.facts.items())
         parts.append("<dl>\n" + "\n".join(facts) + "\n</dl>")
@@ -144,21 +109,17 @@ def _blocks(lines: Sequence[str]) -> list[str]:
 
 
 def _html_table(view: View) -> str:
-    def row(cells: Sequence[str], tag: str) -> str:
-        opened = [f'<{tag} class="text">' if number < view.text_columns else f"<{tag}>" for number in range(len(cells))]
-        written = (f"{start}{_text(cell)}</{tag}>" for start, cell in zip(opened, cells, strict=True))
-        return f"<tr>{''.join(written)}</tr>"
+    from tagsmith.scores.report.frame import table
 
-    rows = [row(cells, "td") for cells in view.rows[:MOST_ROWS]]
+    rows = [tuple(map(_text, cells)) for cells in view.rows[:MOST_ROWS]]
     if len(view.rows) > MOST_ROWS:
-        rows.append(row([f"… and {len(view.rows) - MOST_ROWS:,} more"], "td"))
-    caption = f"<caption>{_text(view.title)}</caption>\n" if view.title else ""
-    head = row(view.columns, "th")
-    body = "\n".join(rows)
-    table = f"<table>\n{caption}<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>"
-    return f'<div class="table" tabindex="0">\n{table}\n</div>'
+        rows.append((f"… and {len(view.rows) - MOST_ROWS:,} more", *[""] * (len(view.columns) - 1)))
+    title = view.title or ", ".join(view.columns)
+    kind = "" if view.title else "plain"
+    return table(title, tuple(map(_text, view.columns)), rows, names=view.text_columns, kind=kind)
 
 
 def _text(value: str) -> str:
-    """Text as HTML; control characters are shown as escapes, except for line feeds."""
-    return "\n".join(escape(visible(line)) for line in value.split("\n"))
+    from tagsmith.scores.report.frame import text
+
+    return text(value)

@@ -34,6 +34,7 @@ from tagsmith.text.layer import Layer, layers_problem
 
 FORMAT_VERSION = 6
 Result = TypeVar("Result")
+MOST_HISTORY = 1 << 20  # bytes
 MIB = 2**20
 REMEDY = "Copy the whole folder again, or train the model anew."
 
@@ -190,6 +191,27 @@ def local_folder(folder: str | Path) -> Path:
     """
     on_hub = hub_name(folder)
     return Path(folder) if on_hub is None else download(on_hub, [*ModelFile], INSIDE)
+
+
+def read_history(folder: Path) -> list[dict[str, Any]]:
+    """Read the epochs of a folder's ``history.jsonl``, none if it is not there.
+
+    It has no digest, so that only lines as training writes them count.
+    """
+    entries: list[dict[str, Any]] = []
+    try:
+        with (folder / ModelFile.HISTORY).open("rb") as stream:
+            content = stream.read(MOST_HISTORY).decode("utf-8", "replace")
+    except OSError:
+        return entries
+    for line in content.splitlines():
+        try:
+            entry = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(entry, dict) and all(isinstance(entry.get(key), int | float) for key in ("epoch", "loss", "dev")):
+            entries.append(entry)
+    return entries
 
 
 def _read(folder: str | Path, read: Callable[[OpenFolder], Result]) -> Result:

@@ -9,13 +9,14 @@ from rich.table import Table
 from rich.text import Text
 
 from tagsmith.errors import visible
+from tagsmith.scores.comparison import Comparison
 from tagsmith.scores.evaluation import Evaluation
 from tagsmith.scores.intervals import Interval
 from tagsmith.scores.matching import KINDS
 from tagsmith.scores.scores import FIGURES, Scores
 
 _SHOWN = 20  # rows of a table of buckets, or pairs of types
-_BUCKETS = {
+BUCKETS = {
     "sentence_length": "sentences of so many tokens",
     "mention_length": "mentions of so many tokens",
     "seen": "mentions, by their words in training",
@@ -65,7 +66,7 @@ def scores_table(scores: Scores, title: str | None = None) -> Table:
 def detail_tables(evaluation: Evaluation) -> Iterator[Table]:
     """Yield tables of the errors, of the types that are confused most, of the schemas, and of the buckets."""
     yield errors_table(evaluation)
-    if confused := _confusions(evaluation):
+    if confused := confusions(evaluation):
         table = _table("types confused", ("gold", "predicted", "spans"), names=2)
         for count, gold, predicted in confused[:_SHOWN]:
             table.add_row(Text(visible(gold)), Text(visible(predicted)), f"{count:,}")
@@ -88,7 +89,7 @@ def buckets_table(evaluation: Evaluation) -> Table:
     shown = [f"{100 * intervals.confidence:.0f} % interval"] if intervals else []
     table = _table("some of the spans", ("spans of", "precision", "recall", "F1", *shown, "support"))
     for by, buckets in evaluation.buckets.items():
-        table.add_row(Text(visible(_BUCKETS.get(by, by))), style="bold")
+        table.add_row(Text(visible(BUCKETS.get(by, by))), style="bold")
         found = intervals.buckets.get(by, {}) if intervals else {}
         for name, row in list(buckets.items())[:_SHOWN]:
             numbers = _percentages(row.precision, row.recall, row.f1)
@@ -116,7 +117,7 @@ def errors_table(evaluation: Evaluation) -> Table:
     return table
 
 
-def _confusions(evaluation: Evaluation) -> list[tuple[int, str, str]]:
+def confusions(evaluation: Evaluation) -> list[tuple[int, str, str]]:
     """Return how many spans of one type were taken for another, the most first."""
     errors = evaluation.errors
     pairs = [
@@ -143,6 +144,33 @@ def interval_text(pair: Interval) -> str:
     '74.1–83.0'
     """
     return "–".join(f"{100 * fraction:.1f}" for fraction in pair)
+
+
+def verdict(comparison: Comparison, a: str = "A", b: str = "B") -> str:
+    """Say in a sentence whether ``b`` is better than ``a``."""
+    f1 = comparison.differences["f1"]
+    low, high = f1.interval
+    if not f1.is_clear:
+        units = comparison.unit if comparison.units != 1 else comparison.unit.removesuffix("s")
+        return (
+            f"No difference can be told from {comparison.units:,} {units}: {b} − {a} is {points(f1.value)} points "
+            f"of F1 ({points(low, 1)} to {points(high, 1)}; p = {f1.p:.4f})."
+        )
+    low, high = (low, high) if f1.value > 0 else (-high, -low)
+    return (
+        f"{b} is {'better' if f1.value > 0 else 'worse'} than {a} by {abs(100 * f1.value):.2f} points of F1 "
+        f"({100 * low:.1f} to {100 * high:.1f}; p = {f1.p:.4f})."
+    )
+
+
+def points(fraction: float, digits: int = 2) -> str:
+    """Write a difference in points of percent, with its sign.
+
+    >>> points(-0.0123)
+    '−1.23'
+    """
+    shown = f"{100 * fraction:+.{digits}f}"
+    return shown.replace("-", "−") if float(shown) else f"{0:.{digits}f}"
 
 
 def _percentages(*fractions: float) -> list[str]:

@@ -41,7 +41,8 @@ class Predictions:
 
     ``paths`` and ``gold`` (N,) are rows of the layer's tags, in ``gold`` -1 for tags that the layer does not have.
     ``spans`` (n,) are labels, and ``span_right`` (n,) says which spans are in gold exactly. The probabilities of tags
-    (N,) and of spans (n,) are given for each way of scaling.
+    (N,) and of spans (n,) are given for each way of scaling. ``span_starts`` and ``span_ends``
+    (exclusive), (n,) each, are counted in all N tokens.
     """
 
     layer: Layer
@@ -51,6 +52,8 @@ class Predictions:
     spans: npt.NDArray[Any]
     span_right: npt.NDArray[np.bool_]
     span_scores: tuple[Doubles, ...]
+    span_starts: Integers
+    span_ends: Integers
 
     def calibration(self, number: int = 0, before: int | None = None) -> Calibration:
         """Compare the probabilities that one way of scaling gives, and another one before it, with what is right."""
@@ -110,14 +113,17 @@ def predictions(run: Run, head: Head, sentences: Words, gold: Words, scalings: S
             known.append(scores)
     wrong = np.concatenate([[0], np.cumsum(flat_paths != flat_gold)])  # before each token; BIOES tells where spans end
     names = np.array(tags.labels if tags else (), object)
+    span_starts, span_ends = np.concatenate(first), np.concatenate(after)
     return Predictions(
         head.layer,
         flat_paths,
         flat_gold,
         token_scores,
         names[np.concatenate(labels)],
-        wrong[np.concatenate(first)] == wrong[np.concatenate(after)],
+        wrong[span_starts] == wrong[span_ends],
         tuple(np.concatenate(column) for column in span_scores),
+        span_starts,
+        span_ends,
     )
 
 

@@ -623,10 +623,12 @@ class Tagger:
         labeled = self.labeled(data, layer=layer, **options)
         return evaluation_report(
             self,
+            self._run,
+            [self._head(name) for name in labeled.tags],
             labeled,
             scores or self.evaluate(labeled, mode=mode),
             title=title,
-            settings=settings,
+            settings=settings or {},
             mode=mode,
             against=against,
             against_name=against_name,

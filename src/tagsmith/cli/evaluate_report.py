@@ -1,0 +1,58 @@
+"""What ``tagsmith evaluate --report`` writes: the report, and in it what it was made from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tagsmith.cli.compare_input import Tags, open_model, predictions_of_file
+from tagsmith.corpus.convert import open_target
+from tagsmith.model.hub import hub_name
+from tagsmith.scores.evaluation import Evaluation
+from tagsmith.scores.scores import Mode
+from tagsmith.tagging.tagger import Labeled, Tagger
+
+
+def write_report(
+    target: Path,
+    tagger: Tagger,
+    labeled: Labeled,
+    scores: Evaluation,
+    mode: Mode,
+    *,
+    model: Path,
+    data: Sequence[Path],
+    files: Sequence[Path],
+    against: Path | None,
+) -> None:
+    """Write the report of a model on labeled data, compared with another model or a file of predictions if wanted."""
+    digests = {f"SHA-256 of {file}": digest for file in files if (digest := _digest(file))}
+    page = tagger.report(
+        labeled,
+        scores,
+        title=f"{model.name or model} on {', '.join(one.name or str(one) for one in data)}",
+        settings={"model": str(hub_name(model) or model), "data": ", ".join(map(str, data)), **digests},
+        mode=mode,
+        against=None if against is None else _other(against, labeled, tagger),
+        against_name=str(against),
+        folder=model,
+    )
+    with open_target(target) as stream:
+        stream.write(page)
+
+
+def _digest(file: Path) -> str | None:
+    """Return the sha256 of a file; None for a stream, which cannot be read again."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _other(source: Path, labeled: Labeled, tagger: Tagger) -> Tagger | Mapping[str, Tags]:
+    """Return another model, or what a file of predictions says of the first layer."""
+    if (other := open_model(source)) is not None:
+        return other
+    layer = next(iter(labeled.tags))
+    return {layer: predictions_of_file(source, labeled.sentences, tagger.layer(layer).scheme)}
