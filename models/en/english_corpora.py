@@ -21,6 +21,7 @@ from pathlib import Path
 import layouts
 import mentions
 from layouts import UNKNOWN, Document, Labeled
+from retokenized import split
 from tagsmith.text.document import Sentence, sentence_from_words
 from unlabeled import surely_named, with_doubts, without_slips
 
@@ -146,12 +147,13 @@ def _parts(name: str, source: Source, data: Path) -> Parts:
     else:
         dev = documents[DEV_PLACE::10]
         documents = [document for place, document in enumerate(documents) if place % 10 != DEV_PLACE]
-    dates = "DATE" in source.knows
-    return Parts(_joined(documents, dates), _joined(dev, dates), _joined(tests, dates))
+    return Parts(*(_joined(each, source) for each in (documents, dev, tests)))
 
 
-def _joined(documents: Iterable[Document], knows_dates: bool) -> list[Labeled]:
-    return [with_doubts(sentence, knows_dates) for document in documents for sentence in document if sentence.words]
+def _joined(documents: Iterable[Document], source: Source) -> list[Labeled]:
+    sentences = (sentence for document in documents for sentence in document if sentence.words)
+    own_words = (sentence if source.has_upos else split(sentence) for sentence in sentences)
+    return [with_doubts(sentence, "DATE" in source.knows) for sentence in own_words]
 
 
 def _key(sentence: Labeled) -> str:

@@ -25,6 +25,7 @@ from layouts import (
     without_article,
 )
 from names import IS_DEICTIC, date_within, is_country, is_people, is_title, without_titles, word_list
+from retokenized import join_hyphens
 
 _NAME_PARTS = word_list("name_parts")
 
@@ -74,16 +75,20 @@ def redocred(data: Path) -> list[Document]:
 def _redocred(raw: Sequence[str], mentions: Iterable[Found]) -> Labeled:
     places = [i for i, word in enumerate(raw) if word.strip()]  # no-break spaces are tokens there
     words, place = [raw[i].strip() for i in places], {old: new for new, old in enumerate(places)}
-    found = list[Found]()
+    spans = []
     for start, end, label in mentions:
         inside = [place[i] for i in range(start, end) if i in place]
         if inside:
-            found += _redocred_spans(words, inside[0], inside[-1] + 1, label)
+            spans.append((inside[0], inside[-1] + 1, label))
+    words, spans = join_hyphens(words, spans)
+    found = [new for span in spans for new in _redocred_spans(words, *span)]
     return Labeled(tuple(words), tagged(words, [*found, *unlabeled_dates(words)]))
 
 
 def _redocred_spans(words: Sequence[str], start: int, end: int, label: str) -> list[Found]:
     text = " ".join(words[start:end])
+    if label == UNKNOWN:
+        return [(start, end, label)]
     if label == "TIME":
         return date_spans(words, start, end)
     if label == "PER":
