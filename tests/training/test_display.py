@@ -10,15 +10,16 @@ from rich.console import Console
 from tagsmith.training.display import Lines, Live, Silent, epoch_line, open_display
 
 ENTRY = {
-    "epoch": 3, "loss": 0.12345, "tokens_per_second": 12345.6, "measure": "F1", "dev": 0.98765, "seconds_left": 61.2,
-    "best": True,
+    "epoch": 3, "loss": 0.12345, "dev_loss": 0.23456, "tokens_per_second": 12345.6, "measure": "F1", "dev": 0.98765,
+    "seconds_left": 61.2, "best": True,
 }  # fmt: skip
 
 
 def test_the_line_of_an_epoch_gives_its_numbers():
     line = epoch_line(ENTRY)
-    for part in ("epoch   3", "0.1235", "12,346 tokens/s", "F1 98.77", "61 s left", "best"):
+    for part in ("epoch   3", "loss 0.1235, dev 0.2346", "12,346 tokens/s", "F1 98.77", "61 s left", "best"):
         assert part in line
+    assert len(line) < 90
     assert "best" not in epoch_line({**ENTRY, "best": False})
 
 

@@ -22,7 +22,7 @@ from tagsmith.training.fine_tuning import LEARNING_RATE, fine_tuning_recipe, lab
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.unknown_labels import training_tags
+from tagsmith.training.unknown_labels import known_tags
 
 OTHER = Architecture(word_dim=6, characters="gru", character_units=3, cell="gru", units=5, layers=2, head="softmax")
 NO_SPELLING = replace(SMALL, characters="none", shape_dim=0, bidirectional=False)
@@ -116,7 +116,7 @@ def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans()
     assert joined.dev == corpus.dev
     known = [joined.knowledge.sets[number] for number in joined.knowledge.train]
     assert all(labels == {"ner": frozenset(["CITY", "LOC", "PER"])} for labels in known)
-    assert training_tags(joined, joined.layers[0], joined.train.lengths)[1] is None  # an ordinary likelihood
+    assert known_tags(joined, joined.layers[0], joined.train.lengths)[1] is None  # an ordinary likelihood
     added = 0
     predicted = Tagger(model, precision="float32").tag([sentence.words for sentence in corpus.train])
     for old, new, own in zip(corpus.train, joined.train, predicted, strict=True):

@@ -160,10 +160,10 @@ def test_the_best_epoch_is_that_of_the_best_mean(files, tmp_path, monkeypatch):
     score = TrainingRun.score_dev
 
     def scored(self, arrays):
-        scores = score(self, arrays)
+        scores, loss = score(self, arrays)
         pos, ner = next(given)
         layers = {"pos": replace(scores.layers["pos"], accuracy=pos), "ner": replace(scores.layers["ner"], f1=ner)}
-        return replace(scores, layers=layers)
+        return replace(scores, layers=layers), loss
 
     monkeypatch.setattr(TrainingRun, "score_dev", scored)
     run(files, tmp_path / "model", {"epochs": 3})

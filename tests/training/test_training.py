@@ -96,7 +96,8 @@ def test_the_folder_tells_how_the_run_went(corpus):
     run(corpus, {"epochs": 2})
     history = [json.loads(line) for line in (corpus["out"] / "history.jsonl").read_text("utf-8").splitlines()]
     assert [entry["epoch"] for entry in history] == [1, 2]
-    assert {"loss", "dev", "tokens_per_second"} <= set(history[0])
+    assert {"loss", "dev_loss", "dev", "tokens_per_second"} <= set(history[0])
+    assert history[-1]["dev_loss"] < history[0]["dev_loss"]
     assert (corpus["out"] / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
     assert "LOC" in (corpus["out"] / "README.md").read_text("utf-8")
     config = json.loads((corpus["out"] / "config.json").read_text("utf-8"))

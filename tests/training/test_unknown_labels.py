@@ -25,7 +25,7 @@ from tagsmith.text.schemes import Scheme
 from tagsmith.training.measure import deciding_score, only_known, score_part
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
-from tagsmith.training.unknown_labels import describe_unknown, training_tags
+from tagsmith.training.unknown_labels import describe_unknown, known_tags
 
 PER, LOC = frozenset(["PER"]), frozenset(["LOC"])
 NER = Layer("ner", Scheme.IOB2, ("LOC", "PER"))
@@ -58,7 +58,7 @@ def halves(tmp_path):
 def test_an_outside_token_may_be_of_any_label_that_its_corpus_does_not_know():
     sentences = [("ab", {"ner": ["B-PER", "O"]}), ("ab", {"ner": ["O", "B-LOC"]}), ("a", {"ner": ["O"]})]
     corpus = corpus_of(sentences, (NER,), ({"ner": PER}, {"ner": LOC}, {"ner": PER | LOC}), [0, 1, 2])
-    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    rows, possible = known_tags(corpus, NER, corpus.train.lengths)
     assert NER.tags == ("O", "B-LOC", "I-LOC", "E-LOC", "S-LOC", "B-PER", "I-PER", "E-PER", "S-PER")
     assert rows.tolist() == [8, 9, 10, 4, 0]
     np.testing.assert_array_equal(possible[:9], np.eye(9, dtype=bool))
@@ -69,9 +69,9 @@ def test_an_outside_token_may_be_of_any_label_that_its_corpus_does_not_know():
 def test_in_a_layer_that_a_corpus_lacks_every_tag_is_possible():
     sentences = [("ab", {"pos": ["NOUN", "VERB"]}), ("ab", {"ner": ["O", "B-LOC"]})]
     corpus = corpus_of(sentences, (POS, NER), ({"pos": frozenset(POS.labels)}, {"ner": PER | LOC}), [0, 1])
-    rows, possible = training_tags(corpus, POS, corpus.train.lengths)
+    rows, possible = known_tags(corpus, POS, corpus.train.lengths)
     assert (rows.tolist(), possible.tolist()) == ([0, 1, 2, 2], [[True, False], [False, True], [True, True]])
-    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    rows, possible = known_tags(corpus, NER, corpus.train.lengths)
     assert rows.tolist() == [9, 9, 0, 4]
     assert possible[9].all()
     assert describe_unknown(corpus) == [
@@ -87,7 +87,7 @@ def test_a_token_whose_tag_is_a_question_mark_may_have_any():
     assert corpus.train.tags("ner") == [["B-PER", "O", "B-LOC"], ["O", "B-LOC"]]
     assert corpus.train.unknown_tokens("ner") == corpus.dev[:1].unknown_tokens("ner") == {0: [1]}
     assert corpus.train.take(np.array([1, 1, 0])).unknown_tokens("ner") == {2: [1]}
-    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    rows, possible = known_tags(corpus, NER, corpus.train.lengths)
     assert rows.tolist() == [8, 9, 4, 0, 4]
     assert possible[9].all()
     assert describe_unknown(corpus) == ["the tag of 1 train tokens is unknown"]
@@ -98,7 +98,7 @@ def test_a_token_whose_tag_is_a_question_mark_may_have_any():
 def test_unknown_tokens_and_unknown_labels_stand_side_by_side():
     marked = [(["a", "b"], ["B-PER", "?"]), (["c", "d"], ["O", "B-LOC"])]
     corpus = read_corpus([marked, PER_ONLY], [marked], partial=True, layer="ner")
-    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    rows, possible = known_tags(corpus, NER, corpus.train.lengths)
     assert rows.tolist() == [8, 10, 0, 4, 8, 9]
     assert possible[9].sum() == 5  # O or any tag of a place
     assert possible[10].all()
@@ -123,7 +123,7 @@ def test_a_question_mark_is_a_tag_like_any_other_in_a_layer_of_plain_tags():
 def test_where_all_is_known_nothing_changes(sets):
     corpus = corpus_of([("ab", {"ner": ["B-PER", "O"]})], (NER,), sets or ({},), [0])
     corpus = corpus if sets else replace(corpus, knowledge=None)
-    rows, possible = training_tags(corpus, NER, corpus.train.lengths)
+    rows, possible = known_tags(corpus, NER, corpus.train.lengths)
     assert (rows.tolist(), possible) == ([8, 0], None)
 
 

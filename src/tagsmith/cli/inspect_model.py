@@ -87,8 +87,12 @@ def model_section(report: Mapping[str, Any]) -> Section:
             title = f"{part}, {layer}" if layer else part
             columns = ("label", "precision", "recall", "F1", "in the data")
             tables.append(View(columns, rows, title=title, on_terminal=False))
-    epochs = [(str(one["epoch"]), f"{one['loss']:.4f}", f"{100 * one['dev']:.2f}") for one in report["history"]]
-    tables.append(View(("epoch", "loss", "dev score"), epochs, title="training", on_terminal=False))
+    epochs = [
+        (str(one["epoch"]), f"{one['loss']:.4f}", f"{one['dev_loss']:.4f}", f"{100 * one['dev']:.2f}")
+        for one in report["history"]
+    ]
+    headings = ("epoch", "training loss", "dev loss", "dev score")
+    tables.append(View(headings, epochs, title="training", on_terminal=False))
     recipe = [(name, str(value)) for name, value in report["recipe"].items()]
     tables.append(View(("recipe", "value"), recipe, on_terminal=False))
     return Section(report["path"], _facts(report), tables)

@@ -293,11 +293,11 @@ class ScoresAnswer(LabelScores):
 
 
 class EpochAnswer(Wire):
-    """One epoch: its mean loss per token, in training and on the dev set, and its dev score."""
+    """One epoch: its mean loss per token in training and on the dev set, and its dev score."""
 
     epoch: int
     loss: float
-    dev_loss: float | None = None
+    dev_loss: float
     dev: float
     best: bool
     seconds: float

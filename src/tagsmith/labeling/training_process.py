@@ -83,7 +83,7 @@ class _Reporter:
     def epoch(self, entry: dict[str, Any]) -> None:
         report("progress", progress=entry["epoch"] / self.epochs, epoch=entry["epoch"])
         shown = ("epoch", "loss", "dev_loss", "dev", "best", "seconds")
-        report("epoch", **{name: entry.get(name) for name in shown})
+        report("epoch", **{name: entry[name] for name in shown})
 
 
 def report(event: str, **data: Any) -> None:

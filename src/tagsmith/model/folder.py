@@ -199,6 +199,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
     It has no digest, so that only lines as training writes them count.
     """
     entries: list[dict[str, Any]] = []
+    numbers = ("epoch", "loss", "dev_loss", "dev")
     try:
         with (folder / ModelFile.HISTORY).open("rb") as stream:
             content = stream.read(MOST_HISTORY).decode("utf-8", "replace")
@@ -209,7 +210,7 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
             entry = json.loads(line)
         except (ValueError, RecursionError):
             continue
-        if isinstance(entry, dict) and all(isinstance(entry.get(key), int | float) for key in ("epoch", "loss", "dev")):
+        if isinstance(entry, dict) and all(isinstance(entry.get(key), int | float) for key in numbers):
             entries.append(entry)
     return entries
 

@@ -65,22 +65,29 @@ class HeadsDecoder:
         The layers wanted.
     decoders
         What to make of the emissions of each.
+    keep_emissions
+        Whether the emissions come beside the result; else there is None in their place.
     """
 
-    def __init__(self, heads: Sequence[Head], decoders: Sequence[SpanDecoder]) -> None:
+    def __init__(self, heads: Sequence[Head], decoders: Sequence[SpanDecoder], *, keep_emissions: bool = False) -> None:
         self._pairs = list(zip(heads, decoders, strict=True))
+        self._keep = keep_emissions
 
-    def batch(self, emissions: Floats, lengths: Integers) -> list[Decoded]:
+    def batch(self, emissions: Floats, lengths: Integers) -> tuple[list[Decoded], Floats | None]:
         """Decode a batch: emissions (T, B, columns), lengths (B,)."""
-        return [decoder.batch(head.cut(emissions), lengths) for head, decoder in self._pairs]
+        decoded = [decoder.batch(head.cut(emissions), lengths) for head, decoder in self._pairs]
+        return decoded, emissions if self._keep else None
 
-    def windows(self, windows: Iterator[Floats], length: int) -> list[Decoded]:
+    def windows(self, windows: Iterator[Floats], length: int) -> tuple[list[Decoded], Floats | None]:
         """Decode one long sentence whose emissions (T, 1, columns) come window by window, all layers side by side."""
         layers = [LongSentence(decoder, length) for _, decoder in self._pairs]
+        kept = []
         for window in surrounded(windows):
+            if self._keep:
+                kept.append(window.emissions)
             for (head, _), layer in zip(self._pairs, layers, strict=True):
                 layer.read(window if head.columns is None else window.cut(head.columns))
-        return [layer.decoded() for layer in layers]
+        return [layer.decoded() for layer in layers], np.concatenate(kept) if kept else None
 
 
 def least_probabilities(heads: Sequence[Head], threshold: Threshold | None) -> list[Doubles | None]:

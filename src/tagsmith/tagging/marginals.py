@@ -160,12 +160,12 @@ def _log_sums(emissions: Floats, lengths: npt.NDArray[Any], chain: Chain) -> tup
     between = np.stack([chain.into.T, chain.into])[:, None]  # (2, 1, from, to)
     for t in range(1, steps):
         n = running[t]
-        logs[t, :, :n] += _log_of_sum(logs[t - 1, :, :n, :, None] + between)
-    log_partition = _log_of_sum((logs[lengths - 1, 0, np.arange(batch)] + chain.last)[:, :, None])[:, 0]
+        logs[t, :, :n] += log_of_sum(logs[t - 1, :, :n, :, None] + between)
+    log_partition = log_of_sum((logs[lengths - 1, 0, np.arange(batch)] + chain.last)[:, :, None])[:, 0]
     return np.broadcast_to(1.0, logs.shape), logs, log_partition
 
 
-def _log_of_sum(scores: Doubles) -> Doubles:
+def log_of_sum(scores: Doubles) -> Doubles:
     """log(sum(exp(scores))) over the last axis but one; -inf where all scores are."""
     top = np.maximum(scores.max(axis=-2), np.finfo(np.float64).min)
     with np.errstate(divide="ignore"):

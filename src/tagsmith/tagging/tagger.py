@@ -26,7 +26,7 @@ from tagsmith.scores.scores import Mode
 from tagsmith.scores.thresholds import Thresholds, thresholds_for
 from tagsmith.tagging.batching import run_batches
 from tagsmith.tagging.calibration import fit_scaling, predictions
-from tagsmith.tagging.chain import Doubles, Floats, Integers
+from tagsmith.tagging.chain import Chain, Doubles, Floats, Integers
 from tagsmith.tagging.decode import k_best
 from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.heads import Head, HeadsDecoder, Threshold, heads_of, least_probabilities
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 ScoredSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
+Watch = Callable[[Integers, Integers, list[tuple[Chain, Floats]]], None]
 TaggedSentence = tuple[list[str], Sequence[ScoredSpan]]
 STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
 
@@ -263,6 +264,16 @@ class Tagger:
         tagged = self._tagged(sentences, self._heads, False, threshold)
         return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
 
+    def tag_watched(self, sentences: Sequence[Sequence[str]], watch: Watch) -> dict[str, list[list[str]]]:
+        """Tag as :meth:`tag_layers`, and show what the tags were made of: training measures its loss on dev from it.
+
+        For each batch, ``watch`` gets the indices (B,) of its sentences, their lengths (B,) and, of each layer, the
+        chain and the emissions (T, B, L). They are sorted by falling length.
+        """
+        check_sentences(sentences)
+        tagged = self._tagged(sentences, self._heads, False, None, watch=watch)
+        return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
+
     def tag_stream(
         self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
     ) -> Iterator[list[str]]:
@@ -439,23 +450,26 @@ class Tagger:
         spans: bool,
         threshold: Threshold | None,
         first: int = 1,
+        watch: Watch | None = None,
     ) -> list[Iterator[TaggedSentence]]:
         """For each layer, tags of each sentence and, if wanted, its spans, in the order of the sentences.
 
         The network runs once for all layers. What is wrong with the threshold is said even if there are no sentences.
-        Errors count the sentences from ``first``.
+        Errors count the sentences from ``first``. What ``watch`` gets is said at :meth:`tag_watched`.
         """
         thresholds = least_probabilities(heads, threshold)
         decoders = [
             SpanDecoder(head.chain, head.span_tags if spans or least is not None else None, least)
             for head, least in zip(heads, thresholds, strict=True)
         ]
-        decoder = HeadsDecoder(heads, decoders)
+        decoder = HeadsDecoder(heads, decoders, keep_emissions=watch is not None)
         lengths = np.fromiter(map(len, sentences), np.int64, len(sentences))
         starts = np.cumsum(lengths) - lengths
         flat = [np.empty(int(lengths.sum()), np.int64) for _ in heads]
         scored: list[dict[int, list[ScoredSpan]]] = [{} for _ in heads]
-        for indices, decoded in self._run_batches(sentences, decoder.batch, decoder.windows, first):
+        for indices, (decoded, emissions) in self._run_batches(sentences, decoder.batch, decoder.windows, first):
+            if watch is not None and emissions is not None:
+                watch(indices, lengths[indices], [(head.chain, head.cut(emissions)) for head in heads])
             steps = np.arange(len(decoded[0].paths))[:, None]
             inside = steps < lengths[indices]
             places = (starts[indices] + steps)[inside]

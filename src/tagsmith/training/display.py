@@ -74,10 +74,11 @@ class Live(Lines):
 
 
 def epoch_line(entry: dict[str, Any]) -> str:
-    """Return the line of one epoch: loss, speed, dev score, time left."""
+    """Return the line of one epoch: loss in training and on dev, speed, dev score, time left."""
     best = "  best" if entry["best"] else ""
     return (
-        f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}  {entry['tokens_per_second']:>7,.0f} tokens/s  "
+        f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}, dev {entry['dev_loss']:.4f}  "
+        f"{entry['tokens_per_second']:>7,.0f} tokens/s  "
         f"dev {entry['measure']} {100 * entry['dev']:.2f}{_layers(entry)}  {entry['seconds_left']:>5.0f} s left{best}"
     )
 

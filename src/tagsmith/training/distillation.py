@@ -36,7 +36,7 @@ from tagsmith.training.fine_tuning import fine_tuning_recipe, read_start
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import Targets, prepare
 from tagsmith.training.train import Lesson, run_lesson
-from tagsmith.training.unknown_labels import training_tags
+from tagsmith.training.unknown_labels import known_tags
 
 Unlabeled = str | Document | Sentence | Sequence[str]
 """A text, a document, a sentence, or the words of a sentence."""
@@ -337,7 +337,7 @@ def _targets_of_layer(
                 targets[begin : begin + len(marginals), columns] += marginals
                 begin += len(marginals)
     teachers = np.full(len(targets), len(taggers), np.float32)  # of each token
-    rows, _ = training_tags(corpus, layer, piece_lengths(train.lengths, longest))
+    rows, _ = known_tags(corpus, layer, piece_lengths(train.lengths, longest))
     places = train.places  # in the store, where the sentences stand as in ``known``
     of_tokens = np.repeat(places, train.lengths)
 

@@ -26,9 +26,10 @@ from tagsmith.tagging.tagger import Tagger, available_processors
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.best_epoch import epochs_left
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from tagsmith.training.dev_loss import DevLoss
 from tagsmith.training.display import Display
 from tagsmith.training.fine_tuning import carried_over
-from tagsmith.training.measure import deciding_measure, deciding_score, layer_scores, score_part
+from tagsmith.training.measure import deciding_measure, deciding_score, layer_scores, score_predicted
 from tagsmith.training.optimizer import Optimizer
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.step import make_step
@@ -113,8 +114,8 @@ class TrainingRun:
             # The loss of an epoch's last step says nothing of the weights after it.
             if first_unsound(arrays) is not None:
                 raise _not_finite("The weights are no longer finite, or far too large,", progress.epoch + 1)
-            scores = self.score_dev(arrays)
-            entry |= {"dev": deciding_score(corpus, scores), "measure": deciding_measure(corpus)}
+            scores, loss = self.score_dev(arrays)
+            entry |= {"dev_loss": loss, "dev": deciding_score(corpus, scores), "measure": deciding_measure(corpus)}
             progress.history.append(entry)
             entry["best"] = progress.best_epoch == progress.epoch
             if scores.layers:
@@ -130,9 +131,12 @@ class TrainingRun:
             display.epoch(entry)
             between_steps()
 
-    def score_dev(self, arrays: Arrays) -> Scores:
-        """Score these weights on dev as the tagging engine runs them."""
-        return score_part(Tagger(self.model(arrays), precision="float32"), self.task.corpus, "dev")
+    def score_dev(self, arrays: Arrays) -> tuple[Scores, float]:
+        """Score these weights on dev as the tagging engine runs them; return the loss per token too."""
+        corpus, loss = self.task.corpus, DevLoss(self.task.corpus, crf=self.task.architecture.head == "crf")
+        tagger = Tagger(self.model(arrays), precision="float32")
+        predicted = tagger.tag_watched(corpus.dev.words(), loss.add)
+        return score_predicted(corpus, "dev", predicted), loss.per_token()
 
     def _train_epoch(
         self, epoch: int, display: Display, between_steps: Callable[[], None] = lambda: None

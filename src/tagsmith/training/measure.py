@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,13 +18,17 @@ from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, tags_to_spans
 
 
 def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
-    """Score a tagger on ``"dev"`` or ``"test"``.
+    """Score a tagger on ``"dev"`` or ``"test"``."""
+    return score_predicted(corpus, part, tagger.tag_layers(getattr(corpus, part).words()))
+
+
+def score_predicted(corpus: Corpus, part: str, predicted: Mapping[str, Sequence[Sequence[str]]]) -> Scores:
+    """Score the tags that are predicted for a part, by layer.
 
     Predicted spans of labels that a sentence does not know, or with a token whose tag nobody knows, are left out; so
     are sentences that lack a layer.
     """
     sentences = getattr(corpus, part)
-    predicted = tagger.tag_layers(sentences.words())
     scores = {}
     for layer in corpus.layers:
         gold, tags = sentences, predicted[layer.name]

@@ -31,7 +31,7 @@ def model_card(
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
-    """Draw loss and dev score over the epochs; return a PNG file's bytes."""
+    """Draw the loss in training and on dev, and the dev score, over the epochs; return a PNG file's bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
@@ -41,6 +41,8 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
     FigureCanvasAgg(figure)
     left = figure.add_subplot()
     left.plot(epochs, [entry["loss"] for entry in history], color="tab:orange", marker=".", label="training loss")
+    dev_losses = [entry["dev_loss"] for entry in history]
+    left.plot(epochs, dev_losses, color="tab:orange", marker=".", linestyle="--", label="dev loss")
     left.set_xlabel("epoch")
     left.set_ylabel("loss per token")
     left.set_ylim(bottom=0)
@@ -51,7 +53,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:
     right.set_ylabel(f"{measure} (%)")
     best = next(entry for entry in reversed(history) if entry["best"])
     right.axvline(best["epoch"], color="tab:gray", linestyle=":", label=f"best: {100 * best['dev']:.2f}")
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(loc="outside upper center", ncols=4, frameon=False)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
     return buffer.getvalue()

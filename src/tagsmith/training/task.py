@@ -25,7 +25,7 @@ from tagsmith.network.batches import EncodedSentences, Tags, encode_sentences, p
 from tagsmith.text.layer import layers_problem
 from tagsmith.training.fine_tuning import frozen_vectors_of, joined_vocabulary, model_digest
 from tagsmith.training.recipe import Recipe
-from tagsmith.training.unknown_labels import Possible, training_tags
+from tagsmith.training.unknown_labels import Possible, known_tags
 
 Pretrained = tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]
 Targets = npt.NDArray[np.float16]
@@ -41,7 +41,7 @@ class Task:
     pretrained: Pretrained | None  # int8 rows and their scales, row 0 all zeros
     ngrams: Pretrained | None  # int8 rows and their scales, of fastText's n-grams
     encoded: EncodedSentences
-    possible: tuple[Possible | None, ...]  # for each layer, what rows of its tags stand for: see ``training_tags``
+    possible: tuple[Possible | None, ...]  # for each layer, what rows of its tags stand for: see ``known_tags``
     rows: list[int]  # the lengths of a batch's rows
     identity: str  # a digest of everything that decides a run's result, for ``--resume``
     start: Model | None = None  # the model that training goes on from
@@ -92,7 +92,7 @@ def prepare(
         vocabulary = joined_vocabulary(start.vocabulary, vocabulary)
     pieces = piece_lengths(corpus.train.lengths, recipe.longest)
     tags: list[tuple[Tags, Possible | None]] = [(rows, None) for rows in targets or ()]
-    tags = tags or [training_tags(corpus, layer, pieces) for layer in corpus.layers]
+    tags = tags or [known_tags(corpus, layer, pieces) for layer in corpus.layers]
     encoded = encode_sentences(corpus.train, [rows for rows, _ in tags], vocabulary, recipe.longest)
     architecture = recipe.architecture
     if pretrained is not None:

@@ -10,6 +10,9 @@ a token whose tag nobody knows (``?``), every tag is possible.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Literal
+
 import numpy as np
 
 from tagsmith.corpus.corpus import Corpus
@@ -17,73 +20,83 @@ from tagsmith.corpus.knowledge import Labels
 from tagsmith.corpus.sentences import NO_TAG, Booleans, Integers, Rows, Sentences
 from tagsmith.corpus.tag_rows import inner_rows
 from tagsmith.text.layer import Layer
-from tagsmith.text.schemes import OUTSIDE, split_tag
+from tagsmith.text.schemes import OUTSIDE, split_label, split_tag
 
 Possible = Booleans
 
 
-def training_tags(corpus: Corpus, layer: Layer, pieces: Integers) -> tuple[Rows, Possible | None]:
-    """Return the tags of the training tokens in a layer, as rows of the network's tags or of sets of them.
+def known_tags(
+    corpus: Corpus, layer: Layer, pieces: Integers, part: Literal["train", "dev"] = "train"
+) -> tuple[Rows, Possible | None]:
+    """Return the tags of the training tokens, or those of dev, in a layer: rows of the network's tags or of sets.
 
     Parameters
     ----------
     corpus, layer
         The corpus, and one of its layers with L tags.
     pieces
-        The lengths of the pieces into which long training sentences are cut.
+        The lengths of the pieces into which long sentences are cut.
 
     Returns
     -------
     tuple
         (tokens,) rows of ``possible``; and ``possible`` (K, L), which says what tags each row stands for: rows 0 to
-        L - 1 for one tag each. None in its place where nothing is unknown.
+        L - 1 for one tag each. None in its place where nothing is unknown. A tag of dev that the layer does not have
+        says nothing.
     """
-    train = corpus.train
-    column = train.store.columns.get(layer.name)
-    rows = np.full(int(train.lengths.sum()), NO_TAG, np.int32)
+    sentences: Sentences = getattr(corpus, part)
+    column = sentences.store.columns.get(layer.name)
+    rows = np.full(int(sentences.lengths.sum()), NO_TAG, np.int32)
     if column is not None:
-        rows = inner_rows(column.rows[train.token_places()], pieces, column.names, layer)
-    if corpus.knowledge is None:
-        return rows, None
+        given = column.rows[sentences.token_places()]
+        if part == "dev":
+            given = np.where(_has(layer, column.names)[given], given, NO_TAG).astype(np.int32)
+        rows = inner_rows(given, pieces, column.names, layer)
     table = [np.eye(len(layer.tags), dtype=bool)]
     row_of_set: dict[bytes, int] = {}
-    open_rows = np.zeros(len(corpus.knowledge.sets), np.int32)  # what an O, or a missing tag, of each set stands for
-    for number in np.unique(corpus.knowledge.train).tolist():
-        possible = _possible(layer, corpus.knowledge.sets[number].get(layer.name))
-        if possible.sum() == 1:  # only O itself
-            continue
-        key = possible.tobytes()
-        if key not in row_of_set:
-            row_of_set[key] = len(layer.tags) + len(row_of_set)
+
+    def row_of(possible: Possible) -> int:
+        """The row that stands for these tags."""
+        if possible.tobytes() not in row_of_set:
+            row_of_set[possible.tobytes()] = len(layer.tags) + len(row_of_set)
             table.append(possible[None])
-        open_rows[number] = row_of_set[key]
-    unknown = _unknown_tokens(train, layer)
-    if not row_of_set and unknown is None:
-        return rows, None
-    is_open = rows == NO_TAG
-    if layer.gives_spans:
-        is_open |= rows == 0
-    token_sets = np.repeat(corpus.knowledge.train, train.lengths)
-    rows = np.where(is_open, open_rows[token_sets], rows).astype(np.int32)
-    if unknown is not None:
-        rows[unknown] = len(layer.tags) + len(row_of_set)
-        table.append(np.ones((1, len(layer.tags)), bool))
-    return rows, np.concatenate(table)
+        return row_of_set[possible.tobytes()]
+
+    found = rows.copy()
+    if corpus.knowledge is not None and layer.gives_spans:
+        of_sentences = getattr(corpus.knowledge, part)
+        open_rows = np.zeros(len(corpus.knowledge.sets), np.int32)  # what an O of each set stands for
+        for number in np.unique(of_sentences).tolist():
+            possible = _possible(layer, corpus.knowledge.sets[number].get(layer.name))
+            if possible.sum() > 1:  # not only O itself
+                open_rows[number] = row_of(possible)
+        outside = rows == 0
+        found[outside] = open_rows[np.repeat(of_sentences, sentences.lengths)[outside]]
+    missing = rows == NO_TAG
+    if (unknown := _unknown_tokens(sentences, layer)) is not None:
+        missing |= unknown
+    if missing.any():
+        found[missing] = row_of(np.ones(len(layer.tags), bool))
+    return (found, np.concatenate(table)) if row_of_set else (rows, None)
 
 
-def _unknown_tokens(train: Sentences, layer: Layer) -> Booleans | None:
-    """Which of the training tokens (tokens,) nobody knows the tag of; None: none of them."""
-    unknown = train.store.unknown.get(layer.name)
-    unknown = None if unknown is None else unknown[train.token_places()]
+def _unknown_tokens(sentences: Sentences, layer: Layer) -> Booleans | None:
+    """Which of the tokens (tokens,) nobody knows the tag of; None: none of them."""
+    unknown = sentences.store.unknown.get(layer.name)
+    unknown = None if unknown is None else unknown[sentences.token_places()]
     return unknown if unknown is not None and unknown.any() else None
+
+
+def _has(layer: Layer, names: Sequence[str]) -> Possible:
+    """Whether each tag is one of the layer's."""
+    if not layer.gives_spans:
+        return np.array([name in layer.labels for name in names], bool)
+    return np.array([name == OUTSIDE or split_label(name, layer.scheme) in layer.labels for name in names], bool)
 
 
 def _possible(layer: Layer, known: frozenset[str] | None) -> Possible:
     """Which tags (L,) an ``O`` may stand for where these labels are known; None: the layer was not annotated."""
-    if known is None:
-        return np.ones(len(layer.tags), bool)
-    possible = [tag == OUTSIDE or split_tag(tag)[1] not in known for tag in layer.tags]
-    return np.array(possible if layer.gives_spans else np.arange(len(layer.tags)) == 0, bool)
+    return np.array([known is None or tag == OUTSIDE or split_tag(tag)[1] not in known for tag in layer.tags], bool)
 
 
 def describe_unknown(corpus: Corpus, *, labeled_by_model: bool = False) -> list[str]:

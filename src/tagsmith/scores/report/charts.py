@@ -106,24 +106,28 @@ def risk_chart(found: Reliability, unit: str) -> str:
 
 
 def learning_chart(history: Sequence[Mapping[str, Any]]) -> str:
-    """Draw the dev score of each epoch, and the loss as far as its axis goes."""
+    """Draw the dev score of each epoch, and the losses as far as their axis goes."""
     epochs = [float(one["epoch"]) for one in history]
     dev = [float(one["dev"]) for one in history]
-    loss = [float(one["loss"]) for one in history]
+    losses = {kind: [float(one[kind]) for one in history] for kind in ("loss", "dev_loss")}
     axes = Axes((min(epochs), max(epochs)), (0.0, 1.0))
-    scale = max(*loss, 1e-9)
+    scale = max(*losses["loss"], *losses["dev_loss"], 1e-9)
     step = max(1, round(len(epochs) / 8))
     across = {epoch: f"{epoch:g}" for epoch in epochs[::step]}
     best = max(range(len(dev)), key=lambda row: (dev[row], row))
     drawn = (
         axes.ticks(across, TENTHS, ("epoch", "dev score, %"))
-        + line(axes, [(epoch, one / scale) for epoch, one in zip(epochs, loss, strict=True)], "loss")
+        + "".join(
+            line(axes, [(epoch, one / scale) for epoch, one in zip(epochs, loss, strict=True)], kind)
+            for kind, loss in losses.items()
+        )
         + line(axes, list(zip(epochs, dev, strict=True)), "curve")
         + f'<circle class="dot" cx="{axes.x(epochs[best]):.1f}" cy="{axes.y(dev[best]):.1f}" r="4"/>'
     )
     told = f"best of {len(epochs)} epochs: {percent(dev[best], 2)} % on dev at epoch {epochs[best]:g}"
     caption = (
-        f"The dev score of each epoch (line) and the training loss (dashed; its top is {scale:.3g}). "
+        f"The dev score of each epoch (line) and the loss per token, in training (dashed) and on dev "
+        f"(dotted); the top is {scale:.3g} for both. "
         f"{told[0].upper()}{told[1:]}."
     )
     return figure(drawn, f"Learning curve, {told}.", caption)

@@ -29,7 +29,7 @@ class Report:
 
     ``words`` are those of each sentence, ``places`` the number of its file among ``files`` and its line, 0 if unknown.
     ``settings`` say how the scores were made; ``history`` has an object for each epoch of training, with ``epoch``,
-    ``loss`` and ``dev``; ``card`` is the model card in Markdown, without its metadata.
+    ``loss``, ``dev_loss`` and ``dev``; ``card`` is the model card in Markdown, without its metadata.
     """
 
     title: str
