@@ -37,6 +37,43 @@ TYPES = {
 }
 
 
+def difference(value: float, low: float, high: float, p: float = 0.01) -> dict[str, Any]:
+    return {"value": value, "low": low, "high": high, "p": p, "clear": p < 0.05 and not low <= 0 <= high}
+
+
+COMPARISON = {
+    "measure": "f1",
+    "sentences": 24,
+    "left_out": 0,
+    "outcome": "better",
+    "told": "F1 better by 24.4 points (95 % interval 3.1 to 45.0)",
+    "differences": {
+        "precision": difference(0.3571, 0.052, 0.601),
+        "recall": difference(0.125, -0.1, 0.35, 0.4),
+        "f1": difference(0.2444, 0.031, 0.45),
+        "accuracy": difference(0.11, 0.02, 0.2),
+    },
+    "types": {
+        "LOCATION": {
+            "precision": difference(0.25, -0.1, 0.5, 0.2),
+            "recall": difference(0.2, -0.2, 0.5, 0.3),
+            "f1": difference(0.2222, -0.05, 0.48, 0.1),
+        },
+        "PERSON": {
+            "precision": difference(0.0, 0.0, 0.0, 1.0),
+            "recall": difference(-0.3334, -0.6, -0.1),
+            "f1": difference(-0.1714, -0.4, -0.02, 0.03),
+        },
+    },
+}
+UNCLEAR = COMPARISON | {
+    "sentences": 4,
+    "outcome": "unclear",
+    "told": "No difference can be told from 4 sentences: F1 +24.4 points (95 % interval −20.0 to +66.7)",
+    "differences": COMPARISON["differences"] | {"f1": difference(0.2444, -0.2, 0.667, 0.5)},
+}
+
+
 def original(**changes: Any) -> dict[str, Any]:
     return version(0, sentences=0, f1=0.5556, accuracy=0.81, in_service=True, original=True) | changes
 
@@ -74,7 +111,9 @@ class FakeTraining:
         self.run: dict[str, Any] | None = None
         self.versions = [original()]
         self.ready, self.hint = True, ""
-        self.asked: list[tuple[str, Any]] = []  # what was changed through the API
+        self.comparison = COMPARISON
+        self.refused = ""  # why no versions are compared, and there is no report
+        self.asked: list[tuple[str, Any]] = []  # what was changed through the API, and what was compared
         self.streams: list[asyncio.Queue[bytes | None]] = []
         self.opened = 0  # streams so far
         self.server: uvicorn.Server | None = None
@@ -120,6 +159,7 @@ class FakeTraining:
         started = {"number": 1, "state": "running", "started": "2026-11-25T14:00:00+00:00", "seconds": 3.0}
         sizes = {"train": 16, "dev": 4, "predicted": 0, "corpus": 0, "measure": "F1", "of_epochs": 8}
         empty = {"epochs": [], "progress": 0.0, "messages": [], "problem": "", "before": None, "after": None}
+        empty["comparison"] = None
         self.run = {**started, **sizes, **empty, **changes}
 
     def tell(self, event: str, data: dict[str, Any]) -> None:
@@ -138,7 +178,11 @@ class FakeTraining:
         if state == "done":
             self.run |= {"after": SCORES["after"] | {"types": TYPES["after"]}} | changes
             if self.versions:
-                self.run |= {"before": SCORES["before"] | {"types": TYPES["before"]}} | changes
+                comparison = COMPARISON | {"sentences": self.run["dev"]}
+                self.run |= {
+                    "before": SCORES["before"] | {"types": TYPES["before"]},
+                    "comparison": comparison,
+                } | changes
             self.versions.append(version(self.run["number"]))
         self._send(as_event("end", self.training()))
         self.break_streams()
@@ -228,6 +272,25 @@ def _add_training(app: FastAPI, fake: FakeTraining) -> None:
     @app.get("/v1/training/events")
     async def events():
         return StreamingResponse(fake.events(), media_type="text/event-stream")
+
+    _add_versions(app, fake)
+
+
+def _add_versions(app: FastAPI, fake: FakeTraining) -> None:
+    @app.get("/v1/training/comparison")
+    async def compare(old: int, new: int):
+        fake.asked.append(("compare", (old, new)))
+        if fake.refused:
+            return refusal(409, "busy", fake.refused)
+        sides = {name: SCORES[name] | {"types": TYPES[name]} for name in ("before", "after")}
+        return {"old": old, "new": new, **sides, "comparison": fake.comparison}
+
+    @app.get("/v1/training/versions/{number}/report")
+    async def report(number: int, against: int | None = None):
+        fake.asked.append(("report", (number, against)))
+        if fake.refused:
+            return refusal(409, "busy", fake.refused)
+        return Response(f"<!DOCTYPE html><title>Version {number}</title>", media_type="text/html")
 
     @app.post("/v1/versions/{number}")
     async def put_in_service(number: int):

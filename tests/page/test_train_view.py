@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from accessibility import assert_accessible
-from fake_training import FakeTraining, epoch, version
+from fake_training import COMPARISON, UNCLEAR, FakeTraining, epoch, version
 from playwright.sync_api import Page, expect
 
 from tagsmith.corpus.sources import read_sentences
@@ -54,9 +54,9 @@ def curve(page: Page, name: str):
     return page.get_by_role("img", name=re.compile(f"^{name}"))
 
 
-def points(page: Page, name: str) -> int:
-    """How many points the line of a chart has."""
-    return len(curve(page, name).locator("polyline").get_attribute("points").split())
+def points(page: Page, name: str, kind: str = ":not(.second)") -> int:
+    """How many points a line of a chart has."""
+    return len(curve(page, name).locator(f"polyline{kind}").get_attribute("points").split())
 
 
 def assert_sound(page: Page) -> None:
@@ -174,7 +174,11 @@ def test_a_run_from_the_button_to_the_decision(open_view, fake, appearance):
     expect(fact(page, "Epoch")).to_have_text("5 of 8")
     expect(page.get_by_role("list", name="Messages")).to_have_text("212 tokens in 16 sentences")
     assert float(page.get_by_role("progressbar").get_attribute("value")) == 5 / 8
-    assert points(page, "Loss") == points(page, "F1") == 5
+    assert points(page, "Loss") == points(page, "Loss", ".second") == points(page, "F1") == 5
+    expect(curve(page, "Loss")).to_have_accessible_name(
+        "Loss: 1.80 after epoch 1, 0.570 after epoch 5; dev: 1.60 after epoch 1, 0.655 after epoch 5"
+    )
+    expect(page.locator(".curve-now").first).to_have_text("training 0.570 dev 0.655")
     expect(curve(page, "F1")).to_have_accessible_name(re.compile("best 75.3 after epoch 5$"))
     expect(curve(page, "F1").locator(".curve-told")).to_have_text("best 75.3")
     assert_sound(page)
@@ -182,19 +186,20 @@ def test_a_run_from_the_button_to_the_decision(open_view, fake, appearance):
     for number in (6, 7):
         fake.tell("epoch", epoch(number))
     expect(curve(page, "F1")).to_have_accessible_name(re.compile("best 77.2 after epoch 6$"))
-    fake.end("done")
+    fake.end("done", comparison=UNCLEAR)
     expect(page.get_by_role("heading", name="Run 1 done")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_be_hidden()
     expect(page.locator("#said")).to_have_text(
-        "The training is done: F1 80.0 percent on the dev set, 24.4 points better than before."
+        f"The training is done: F1 80.0 percent on the dev set. {UNCLEAR['told']}."
     )
     expect(run_card(page)).to_contain_text("Trained on 16 corrected sentences: 7 epochs in 12 s.")
-    expect(run_card(page)).to_contain_text("There are only 4 sentences in the dev set")
+    expect(run_card(page).locator(".verdict.unclear")).to_have_text(f"{UNCLEAR['told']}.")
+    expect(run_card(page).locator(".figure").first).to_contain_text("+24.4 unclear")
     assert_sound(page)
     page.get_by_text("The curves as numbers").click()
     rows = run_card(page).get_by_role("region", name="Epochs").get_by_role("row")
     expect(rows).to_have_count(8)
-    expect(rows.nth(6)).to_have_text("6 (best)0.42777.21.2")
+    expect(rows.nth(6)).to_have_text("6 (best)0.4270.52477.21.2")
     assert_sound(page)
 
 
@@ -205,9 +210,9 @@ def test_before_and_after(open_view, fake):
     figures = run_card(page).locator(".figure")
     expect(figures).to_have_text(
         [
-            "F155.6 before,  → 80.0 after+24.4 better",
-            "Precision50.0 before,  → 85.7 after+35.7 better",
-            "Recall62.5 before,  → 75.0 after+12.5 better",
+            "F155.6 before,  → 80.0 after+24.4 better 95 % interval +3.1 to +45.0",
+            "Precision50.0 before,  → 85.7 after+35.7 better 95 % interval +5.2 to +60.1",
+            "Recall62.5 before,  → 75.0 after+12.5 unclear 95 % interval −10.0 to +35.0",
         ]
     )
     cells = [
@@ -215,13 +220,30 @@ def test_before_and_after(open_view, fake):
         for row in run_card(page).get_by_role("region", name="Scores by label").get_by_role("row").all()[2:]
     ]
     assert cells == [
-        ["LOCATION", "5", "75.0", "100.0", "+25.0 better", "60.0", "80.0", "+20.0 better",
-         "66.7", "88.9", "+22.2 better"],
+        ["LOCATION", "5", "75.0", "100.0", "+25.0 unclear", "60.0", "80.0", "+20.0 unclear",
+         "66.7", "88.9", "+22.2 unclear"],
         ["PERSON", "3", "50.0", "50.0", "±0.0 the same", "66.7", "33.3", "−33.4 worse", "57.1", "40.0", "−17.1 worse"],
-        ["All", "8", "50.0", "85.7", "+35.7 better", "62.5", "75.0", "+12.5 better", "55.6", "80.0", "+24.4 better"],
+        ["All", "8", "50.0", "85.7", "+35.7 better", "62.5", "75.0", "+12.5 unclear", "55.6", "80.0", "+24.4 better"],
     ]  # fmt: skip
     expect(run_card(page)).to_contain_text("16 corrected sentences and 1,200 of the original corpus")
-    expect(run_card(page).get_by_text("hint only")).to_have_count(0)
+    expect(run_card(page).locator(".verdict.better")).to_have_text(f"{COMPARISON['told']}.")
+    expect(run_card(page)).to_contain_text("In percent, on the 25 sentences of the dev set. Before is the model")
+    expect(run_card(page)).to_contain_text("A difference is unclear where it may be chance")
+    expect(run_card(page).locator(".caution")).to_have_count(0)
+
+
+def test_sentences_that_were_trained_on_are_counted_and_cannot_tell(open_view, fake):
+    fake.begin(epochs=[epoch(1)])
+    fake.end("done", comparison=COMPARISON | {"left_out": 1})
+    page = open_view()
+    expect(run_card(page)).to_contain_text(
+        "24 sentences of the dev set that no model was trained on; one is left out, as a model was trained on it."
+    )
+    fake.end("done", comparison=None)
+    page.reload()
+    expect(run_card(page).locator(".caution")).to_contain_text("These sentences cannot tell which model is better")
+    expect(run_card(page).locator(".figure").first).to_have_text("F155.6 before,  → 80.0 after+24.4 better")
+    expect(run_card(page).locator(".verdict")).to_have_count(0)
 
 
 def test_first_model_of_all(open_view, fake):
@@ -230,6 +252,7 @@ def test_first_model_of_all(open_view, fake):
     fake.end("done")
     page = open_view()
     expect(run_card(page).locator(".figure")).to_have_text(["F180.0", "Precision85.7", "Recall75.0"])
+    expect(run_card(page)).to_contain_text("There are only 4 sentences in the dev set: the scores are a hint only.")
     expect(run_card(page)).not_to_contain_text("before")
     table = run_card(page).get_by_role("region", name="Scores by label")
     expect(table.get_by_role("row").nth(1)).to_have_text("LOCATION5100.080.088.9")
@@ -241,7 +264,9 @@ def test_plain_tags_are_compared_by_accuracy(open_view, fake):
     fake.begin(measure="accuracy", epochs=[epoch(1)])
     fake.end("done")
     page = open_view()
-    expect(run_card(page).locator(".figure")).to_have_text(["Accuracy81.0 before,  → 92.0 after+11.0 better"])
+    expect(run_card(page).locator(".figure")).to_have_text(
+        ["Accuracy81.0 before,  → 92.0 after+11.0 better 95 % interval +2.0 to +20.0"]
+    )
     expect(curve(page, "Accuracy on the dev set")).to_be_visible()
     expect(versions(page).get_by_role("columnheader", name="Accuracy")).to_be_visible()
     expect(versions(page).get_by_role("row").nth(2)).to_contain_text("81.0")
@@ -452,7 +477,90 @@ def test_original_and_current_versions_cannot_be_thrown_away(open_view, fake):
     fake.versions.append(version(1))
     fake.serve_version(1)
     page = open_view()
-    expect(versions(page).get_by_role("button")).to_have_text(["Bring back"])
+    expect(versions(page).get_by_role("button")).to_have_text(["Compare with…", "Bring back", "Compare with…"])
+
+
+@pytest.mark.parametrize("appearance", APPEARANCES)
+def test_any_two_versions_are_compared_by_keyboard(open_view, fake, appearance):
+    fake.versions += [version(1), version(2)]
+    page = open_view(**APPEARANCES[appearance])
+    button = versions(page).get_by_role("button", name="Compare version 1 with…")
+    button.focus()
+    page.keyboard.press("Enter")
+    place = page.get_by_role("region", name="Compare version 1")
+    choice = place.get_by_role("combobox", name="with")
+    expect(choice).to_be_focused()
+    expect(choice.locator("option")).to_have_text(["version 2", "the original model"])
+    expect(choice).to_have_value("0")  # in service
+    page.keyboard.press("Enter")  # not yet: it opens the list, or does nothing
+    page.keyboard.press("Escape")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(place.get_by_role("heading", name="Version 1 compared with the original model")).to_be_visible()
+    expect(page.locator("#said")).to_have_text(f"Version 1 compared with the original model: {COMPARISON['told']}.")
+    expect(place.locator(".verdict.better")).to_have_text(f"{COMPARISON['told']}.")
+    expect(place).to_contain_text("In percent, on the 24 sentences of the dev set.")
+    expect(place.locator(".figure").first).to_contain_text("55.6 original,  → 80.0 version 1+24.4 better")
+    expect(place.get_by_role("columnheader", name="version 1")).to_have_count(3)
+    report = place.get_by_role("link", name=re.compile("^Report of the difference"))
+    assert report.get_attribute("href") == "v1/training/versions/1/report?against=0"
+    assert fake.asked == [("compare", (0, 1))]
+    assert_sound(page)
+
+    choice.select_option("version 2")
+    expect(place.locator(".verdict")).to_have_count(0)  # it was another comparison
+    fake.comparison = UNCLEAR | {"left_out": 2}
+    place.get_by_role("button", name="Compare", exact=True).click()
+    expect(place.locator(".verdict.unclear")).to_have_text(f"{UNCLEAR['told']}.")
+    expect(place).to_contain_text("2 sentences are left out, as a model was trained on them.")
+    assert fake.asked[1:] == [("compare", (2, 1))]
+    place.get_by_role("button", name="Close").press("Enter")
+    expect(place).to_be_hidden()
+    expect(button).to_be_focused()
+
+
+def test_why_versions_are_not_compared_is_said_where_it_was_asked(open_view, fake):
+    fake.versions.append(version(1))
+    fake.refused = "Another report or comparison is being made. Try again when it is done."
+    page = open_view(expected=("409",))
+    versions(page).get_by_role("button", name="Compare the original model with…").click()
+    place = page.get_by_role("region", name="Compare the original model")
+    place.get_by_role("button", name="Compare", exact=True).click()
+    expect(place.get_by_role("alert")).to_have_text(fake.refused)
+    expect(place.get_by_role("button", name="Compare", exact=True)).to_be_enabled()
+    assert_sound(page)
+    fake.refused = ""
+    place.get_by_role("button", name="Compare", exact=True).click()
+    expect(place.get_by_role("alert")).to_be_hidden()
+    expect(place.locator(".verdict")).to_be_visible()
+    versions(page).get_by_role("button", name="Delete version 1").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete it").click()
+    expect(place).to_be_hidden()  # there is nothing to compare with
+    expect(versions(page).get_by_role("button")).to_have_count(0)
+
+
+def test_a_report_opens_in_a_tab_of_its_own(open_view, fake):
+    fake.versions.append(version(1))
+    page = open_view()
+    with page.context.expect_page() as opened:
+        versions(page).get_by_role("link", name="Report of version 1, in a new tab").press("Enter")
+    expect(opened.value).to_have_title("Version 1")
+    assert opened.value.evaluate("opener") is None
+    assert fake.asked == [("report", (1, None))]
+
+
+def test_with_an_api_key_a_report_is_downloaded(open_view, fake):
+    page = open_view(expected=("409",))
+    page.evaluate("sessionStorage.setItem('tagsmith-api-key', 'secret')")
+    link = versions(page).get_by_role("link", name=re.compile("^Report of the original model"))
+    with page.expect_request("**/report") as asked, page.expect_download() as offered:
+        link.click()
+    assert asked.value.headers["x-api-key"] == "secret"
+    assert offered.value.suggested_filename == "version-0.html"
+    expect(page.locator("#said")).to_have_text("The report is downloaded, as the file version-0.html.")
+    fake.refused = "There is nothing to score on."
+    link.click()
+    expect(page.locator("#problem")).to_contain_text(fake.refused)
 
 
 # --- the API key, and files

@@ -16,6 +16,11 @@ export function keepKey(key) {
   sessionStorage.setItem(KEY, key);
 }
 
+/** Whether there is a key, which a link to another page cannot send. */
+export function hasKey() {
+  return sessionStorage.getItem(KEY) !== null;
+}
+
 /**
  * Send a request; return the answer's JSON, or the response itself if it is no JSON.
  *

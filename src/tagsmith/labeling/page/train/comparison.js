@@ -1,53 +1,84 @@
-// Before and after: what a run changed on the dev set, in all and by label.
+// Two models on the same sentences: whether one is better, in all and by label.
 
 import { element } from "../dom.js";
-import { change, counted, percent, titled } from "./numbers.js";
+import { change, counted, percent, signed, titled } from "./numbers.js";
 
-const FEW = 20; // with fewer dev sentences a difference says little
+const FEW = 20; // with fewer dev sentences scores say little
 const MEASURES = [
   { key: "precision", title: "Precision" },
   { key: "recall", title: "Recall" },
   { key: "f1", title: "F1" },
 ];
 const ACCURACY = { key: "accuracy", title: "Accuracy" };
+const BEFORE_AND_AFTER = ["before", "after"];
 
 /** What a run that is done says of both models, as an element. */
 export function compare(run) {
-  const main = run.measure === "accuracy" ? [ACCURACY] : [MEASURES[2], MEASURES[0], MEASURES[1]];
   return element(
     "div",
     { class: "comparison" },
     element("h3", {}, run.before ? "Before and after" : "Scores"),
     element("p", {}, told(run)),
-    run.dev < FEW && element("p", { class: "caution" }, caution(run)),
-    element("ul", { class: "figures" }, main.map((measure) => figure(measure, run))),
-    byLabel(run),
+    !run.comparison && (run.before || run.dev < FEW) && element("p", { class: "caution" }, caution(run)),
+    scores(run, run.measure, BEFORE_AND_AFTER),
   );
 }
 
-/** The run's outcome in a sentence. */
-export function outcome({ measure, before, after }) {
-  const key = measure === "accuracy" ? "accuracy" : "f1";
-  const what = change(before?.[key], after?.[key]);
-  const told = `${titled(measure)} ${percent(after?.[key])} percent on the dev set`;
-  if (!what) return told;
-  const kind = what.kind === "same" ? "the same as before" : `${what.points} points ${what.word} than before`;
-  return `${told}, ${kind}`;
+/** The scores of two models, called by `names`, and their differences; `{ before, after, comparison }` as the server has them. */
+export function scores(models, measure, names) {
+  const main = measure === "accuracy" ? [ACCURACY] : [MEASURES[2], MEASURES[0], MEASURES[1]];
+  const { comparison } = models;
+  return [
+    comparison && element("p", { class: `verdict ${comparison.outcome}` }, `${comparison.told}.`),
+    element("ul", { class: "figures" }, main.map((one) => figure(one, models, names))),
+    byLabel(models, measure, names),
+    comparison && hasUnclear(comparison) && element("p", { class: "quiet" }, UNCLEAR),
+  ].filter(Boolean);
 }
 
-function told(run) {
-  const on = `In percent, on the ${counted(run.dev, "sentence")} of the dev set.`;
-  return run.before ? `${on} Before is the model that was in service when the run began.` : on;
+const UNCLEAR = "A difference is unclear where it may be chance: by its 95 % interval, or by its p-value, which is 0.05 or more.";
+
+function hasUnclear({ differences, types, measure }) {
+  const shown = measure === "accuracy" ? [differences.accuracy] : MEASURES.map(({ key }) => differences[key]);
+  const all = [...shown, ...Object.values(types).flatMap((own) => Object.values(own))];
+  return all.some(({ clear, value }) => !clear && value !== 0);
+}
+
+/** The run's outcome in a sentence, or two. */
+export function outcome({ measure, before, after, comparison }) {
+  const key = measure === "accuracy" ? "accuracy" : "f1";
+  const now = `${titled(measure)} ${percent(after?.[key])} percent on the dev set`;
+  if (comparison) return `${now}. ${comparison.told}`;
+  const what = change(before?.[key], after?.[key]);
+  if (!what) return now;
+  const kind = what.kind === "same" ? "the same as before" : `${what.points} points ${what.word} than before`;
+  return `${now}, ${kind}`;
+}
+
+/** What two models were compared on, in a sentence. */
+export function scoredOn({ sentences, left_out: leftOut }) {
+  const on = `In percent, on ${sentences === 1 ? "the only sentence" : `the ${counted(sentences, "sentence")}`} of the dev set`;
+  if (!leftOut) return `${on}.`;
+  const out = leftOut === 1 ? "one is left out, as a model was" : `${counted(leftOut, "sentence")} are left out, as a model was`;
+  return `${on} that no model was trained on; ${out} trained on ${leftOut === 1 ? "it" : "them"}.`;
+}
+
+function told({ before, comparison, dev }) {
+  const on = scoredOn(comparison ?? { sentences: dev });
+  return before ? `${on} Before is the model that was in service when the run began.` : on;
 }
 
 function caution({ dev, before }) {
+  if (before) {
+    return "These sentences cannot tell which model is better: no dev sentence has a label and was not trained on.";
+  }
   const few = dev === 1 ? "There is only 1 sentence" : `There are only ${dev} sentences`;
-  const what = before ? "the comparison is" : "the scores are";
-  return `${few} in the dev set: ${what} a hint only. From ${FEW} sentences on one can say more.`;
+  return `${few} in the dev set: the scores are a hint only. From ${FEW} sentences on one can say more.`;
 }
 
-function figure({ key, title }, { before, after }) {
-  const what = change(before?.[key], after?.[key]);
+function figure({ key, title }, { before, after, comparison }, [old, now]) {
+  const difference = comparison?.differences[key];
+  const what = change(before?.[key], after?.[key], difference);
   return element(
     "li",
     { class: "figure" },
@@ -55,22 +86,30 @@ function figure({ key, title }, { before, after }) {
     element(
       "span",
       { class: "values" },
-      before ? [percent(before[key]), element("span", { class: "unseen" }, " before, "), arrow()] : [],
+      before ? [percent(before[key]), element("span", { class: "unseen" }, ` ${old}, `), arrow()] : [],
       element("strong", {}, percent(after?.[key])),
-      before && element("span", { class: "unseen" }, " after"),
+      before && element("span", { class: "unseen" }, ` ${now}`),
     ),
     what && element("span", { class: what.kind }, `${what.signed} ${what.word}`),
+    difference && difference.low < difference.high && interval(difference),
   );
+}
+
+function interval({ low, high }) {
+  const name = element("span", { class: "unseen" }, " 95 % interval ");
+  return element("span", { class: "quiet interval" }, name, `${signed(low)} to ${signed(high)}`);
 }
 
 function arrow() {
   return element("span", { class: "quiet", "aria-hidden": "true" }, " → ");
 }
 
-function byLabel({ before, after, measure }) {
-  const names = [...new Set([...Object.keys(before?.types ?? {}), ...Object.keys(after?.types ?? {})])].sort();
-  const rows = names.map((name) => row(name, before && (before.types[name] ?? {}), after.types[name] ?? {}));
-  if (measure !== "accuracy") rows.push(row("All", before, after, "all"));
+function byLabel({ before, after, comparison }, measure, names) {
+  const labels = [...new Set([...Object.keys(before?.types ?? {}), ...Object.keys(after?.types ?? {})])].sort();
+  const rows = labels.map((name) => {
+    return row(name, before && (before.types[name] ?? {}), after.types[name] ?? {}, comparison?.types[name]);
+  });
+  if (measure !== "accuracy") rows.push(row("All", before, after, comparison?.differences, "all"));
   return element(
     "div",
     { class: "scroll", role: "region", tabIndex: 0, "aria-label": "Scores by label" },
@@ -78,17 +117,17 @@ function byLabel({ before, after, measure }) {
       "table",
       { class: "scores" },
       element("caption", { class: "unseen" }, "Scores by label, in percent"),
-      before ? headPaired() : headSingle(),
+      before ? headPaired(names) : headSingle(),
       element("tbody", {}, rows),
     ),
   );
 }
 
-function headPaired() {
+function headPaired([old, now]) {
   const groups = MEASURES.map(({ title }) => element("th", { scope: "colgroup", colSpan: 3, class: "group" }, title));
   const names = MEASURES.flatMap(() => [
-    element("th", { scope: "col", class: "number group" }, "before"),
-    element("th", { scope: "col", class: "number" }, "after"),
+    element("th", { scope: "col", class: "number group" }, old),
+    element("th", { scope: "col", class: "number" }, now),
     element("th", { scope: "col", class: "number" }, "change"),
   ]);
   const label = element("th", { scope: "col", rowSpan: 2 }, "Label");
@@ -102,13 +141,13 @@ function headSingle() {
   return element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "Label"), support, names));
 }
 
-function row(name, before, after, kind) {
+function row(name, before, after, differences, kind) {
   return element(
     "tr",
     { class: kind },
     element("th", { scope: "row" }, name),
     element("td", { class: "number" }, `${after.support ?? before?.support ?? "–"}`),
-    MEASURES.flatMap(({ key }) => (before ? paired(key, before, after) : single(after[key]))),
+    MEASURES.flatMap(({ key }) => (before ? paired(key, before, after, differences?.[key]) : single(after[key]))),
   );
 }
 
@@ -116,8 +155,8 @@ function single(fraction) {
   return element("td", { class: "number" }, percent(fraction));
 }
 
-function paired(key, before, after) {
-  const what = change(before[key], after[key]);
+function paired(key, before, after, difference) {
+  const what = change(before[key], after[key], difference);
   // The word is seen for F1 only: three times in a row it would be noise; the sign tells it everywhere.
   const word = what && element("span", { class: key === "f1" ? null : "unseen" }, ` ${what.word}`);
   return [

@@ -11,19 +11,20 @@ const MOST_DOTS = 60;
 /**
  * A chart with a caption: `{ figure, draw }`.
  *
- * `draw(points, epochs)` shows points `{ epoch, value, best }` on an axis of so many epochs. `bounds` gives the ends of
- * the other axis that are never passed (`low`, `high`) or always shown (`from`), and the `least` it spans; `format`
- * writes a value.
+ * `draw(points, epochs, others)` shows points `{ epoch, value, best }` on an axis of so many epochs, and if there are any
+ * a second, dashed line of `others`; `names` says what the two lines are. `bounds` gives the ends of the other axis that
+ * are never passed (`low`, `high`) or always shown (`from`), and the `least` it spans; `format` writes a value.
  */
-export function makeCurve({ title, kind, bounds, format }) {
+export function makeCurve({ title, kind, bounds, format, names = [] }) {
   const now = element("span", { class: "curve-now number" });
   const drawing = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", class: `curve ${kind}` });
   const figure = element("figure", {}, element("figcaption", {}, title, " ", now), drawing);
-  const draw = (given, epochs) => {
-    const points = given.filter(({ value }) => Number.isFinite(value));
-    now.textContent = points.length ? format(points.at(-1).value) : "";
-    drawing.setAttribute("aria-label", describe(title, points, format));
-    drawing.replaceChildren(...(points.length ? chart(points, epochs, bounds, format) : waiting(epochs)));
+  const draw = (given, epochs, others = []) => {
+    const [points, second] = [given, others].map((own) => own.filter(({ value }) => Number.isFinite(value)));
+    now.replaceChildren(...(points.length ? legend(points, second, names, format) : []));
+    const told = describe(title, points, format);
+    drawing.setAttribute("aria-label", second.length ? `${told}; ${describe(names[1], second, format)}` : told);
+    drawing.replaceChildren(...(points.length ? chart(points, epochs, bounds, format, second) : waiting(epochs)));
   };
   draw([], 1);
   return { figure, draw };
@@ -37,16 +38,26 @@ export function ticks(low, high, most) {
   return Array.from({ length: last - first + 1 }, (_, place) => (first + place) * step);
 }
 
-function chart(points, epochs, bounds, format) {
+/** The last values; where there are two lines, with what each of them is. */
+function legend(points, second, names, format) {
+  const last = format(points.at(-1).value);
+  if (!second.length) return [last];
+  const entry = (name, value, kind) =>
+    element("span", { class: "curve-entry" }, element("span", { class: `curve-key ${kind}` }), `${name} ${value}`);
+  return [entry(names[0], last, "first"), " ", entry(names[1], format(second.at(-1).value), "second")];
+}
+
+function chart(points, epochs, bounds, format, second) {
   const last = Math.max(2, epochs, points.at(-1).epoch);
-  const [low, high] = valueRange(points.map(({ value }) => value), bounds);
+  const [low, high] = valueRange([...points, ...second].map(({ value }) => value), bounds);
   const across = acrossUntil(last);
   const up = (value) => AREA.bottom - ((value - low) / (high - low)) * (AREA.bottom - AREA.top);
   const best = points.findLast((point) => point.best);
   return [
     ...valueAxis(low, high, up),
     ...epochAxis(last, across),
-    svg("polyline", { class: "curve-line", points: points.map((point) => place(point, across, up)).join(" ") }),
+    ...(second.length ? [line("curve-line second", second, across, up)] : []),
+    line("curve-line", points, across, up),
     ...(points.length <= MOST_DOTS ? points.map((point) => dot(point, across, up, format)) : []),
     ...(best ? bestMark(best, across, up, format) : []),
   ];
@@ -91,6 +102,10 @@ function epochAxis(last, across) {
 
 function acrossUntil(last) {
   return (epoch) => AREA.left + ((epoch - 1) / (last - 1)) * (AREA.right - AREA.left);
+}
+
+function line(kind, points, across, up) {
+  return svg("polyline", { class: kind, points: points.map((point) => place(point, across, up)).join(" ") });
 }
 
 function place({ epoch, value }, across, up) {

@@ -1,7 +1,8 @@
 // Numbers as people read them: percentages, differences, counts, times.
 
 const GROUPED = new Intl.NumberFormat("en");
-const WORDS = { better: "better", worse: "worse", same: "the same" };
+const WORDS = { better: "better", worse: "worse", same: "the same", unclear: "unclear" };
+const SIGNS = { better: "+", worse: "−", same: "±" };
 
 /** "1 sentence", "1,200 sentences". */
 export function counted(number, noun) {
@@ -20,14 +21,22 @@ export function percent(fraction) {
 
 /**
  * What became of a score: `{ kind, points, signed, word }`, such as `better`, "18.5", "+18.5", "better"; null if one is
- * not known. It is the difference of the numbers as they are shown, so that a reader can check it.
+ * not known. It is the difference of the numbers as they are shown, so that a reader can check it. With the server's
+ * `difference`, it is `unclear` unless it can be told from chance.
  */
-export function change(before, after) {
+export function change(before, after, difference) {
   if (!isKnown(before) || !isKnown(after)) return null;
-  const difference = tenths(after) - tenths(before);
-  const kind = difference > 0 ? "better" : difference < 0 ? "worse" : "same";
-  const points = (Math.abs(difference) / 10).toFixed(1);
-  return { kind, points, signed: { better: "+", worse: "−", same: "±" }[kind] + points, word: WORDS[kind] };
+  const shown = tenths(after) - tenths(before);
+  const direction = shown > 0 ? "better" : shown < 0 ? "worse" : "same";
+  const kind = difference && !difference.clear && direction !== "same" ? "unclear" : direction;
+  const points = (Math.abs(shown) / 10).toFixed(1);
+  return { kind, points, signed: SIGNS[direction] + points, word: WORDS[kind] };
+}
+
+/** A difference of fractions in points, with its sign: "+1.2", "−0.3", "0.0". */
+export function signed(fraction) {
+  const points = (Math.abs(tenths(fraction)) / 10).toFixed(1);
+  return `${tenths(fraction) > 0 ? "+" : tenths(fraction) < 0 ? "−" : ""}${points}`;
 }
 
 /** What is measured, as a title: "F1", "Accuracy". */

@@ -4,6 +4,7 @@ import { announce, element } from "../dom.js";
 import { compare, outcome } from "./comparison.js";
 import { makeCurve } from "./curves.js";
 import { counted, duration, grouped, loss, percent, titled } from "./numbers.js";
+import { reportLink } from "./reports.js";
 
 const LAST_MESSAGES = 4;
 const KEPT_MESSAGES = 50;
@@ -145,18 +146,21 @@ export class RunCard {
   }
 
   #makeCurves({ measure }) {
-    const lossCurve = makeCurve({ title: "Loss", kind: "loss", bounds: { from: 0 }, format: loss });
+    const names = ["training", "dev"];
+    const lossCurve = makeCurve({ title: "Loss", kind: "loss", bounds: { from: 0 }, format: loss, names });
     const devCurve = makeCurve({
       title: `${titled(measure)} on the dev set, in percent`, kind: "dev", bounds: { low: 0, high: 100, least: 20 },
       format: (value) => percent(value / 100),
     });
     this.draw = (epochs, most) => {
-      lossCurve.draw(epochs.map((entry) => ({ epoch: entry.epoch, value: entry.loss })), most);
+      const losses = (key) => epochs.map((entry) => ({ epoch: entry.epoch, value: entry[key] }));
+      lossCurve.draw(losses("loss"), most, losses("dev_loss"));
       devCurve.draw(epochs.map((entry) => ({ epoch: entry.epoch, value: entry.dev * 100, best: entry.best })), most);
     };
     this.curves.replaceChildren(lossCurve.figure, devCurve.figure);
-    const names = ["Epoch", "Loss", titled(measure), "Seconds"];
-    const heads = names.map((name) => element("th", { scope: "col", class: "number" }, name));
+    const heads = ["Epoch", "Loss", "Dev loss", titled(measure), "Seconds"].map((name) => {
+      return element("th", { scope: "col", class: "number" }, name);
+    });
     const table = element("table", {}, element("thead", {}, element("tr", {}, heads)), this.rows);
     const scroll = element("div", { class: "scroll tall", role: "region", tabIndex: 0, "aria-label": "Epochs" }, table);
     this.numbers.replaceChildren(element("summary", {}, "The curves as numbers"), scroll);
@@ -192,12 +196,15 @@ export class RunCard {
   #decision({ run, versions, in_service: inService }) {
     const { putInService, deleteVersion } = this.#actions;
     const waits = versions.some(({ number }) => number === run.number);
-    if (run.number === inService) return element("p", { class: "decided" }, `Version ${run.number} is in service.`);
+    const report = reportLink("Report", `version ${run.number}`, run.number);
+    if (run.number === inService) {
+      return element("div", { class: "row" }, element("p", { class: "decided" }, `Version ${run.number} is in service.`), report);
+    }
     if (!waits) return element("p", { class: "decided" }, `Version ${run.number} was deleted.`);
     const take = { type: "button", class: "main", onclick: () => putInService(run.number) };
     const drop = { type: "button", onclick: () => deleteVersion(run.number) };
     const buttons = [element("button", take, "Put it in service"), element("button", drop, "Delete it")];
-    return element("div", { class: "row" }, buttons);
+    return element("div", { class: "row" }, buttons, report);
   }
 }
 
@@ -205,12 +212,12 @@ function fact(name, value) {
   return element("div", {}, element("dt", {}, name), element("dd", { class: "number" }, value));
 }
 
-function epochRow({ epoch, loss: lost, dev, seconds }, isBest) {
+function epochRow({ epoch, loss: lost, dev_loss: devLoss, dev, seconds }, isBest) {
   return element(
     "tr",
     { class: isBest ? "best" : null },
     element("th", { scope: "row", class: "number" }, `${epoch}`, isBest && " (best)"),
-    [loss(lost), percent(dev), seconds.toFixed(1)].map((text) => element("td", { class: "number" }, text)),
+    [loss(lost), loss(devLoss), percent(dev), seconds.toFixed(1)].map((text) => element("td", { class: "number" }, text)),
   );
 }
 

@@ -2,18 +2,24 @@
 
 import { element } from "../dom.js";
 import { grouped, moment, percent, titled } from "./numbers.js";
+import { reportLink } from "./reports.js";
+import { Versus } from "./versus.js";
 
 /** The card of versions: `{ card, show, focus }`; it asks for `putInService(number)` and `deleteVersion(number)`. */
 export function makeVersions({ putInService, deleteVersion }) {
   const title = element("h2", { id: "versions-title", tabIndex: -1 }, "Versions");
   const serving = element("p", { id: "serving" });
   const place = element("div");
-  const card = element("section", { class: "card", "aria-labelledby": "versions-title" }, title, serving, place);
+  const versus = new Versus(versionName);
+  const parts = [title, serving, place, versus.place];
+  const card = element("section", { class: "card", "aria-labelledby": "versions-title" }, parts);
+  const compare = (number) => versus.open(number);
   const show = (training, measure) => {
     serving.replaceChildren(...inService(training));
     place.replaceChildren();
+    versus.show(training.versions, training.in_service);
     if (!training.versions.length) return;
-    place.append(table(training, measure, { putInService, deleteVersion }));
+    place.append(table(training, measure, { putInService, deleteVersion, compare }));
     const devSets = new Set(training.versions.map((version) => version.dev).filter(Boolean));
     if (devSets.size > 1) place.append(element("p", { class: "quiet" }, apart(titled(measure))));
   };
@@ -33,7 +39,7 @@ function inService({ versions, in_service: number }) {
 
 // The dev set grows as sentences are accepted.
 function apart(score) {
-  return `Each ${score} is for the dev set of its time: scores for different dev sets say little about which version is better. A run compares two versions on the same dev set.`;
+  return `Each ${score} is for the dev set of its time: scores for different dev sets say little about which version is better. “Compare with…” scores two on the same sentences.`;
 }
 
 function badge() {
@@ -54,23 +60,26 @@ function table(training, measure, actions) {
       "table",
       { class: "versions" },
       element("thead", {}, element("tr", {}, heads)),
-      element("tbody", {}, newestFirst.map((version) => row(version, training.in_service, measure, actions))),
+      element("tbody", {}, newestFirst.map((version) => row(version, training, measure, actions))),
     ),
   );
 }
 
-function row(version, inServiceNumber, measure, { putInService, deleteVersion }) {
+function row(version, { in_service: inServiceNumber, versions }, measure, { putInService, deleteVersion, compare }) {
   const { number, created, sentences, dev, original } = version;
   const score = measure === "accuracy" ? version.accuracy : version.f1;
   const older = inServiceNumber !== null && number < inServiceNumber;
   const name = versionName(version);
   const button = (verb, label, act) =>
     element("button", { type: "button", "aria-label": label, onclick: () => act(number) }, verb);
+  const place = older
+    ? button("Bring back", `Bring back ${name}`, putInService)
+    : button("Put in service", `Put in service: ${name}`, putInService);
   const buttons = [
-    older
-      ? button("Bring back", `Bring back ${name}`, putInService)
-      : button("Put in service", `Put in service: ${name}`, putInService),
-    !original && button("Delete", `Delete ${name}`, deleteVersion),
+    version.in_service ? badge() : place,
+    reportLink("Report", name, number),
+    versions.length > 1 && button("Compare with…", `Compare ${name} with…`, compare),
+    !original && !version.in_service && button("Delete", `Delete ${name}`, deleteVersion),
   ];
   return element(
     "tr",
@@ -80,6 +89,6 @@ function row(version, inServiceNumber, measure, { putInService, deleteVersion })
     element("td", {}, created ? element("time", { dateTime: created }, moment(created)) : "–"),
     element("td", { class: "number" }, original ? "–" : grouped(sentences)),
     element("td", { class: "number" }, dev ? grouped(dev) : "–"),
-    element("td", {}, version.in_service ? badge() : element("div", { class: "actions" }, buttons)),
+    element("td", {}, element("div", { class: "actions" }, buttons)),
   );
 }

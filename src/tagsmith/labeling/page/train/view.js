@@ -36,7 +36,8 @@ class TrainView {
     this.parts = [
       this.material.card,
       this.run.card,
-      element("div", { class: "train-foot" }, this.versions.card, this.files.card),
+      this.versions.card,
+      this.files.card,
     ];
     // Another tab may have trained meanwhile.
     document.addEventListener("visibilitychange", () => {
