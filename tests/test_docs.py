@@ -19,6 +19,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "results/README.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "benchmarks").rglob("README.md")),
+    *sorted((ROOT / "models").rglob("README.md")),
 ]
 NAMED = re.compile(r"`((?:benchmarks|tests|src|docs|results)/[\w./]+\.\w+)`")
 LINKED = re.compile(r"\]\(([\w./-]+\.md)?(?:#([\w-]+))?\)")

@@ -24,7 +24,7 @@ from layouts import (
     tagged,
     without_article,
 )
-from names import IS_DEICTIC, date_within, is_country, is_people, is_title, without_titles, word_list
+from names import IS_DEICTIC, date_within, is_country, is_faith, is_people, is_title, without_titles, word_list
 from retokenized import join_hyphens
 
 _NAME_PARTS = word_list("name_parts")
@@ -97,7 +97,8 @@ def _redocred_spans(words: Sequence[str], start: int, end: int, label: str) -> l
     if label in ("LOC", "ORG"):
         place = label == "LOC" or is_country(words[start:end])
         kind = LOCATION if place else ORGANIZATION
-        return [without_article(words, (start, end, "O" if is_people(words[start:end]) else kind))]
+        kind = "O" if is_people(words[start:end]) else UNKNOWN if is_faith(words[start:end]) else kind
+        return [without_article(words, (start, end, kind))]
     return [(start, end, UNKNOWN if label == "MISC" and _PERHAPS_ORGANIZATION.search(text) else "O")]
 
 
@@ -172,17 +173,24 @@ def _gum_spans(rows: Sequence[Sequence[str]], words: Sequence[str], mention: _Me
     first, last = _name_around(rows, words, head, mention)
     if kind not in _GUM:
         return [(first, last, "O" if last - first < 3 else UNKNOWN)]
-    label = LOCATION if kind != "person" and is_country(words[first:last]) else _GUM[kind]
-    if is_people(words[first:last]):
-        label = "O"
-    elif kind == "person":
-        if is_title(words[first:last]) or is_title(words[last - 1 : last]):
-            return [(i, i + 1, "O") for i in range(first, last) if is_title(words[i : i + 1])]
-        if rows[head][4] == "NNPS" or (first > 0 and words[first - 1].lower() == "the"):
-            return [(first, last, UNKNOWN)]  # the Kennedys, Democrats, the Taliban
-        titles = without_titles(words[first:last])
-        return [*((i, i + 1, "O") for i in range(first, first + titles)), (first + titles, last, PERSON)]
+    name = words[first:last]
+    if is_people(name):
+        return [(first, last, "O")]
+    if kind == "person":
+        return _gum_person(rows, words, head, first, last)
+    label = LOCATION if is_country(name) else UNKNOWN if is_faith(name) else _GUM[kind]
     return [without_article(words, (first, last, label))]
+
+
+def _gum_person(rows: Sequence[Sequence[str]], words: Sequence[str], head: int, first: int, last: int) -> list[Found]:
+    """Return a person's name without titles; titles alone are none, and groups (``Democrats``) unknown."""
+    if is_title(words[first:last]) or is_title(words[last - 1 : last]):
+        return [(i, i + 1, "O") for i in range(first, last) if is_title(words[i : i + 1])]
+    start = first + without_titles(words[first:last])
+    group = rows[head][4] == "NNPS" or (first > 0 and words[first - 1].lower() == "the")  # the Kennedys, the Taliban
+    if group or not words[start][:1].isupper():
+        return [(first, last, UNKNOWN)]
+    return [*((i, i + 1, "O") for i in range(first, start)), (start, last, PERSON)]
 
 
 def _name_after_noun(rows: Sequence[Sequence[str]], mention: _Mention) -> tuple[int, int] | None:
@@ -293,6 +301,8 @@ def _whole_name(words: Sequence[str], start: int, end: int, kind: str) -> tuple[
     inner = words[start:end]
     if not inner or is_title(inner) or is_people(inner) or inner[0].lower() in _PRONOUNS or not inner[0][:1].isupper():
         return None
+    if kind == "Person" and (len(inner) > 4 or (inner[0].isupper() and len(inner) > 1) or {"of", "for"} & set(inner)):
+        return None  # UN High Commissioner for Refugees
     fits = all(
         word[:1].isupper() or word[:1].isdigit() or word.lower() in _NAME_PARTS or word.startswith("al-")
         for word in inner

@@ -50,6 +50,12 @@ def is_people(words: Sequence[str]) -> bool:
 _COUNTRIES = frozenset(WORDS["countries"])
 
 
+def is_faith(words: Sequence[str]) -> bool:
+    """Whether words name a faith or a school of thought, which some corpora take for an organization."""
+    last = words[-1].lower()
+    return last.endswith(("ism", "ianity")) or last in ("islam", "scientology", "wicca")
+
+
 def is_country(words: Sequence[str]) -> bool:
     """Whether words name a country, which is a place even where its government or team acts."""
     return " ".join(word for word in words if word.lower() != "the").lower() in _COUNTRIES
@@ -138,7 +144,7 @@ def date_within(words: Sequence[str]) -> tuple[int, int] | None:
     if not core or _DURATION.match(core):
         return 0, 0
     if _DEICTIC.fullmatch(core):
-        return start, end
+        return (start, end) if end - start < 5 else None
     if _CALENDAR.search(core):
         timed = _CLOCK.search(core) or len(lower[start:end]) > 8
         return None if timed else (start, end)
