@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -70,7 +71,7 @@ def add_version(project: LabelingProject, store: Store, number: int, seed: int, 
 def desktop(models: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desktop]:
     """The original model and version 1, which is always right: sixty sentences are accepted as it labels them.
 
-    Version 2 is the original again, and was trained on three of the twelve held-out sentences.
+    Version 2 is the original again, and was trained on three of the eleven held-out sentences.
     """
     folder = tmp_path_factory.mktemp("versions")
     project = LabelingProject(folder=folder / "x.labeling")
@@ -136,7 +137,8 @@ def test_a_report_is_a_page_of_its_own(desktop: Desktop):
     assert policy.startswith("default-src 'none'; ")
     assert policy.endswith("; sandbox allow-scripts")
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "<h1>Version 1</h1>" in answer.text
+    assert "<h1>Version 1 compared with the original model</h1>" in answer.text
+    assert "<dd>11 held-out accepted sentences</dd>" in answer.text
     assert HOSTILE not in answer.text
     (ordinary,) = desktop.client.get("/v1/training").headers.get_list("content-security-policy")
     assert "script-src 'self'" in ordinary
@@ -204,6 +206,25 @@ def test_what_takes_too_long_is_given_up(desktop: Desktop, monkeypatch: pytest.M
     assert desktop.refused("/v1/training/comparison?old=0&new=1", 504)[0] == "deadline"
 
 
+def test_what_nobody_waits_for_is_given_up(desktop: Desktop, monkeypatch: pytest.MonkeyPatch):
+    ask, processes = version_scores._ask, []
+
+    async def never_ask(process, _):
+        processes.append(process)
+        return await process.stdout.read()
+
+    monkeypatch.setattr(version_scores, "_ask", never_ask)
+    with pytest.raises(httpx.ReadTimeout):
+        desktop.client.get("/v1/training/versions/1/report", timeout=1)
+    monkeypatch.setattr(version_scores, "_ask", ask)
+    deadline = time.monotonic() + 30
+    while (answer := desktop.compare(0, 1)).status_code == 409:
+        assert time.monotonic() < deadline, answer.text
+        time.sleep(0.1)
+    assert answer.status_code == 200
+    assert [own.returncode for own in processes] == [-9]
+
+
 def test_a_report_does_not_keep_the_server_from_stopping(serve, desktop: Desktop, tmp_path, monkeypatch):
     shutil.copytree(desktop.project.folder, tmp_path / "copy")
     address = serve(
@@ -234,10 +255,9 @@ def test_the_scoring_process_tells_no_text_when_it_fails():
     assert b"Anna" not in told
 
 
-@pytest.mark.parametrize("given", [b"", b'{"folder": '])
-def test_the_scoring_process_ends_with_the_server(given: bytes):
+def test_the_scoring_process_ends_with_the_server():
     command = [sys.executable, "-m", "tagsmith.labeling.scoring_process"]
-    done = subprocess.run(command, input=given, capture_output=True, timeout=60)
+    done = subprocess.run(command, input=b'{"folder": ', capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 

@@ -70,23 +70,20 @@ def _report(
     (tags,) = fair.tags.values()
     if not any(tag != "O" for own in tags for tag in own):
         return _nothing(len(job.dev), job.dev_files)
-    left_out = len(labeled.words) - len(fair.words)
     sources = [f"{len(job.dev):,} held-out accepted sentences" if job.dev else "", *job.dev_files]
-    settings = {
-        "model": job.name,
-        "data": ", ".join(filter(None, sources)),
-        "sentences": f"{len(fair.words):,}"
-        + (f"; {left_out:,} more are left out, as a version was trained on them" if left_out else ""),
-        "layer": job.layer,
-        "scheme": tagger.layer().scheme.value,
-        "tagsmith": tagsmith.__version__,
-    }
-    title = job.name[0].upper() + job.name[1:]
-    return {
-        "report": tagger.report(
-            fair, title=title, settings=settings, against=against, against_name=job.against_name, folder=job.folder
-        )
-    }
+    settings = {"model": job.name, "data": ", ".join(filter(None, sources))}
+    if left_out := len(labeled.words) - len(fair.words):
+        settings["left out"] = f"{left_out:,} of these sentences, which a version was trained on"
+    name = f"{job.name} compared with {job.against_name}" if against else job.name
+    page = tagger.report(
+        fair,
+        title=name[0].upper() + name[1:],
+        settings=settings,
+        against=against,
+        against_name=job.against_name,
+        folder=job.folder,
+    )
+    return {"report": page}
 
 
 def _nothing(held_out: int, files: list[str]) -> dict[str, Any]:

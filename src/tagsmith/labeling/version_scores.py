@@ -14,6 +14,7 @@ from html import escape
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
+from starlette.requests import ClientDisconnect
 
 from tagsmith.labeling.retraining import Retraining, VersionNumber
 from tagsmith.labeling.schema import VersionsComparedAnswer
@@ -22,6 +23,7 @@ from tagsmith.labeling.training_run import LOW_PRIORITY
 from tagsmith.serving.refusals import Refusal
 
 MOST_SECONDS = 300.0
+LOOK_SECONDS = 0.2  # between two looks whether the client is still there
 OtherVersion = Annotated[int, Query(ge=0, le=2**53)]
 # The report has its script and its style inside, and names the script's digest itself. In a sandbox it has an origin of
 # its own: it reaches neither this server nor the API key that the page has stored.
@@ -49,9 +51,9 @@ class VersionScores:
         self._busy = self._stopping = False
         self._process: asyncio.subprocess.Process | None = None
 
-    async def compare(self, old: OtherVersion, new: OtherVersion) -> VersionsComparedAnswer:
+    async def compare(self, request: Request, old: OtherVersion, new: OtherVersion) -> VersionsComparedAnswer:
         """Compare two versions on the held-out sentences and the dev files as they are now."""
-        answer = await self._score(new, old, report=False)
+        answer = await self._score(request, new, old, report=False)
         return VersionsComparedAnswer(old=old, new=new, **answer)
 
     async def report(
@@ -65,7 +67,7 @@ class VersionScores:
         """Give the report of a version, a web page that needs nothing else."""
         headers = {"content-security-policy": REPORT_POLICY, "cache-control": "no-store"}
         try:
-            answer = await self._score(number, against, report=True)
+            answer = await self._score(request, number, against, report=True)
         except Refusal as refusal:
             if "text/html" not in request.headers.get("accept", ""):
                 raise
@@ -74,14 +76,25 @@ class VersionScores:
             return Response(page, refusal.status_code, {**headers, **(refusal.headers or {})}, "text/html")
         return Response(answer["report"], 200, headers, "text/html")
 
-    async def _score(self, number: int, against: int | None, *, report: bool) -> dict[str, Any]:
-        """Let the process do it, and return what it found; refuse while it does something else."""
+    async def _score(self, request: Request, number: int, against: int | None, *, report: bool) -> dict[str, Any]:
+        """Let the process do it, and return what it found; refuse while it does something else.
+
+        Raises ClientDisconnect: the client is gone, and the process was stopped.
+        """
         if self._busy:
             raise Refusal(409, "busy", "Another report or comparison is being made. Try again when it is done.")
         self._busy = True
         try:
             job = await asyncio.to_thread(self._job, number, against, report)
-            answer = await self._run(job)
+            work, gone = asyncio.create_task(self._run(job)), asyncio.create_task(_disconnected(request))
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            gone.cancel()
+            if not work.done():
+                work.cancel()
+                with suppress(asyncio.CancelledError):
+                    await work
+                raise ClientDisconnect
+            answer = work.result()
         finally:
             self._busy = False
         if "problem" in answer:
@@ -148,6 +161,12 @@ class VersionScores:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()
+
+
+async def _disconnected(request: Request) -> None:
+    """Wait until the client is gone."""
+    while not await request.is_disconnected():
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _ask(process: asyncio.subprocess.Process, line: bytes) -> bytes:

@@ -12,7 +12,7 @@ export class Versus {
   #nameOf;
   #number = null; // the version that is compared with another
   #opener = null;
-  #asked = 0;
+  #asked = new AbortController(); // of the comparison that was asked for last
 
   constructor(nameOf) {
     this.#nameOf = nameOf;
@@ -73,7 +73,7 @@ export class Versus {
   }
 
   #forget() {
-    this.#asked += 1; // an answer that is under way is outdated
+    this.#asked.abort(); // what is under way is outdated
     this.#wait(false);
     this.problem.hidden = true;
     this.result.replaceChildren();
@@ -93,19 +93,18 @@ export class Versus {
   async #compare() {
     if (this.go.ariaDisabled) return;
     this.#forget();
-    const asked = this.#asked;
+    const { signal } = (this.#asked = new AbortController());
     const [old, now] = [Number(this.choice.value), this.#number];
     this.#wait(true);
     announce("Comparing.");
     try {
-      const found = await request(`v1/training/comparison?old=${old}&new=${now}`);
-      if (asked === this.#asked) this.#showResult(found);
+      this.#showResult(await request(`v1/training/comparison?old=${old}&new=${now}`, { signal }));
     } catch (error) {
-      if (asked !== this.#asked || error.status === 401) return;
+      if (signal.aborted || error.status === 401) return;
       this.problem.textContent = error.message;
       this.problem.hidden = false;
     } finally {
-      if (asked === this.#asked) this.#wait(false);
+      if (!signal.aborted) this.#wait(false);
     }
   }
 
