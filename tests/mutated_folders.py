@@ -19,6 +19,8 @@ from tagsmith.cli.inspect_model import model_report, model_section
 from tagsmith.errors import ModelError
 from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import Model, model_files
+from tagsmith.scores.aligned import align_tags
+from tagsmith.scores.intervals import score_intervals
 from tagsmith.scores.scores import score_tags
 from tagsmith.serving.models import _describe
 from tagsmith.tagging.tagger import load
@@ -43,7 +45,8 @@ NUMBERS = [np.nan, np.inf, -np.inf, 3e38, -3e38, 1e6, -1e6, 1.1e6, 65504.0, 1e-4
 @cache
 def valid_models() -> tuple[Model, ...]:
     """Small models of every kind."""
-    scores = score_tags([["B-PER", "O"]], [["B-PER", "B-LOC"]]).as_dict()
+    tags = [["B-PER", "O"], ["O"]], [["B-PER", "B-LOC"], ["O"]]
+    scores = replace(score_tags(*tags), intervals=score_intervals(align_tags(*tags), resamples=9)).as_dict()
     return (
         replace(random_model(), scores={"dev": scores}, extras={"README.md": b"# A model\n"}),
         random_model(replace(SMALL, cell="gru", head="softmax", characters="none", layers=2), pretrained=False),

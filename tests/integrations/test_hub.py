@@ -31,6 +31,8 @@ from tagsmith.errors import MissingExtraError, ModelError
 from tagsmith.model.card import quoted, without_metadata, write_card
 from tagsmith.model.folder import model_files, read_config
 from tagsmith.model.hub import HubName, hub_name
+from tagsmith.scores.aligned import align_tags
+from tagsmith.scores.intervals import interval_text, score_intervals
 from tagsmith.scores.scores import score_tags
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import Layer
@@ -39,7 +41,8 @@ from tagsmith.text.schemes import Scheme
 # Its own upload of a large file warns that its own client should be called otherwise.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
-SCORES = score_tags([["B-PER", "O"], ["B-LOC"]], [["B-PER", "B-LOC"], ["O"]])
+TAGS = [["B-PER", "O"], ["B-LOC"]], [["B-PER", "B-LOC"], ["O"]]
+SCORES = replace(score_tags(*TAGS), intervals=score_intervals(align_tags(*TAGS), resamples=9))
 MODEL = replace(
     random_model(seed=3),
     scores={"dev": SCORES.as_dict(), "test": SCORES.as_dict()},
@@ -381,6 +384,18 @@ def test_labels_do_not_break_the_tables_of_a_card():
     card = write_card([Layer("ner", Scheme.IOB2, labels)], {"dev": replace(SCORES, types=types)}, {})
     assert r"labels: \<b>, A\|B, \`x\`, \[y\](z)." in card
     assert r"| A\|B | 100.00 |" in card
+
+
+def test_the_card_has_intervals_in_its_tables_and_in_words():
+    card = write_card(MODEL.layers, {"dev": SCORES}, MODEL.recipe)
+    f1, accuracy = (interval_text(SCORES.intervals.scores[name]) for name in ("f1", "accuracy"))
+    assert f"| dev | 50.00 | 50.00 | 50.00 | {f1} | 33.33 | {accuracy} |" in card
+    assert "| PER | 100.00 | 100.00 | 100.00 | 0.0–100.0 | 1 |" in card
+    assert "The F1 on dev is 50.00; of 100 draws of as many sentences of the same kind, 95 would give 0.0 to " in card
+    assert "(9 bootstrap resamples of 2 sentences)" in card
+    bare = write_card(MODEL.layers, {"dev": replace(SCORES, intervals=None)}, MODEL.recipe)
+    assert "| dev | 50.00 | 50.00 | 50.00 |  | 33.33 |  |" in bare
+    assert "chance" not in bare
 
 
 def test_without_metadata_is_what_people_read():

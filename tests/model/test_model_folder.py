@@ -23,11 +23,14 @@ from tagsmith.model.folder import (
     read_model,
     write_model,
 )
-from tagsmith.scores.scores import score_tags
+from tagsmith.scores.aligned import align_tags
+from tagsmith.scores.intervals import score_intervals
+from tagsmith.scores.scores import score_tags, scores_from_dict
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme
 
-SCORES = score_tags([["B-PER", "O"]], [["B-PER", "B-LOC"]])
+TAGS = [["B-PER", "O"], ["O"]], [["B-PER", "B-LOC"], ["O"]]
+SCORES = replace(score_tags(*TAGS), intervals=score_intervals(align_tags(*TAGS), resamples=9))
 EXTRAS = {"README.md": "# é\n".encode(), "learning_curve.png": b"\x89PNG\r\n\x1a\n"}
 MODEL = replace(random_model(seed=1), scores={"dev": SCORES.as_dict()}, extras=EXTRAS)
 OTHER = random_model(seed=2)
@@ -284,3 +287,32 @@ def test_a_model_of_a_plain_task_without_vectors_round_trips(tmp_path):
     model = random_model(scheme=Scheme.PLAIN, labels=("NOUN", "VERB", "名詞"), pretrained=False)
     write_model(model, tmp_path / "model")
     assert_same(read_model(tmp_path / "model"), model)
+
+
+def test_scores_come_back_with_their_intervals_or_without(tmp_path):
+    bare = replace(SCORES, intervals=None)
+    for scores in (SCORES, bare):
+        write_model(replace(MODEL, scores={"dev": scores.as_dict()}), tmp_path / "model")
+        assert scores_from_dict(read_model(tmp_path / "model").scores["dev"]) == scores
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"f1": [0.5, 1.5]},
+        {"f1": [0.5]},
+        {"types": {"PER": {"f1": [0, 1]}}},
+        {"types": []},
+        {"unit": "words"},
+        {"units": -1},
+        {"resamples": 1.5},
+        {"confidence": "much"},
+        {"median": 0.5},
+    ],
+)
+def test_intervals_that_training_does_not_write_are_refused(tmp_path, change):
+    scores = SCORES.as_dict()
+    scores["intervals"] |= change
+    write_model(replace(MODEL, scores={"dev": scores}), tmp_path / "m")
+    with pytest.raises(ModelError, match="damaged"):
+        read_model(tmp_path / "m")

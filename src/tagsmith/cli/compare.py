@@ -141,7 +141,8 @@ def _table(comparison: Comparison) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from tagsmith.scores.tables import interval_text, points
+    from tagsmith.scores.intervals import interval_text
+    from tagsmith.scores.tables import points
 
     table = Table(title="percent, with 95 % intervals")
     table.add_column("")

@@ -77,15 +77,21 @@ def _speed(model: Model) -> dict[str, Any]:
 
 def model_section(report: Mapping[str, Any]) -> Section:
     """Show a model."""
+    from tagsmith.scores.intervals import interval_text
+
     tables = []
     for part, scores in report["scores"].items():
         for layer, values in scores.get("layers", {"": scores}).items():
+            known = values.get("intervals", {}).get("types", {})
             rows = [
-                (label, *(f"{100 * one[name]:.2f}" for name in ("precision", "recall", "f1")), f"{one['support']:,}")
+                (
+                    label, *(f"{100 * one[name]:.2f}" for name in ("precision", "recall", "f1")),
+                    interval_text(known[label]["f1"]) if label in known else "", f"{one['support']:,}",
+                )
                 for label, one in values.get("types", {}).items()
-            ]
+            ]  # fmt: skip
             title = f"{part}, {layer}" if layer else part
-            columns = ("label", "precision", "recall", "F1", "in the data")
+            columns = ("label", "precision", "recall", "F1", "95 % interval", "in the data")
             tables.append(View(columns, rows, title=title, on_terminal=False))
     epochs = [
         (str(one["epoch"]), f"{one['loss']:.4f}", f"{one['dev_loss']:.4f}", f"{100 * one['dev']:.2f}")
@@ -103,6 +109,14 @@ def _scaling(values: Mapping[str, float]) -> str:
     return f"calibrated: temperature {values['temperature']:.2f}{bias}"
 
 
+def _score(values: Mapping[str, Any], name: str) -> str:
+    """Write a score in percent, with its interval if it has one."""
+    from tagsmith.scores.intervals import interval_text
+
+    pair = values.get("intervals", {}).get(name)
+    return f"{100 * values[name]:.2f}" + (f" ({interval_text(pair)})" if pair else "")
+
+
 def _facts(report: Mapping[str, Any]) -> dict[str, str]:
     if "layers" in report:
         layers = {
@@ -113,7 +127,7 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
         layers = {"layer": report["layer"], "scheme": report["scheme"], "labels": ", ".join(report["labels"])}
     scores = {
         f"scores ({part}, {layer})" if layer else f"scores ({part})": (
-            f"F1 {100 * values['f1']:.2f}, token accuracy {100 * values['accuracy']:.2f}"
+            f"F1 {_score(values, 'f1')}, token accuracy {_score(values, 'accuracy')}"
         )
         for part, every in report["scores"].items()
         for layer, values in every.get("layers", {"": every}).items()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tagsmith.scores.intervals import Interval, interval_text
 from tagsmith.scores.scores import Scores
 from tagsmith.text.layer import Layer
 
@@ -98,19 +99,43 @@ def _scores(scores: Mapping[str, Scores]) -> Iterator[str]:
     """Tables of the scores: of each part and layer, and of each label in the last part."""
     if not scores:
         return
-    yield from ("## Scores", "", "| part | precision | recall | F1 | token accuracy |", "|---|---|---|---|---|")
+    columns = "precision | recall | F1 | 95 % interval | token accuracy | 95 % interval"
+    yield from ("## Scores", "", f"| part | {columns} |", "|---|---|---|---|---|---|---|")
     for part, whole in scores.items():
         for name, layer in (whole.layers or {"": whole}).items():
-            title = f"{part}, {_plain(name)}" if name else part
-            yield _row(title, layer.precision, layer.recall, layer.f1, layer.accuracy) + " |"
+            of = layer.intervals.scores if layer.intervals else {}
+            f1, accuracy = (_between(of.get(one)) for one in ("f1", "accuracy"))
+            row = _row(f"{part}, {_plain(name)}" if name else part, layer.precision, layer.recall, layer.f1)
+            yield f"{row} | {f1} | {100 * layer.accuracy:.2f} | {accuracy} |"
     yield ""
     part, whole = list(scores.items())[-1]
+    yield from _interval_in_words(part, whole)
     for name, layer in (whole.layers or {"": whole}).items():
         yield f"## Labels of `{name}`" if name else "## Labels"
-        yield from ("", f"On {part}:", "", "| label | precision | recall | F1 | support |", "|---|---|---|---|---|")
+        columns = "| label | precision | recall | F1 | 95 % interval | support |"
+        yield from ("", f"On {part}:", "", columns, "|---|---|---|---|---|---|")
+        types = layer.intervals.types if layer.intervals else {}
         for label, one in layer.types.items():
-            yield _row(_plain(label), one.precision, one.recall, one.f1) + f" | {one.support} |"
+            row = _row(_plain(label), one.precision, one.recall, one.f1)
+            yield f"{row} | {_between(types.get(label, {}).get('f1'))} | {one.support} |"
         yield ""
+
+
+def _interval_in_words(part: str, scores: Scores) -> Iterator[str]:
+    """Say what the intervals mean, with that of F1 as the example."""
+    if found := scores.intervals:
+        low, high = (f"{100 * end:.1f}" for end in found.scores["f1"])
+        yield (
+            f"The intervals say how far chance goes. The F1 on {part} is {100 * scores.f1:.2f}; of 100 draws of as "
+            f"many {found.unit} of the same kind, 95 would give {low} to {high} ({found.resamples:,} bootstrap "
+            f"resamples of {found.units:,} {found.unit}). They say nothing of other kinds of text, nor of a training "
+            "run with another seed."
+        )
+        yield ""
+
+
+def _between(pair: Interval | None) -> str:
+    return interval_text(pair) if pair else ""
 
 
 def _plain(text: str) -> str:

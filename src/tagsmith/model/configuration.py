@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 from tagsmith.errors import InputError
 from tagsmith.model.architecture import Architecture, architecture_from_dict
+from tagsmith.scores.intervals import INTERVALS
 from tagsmith.scores.scores import Scores, TypeScores
 from tagsmith.text.layer import Layer, layers_problem
 from tagsmith.text.schemes import Scheme
@@ -127,12 +128,15 @@ def _check_recipe(recipe: Mapping[str, Any]) -> None:
 
 def _check_scores(values: Any, kind: type[TypeScores], layers: set[str]) -> None:
     """Scores are only shown too, but as numbers: they must have the fields of ``kind`` with their types."""
-    several = layers if kind is Scores and isinstance(values, dict) and "layers" in values else None
-    names = {field.name: field.type for field in fields(kind) if field.name != "layers"}
-    _keys(values, {*names, *(("layers",) if several is not None else ())}, "a part's scores")
+    given = values if kind is Scores and isinstance(values, dict) else {}
+    several = layers if "layers" in given else None
+    names = {field.name: field.type for field in fields(kind) if field.name not in ("intervals", "layers")}
+    _keys(values, {*names, *({"intervals", "layers"} & given.keys())}, "a part's scores")
+    if "intervals" in given:
+        _check_intervals(values["intervals"])
     for name, type_name in names.items():
         value = values[name]
-        if type_name == "float" and not (type(value) in (int, float) and 0 <= value <= 1):
+        if type_name == "float" and not _is_fraction(value):
             raise ValueError(f"the score {name} is not a number from 0 to 1")
         if type_name == "int" and not (type(value) is int and 0 <= value <= LARGEST_NUMBER):
             raise ValueError(f"the score {name} is not a count")
@@ -142,3 +146,23 @@ def _check_scores(values: Any, kind: type[TypeScores], layers: set[str]) -> None
                 raise ValueError(f"the scores of {name} are not an object, or are of unknown layers")
             for one in values[name].values():
                 _check_scores(one, nested, set())
+
+
+def _check_intervals(values: Any) -> None:
+    _keys(values, {*INTERVALS, "types", "unit", "units", "resamples", "confidence"}, "the intervals of scores")
+    if not isinstance(values["types"], dict):
+        raise ValueError("the intervals of types are not an object")
+    for one in values["types"].values():
+        _keys(one, set(INTERVALS[:3]), "the intervals of a type")
+    for scores in ({name: values[name] for name in INTERVALS}, *values["types"].values()):
+        for name, pair in scores.items():
+            if not isinstance(pair, list) or len(pair) != 2 or not all(map(_is_fraction, pair)):
+                raise ValueError(f"the interval of {name} is not two numbers from 0 to 1")
+    if values["unit"] not in ("sentences", "documents") or not _is_fraction(values["confidence"]):
+        raise ValueError("the intervals do not say what was drawn, or how sure they are")
+    if not all(type(values[name]) is int and 0 <= values[name] <= LARGEST_NUMBER for name in ("units", "resamples")):
+        raise ValueError("the number of units or resamples of intervals is not a count")
+
+
+def _is_fraction(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value <= 1

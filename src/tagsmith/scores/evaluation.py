@@ -9,7 +9,7 @@ from typing import Any
 from tagsmith.scores.aligned import Ints, align_tags
 from tagsmith.scores.buckets import Buckets, Training, length_splits, training_splits, value_split
 from tagsmith.scores.counts import Tags
-from tagsmith.scores.intervals import Intervals, score_intervals
+from tagsmith.scores.intervals import score_intervals
 from tagsmith.scores.matching import Errors, Matching, count_errors, match_spans
 from tagsmith.scores.scores import Mode, Scores, score_tags
 from tagsmith.text.schemes import Scheme
@@ -21,13 +21,12 @@ MOST_BUCKETS = 100  # of one key that have intervals: more would need much memor
 class Evaluation(Scores):
     """:class:`Scores`, and what they are made of.
 
-    ``intervals`` is None if nothing was resampled, or there is only one sentence or document. ``matching`` holds the
-    counts of the schemas ``strict``, ``exact``, ``partial`` and ``type``; it is empty for plain tags. ``buckets`` says
-    what the spans were split by (``sentence_length``, ``mention_length``, ``seen``, ``label_frequency``, or what was
-    asked for), and the scores of each bucket; of up to 100 there are ``intervals.buckets`` too.
+    ``matching`` holds the counts of the schemas ``strict``, ``exact``, ``partial`` and ``type``; it is empty for plain
+    tags. ``buckets`` says what the spans were split by (``sentence_length``, ``mention_length``, ``seen``,
+    ``label_frequency``, or what was asked for), and the scores of each bucket; of up to 100 there are
+    ``intervals.buckets`` too.
     """
 
-    intervals: Intervals | None
     matching: Mapping[str, Matching]
     errors: Errors
     buckets: Mapping[str, Buckets]
@@ -35,12 +34,10 @@ class Evaluation(Scores):
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
-        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
-        scores = {one.name: getattr(self, one.name) for one in fields(Scores) if one.name != "layers"}
+        scores = Scores.as_dict(self)
+        layers = scores.pop("layers", {})
         return {
             **scores,
-            "types": {label: asdict(one) for label, one in self.types.items()},
-            **({"intervals": self.intervals.as_dict()} if self.intervals else {}),
             "matching": {schema: matching.as_dict() for schema, matching in self.matching.items()},
             "errors": self.errors.as_dict(),
             "confusion": self.errors.confusion_dict(),
@@ -99,7 +96,7 @@ def evaluate_tags(
         counts = {by: (split.names, split.counts(aligned)) for by, split in few.items()}
         intervals = score_intervals(aligned, documents=documents, resamples=resamples, seed=seed, buckets=counts)
     return Evaluation(
-        **{one.name: getattr(scores, one.name) for one in fields(Scores) if one.name != "layers"},
+        **{one.name: getattr(scores, one.name) for one in fields(Scores) if one.name not in ("intervals", "layers")},
         intervals=intervals,
         matching={} if aligned.plain else match_spans(aligned),
         errors=count_errors(aligned),

@@ -18,6 +18,7 @@ from tagsmith.scores.aligned import Aligned, Ints
 Floats = NDArray[np.floating[Any]]
 Interval = tuple[float, float]
 
+INTERVALS = ("precision", "recall", "f1", "accuracy", "macro_precision", "macro_recall", "macro_f1")
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 _DRAWS = 2**22  # at a time, to bound the memory
@@ -55,6 +56,24 @@ class Intervals:
             "resamples": self.resamples,
             "confidence": self.confidence,
         }
+
+
+def intervals_from_dict(values: Mapping[str, Any]) -> Intervals:
+    """Rebuild :class:`Intervals` from :meth:`Intervals.as_dict`."""
+
+    def pairs(scores: Mapping[str, Sequence[float]]) -> dict[str, Interval]:
+        return {name: (low, high) for name, (low, high) in scores.items()}
+
+    buckets = {
+        by: {group: pairs(scores) for group, scores in groups.items()}
+        for by, groups in values.get("buckets", {}).items()
+    }
+    return Intervals(
+        pairs({name: values[name] for name in INTERVALS}),
+        {label: pairs(scores) for label, scores in values["types"].items()},
+        **{name: values[name] for name in ("unit", "units", "resamples", "confidence")},
+        buckets=buckets,
+    )
 
 
 def _written(groups: Mapping[str, Mapping[str, Interval]]) -> dict[str, dict[str, list[float]]]:
@@ -191,3 +210,12 @@ def interval(values: Floats) -> Interval:
     """Return the percentiles that hold the middle 95 % of values."""
     low, high = np.percentile(values, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]).tolist()
     return low, high
+
+
+def interval_text(pair: Sequence[float]) -> str:
+    """Write an interval in percent.
+
+    >>> interval_text((0.7412, 0.83))
+    '74.1–83.0'
+    """
+    return "–".join(f"{100 * fraction:.1f}" for fraction in pair)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,9 +22,13 @@ from tagsmith.scores.counts import (
     numbers_of,
 )
 from tagsmith.scores.given_tags import checked_scheme, counted
+from tagsmith.scores.intervals import Intervals, intervals_from_dict
 from tagsmith.text.schemes import Scheme
 
 Mode = Literal["conlleval", "strict"]
+
+PARTS_OF_SCORES = ("types", "intervals", "layers")
+"""The fields of :class:`Scores` that are no numbers."""
 
 FIGURES = {"token accuracy": "accuracy"}
 """Figures that tables and reports show after precision, recall and F1: name → field of :class:`Scores`."""
@@ -52,7 +56,8 @@ class Scores(TypeScores):
 
     ``precision``, ``recall`` and ``f1`` are micro averages (over all spans). The macro values are means over all labels
     that occur in the gold or predicted tags. ``accuracy`` is the share of tokens with the right tag. If several layers
-    were scored, these are the scores of the first, and ``layers`` holds the scores of each.
+    were scored, these are the scores of the first, and ``layers`` holds the scores of each. ``intervals`` is None if
+    nothing was resampled, or there is only one sentence or document.
     """
 
     macro_precision: float
@@ -62,20 +67,25 @@ class Scores(TypeScores):
     tokens: int
     types: Mapping[str, TypeScores]
     layers: Mapping[str, Scores] = field(default_factory=dict)
+    intervals: Intervals | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as JSON-ready values, as ``tagsmith evaluate --json`` writes them."""
-        values = {**asdict(self), "layers": {name: scores.as_dict() for name, scores in self.layers.items()}}
-        if not self.layers:
-            del values["layers"]
-        return values
+        layers = {name: scores.as_dict() for name, scores in self.layers.items()}
+        return {
+            **{one.name: getattr(self, one.name) for one in fields(Scores) if one.name not in PARTS_OF_SCORES},
+            "types": {label: asdict(one) for label, one in self.types.items()},
+            **({"intervals": self.intervals.as_dict()} if self.intervals else {}),
+            **({"layers": layers} if layers else {}),
+        }
 
 
 def scores_from_dict(values: Mapping[str, Any]) -> Scores:
     """Rebuild :class:`Scores` from :meth:`Scores.as_dict`."""
     types = {label: TypeScores(**scores) for label, scores in values["types"].items()}
     layers = {name: scores_from_dict(scores) for name, scores in values.get("layers", {}).items()}
-    return Scores(**{**values, "types": types, "layers": layers})
+    intervals = intervals_from_dict(values["intervals"]) if "intervals" in values else None
+    return Scores(**{**values, "types": types, "layers": layers, "intervals": intervals})
 
 
 def score_tags(gold: Tags, predicted: Tags, *, mode: Mode = "conlleval", scheme: Scheme | str | None = None) -> Scores:

@@ -11,7 +11,7 @@ from rich.text import Text
 from tagsmith.errors import visible
 from tagsmith.scores.comparison import Comparison
 from tagsmith.scores.evaluation import Evaluation
-from tagsmith.scores.intervals import Interval
+from tagsmith.scores.intervals import Interval, interval_text
 from tagsmith.scores.matching import KINDS
 from tagsmith.scores.scores import FIGURES, Scores
 
@@ -33,10 +33,10 @@ def scores_tables(scores: Scores, title: str) -> list[Table]:
 def scores_table(scores: Scores, title: str | None = None) -> Table:
     """Format scores as a Rich table, in percent: a row per label, then the averages and the accuracy.
 
-    An :class:`Evaluation` has the intervals of the last score of each row.
+    The intervals, if there are any, are those of the last score of each row.
     """
     table = Table(title=None if title is None else escape(visible(title)), show_footer=False)
-    intervals = scores.intervals if isinstance(scores, Evaluation) else None
+    intervals = scores.intervals
     table.add_column("label")
     for heading in ("precision", "recall", "F1"):
         table.add_column(heading, justify="right")
@@ -135,15 +135,6 @@ def _table(title: str | None, columns: tuple[str, ...], names: int = 1) -> Table
     for number, heading in enumerate(columns):
         table.add_column(escape(heading), justify="left" if number < names else "right")
     return table
-
-
-def interval_text(pair: Interval) -> str:
-    """Write an interval in percent.
-
-    >>> interval_text((0.7412, 0.83))
-    '74.1–83.0'
-    """
-    return "–".join(f"{100 * fraction:.1f}" for fraction in pair)
 
 
 def verdict(comparison: Comparison, a: str = "A", b: str = "B") -> str:

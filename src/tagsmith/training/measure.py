@@ -10,20 +10,25 @@ import numpy as np
 
 from tagsmith.corpus.corpus import Corpus
 from tagsmith.model.folder import Model
+from tagsmith.scores.aligned import align_tags
 from tagsmith.scores.calibration import Calibration, Reliability
+from tagsmith.scores.intervals import score_intervals
 from tagsmith.scores.scores import Scores, score_tags
 from tagsmith.tagging.tagger import Labeled, Tagger
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, tags_to_spans
 
-
-def score_part(tagger: Tagger, corpus: Corpus, part: str) -> Scores:
-    """Score a tagger on ``"dev"`` or ``"test"``."""
-    return score_predicted(corpus, part, tagger.tag_layers(getattr(corpus, part).words()))
+Predicted = Mapping[str, Sequence[Sequence[str]]]
+"""Layer → the tags of each sentence."""
 
 
-def score_predicted(corpus: Corpus, part: str, predicted: Mapping[str, Sequence[Sequence[str]]]) -> Scores:
-    """Score the tags that are predicted for a part, by layer.
+def score_part(tagger: Tagger, corpus: Corpus, part: str, *, intervals: bool = False) -> Scores:
+    """Score a tagger on ``"dev"`` or ``"test"``, see :func:`score_predicted`."""
+    return score_predicted(corpus, part, tagger.tag_layers(getattr(corpus, part).words()), intervals=intervals)
+
+
+def score_predicted(corpus: Corpus, part: str, predicted: Predicted, *, intervals: bool = False) -> Scores:
+    """Score the tags that are predicted for ``"dev"`` or ``"test"``, if wanted with their intervals.
 
     Predicted spans of labels that a sentence does not know, or with a token whose tag nobody knows, are left out; so
     are sentences that lack a layer.
@@ -40,7 +45,11 @@ def score_predicted(corpus: Corpus, part: str, predicted: Mapping[str, Sequence[
             gold = sentences.take(np.array(having))
             unknown = sentences.unknown_tokens(layer.name)
             tags = [only_known(tags[i], known[i] or (), layer.scheme, unknown.get(i, ())) for i in having]
-        scores[layer.name] = score_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
+        own = score_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
+        if intervals and len(gold) > 1:
+            aligned = align_tags(gold.tags(layer.name), tags, scheme=layer.scheme)
+            own = replace(own, intervals=score_intervals(aligned))
+        scores[layer.name] = own
     first = next(iter(scores.values()))
     return replace(first, layers=scores) if len(corpus.layers) > 1 else first
 

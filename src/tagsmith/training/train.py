@@ -19,13 +19,20 @@ from tagsmith.errors import TrainingError
 from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts, signal_of
 from tagsmith.model.folder import Model, ModelFile, write_model
 from tagsmith.model.frozen_vectors import FrozenVectors
-from tagsmith.scores.scores import Scores
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.display import Display, Silent, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
-from tagsmith.training.measure import calibrated, deciding_measure, deciding_score, score_part, score_text
+from tagsmith.training.measure import (
+    Predicted,
+    calibrated,
+    deciding_measure,
+    deciding_score,
+    score_part,
+    score_predicted,
+    score_text,
+)
 from tagsmith.training.model_card import learning_curve, model_card
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.target import BEST, check_new_run, check_space, discard_run, reserved, what_is_kept
@@ -269,13 +276,13 @@ def _describe(task: Task, display: Display) -> None:
 def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> tuple[Model, str]:
     """Return the model of the best epoch with its scores on these parts, and the scores in words."""
     corpus = run.task.corpus
-    model, dev_scores = _choose_precision(run.model(run.best), corpus, display)
+    model, predicted = _choose_precision(run.model(run.best), corpus, display)
     model, calibration = calibrated(model, corpus)
     for line in calibration:
         display.message(line)
-    scores = {"dev": dev_scores}
+    scores = {"dev": score_predicted(corpus, "dev", predicted, intervals=True)}
     if len(corpus.test) and "test" in parts:
-        scores["test"] = score_part(Tagger(model), corpus, "test")
+        scores["test"] = score_part(Tagger(model), corpus, "test", intervals=True)
     history = run.progress.history
     extras: dict[str, bytes] = {
         ModelFile.CARD: model_card(run.task, run.recipe, scores, run.progress, calibration).encode(),
@@ -286,13 +293,18 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
     return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
 
 
-def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Scores]:
-    """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot."""
-    exact = score_part(Tagger(model, precision="float32"), corpus, "dev")
+def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Predicted]:
+    """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot.
+
+    Returns the tags of dev too.
+    """
+    words = corpus.dev.words()
+    exact = Tagger(model, precision="float32").tag_layers(words)
     if model.architecture.cell != "lstm":
         return replace(model, precision="float32"), exact
-    rounded = score_part(Tagger(model, precision="int8"), corpus, "dev")
-    lost = deciding_score(corpus, exact) - deciding_score(corpus, rounded)
+    rounded = Tagger(model, precision="int8").tag_layers(words)
+    before, after = (deciding_score(corpus, score_predicted(corpus, "dev", tags)) for tags in (exact, rounded))
+    lost = before - after
     if lost <= MOST_LOST:
         return replace(model, precision="int8"), rounded
     display.message(

@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from tagsmith.scores.calibration import Reliability
 from tagsmith.scores.comparison import Comparison, Difference
 from tagsmith.scores.evaluation import Evaluation
-from tagsmith.scores.intervals import Interval
+from tagsmith.scores.intervals import Interval, interval_text
 from tagsmith.scores.matching import KINDS
 from tagsmith.scores.report.charts import reliability_chart, risk_chart
 from tagsmith.scores.report.findings import LayerFindings, Words, commonest
 from tagsmith.scores.report.frame import bar, percent, table, text
 from tagsmith.scores.scores import FIGURES
-from tagsmith.scores.tables import BUCKETS, confusions, interval_text, points, verdict
+from tagsmith.scores.tables import BUCKETS, confusions, points, verdict
 
 MOST_CONFUSED = 24  # labels of a matrix; with more there are only the commonest pairs
 MOST_PAIRS, MOST_GROUPS = 30, 200  # rows
