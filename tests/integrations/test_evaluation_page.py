@@ -59,5 +59,5 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch, capsys):
         assert out == shown
     monkeypatch.setattr(sys, "argv", shlex.split(REPORT.search(PAGE.read_text("utf-8"))[1]))
     assert run() == 0
-    assert "this model is better than old" in (tmp_path / "report.html").read_text("utf-8")
+    assert "This model is better than old" in (tmp_path / "report.html").read_text("utf-8")
     assert f"`n` = {SHUFFLES:,} shuffles" in PAGE.read_text("utf-8")

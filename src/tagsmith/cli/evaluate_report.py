@@ -27,7 +27,9 @@ def write_report(
     against: Path | None,
 ) -> None:
     """Write the report of a model on labeled data, compared with another model or a file of predictions if wanted."""
-    digests = {f"SHA-256 of {file}": digest for file in files if (digest := _digest(file))}
+    alone = len({file.name for file in files}) == len(files)
+    named = {file.name if alone else str(file): _digest(file) for file in files}
+    digests = {f"SHA-256 of {name}": digest for name, digest in named.items() if digest}
     page = tagger.report(
         labeled,
         scores,

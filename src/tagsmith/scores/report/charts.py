@@ -96,9 +96,10 @@ def reliability_chart(found: Reliability, unit: str) -> str:
 def risk_chart(found: Reliability, unit: str) -> str:
     """Draw the share of wrong predictions among the most confident ones."""
     points = [(one.coverage, one.risk) for one in found.curve]
-    top = max(0.1, max(risk for _, risk in points))
-    axes = Axes((0.0, 1.0), (0.0, top))
-    up = {top * part / 4: percent(top * part / 4, 0 if top > 0.2 else 1) for part in range(5)}
+    most = max(risk for _, risk in points)
+    step = next(step for step in (0.01, 0.02, 0.05, 0.1, 0.25) if most <= 4 * step)
+    axes = Axes((0.0, 1.0), (0.0, 4 * step))
+    up = {part * step: percent(part * step, 0) for part in range(5)}
     drawn = axes.ticks(TENTHS, up, (f"{unit} kept, the most confident, %", "wrong, %")) + line(axes, points, "curve")
     shown = [points[row] for row in sorted({len(points) // 4, len(points) // 2, len(points) - 1})]
     told = "; ".join(f"of the {percent(kept, 0)} % most confident {percent(risk)} % are wrong" for kept, risk in shown)

@@ -17,6 +17,7 @@ from tagsmith.scores.report.sections import (
     comparison_section,
     kinds_section,
     scores_section,
+    thresholds_table,
 )
 
 SCRIPTS = ("dom.js", "sentence.js", "errors.js", "threshold.js", "changes.js", "report.js")
@@ -50,7 +51,7 @@ def report_page(report: Report) -> str:
     budget = MOST_BYTES // len(report.layers)
     for number, findings in enumerate(report.layers):
         data.append(layer_data(findings, report.words, report.places, budget))
-        own = list(_layer_sections(findings, report.words, f"-{number}" if number else ""))
+        own = list(_layer_sections(findings, report.words, f"-{number}" if number else "", 3 if several else 2))
         if several:
             inner = "\n".join(_section(one, 3) for one in own)
             links = _links(own)
@@ -66,6 +67,7 @@ def report_page(report: Report) -> str:
     sections.append(("settings", "Settings and digests", _settings(report.settings)))
     body = (
         f'<a class="skip" href="#main">Skip to the report</a>\n<header>\n<h1>{text(report.title)}</h1>\n'
+        f"{_made(report)}\n"
         f'<nav aria-label="Sections">{_links(sections)}</nav>\n</header>\n<main id="main">\n'
         + "\n".join(_section(one, 2) for one in sections)
         + "\n</main>"
@@ -75,6 +77,11 @@ def report_page(report: Report) -> str:
     )
 
 
+def _made(report: Report) -> str:
+    known = [report.settings[name] for name in ("sentences", "made") if name in report.settings]
+    return f'<p class="quiet">{text(" · ".join(known))}</p>'
+
+
 def _links(sections: Sequence[Section]) -> str:
     return "".join(f'<a href="#{name}">{heading}</a>' for name, heading, _ in sections)
 
@@ -82,17 +89,20 @@ def _links(sections: Sequence[Section]) -> str:
 def _section(section: Section, level: int) -> str:
     name, heading, body = section
     headed = f'<h{level} id="{name}-h">{heading}</h{level}>'
-    return f'<section id="{name}" aria-labelledby="{name}-h">\n{headed}\n{body}\n</section>'
+    named = f' aria-labelledby="{name}-h"' if level == 2 else ""  # the parts of a layer are no landmarks of the page
+    return f'<section id="{name}"{named}>\n{headed}\n{body}\n</section>'
 
 
 def _settings(settings: Mapping[str, str]) -> str:
     return f"<dl>{''.join(f'<dt>{text(name)}</dt><dd>{text(value)}</dd>' for name, value in settings.items())}</dl>"
 
 
-def _layer_sections(findings: LayerFindings, words: Words, suffix: str) -> Iterator[Section]:
+def _layer_sections(findings: LayerFindings, words: Words, suffix: str, level: int) -> Iterator[Section]:
     """Yield the sections of a layer; the script fills those that hold nothing but its number."""
     plain, evaluation = findings.aligned.plain, findings.evaluation
     number = suffix.lstrip("-") or "0"
+
+    inner = f"h{level + 1}"
 
     def scripted(kind: str) -> str:
         needed = "<noscript><p>This part needs JavaScript.</p></noscript>"
@@ -101,13 +111,19 @@ def _layer_sections(findings: LayerFindings, words: Words, suffix: str) -> Itera
     yield f"scores{suffix}", "Scores", scores_section(evaluation, plain)
     if findings.other:
         shown = comparison_section(findings.other.comparison, findings.other.name)
-        yield f"comparison{suffix}", "Comparison", f"{shown}\n{scripted('changes')}"
+        listed = f"<{inner}>Sentences that changed</{inner}>\n{scripted('changes')}"
+        yield f"comparison{suffix}", "Comparison", f"{shown}\n{listed}"
     confusion = f'<div data-matrix="{number}">\n{kinds_section(evaluation, plain)}\n</div>'
     yield f"confusion{suffix}", "Kinds of errors", confusion
-    yield f"common{suffix}", "Commonest errors", f'<div data-common="{number}">{common_section(findings, words)}</div>'
-    yield f"errors{suffix}", "Errors in context", scripted("errors")
+    unit = "token" if plain else "span"
+    wrong = len(findings.aligned.differing())
+    if wrong:
+        shown = common_section(findings, words)
+        yield f"common{suffix}", "Commonest errors", f'<div data-common="{number}">{shown}</div>'
+    yield f"errors{suffix}", "Errors in context", scripted("errors") if wrong else f"<p>Every {unit} is right.</p>"
     if not plain and findings.evaluation.found:
-        yield f"threshold{suffix}", "Precision and recall by threshold", scripted("threshold")
+        shown = f"{scripted('threshold')}\n{thresholds_table(findings)}"
+        yield f"threshold{suffix}", "Precision and recall by threshold", shown
     if found := findings.calibration:
         chosen = (found.tokens, found.token_types, "tokens") if plain else (found.spans, found.span_types, "spans")
         before = None if found.before is None else found.before.tokens if plain else found.before.spans

@@ -107,4 +107,4 @@ def percent(share: float, digits: int = 1) -> str:
 
 def bar(share: float, shown: str) -> str:
     """Draw a fraction of 1 as a bar in front of what is shown for it."""
-    return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span>{shown}'
+    return f'<span class="bar"><i style="width:{100 * share:.1f}%"></i></span><span class="of">{shown}</span>'

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tagsmith.scores.calibration import Reliability
 from tagsmith.scores.comparison import Comparison, Difference
+from tagsmith.scores.counts import SpanCounts
 from tagsmith.scores.evaluation import Evaluation
 from tagsmith.scores.intervals import Interval, interval_text
 from tagsmith.scores.matching import KINDS
 from tagsmith.scores.report.charts import reliability_chart, risk_chart
-from tagsmith.scores.report.findings import LayerFindings, Words, commonest
+from tagsmith.scores.report.findings import UNITS, LayerFindings, Words, commonest, curve_data
 from tagsmith.scores.report.frame import bar, percent, table, text
 from tagsmith.scores.scores import FIGURES
 from tagsmith.scores.tables import BUCKETS, confusions, points, verdict
 
+THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 MOST_CONFUSED = 24  # labels of a matrix; with more there are only the commonest pairs
 MOST_PAIRS, MOST_GROUPS = 30, 200  # rows
 KIND_MEANINGS = {
@@ -151,6 +153,21 @@ def common_section(findings: LayerFindings, words: Words) -> str:
     return f'<div class="pair">{"".join(parts)}</div>'
 
 
+def thresholds_table(findings: LayerFindings) -> str:
+    """Show precision and recall of all labels at some thresholds; the script moves through all of them."""
+    curves = curve_data(findings).values()
+    rows = []
+    for threshold in THRESHOLDS:
+        units = round(threshold * UNITS)
+        correct, wrong = (sum(one >= units for curve in curves for one in curve[side]) for side in ("right", "wrong"))
+        support = sum(curve["support"] for curve in curves)
+        found = correct + wrong
+        precision, recall, f1 = (percent(one, 2) for one in SpanCounts(support, found, correct).rates())
+        rows.append((f"{threshold:.2f}", precision if found else "–", recall if support else "–", f1, f"{found:,}"))
+    columns = ("threshold", "precision", "recall", "F1", "spans kept")
+    return table("At some thresholds, all labels, in percent", columns, rows)
+
+
 def calibration_section(
     found: Reliability, before: Reliability | None, of_types: Mapping[str, Reliability], unit: str
 ) -> str:
@@ -209,9 +226,10 @@ def comparison_section(comparison: Comparison, name: str) -> str:
     ]
     unit = f"{comparison.units:,} {comparison.unit}"
     drawn = f"{comparison.resamples:,} paired resamples and {comparison.shuffles:,} shuffles of {unit}"
+    said = verdict(comparison, name, "this model")
     names = f"<p>Before: <bdi>{text(name)}</bdi>. Now: this model.</p>"
     return (
-        f'<p class="verdict">{text(verdict(comparison, name, "this model"))}</p>\n{names}\n'
+        f'<p class="verdict">{text(said[0].upper() + said[1:])}</p>\n{names}\n'
         + table("Difference of the scores, in percent", columns, rows)
         + "\n"
         + table("F1 of each label, in percent", ("label", *columns[1:]), of_types)

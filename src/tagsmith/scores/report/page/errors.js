@@ -159,8 +159,13 @@ function drawErrors(layer, files, { data, errors }) {
     {},
     element("div", { class: "place" }, placeOf(files, data)),
     drawSentence(layer, data),
-    element("ul", { class: "told" }, ...errors.map((error) => element("li", {}, ...told(layer, data, error)))),
+    element("ul", { class: "told" }, ...errors.map((error) => toldItem(...told(layer, data, error)))),
   );
+}
+
+/** An item of what is said of a sentence: a word in front, and the rest beside it. */
+function toldItem(head, ...rest) {
+  return element("li", {}, element("span", { class: "kind" }, `${head} `), element("span", {}, ...rest));
 }
 
 /** Say in words what is wrong. */
@@ -168,11 +173,10 @@ function told(layer, sentence, { kind, gold, predicted, units }) {
   const name = layer.kinds[kind];
   const quoted = (span) => element("bdi", {}, `“${wordsOf(sentence, span)}”`);
   const label = (span) => element("b", {}, labelName(layer, span[LABEL]));
-  const head = element("span", { class: "kind" }, `${name} `);
-  if (!predicted) return [head, quoted(gold), " ", label(gold), units < 0 ? "" : `; the model gives it${percentOf(units)}`];
-  if (!gold) return [head, quoted(predicted), " ", label(predicted), percentOf(units)];
+  if (!predicted) return [name, quoted(gold), " ", label(gold), units < 0 ? "" : `; the model gives it${percentOf(units)}`];
+  if (!gold) return [name, quoted(predicted), " ", label(predicted), percentOf(units)];
   if (gold[START] === predicted[START] && gold[END] === predicted[END]) {
-    return [head, quoted(gold), " is ", label(gold), ", predicted ", label(predicted), percentOf(units)];
+    return [name, quoted(gold), " is ", label(gold), ", predicted ", label(predicted), percentOf(units)];
   }
-  return [head, quoted(gold), " ", label(gold), ", predicted ", quoted(predicted), " ", label(predicted), percentOf(units)];
+  return [name, quoted(gold), " ", label(gold), ", predicted ", quoted(predicted), " ", label(predicted), percentOf(units)];
 }

@@ -42,7 +42,7 @@ function drawSentence(layer, sentence, withOther = false) {
   let at = 0;
   for (const [start, end] of stretches(strips)) {
     made.append(...plainWords(sentence.w, at, start));
-    for (const [from, to] of pieces(sentence.w, start, end)) made.append(piece(layer, sentence, strips, from, to), " ");
+    for (const [from, to] of pieces(sentence.w, start, end)) made.append(piece(layer, sentence, strips, from, to, withOther), " ");
     at = end;
   }
   made.append(...plainWords(sentence.w, at, sentence.w.length));
@@ -84,8 +84,8 @@ function* plainWords(words, start, end) {
   }
 }
 
-function piece(layer, sentence, strips, from, to) {
-  const made = element("span", { class: "marked" });
+function piece(layer, sentence, strips, from, to, withOther) {
+  const made = element("span", { class: withOther ? "marked two" : "marked" });
   const words = sentence.w.slice(from, to).map((word, place) =>
     element("span", { class: "word", style: `grid-column:${place + 1}` }, typeof word === "string" ? word : `… ${word} …`),
   );

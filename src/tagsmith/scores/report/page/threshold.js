@@ -36,7 +36,7 @@ function shown(share) {
 
 /** Fill a part of the page. */
 function thresholdPart(container, layer) {
-  const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: 50 });
+  const slider = element("input", { type: "range", min: 0, max: 100, step: 1, value: 0 });
   const label = element(
     "select",
     {},
@@ -81,7 +81,8 @@ function thresholdPart(container, layer) {
     "div", { class: "figures" },
     figure("precision", cells.precision), figure("recall", cells.recall), figure("F1", cells.f1), figure("spans kept", cells.found),
   );
-  container.replaceChildren(controls, figures, said, chart);
+  container.replaceChildren(controls, figures, said);
+  container.after(element("div", { class: "pair" }, chart, container.nextElementSibling));
   redraw();
 }
 
