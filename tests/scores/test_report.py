@@ -1,4 +1,4 @@
-"""The data and the HTML of the evaluation report; tests/page/test_report.py opens it in a browser."""
+"""The data and the HTML of the evaluation report; tests/page/test_report_page.py opens it in a browser."""
 
 from __future__ import annotations
 
@@ -122,19 +122,6 @@ def test_the_page_asks_for_nothing_from_elsewhere():
     assert all(value.startswith("#") for name, value in parsed.attributes if name == "href" and value)
     policy = next(value for name, value in parsed.attributes if name == "content" and value and "default-src" in value)
     assert "default-src 'none'" in policy
-
-
-def test_ten_thousand_sentences_with_errors_take_less_than_five_megabytes():
-    words, gold, predicted, other = drawn_tags(2_000, length=40)
-    sides = [side * 5 for side in (words, gold, predicted, other)]
-    findings = findings_of(*sides[:3], other=sides[3], resamples=0)
-    html = page_of(sides[0], findings)
-    assert len(html.encode()) < 5_000_000
-    layer = Parsed(html).data["layers"][0]
-    wrong = len(findings.aligned.differing())
-    assert wrong > 7_000
-    assert len(layer["sentences"]) + layer["leftOut"] >= wrong
-    assert len(layer["sentences"]) > 5_000
 
 
 def test_of_a_very_long_sentence_only_what_is_around_the_errors_is_kept():

@@ -86,9 +86,11 @@ function* plainWords(words, start, end) {
 
 function piece(layer, sentence, strips, from, to, withOther) {
   const made = element("span", { class: withOther ? "marked two" : "marked" });
-  const words = sentence.w.slice(from, to).map((word, place) =>
-    element("span", { class: "word", style: `grid-column:${place + 1}` }, typeof word === "string" ? word : `… ${word} …`),
-  );
+  const words = sentence.w.slice(from, to).map((word, place) => {
+    const shown = typeof word === "string" ? word : `… ${word} …`;
+    const space = from + place + 1 < to ? " " : "";
+    return element("span", { class: "word", style: `grid-column:${place + 1}` }, shown + space);
+  });
   const lines = { gold: [], predicted: [], other: [] };
   for (const { kind, span, right } of strips) {
     if (span[END] <= from || span[START] >= to) continue;
