@@ -35,7 +35,8 @@ from tagsmith.text.schemes import tags_to_spans
 pytestmark = pytest.mark.slow
 HOSTILE = "<script>alert(1)</script>"
 NAMES = ("John", "Paris", "London", "York", "Reykjavík", "1984", "café", "New")
-UNCLEAR, INTERVAL = "No difference can be told from", "points (95 % interval"
+UNCLEAR, SAME = "No difference can be told from", "(95 % interval"
+INTERVAL = f"points {SAME}"
 HTML = {"accept": "text/html,application/xhtml+xml"}
 
 
@@ -287,6 +288,7 @@ def test_a_held_out_sentence_that_a_model_has_learned_moves_to_training(tmp_path
         ((0.5, 0.5625), (0.0625, (-0.02, 0.1), 0.2), 24, f"{UNCLEAR} 24 sentences: F1 +6.3 {INTERVAL} −2.0 to +10.0)"),
         ((0.6, 0.5), (-0.1, (-0.2, 0.0), 0.04), 1200, f"{UNCLEAR} 1,200 sentences: F1 −10.0 {INTERVAL} −20.0 to 0.0)"),
         ((0.0, 1.0), (1.0, (1.0, 1.0), 0.13), 4, f"{UNCLEAR} 4 sentences: F1 +100.0 points (p = 0.13)"),
+        ((0.5, 0.5), (0.0, (-0.034, 0.038), 0.9), 24, f"{UNCLEAR} 24 sentences: F1 is the same {SAME} −3.4 to +3.8)"),
         ((0.5, 0.5), (0.0, (0.0, 0.0), 1.0), 1, f"{UNCLEAR} 1 sentence: F1 is the same"),
     ],
 )

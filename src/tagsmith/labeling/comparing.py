@@ -94,13 +94,14 @@ def told(measure: str, scores: tuple[float, float], difference: Any, sentences: 
         return f"{measure} {kind} by {size:.{digits}f} points (95 % interval {interval})"
     counted = "1 sentence" if sentences == 1 else f"{sentences:,} sentences"
     problem = f"No difference can be told from {counted}"
+    what = f"{measure} {_signed(points)} points" if round(points, 1) else f"{measure} is the same"
     if low == high == difference.value == 0:
-        return f"{problem}: {measure} is the same"
+        return f"{problem}: {what}"
     if low <= 0 <= high:
         why = f"95 % interval {_signed(100 * low)} to {_signed(100 * high)}"
     else:
         why = f"p = {difference.p:.2f}"
-    return f"{problem}: {measure} {_signed(points)} points ({why})"
+    return f"{problem}: {what} ({why})"
 
 
 def _signed(points: float) -> str:
