@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+from tagsmith.model.folder import config_digest
 from tagsmith.sample import sample_path
 
 KEYS = {"precision", "recall", "f1", "accuracy", "support", "types"}
@@ -251,3 +253,35 @@ def test_intervals_over_documents(run_here, model: Path, tmp_path: Path):
         intervals = json.loads(out)["intervals"]
         assert (intervals["unit"], intervals["units"]) == (unit, units)
     assert intervals["resamples"] == 7
+
+
+def test_the_report_compares_with_a_file_of_predictions_and_has_the_digests(
+    run_here, model: Path, corpus: Path, tmp_path
+):
+    data, report = corpus / "dev.conll", tmp_path / "report.html"
+    status, _, err = run_here("evaluate", model, data, "--report", report, "--against", data, "--resamples", "10")
+    assert (status, err) == (0, "")
+    page = report.read_text("utf-8")
+    assert hashlib.sha256(data.read_bytes()).hexdigest() in page
+    assert config_digest(model) in page
+    assert f"Before: <bdi>{data}</bdi>" in page
+    assert "Learning curve" in page
+    assert "Show the card" in page
+    layer = json.loads(page.partition(' id="data">')[2].partition("</script>")[0])["layers"][0]
+    assert all(one["d"][0] == 0 for one in layer["sentences"] if "d" in one)
+
+
+def test_a_comparison_needs_a_report_and_the_same_sentences(run_here, model: Path, corpus: Path, tmp_path: Path):
+    data, report = corpus / "dev.conll", tmp_path / "report.html"
+    status, out, err = run_here("evaluate", model, data, "--against", data)
+    assert (status, out) == (2, "")
+    assert "--against is for the report, and there is none. Name its file with --report" in err
+    other = tmp_path / "other.conll"
+    other.write_text("Ann B-PERSON\n", "utf-8")
+    status, out, err = run_here("evaluate", model, data, "--report", report, "--against", other)
+    assert (status, out) == (2, "")
+    assert "Sentence 1 differs" in err
+    assert not report.exists()
+    status, _, err = run_here("evaluate", model, data, "--report", report, "--against", tmp_path / "none")
+    assert status == 2
+    assert "none" in err
