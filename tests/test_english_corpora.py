@@ -18,6 +18,7 @@ import mentions
 from layouts import Labeled
 from names import date_within, is_people, is_title
 from retokenized import join_hyphens, split
+from silver_dates import with_dates
 from unlabeled import surely_named, with_doubts, without_slips
 
 SHORT = {"B-PERSON": "P", "B-LOCATION": "L", "B-ORGANIZATION": "G", "B-DATE": "D"}
@@ -211,6 +212,19 @@ def test_re3d_marks_mentions_of_which_the_names_stay(tmp_path):
 def test_what_of_an_expression_of_time_is_a_date(text, date):
     found = date_within(text.split())
     assert (None if found is None else " ".join(text.split()[slice(*found)])) == date
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("On Friday , 6 June he left in 1999 , not in May", "On [D Friday , 6 June] he left in [D 1999] , not in May?"),
+        ("two weeks ago , last Monday , June 1 , 2001", "[D two weeks ago] ,? [D last Monday] ,? [D June 1 , 2001]"),
+        ("I may march 20 km for a week in the 1970s", "I may? march? 20? km for a week? in the [D 1970s]"),
+    ],
+)
+def test_where_dates_are_not_labeled_the_sure_ones_come_by_rule(text, expected):
+    words = tuple(text.split())
+    assert marked(with_dates(Labeled(words, ("O",) * len(words)))) == expected
 
 
 def test_peoples_and_titles():

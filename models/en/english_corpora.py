@@ -22,6 +22,7 @@ import layouts
 import mentions
 from layouts import UNKNOWN, Document, Labeled
 from retokenized import split
+from silver_dates import with_dates
 from tagsmith.text.document import Sentence, sentence_from_words
 from unlabeled import surely_named, with_doubts, without_slips
 
@@ -104,7 +105,9 @@ class English:
         return [_sentences(parts.dev) for parts in self.corpora.values()]
 
 
-def read(data: Path, without: Collection[str] = (), *, cased_copies: bool = True) -> English:
+def read(
+    data: Path, without: Collection[str] = (), *, cased_copies: bool = True, silver_dates: bool = False
+) -> English:
     """Read the corpora.
 
     Parameters
@@ -115,6 +118,8 @@ def read(data: Path, without: Collection[str] = (), *, cased_copies: bool = True
         Corpora that are not trained on: their ``dev`` is a test on a domain that the model has not seen.
     cased_copies
         Whether some training sentences are there in lower and upper case too.
+    silver_dates
+        Whether the training and dev sentences of corpora without dates get them by rule, see :mod:`silver_dates`.
 
     A training sentence that is also in a dev or test part, of whatever corpus, is left out. Names that have no label
     in one sentence, but nearly always elsewhere, are unknown in that sentence.
@@ -122,6 +127,10 @@ def read(data: Path, without: Collection[str] = (), *, cased_copies: bool = True
     if unknown := sorted(set(without) - set(SOURCES)):
         raise SystemExit(f"There is no corpus {unknown[0]!r}. The corpora are: {', '.join(SOURCES)}.")
     parts = {name: _parts(name, source, data) for name, source in SOURCES.items()}
+    if silver_dates:
+        for name, each in parts.items():
+            if "DATE" not in SOURCES[name].knows:
+                parts[name] = Parts(list(map(with_dates, each.train)), list(map(with_dates, each.dev)), each.test)
     held_out = {_key(sentence) for each in parts.values() for sentence in (*each.dev, *each.test)}
     names = surely_named(sentence for name, each in parts.items() if name not in without for sentence in each.train)
     corpora, unseen = {}, {}

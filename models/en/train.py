@@ -1,7 +1,7 @@
 """Train the English tagger: one command from ``TAGSMITH_DATA`` to a model folder, with the same digests every time.
 
     TAGSMITH_DATA=… python models/en/train.py --vectors glove-6b-100d.txt.gz --out en [--preset balanced]
-        [--set field=value …] [--seed 1] [--without CORPUS …] [--share 1.0]
+        [--set field=value …] [--seed 1] [--without CORPUS …] [--silver-dates]
 
 Prints the dev scores of each corpus at the end, and of those left out with ``--without``.
 """
@@ -34,11 +34,12 @@ def main() -> None:
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--without", nargs="+", default=[], metavar="CORPUS", help="corpora to leave out")
+    parser.add_argument("--silver-dates", action="store_true", help="date corpora without dates by rule")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="train on every N-th sentence: to try it out")
     parser.add_argument("--force", action="store_true", help="replace a model, or give up an unfinished run")
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run")
     given = parser.parse_args()
-    english = read(data_folder(), given.without)
+    english = read(data_folder(), given.without, silver_dates=given.silver_dates)
     tagger = tagsmith.train(
         [sentences[:: given.every] for sentences in english.train()],
         dev=english.dev(),
@@ -81,7 +82,7 @@ def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
     for sentence, tags in zip(sentences, predicted[NER], strict=True):
         ner = sentence.ner or ()
         unknown = [i for i, tag in enumerate(ner) if tag == UNKNOWN]
-        gold.append(["O" if tag == UNKNOWN else tag for tag in ner])
+        gold.append(only_known(["O" if tag == UNKNOWN else tag for tag in ner], knows, Scheme.IOB2))
         found.append(only_known(tags, knows, Scheme.IOB2, unknown))
     scores = score_tags(gold, found, scheme=Scheme.IOB2)
     types = [f"{100 * scores.types[label].f1:.1f}" if label in knows else "" for label in _LABELS]
