@@ -53,7 +53,7 @@ def with_dates(sentence: Labeled) -> Labeled:
     spans = []
     for match in _SURE.finditer(text):
         start, end = bisect_left(firsts, match.start()), bisect_left(firsts, match.end())
-        if set(ner[start:end]) == {"O"}:
+        if set(ner[start:end]) == {"O"} and {"may", "march"}.isdisjoint(sentence.words[start:end]):
             spans.append((start, end, DATE))
     dates = tagged(sentence.words, spans)
     perhaps = [
