@@ -34,6 +34,14 @@ def test_the_scores_in_the_model_folder_are_those_that_evaluate_finds(tagsmith, 
     assert "| 95 % interval |" in (model / "README.md").read_text("utf-8")
 
 
+def test_a_file_that_the_model_was_trained_on_is_said(run_here, model: Path, corpus: Path, tmp_path: Path):
+    copied = tmp_path / "copied.conll"
+    copied.write_bytes((corpus / "train.conll").read_bytes())
+    status, _, err = run_here("evaluate", model, corpus / "dev.conll", copied, "--json", "-")
+    assert status == 0
+    assert err == f"warning: {copied}: this file is what the model was trained on; new text will score lower\n"
+
+
 class _Page(HTMLParser):
     """Collects the tags that are used and checks that they are nested well."""
 

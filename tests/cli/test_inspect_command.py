@@ -92,6 +92,14 @@ def test_a_model_with_its_speed(run_here, model: Path, tmp_path: Path):
     assert "learning_rate" in check_page(tmp_path / "m.html")
 
 
+def test_a_model_says_what_it_was_trained_on_and_how_sure_its_scores_are(run_here, model: Path):
+    status, out, err = run_here("inspect", model)
+    assert (status, err) == (0, "")
+    facts = " ".join(out.split())
+    assert re.search(r"data \(train\) train\.conll \(150 sentences, [\d,]+ tokens; SHA-256 [0-9a-f]{16}\)", facts)
+    assert re.search(r"scores \(dev\) F1 [\d.]+ \([\d.]+–[\d.]+\), token accuracy [\d.]+ \([\d.]+–[\d.]+\)", facts)
+
+
 def test_what_a_stranger_wrote_is_no_markup(run_here, tmp_path: Path):
     (tmp_path / "a.conll").write_text("<b>Ann</b> B-<i>X</i>\nran O\n\n<b>Ann</b> O\n", "utf-8")
     assert run_here("inspect", tmp_path / "a.conll", "--report", tmp_path / "r.html")[0] == 0

@@ -24,6 +24,13 @@ def test_the_folder_holds_the_model_and_the_streams_hold_what_they_should(traine
     assert config["recipe"]["characters"] == "none"
     assert config["recipe"]["seed"] == 0
     assert set(config["scores"]) == {"dev", "test"}
+    sources = {part: [one["name"] for one in data["sources"]] for part, data in config["data"].items()}
+    assert sources == {"train": ["train.conll"], "dev": ["dev.conll"], "test": ["dev.conll"]}
+    assert config["data"]["train"]["sentences"] == 150
+    digest = config["data"]["train"]["sources"][0]["sha256"]
+    assert f"| train | train.conll | 150 | {config['data']['train']['tokens']:,} |  | `{digest}` |" in (
+        folder / "README.md"
+    ).read_text("utf-8")
     if done is not None:  # it was trained for this process
         table, progress = done.stdout.decode(), done.stderr.decode()
         assert table.index("dev") < table.index("test")

@@ -21,6 +21,7 @@ from tagsmith.model.folder import (
     model_files,
     model_from_files,
     read_model,
+    with_card,
     write_model,
 )
 from tagsmith.scores.aligned import align_tags
@@ -316,3 +317,41 @@ def test_intervals_that_training_does_not_write_are_refused(tmp_path, change):
     write_model(replace(MODEL, scores={"dev": scores}), tmp_path / "m")
     with pytest.raises(ModelError, match="damaged"):
         read_model(tmp_path / "m")
+
+
+SOURCE = {"name": "a|b.conll", "sha256": "0" * 64, "sentences": 2, "tokens": 3, "documents": 1}
+DATA = {
+    "train": {"sentences": 2, "tokens": 3, "sources": [SOURCE]},
+    "dev": {"sentences": 1, "tokens": 1, "sources": []},
+    "before": [{**SOURCE, "name": ""}],
+}
+
+
+def test_a_model_knows_its_data(tmp_path):
+    write_model(replace(MODEL, data=DATA), tmp_path / "model")
+    assert read_model(tmp_path / "model").data == DATA
+    card = with_card(replace(MODEL, data=DATA, extras={})).extras[ModelFile.CARD].decode()
+    zeros = "0" * 64
+    assert f"| train | a\\|b.conll | 2 | 3 | 1 | `{zeros}` |\n" in card
+    assert "| dev | held out of train | 1 | 1 | | |\n" in card
+    assert f"| earlier training | in memory | 2 | 3 | 1 | `{zeros}` |\n" in card
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        [],
+        {"eval": DATA["train"]},
+        {"train": {"sentences": 1, "tokens": 1}},
+        {"train": {**DATA["train"], "sentences": -1}},
+        {"train": {**DATA["train"], "sources": {}}},
+        {"train": {**DATA["train"], "sources": [{**SOURCE, "sha256": "0"}]}},
+        {"train": {**DATA["train"], "sources": [{**SOURCE, "name": None}]}},
+        {"train": {**DATA["train"], "sources": [{**SOURCE, "path": "/home/ann"}]}},
+        {"before": [3]},
+    ],
+)
+def test_data_that_training_does_not_write_are_refused(tmp_path, data):
+    write_model(replace(MODEL, data=data or {"train": data}), tmp_path / "model")
+    with pytest.raises(ModelError, match="damaged"):
+        read_model(tmp_path / "model")

@@ -15,6 +15,7 @@ from tagsmith.cli import options
 from tagsmith.errors import DataError, visible
 
 if TYPE_CHECKING:
+    from tagsmith.model.folder import Model
     from tagsmith.scores.evaluation import Evaluation
     from tagsmith.text.layer import Layer
 
@@ -107,6 +108,7 @@ def evaluate_command(
     tagger = load(model)
     name = ", ".join(map(str, data))
     files = _files(data, "test" if precision is None else "dev")
+    _warn_of_training_data(files, tagger.model)
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     problems: list[object] = []
     labeled = tagger.labeled(files, format=format, problems=problems, **reading)
@@ -163,6 +165,18 @@ def _files(data: list[Path], part: str) -> list[Path]:
         else:
             files.append(item)
     return files
+
+
+def _warn_of_training_data(files: list[Path], model: Model) -> None:
+    """Print a warning for each file that the model was trained on, by its digest."""
+    from tagsmith.corpus.provenance import file_digest
+
+    sources = [*model.data.get("train", {}).get("sources", ()), *model.data.get("before", ())]
+    known = {one["sha256"] for one in sources if one["name"]}
+    for path in files:
+        if known and path.is_file() and file_digest(path) in known:
+            note = f"warning: {path}: this file is what the model was trained on; new text will score lower"
+            typer.echo(visible(note), err=True)
 
 
 def _print_tables(scores: Evaluation, by_layer: Mapping[str, Evaluation], name: str, details: bool) -> None:

@@ -14,6 +14,7 @@ from tagsmith.cli.inspect_view import Section, View
 if TYPE_CHECKING:
     from tagsmith.model.folder import Model
 
+SHOWN_DIGITS = 16  # of a digest
 SPEED_SENTENCES, SPEED_TOKENS, SPEED_ROUNDS = 1000, 20, 3
 
 
@@ -45,6 +46,7 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
         "trained": next((line for line in card.splitlines() if line.startswith("Trained with tagsmith ")), ""),
         "history": read_history(local),
         "scores": dict(model.scores),
+        **({"data": dict(model.data)} if model.data else {}),
         "files": {path.name: path.stat().st_size for path in sorted(local.iterdir()) if path.is_file()},
         **({"speed": _speed(model)} if speed else {}),
     }
@@ -109,6 +111,22 @@ def _scaling(values: Mapping[str, float]) -> str:
     return f"calibrated: temperature {values['temperature']:.2f}{bias}"
 
 
+def _data(data: Mapping[str, Any]) -> dict[str, str]:
+    """Say what the model was trained and scored on."""
+    facts = {}
+    for part, values in data.items():
+        sources = values if part == "before" else values["sources"]
+        told = []
+        for one in sources:
+            documents = f", {one['documents']:,} documents" if "documents" in one else ""
+            counts = f"{one['sentences']:,} sentences, {one['tokens']:,} tokens{documents}"
+            told.append(f"{one['name'] or 'in memory'} ({counts}; SHA-256 {one['sha256'][:SHOWN_DIGITS]})")
+        if not sources:
+            told.append(f"{values['sentences']:,} sentences held out of the training data")
+        facts["data of earlier training" if part == "before" else f"data ({part})"] = ", ".join(told)
+    return facts
+
+
 def _score(values: Mapping[str, Any], name: str) -> str:
     """Write a score in percent, with its interval if it has one."""
     from tagsmith.scores.intervals import interval_text
@@ -150,8 +168,9 @@ def _facts(report: Mapping[str, Any]) -> dict[str, str]:
         "runs in": report["precision"],
         **{f"probabilities of {layer}": _scaling(one) for layer, one in report.get("calibration", {}).items()},
         **trained,
+        **_data(report.get("data", {})),
         **scores,
         "size": f"{sum(sizes.values()) / 1e6:.1f} MB in {len(sizes)} files, none missing or altered",
-        "digest": str(report["digest"])[:16],
+        "digest": str(report["digest"])[:SHOWN_DIGITS],
         **speed,
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,10 @@ from tagsmith.corpus.knowledge import (
     with_labels,
 )
 from tagsmith.corpus.legal_tags import scheme_of_layer, with_legal_tags, with_unknown_tokens
+from tagsmith.corpus.provenance import DataSource, Reading
 from tagsmith.corpus.repair import TagRepair
 from tagsmith.corpus.sentences import Integers, SentenceCollector, Sentences, TokenStore
-from tagsmith.corpus.sources import Data, Part, parts_of, sentences_of
+from tagsmith.corpus.sources import Data, Part, parts_of
 from tagsmith.errors import DataError
 from tagsmith.formats.options import Problem, ReadOptions, read_options
 from tagsmith.text.document import Document, Sentence
@@ -54,6 +55,8 @@ class Corpus:
         reported, such as character spans that do not align with tokens.
     notes
         Which files were taken from the folders among the data.
+    sources
+        ``"train"``, ``"dev"`` and ``"test"`` → what was read for it; nothing for dev that is held out of train.
     """
 
     layers: tuple[Layer, ...]
@@ -64,6 +67,7 @@ class Corpus:
     repairs: tuple[TagRepair, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[DataSource, ...]] = field(default_factory=dict)
 
     def layer(self, name: str) -> Layer:
         """Return a layer by its name."""
@@ -158,6 +162,7 @@ def read_corpus(
         tuple(repairs),
         (*doubts, *reading_options.problems),
         tuple(notes),
+        {part: tuple(sources) for part, sources in reading.sources.items() if sources},
     )
 
 
@@ -173,6 +178,7 @@ class _Reading:
         self.options, self.separately, self.has, self.start = options, separately, has, start
         self.collector, self.paths = SentenceCollector(), list[str]()
         self.corpora: dict[str, list[Integers]] = {part: [] for part in PARTS}
+        self.sources: dict[str, list[DataSource]] = {part: [] for part in PARTS}
         self.layers: tuple[str, ...] = options.layers if len(options.layers) > 1 else ()
 
     def read(self, part: str, data: Data) -> None:
@@ -182,9 +188,11 @@ class _Reading:
             for source in sources:
                 self.paths.append(source.path)
                 self.collector.begin_source(source.path)
+                noted = Reading(source)
                 several = len(self.options.layers) > 1
-                for sentence in self._several_layers(source) if several else self._one_layer(source):
+                for sentence in self._several_layers(source, noted) if several else self._one_layer(source, noted):
                     self.collector.add(sentence)
+                self.sources[part].append(noted.source())
             if len(self.collector) == first:
                 raise DataError(f"There are no {part} sentences.", remedy="Give at least one labeled sentence.")
             self.corpora[part].append(np.arange(first, len(self.collector)))
@@ -200,12 +208,12 @@ class _Reading:
             )
         return [list(parts_of(item)) for item in items]
 
-    def _one_layer(self, source: Part) -> Iterator[Sentence]:
+    def _one_layer(self, source: Part, noted: Reading) -> Iterator[Sentence]:
         """Sentences with one layer, which gets the name that it has in the corpus."""
         options = self.options
         if self.corpora["train"] and not options.layers:  # the first file decides
             options = replace(options, layers=self.layers)
-        for sentence in sentences_of(source, options):
+        for sentence in noted.sentences(source, options):
             ((name, tags),) = sentence.layers.items()
             if not self.layers:
                 self.layers = (self._corpus_name(name, source),)
@@ -224,7 +232,7 @@ class _Reading:
             )
         return name
 
-    def _several_layers(self, source: Part) -> Iterator[Sentence]:
+    def _several_layers(self, source: Part, noted: Reading) -> Iterator[Sentence]:
         """Sentences with those of the layers that their source has."""
         options, names = self.options, self.options.layers
         if self.separately and source.file is None:
@@ -237,7 +245,7 @@ class _Reading:
         if names != options.layers:
             columns = dict(zip(options.layers, options.columns, strict=False))
             options = replace(options, layers=names, columns=tuple(columns[name] for name in names if name in columns))
-        return sentences_of(source, options)
+        return noted.sentences(source, options)
 
 
 def _legal_layers(reading: _Reading, mixed: bool) -> tuple[TokenStore, tuple[Layer, ...], list[TagRepair]]:

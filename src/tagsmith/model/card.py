@@ -18,7 +18,11 @@ METRICS = ("precision", "recall", "f1", "accuracy")
 
 
 def write_card(
-    layers: Sequence[Layer], scores: Mapping[str, Scores], recipe: Mapping[str, Any], trained: str = ""
+    layers: Sequence[Layer],
+    scores: Mapping[str, Scores],
+    recipe: Mapping[str, Any],
+    trained: str = "",
+    data: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a model's card.
 
@@ -30,6 +34,8 @@ def write_card(
         How the model was trained: fields with JSON values.
     trained
         On what and where it was trained, in a sentence.
+    data
+        On what it was trained and scored, as ``config.json`` has it.
     """
     lines = [*_metadata(scores), "", "# A tagsmith model", ""]
     for layer in layers:
@@ -47,6 +53,7 @@ def write_card(
         "```",
         "",
         *_scores(scores),
+        *_data(data or {}),
     ]
     if recipe:
         fields = (f"{name} = {quoted(value)}" for name, value in recipe.items())
@@ -132,6 +139,25 @@ def _interval_in_words(part: str, scores: Scores) -> Iterator[str]:
             "run with another seed."
         )
         yield ""
+
+
+def _data(data: Mapping[str, Any]) -> Iterator[str]:
+    """A table of what the model was trained and scored on."""
+    if not data:
+        return
+    columns = "| part | data | sentences | tokens | documents | SHA-256 |"
+    yield from ("## Data", "", columns, "|---|---|---|---|---|---|")
+    for part, values in data.items():
+        sources = values if part == "before" else values["sources"]
+        title = "earlier training" if part == "before" else part
+        if not sources:
+            yield f"| {title} | held out of train | {values['sentences']:,} | {values['tokens']:,} | | |"
+        for one in sources:
+            name = _plain(quoted(one["name"])[1:-1]) if one["name"] else "in memory"
+            documents = f"{one['documents']:,}" if "documents" in one else ""
+            counts = f"{one['sentences']:,} | {one['tokens']:,} | {documents}"
+            yield f"| {title} | {name} | {counts} | `{one['sha256']}` |"
+    yield ""
 
 
 def _between(pair: Interval | None) -> str:

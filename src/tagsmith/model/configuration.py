@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -18,6 +18,7 @@ Precision = Literal["int8", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 FIELDS = {"format_version", "architecture", "layers", "precision", "recipe", "scores", "sha256"}
 PARTS = {"dev", "test"}  # of the data, that a model may have scores on
+DATA_PARTS = ("train", "dev", "test")
 LARGEST_NUMBER = 2**63  # of the numbers that are only shown
 SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -47,6 +48,7 @@ class Configuration:
     scores: Mapping[str, Any]
     sha256: Mapping[str, str]  # file name → digest
     scalings: Mapping[str, Scaling]  # of the layers that are calibrated
+    data: Mapping[str, Any]
 
 
 def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Configuration:
@@ -54,7 +56,7 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Conf
 
     Raises ValueError: a value is missing, unknown, of another type, or impossible.
     """
-    _keys(config, FIELDS, "the configuration")
+    _keys(config, FIELDS | ({"data"} & config.keys()), "the configuration")
     for name in ("architecture", "recipe", "scores", "sha256"):
         if not isinstance(config[name], dict):
             raise ValueError(f"{name} is not an object")
@@ -70,6 +72,7 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Conf
         if part not in PARTS:
             raise ValueError(f"scores are of {' or '.join(sorted(PARTS))}")
         _check_scores(scores, Scores, {layer.name for layer in layers})
+    _check_data(config.get("data", {}))
     for name, sha256 in config["sha256"].items():
         if name not in files or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
             raise ValueError("sha256 names a file that a model does not have, or is no digest")
@@ -81,6 +84,7 @@ def check_configuration(config: Mapping[str, Any], files: Sequence[str]) -> Conf
         config["scores"],
         config["sha256"],
         {one["name"]: scaling for one in config["layers"] if (scaling := _scaling(one)) != Scaling()},
+        config.get("data", {}),
     )
 
 
@@ -160,8 +164,31 @@ def _check_intervals(values: Any) -> None:
                 raise ValueError(f"the interval of {name} is not two numbers from 0 to 1")
     if values["unit"] not in ("sentences", "documents") or not _is_fraction(values["confidence"]):
         raise ValueError("the intervals do not say what was drawn, or how sure they are")
-    if not all(type(values[name]) is int and 0 <= values[name] <= LARGEST_NUMBER for name in ("units", "resamples")):
-        raise ValueError("the number of units or resamples of intervals is not a count")
+    _check_counts(values, ("units", "resamples"))
+
+
+def _check_data(data: Any) -> None:
+    """What a model was trained and scored on is only shown, and compared with the digests of other files."""
+    if not isinstance(data, dict) or not {*DATA_PARTS, "before"}.issuperset(data):
+        raise ValueError("data is not an object, or has unknown parts")
+    for part in (data[name] for name in DATA_PARTS if name in data):
+        _keys(part, {"sentences", "tokens", "sources"}, "a part of the data")
+        _check_counts(part, ("sentences", "tokens"))
+    for sources in (*(data[name]["sources"] for name in DATA_PARTS if name in data), data.get("before", [])):
+        if not isinstance(sources, list):
+            raise ValueError("the sources of data are not a list")
+        for one in sources:
+            optional = {"documents"} if isinstance(one, dict) and "documents" in one else set()
+            _keys(one, {"name", "sha256", "sentences", "tokens", *optional}, "a source of data")
+            _check_counts(one, ("sentences", "tokens", *optional))
+            name, sha256 = one["name"], one["sha256"]
+            if not isinstance(name, str) or not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+                raise ValueError("a source of data has no name or no digest")
+
+
+def _check_counts(values: Mapping[str, Any], names: Iterable[str]) -> None:
+    if not all(type(values[name]) is int and 0 <= values[name] <= LARGEST_NUMBER for name in names):
+        raise ValueError(f"{' or '.join(names)} is not a count")
 
 
 def _is_fraction(value: Any) -> bool:

@@ -42,7 +42,7 @@ REMEDY = "Copy the whole folder again, or train the model anew."
 class ModelFile(StrEnum):
     """The files of a model folder; others may stand beside them."""
 
-    CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, sha256 of every file
+    CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, data, sha256 of every file
     VOCABULARY = "vocabulary.json"  # words and characters, in the order of their rows
     WEIGHTS = "weights.safetensors"  # every weight by name; pretrained vectors as int8 rows with a float32 scale each
     CARD = "README.md"  # the model card: no digest, so that people can edit it
@@ -75,6 +75,7 @@ class Model:
     extras: Mapping[str, bytes] = field(default_factory=dict)  # further files: model card, history, learning curve
     precision: Precision = "int8"  # what an LSTM's kernels run in where the user does not say
     scalings: Mapping[str, Scaling] = field(default_factory=dict)  # how probabilities are calibrated, by layer
+    data: Mapping[str, Any] = field(default_factory=dict)  # on what it was trained and scored, likewise for the reader
 
 
 def write_model(model: Model, folder: Path) -> None:
@@ -143,6 +144,7 @@ def model_files(model: Model) -> dict[str, bytes]:
         "precision": model.precision,
         "recipe": model.recipe,
         "scores": model.scores,
+        **({"data": model.data} if model.data else {}),
         "sha256": {name: digest(content) for name, content in sorted(files.items()) if name not in UNCHECKED},
     }
     config["sha256"][ModelFile.CONFIG] = _config_digest(config)
@@ -160,7 +162,7 @@ def with_card(model: Model) -> Model:
     if ModelFile.CARD in model.extras:
         return model
     scores = {part: scores_from_dict(one) for part, one in model.scores.items()}
-    card = write_card(model.layers, scores, model.recipe)
+    card = write_card(model.layers, scores, model.recipe, data=model.data)
     return replace(model, extras={**model.extras, ModelFile.CARD: card.encode()})
 
 
@@ -318,6 +320,7 @@ def _read_model(files: _Files) -> Model:
         extras,
         config.precision,
         config.scalings,
+        config.data,
     )
 
 

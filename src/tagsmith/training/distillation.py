@@ -18,6 +18,7 @@ import numpy.typing as npt
 from rich.console import Console
 
 from tagsmith.corpus.corpus import Corpus, read_corpus
+from tagsmith.corpus.provenance import source_of
 from tagsmith.corpus.sentences import Sentences
 from tagsmith.corpus.sources import Data, read_file
 from tagsmith.errors import DataError, ModelError, RecipeError
@@ -282,7 +283,9 @@ def _corpus(
                 f"The models do not know the labels {', '.join(strange)}.", remedy="Train them on these too."
             )
     if given:
-        corpus = replace(corpus, repairs=given.repairs, problems=given.problems, notes=given.notes)
+        labeled_by_teachers = [source_of(others)] if others else []  # that is data too
+        sources = {**given.sources, "train": (*given.sources.get("train", ()), *labeled_by_teachers)}
+        corpus = replace(corpus, repairs=given.repairs, problems=given.problems, notes=given.notes, sources=sources)
     return corpus, Known(len(labeled), len(predicted), len(sentences))
 
 

@@ -8,11 +8,31 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tagsmith import __version__
+from tagsmith.corpus.provenance import source_of
 from tagsmith.model.card import write_card
 from tagsmith.scores.scores import Scores
 from tagsmith.training.checkpoint import Progress
 from tagsmith.training.recipe import Recipe
 from tagsmith.training.task import Task
+
+
+def data_of(task: Task) -> dict[str, Any]:
+    """Return what ``config.json`` says of the data: sizes and sources of each part, and those of earlier training."""
+    corpus = task.corpus
+    data: dict[str, Any] = {}
+    for part, sentences in (("train", corpus.train), ("dev", corpus.dev), ("test", corpus.test)):
+        if len(sentences):
+            held_out = part == "dev" and "train" in corpus.sources
+            sources = corpus.sources.get(part) or (() if held_out else (source_of(sentences),))
+            data[part] = {
+                "sentences": len(sentences),
+                "tokens": int(sentences.lengths.sum()),
+                "sources": [source.as_dict() for source in sources],
+            }
+    before = task.start.data if task.start else {}
+    if before:
+        data["before"] = [*before.get("train", {}).get("sources", ()), *before.get("before", ())]
+    return data
 
 
 def model_card(
@@ -27,7 +47,7 @@ def model_card(
         + (f" Pretrained vectors: {task.covered}." if task.covered else "")
     )
     told = "\n".join(f"{line[0].upper()}{line[1:]}." for line in calibration)
-    return write_card(corpus.layers, scores, recipe.as_dict(), f"{trained}\n\n{told}")
+    return write_card(corpus.layers, scores, recipe.as_dict(), f"{trained}\n\n{told}", data_of(task))
 
 
 def learning_curve(history: Sequence[Mapping[str, Any]]) -> bytes:

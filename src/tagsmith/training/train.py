@@ -33,7 +33,7 @@ from tagsmith.training.measure import (
     score_predicted,
     score_text,
 )
-from tagsmith.training.model_card import learning_curve, model_card
+from tagsmith.training.model_card import data_of, learning_curve, model_card
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.target import BEST, check_new_run, check_space, discard_run, reserved, what_is_kept
 from tagsmith.training.task import Task, prepare
@@ -289,7 +289,8 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
         ModelFile.HISTORY: "".join(json.dumps(entry) + "\n" for entry in history).encode(),
         ModelFile.LEARNING_CURVE: learning_curve(history),
     }
-    model = replace(model, scores={part: one.as_dict() for part, one in scores.items()}, extras=extras)
+    stored = {part: one.as_dict() for part, one in scores.items()}
+    model = replace(model, scores=stored, extras=extras, data=data_of(run.task))
     return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
 
 
