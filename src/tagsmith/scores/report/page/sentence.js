@@ -42,7 +42,7 @@ function drawSentence(layer, sentence, withOther = false) {
   let at = 0;
   for (const [start, end] of stretches(strips)) {
     made.append(...plainWords(sentence.w, at, start));
-    for (const [from, to] of pieces(sentence.w, start, end)) made.append(piece(layer, sentence, strips, from, to, withOther), " ");
+    for (const [from, to] of pieces(sentence.w, start, end)) made.append(piece(layer, sentence, strips, from, to), " ");
     at = end;
   }
   made.append(...plainWords(sentence.w, at, sentence.w.length));
@@ -84,8 +84,8 @@ function* plainWords(words, start, end) {
   }
 }
 
-function piece(layer, sentence, strips, from, to, withOther) {
-  const made = element("span", { class: withOther ? "marked two" : "marked" });
+function piece(layer, sentence, strips, from, to) {
+  const made = element("span", { class: "marked" });
   const words = sentence.w.slice(from, to).map((word, place) => {
     const shown = typeof word === "string" ? word : `… ${word} …`;
     const space = from + place + 1 < to ? " " : "";
@@ -100,6 +100,11 @@ function piece(layer, sentence, strips, from, to, withOther) {
     const label = right && kind !== "gold" ? [] : [goesOn ? "… " : "", labelName(layer, span[LABEL])];
     const look = `strip ${kind}${right ? " right" : ""}`;
     lines[kind].push(element("span", { class: look, style: `grid-column:${columns}` }, ...label));
+    if (kind === "gold") {
+      made.classList.add("above");
+      const name = `${goesOn ? "… " : ""}${layer.labels[span[LABEL]] || "(no label)"}`;
+      lines.other.push(element("span", { class: "strip room", style: `grid-column:${columns}`, "data-label": name }));
+    }
   }
   made.append(...lines.gold, ...words, ...lines.predicted, ...lines.other);
   return made;
