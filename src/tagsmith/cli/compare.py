@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tagsmith.cli import options
-from tagsmith.cli.evaluate import CountedAs
+from tagsmith.cli.evaluate import CountedAs, Mode
 from tagsmith.errors import DataError, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from tagsmith.corpus.origins import Origin
     from tagsmith.scores.comparison import Comparison, Difference
     from tagsmith.text.document import Sentence
     from tagsmith.text.schemes import Scheme
@@ -23,38 +24,37 @@ if TYPE_CHECKING:
 _LONGEST = 300  # characters of a sentence that is shown
 
 _SYSTEM = "A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA."
+Show = Annotated[
+    int, typer.Option(min=0, metavar="N", help="Show so many sentences that B does better, and that it does worse.")
+]
+FailIfWorse = Annotated[
+    float | None,
+    typer.Option(min=0, metavar="X", help="Exit with status 1 if B's F1 is worse by more than X points (percent)."),
+]
+P = Annotated[float, typer.Option("--p", min=0, max=1, help="With --fail-if-worse: and if the p-value is below this.")]
+JsonFile = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the comparison as JSON; with '-', print nothing else."),
+]
+Documents = Annotated[bool, typer.Option("--documents", help="Draw and swap documents, not sentences.")]
+Resamples = Annotated[
+    int | None, typer.Option(min=1, help="Resamples of the intervals. [default: 10,000, fewer for large files]")
+]
+Shuffles = Annotated[int, typer.Option(min=1, help="Shuffles that the p-values come from.")]
 
 
 def compare_command(
     a: Annotated[Path, typer.Argument(metavar="A", help=_SYSTEM)],
     b: Annotated[Path, typer.Argument(metavar="B", help=_SYSTEM)],
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A labeled file; of a folder, the test file.")],
-    show: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Show so many sentences that B does better, and that it does worse.")
-    ] = 0,
-    fail_if_worse: Annotated[
-        float | None,
-        typer.Option(min=0, metavar="X", help="Exit with status 1 if B's F1 is worse by more than X points (percent)."),
-    ] = None,
-    p: Annotated[
-        float, typer.Option("--p", min=0, max=1, help="With --fail-if-worse: and if the p-value is below this.")
-    ] = 0.05,
-    json_file: Annotated[
-        Path | None,
-        typer.Option("--json", metavar="FILE", help="Write the comparison as JSON; with '-', print nothing else."),
-    ] = None,
-    mode: Annotated[
-        CountedAs,
-        typer.Option(
-            help="conlleval: count spans as the CoNLL-2000 scorer does; strict: count only well-formed spans."
-        ),
-    ] = CountedAs.CONLLEVAL,
-    documents: Annotated[bool, typer.Option("--documents", help="Draw and swap documents, not sentences.")] = False,
-    resamples: Annotated[
-        int | None,
-        typer.Option(min=1, help="Resamples of the intervals. [default: 10,000, fewer for large files]"),
-    ] = None,
-    shuffles: Annotated[int, typer.Option(min=1, help="Shuffles that the p-values come from.")] = 10_000,
+    show: Show = 0,
+    fail_if_worse: FailIfWorse = None,
+    p: P = 0.05,
+    json_file: JsonFile = None,
+    mode: Mode = CountedAs.CONLLEVAL,
+    documents: Documents = False,
+    resamples: Resamples = None,
+    shuffles: Shuffles = 10_000,
     format: options.Format = "auto",
     layer: options.Layer = None,
     column: options.Column = None,
@@ -70,28 +70,16 @@ def compare_command(
     import numpy as np
 
     from tagsmith.cli.compare_input import open_model, predictions_of_file, predictions_of_model
-    from tagsmith.corpus.convert import open_target
-    from tagsmith.corpus.folders import is_folder, part_of_folder
-    from tagsmith.corpus.origins import read_with_origins
     from tagsmith.scores.comparison import compare_tags
-    from tagsmith.scores.tables import verdict
     from tagsmith.text.schemes import detect_scheme
 
     options.check_suffix(json_file, ".json")
-    files: list[Path] = [data]
-    if is_folder(data):
-        files, note = part_of_folder(data, "test")
-        typer.echo(visible(note), err=True)
     taggers = [open_model(source) for source in (a, b)]
     wanted = layer  # by default that of the model, as in evaluate
     if layer is None and column is None:
         wanted = next((tagger.layers[0] for tagger in taggers if tagger), None)
-    problems: list[object] = []
     reading = options.reading_options(wanted, column, word_column, separator, encoding)
-    sentences, origins = read_with_origins(files, format=format, problems=problems, **reading)
-    options.echo_problems(problems)
-    if not sentences:
-        raise DataError("There are no sentences to compare on.", remedy="Give labeled sentences.", path=data)
+    sentences, origins = _read(data, format=format, **reading)
     gold = [next(iter(sentence.layers.values())) for sentence in sentences]
     scheme = detect_scheme(gold)
     of_files = options.reading_options(layer, encoding=encoding)
@@ -117,21 +105,50 @@ def compare_command(
             remedy="Choose the column or layer that holds the labels with --column or --layer.",
             path=data,
         )
+    _write(comparison, {"a": str(a), "b": str(b), "data": str(data)}, json_file)
+    if show and str(json_file) != "-":
+        sides = {"gold": gold, "A": tags[0], "B": tags[1]}
+        for line in _shown(comparison, sentences, [str(origin.source) for origin in origins], sides, scheme, show):
+            typer.echo(visible(line))
+    if fail_if_worse is not None:
+        _fail_if_worse(comparison, fail_if_worse, p)
+
+
+def _read(data: Path, **reading: Any) -> tuple[list[Sentence], list[Origin]]:
+    """Read the sentences, of a folder those of its test file, each with its origin; report problems."""
+    from tagsmith.corpus.folders import is_folder, part_of_folder
+    from tagsmith.corpus.origins import read_with_origins
+
+    files: list[Path] = [data]
+    if is_folder(data):
+        files, note = part_of_folder(data, "test")
+        typer.echo(visible(note), err=True)
+    problems: list[object] = []
+    sentences, origins = read_with_origins(files, problems=problems, **reading)
+    options.echo_problems(problems)
+    if not sentences:
+        raise DataError("There are no sentences to compare on.", remedy="Give labeled sentences.", path=data)
+    return sentences, origins
+
+
+def _write(comparison: Comparison, names: Mapping[str, str], json_file: Path | None) -> None:
+    """Write the JSON, if it is wanted, and print the table and the verdict, unless the JSON takes their place."""
+    from tagsmith.corpus.convert import open_target
+    from tagsmith.scores.tables import verdict
+
     if json_file is not None:
-        names = {"names": {"a": str(a), "b": str(b), "data": str(data)}}
         with open_target(json_file) as stream:
-            stream.write(json.dumps({**names, **comparison.as_dict()}, indent=2, ensure_ascii=False) + "\n")
+            stream.write(json.dumps({"names": names, **comparison.as_dict()}, indent=2, ensure_ascii=False) + "\n")
     if str(json_file) != "-":
-        console = options.stdout_console()
-        console.print(_table(comparison))
-        typer.echo(visible(f"A: {a}\nB: {b}\n{verdict(comparison)}\n{_changes(comparison)}"))
-        if show:
-            sides = {"gold": gold, "A": tags[0], "B": tags[1]}
-            for line in _shown(comparison, sentences, [str(origin.source) for origin in origins], sides, scheme, show):
-                typer.echo(visible(line))
+        options.stdout_console().print(_table(comparison))
+        typer.echo(visible(f"A: {names['a']}\nB: {names['b']}\n{verdict(comparison)}\n{_changes(comparison)}"))
+
+
+def _fail_if_worse(comparison: Comparison, most: float, p: float) -> None:
+    """Exit with status 1 if B is worse by more than ``most`` points, and chance hardly makes that."""
     f1 = comparison.differences["f1"]
     loss = round(-100 * f1.value, 9)  # 60 is not more than 60
-    if fail_if_worse is not None and loss > fail_if_worse and f1.p < p:
+    if loss > most and f1.p < p:
         typer.echo(f"B is worse than A by {loss:.2f} points of F1 (p = {_p(f1)}).", err=True)
         raise typer.Exit(1)
 
