@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from accessibility import assert_accessible
-from fake_training import COMPARISON, UNCLEAR, FakeTraining, epoch, version
+from fake_training import COMPARISON, SCORES, TYPES, UNCLEAR, FakeTraining, epoch, version
 from playwright.sync_api import Page, expect
 
 from tagsmith.corpus.sources import read_sentences
@@ -248,10 +248,18 @@ def test_sentences_that_were_trained_on_are_counted_and_cannot_tell(open_view, f
 
 def test_first_model_of_all(open_view, fake):
     fake.versions = []
-    fake.begin(epochs=[epoch(1)])
-    fake.end("done")
+    fake.begin()
     page = open_view()
-    expect(run_card(page).locator(".figure")).to_have_text(["F180.0", "Precision85.7", "Recall75.0"])
+    fake.wait_for_streams(1)
+    fake.tell("epoch", epoch(1))
+    intervals = {"f1": [0.551, 0.923], "precision": [0.5, 1.0], "recall": [0.75, 0.75], "accuracy": [0.8, 1.0]}
+    fake.end("done", after=SCORES["after"] | {"types": TYPES["after"], "intervals": intervals})
+    expect(page.locator("#said")).to_have_text(
+        "The training is done: F1 80.0 percent on the dev set (95 % interval 55.1 to 92.3)."
+    )
+    expect(run_card(page).locator(".figure")).to_have_text(
+        ["F180.0 95 % interval 55.1 to 92.3", "Precision85.7 95 % interval 50.0 to 100.0", "Recall75.0"]
+    )
     expect(run_card(page)).to_contain_text("There are only 4 sentences in the dev set: the scores are a hint only.")
     expect(run_card(page)).not_to_contain_text("before")
     table = run_card(page).get_by_role("region", name="Scores by label")

@@ -62,8 +62,8 @@ def compare(old: Tagger, new: Tagger, dev: Sequence[LabeledWords | str], seen: C
         }
 
     return {
-        "before": before.as_dict(),
-        "after": after.as_dict(),
+        "before": {**before.as_dict(), "intervals": found.a.intervals.as_dict()},
+        "after": {**after.as_dict(), "intervals": found.b.intervals.as_dict()},
         "comparison": {
             "measure": key,
             "sentences": len(fair.words),

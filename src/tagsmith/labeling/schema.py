@@ -285,11 +285,23 @@ class LabelScores(Wire):
     support: int
 
 
+class IntervalsAnswer(Wire):
+    """The ends of the 95 % interval of each score."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    precision: tuple[float, float]
+    recall: tuple[float, float]
+    f1: tuple[float, float]
+    accuracy: tuple[float, float]
+
+
 class ScoresAnswer(LabelScores):
     """A model's scores on the dev set, as fractions of 1; for plain tags, look at ``accuracy``."""
 
     accuracy: float
     types: dict[str, LabelScores]
+    intervals: IntervalsAnswer | None = Field(default=None, description="null: there is only one sentence.")
 
 
 class EpochAnswer(Wire):

@@ -47,12 +47,18 @@ function hasUnclear({ differences, types, measure }) {
 /** The run's outcome in a sentence, or two. */
 export function outcome({ measure, before, after, comparison }) {
   const key = measure === "accuracy" ? "accuracy" : "f1";
-  const now = `${titled(measure)} ${percent(after?.[key])} percent on the dev set`;
+  const now = `${titled(measure)} ${percent(after?.[key])} percent on the dev set${before ? "" : between(after, key)}`;
   if (comparison) return `${now}. ${comparison.told}`;
   const what = change(before?.[key], after?.[key]);
   if (!what) return now;
   const kind = what.kind === "same" ? "the same as before" : `${what.points} points ${what.word} than before`;
   return `${now}, ${kind}`;
+}
+
+/** " (95 % interval 55.1 to 92.3)", if it is known. */
+function between(scores, key) {
+  const ends = scores?.intervals?.[key];
+  return ends ? ` (95 % interval ${percent(ends[0])} to ${percent(ends[1])})` : "";
 }
 
 /** What two models were compared on, in a sentence. */
@@ -91,13 +97,15 @@ function figure({ key, title }, { before, after, comparison }, [old, now]) {
       before && element("span", { class: "unseen" }, ` ${now}`),
     ),
     what && element("span", { class: what.kind }, `${what.signed} ${what.word}`),
-    difference && difference.low < difference.high && interval(difference),
+    difference && interval(difference.low, difference.high, signed),
+    !before && after?.intervals && interval(...after.intervals[key], percent),
   );
 }
 
-function interval({ low, high }) {
+function interval(low, high, format) {
+  if (low === high) return null; // too few sentences, or all alike
   const name = element("span", { class: "unseen" }, " 95 % interval ");
-  return element("span", { class: "quiet interval" }, name, `${signed(low)} to ${signed(high)}`);
+  return element("span", { class: "quiet interval" }, name, `${format(low)} to ${format(high)}`);
 }
 
 function arrow() {
