@@ -62,8 +62,10 @@ def compare(old: Tagger, new: Tagger, dev: Sequence[LabeledWords | str], seen: C
         }
 
     return {
-        "before": {**before.as_dict(), "intervals": found.a.intervals.as_dict()},
-        "after": {**after.as_dict(), "intervals": found.b.intervals.as_dict()},
+        **{
+            name: {**one.scores.as_dict(), "intervals": one.intervals.as_dict() if found.units > 1 else None}
+            for name, one in (("before", found.a), ("after", found.b))
+        },
         "comparison": {
             "measure": key,
             "sentences": len(fair.words),
