@@ -125,6 +125,8 @@ def test_errors_are_filtered_by_kind_label_and_text(open_report):
     expect(status(page)).to_contain_text(f"{ERRORS.types['PER']['spurious']} errors of {total}")
     errors(page).get_by_label("text").fill("aCMe IN")
     expect(status(page)).to_contain_text(" of ")
+    found = int(status(page).text_content().split()[0])
+    expect(errors(page).locator(".told li:not(.quiet)")).to_have_count(found)
     for sentence in errors(page).locator(".sentence").all():
         words_alone = sentence.evaluate(
             "one => { const copy = one.cloneNode(true); copy.querySelectorAll('.strip').forEach((s) => s.remove());"
@@ -263,6 +265,9 @@ def test_several_layers_have_a_section_each(open_html):
     tokens = pos.evaluation.errors.overall["type"]
     expect(page.locator("#errors-1").get_by_role("status")).to_contain_text(f"{tokens} errors in ")
     page.locator("#confusion-1 .matrix").get_by_role("button").first.click()
+    expect(page.locator("#errors-1 .chosen")).to_contain_text("gold X, predicted NOUN")
+    page.locator("#errors-1 .chosen button").click()
+    page.locator("#confusion-1 a.confused").click()
     expect(page.locator("#errors-1 .chosen")).to_contain_text("gold X, predicted NOUN")
     expect(page.locator("#threshold-1")).to_have_count(0)
     assert_accessible(page)

@@ -177,6 +177,16 @@ def test_the_sentences_that_changed_are_there_with_both_tags():
             assert (len(sides[0] ^ sides[1]), len(sides[0] ^ sides[2])) == one["d"]
 
 
+def test_many_labels_have_a_list_of_pairs_in_place_of_a_matrix():
+    labels = [f"L{number:02}" for number in range(30)]
+    words, gold, predicted, _ = drawn_tags(200, labels=labels)
+    findings = findings_of(words, gold, predicted, resamples=0)
+    parsed = Parsed(page_of(words, findings))
+    assert ("class", "matrix") not in parsed.attributes
+    assert ("class", "confused") in parsed.attributes
+    assert "Labels that are confused most" in parsed.text
+
+
 def test_plain_tags_keep_only_the_tokens_that_are_wrong():
     words = [["a", "b", "c"], ["d", "e"]]
     gold, predicted = [["X", "Y", "X"], ["Y", "Y"]], [["X", "X", "X"], ["Y", "Y"]]

@@ -78,8 +78,8 @@ def report_page(report: Report) -> str:
 
 
 def _made(report: Report) -> str:
-    known = [report.settings[name] for name in ("sentences", "made") if name in report.settings]
-    return f'<p class="quiet">{text(" · ".join(known))}</p>'
+    size = f"{len(report.words):,} sentences, {sum(map(len, report.words)):,} tokens"
+    return f'<p class="quiet">{text(" · ".join([size, *filter(None, [report.settings.get("made")])]))}</p>'
 
 
 def _links(sections: Sequence[Section]) -> str:
@@ -114,7 +114,7 @@ def _layer_sections(findings: LayerFindings, words: Words, suffix: str, level: i
         listed = f"<{inner}>Sentences that changed</{inner}>\n{scripted('changes')}"
         yield f"comparison{suffix}", "Comparison", f"{shown}\n{listed}"
     confusion = f'<div data-matrix="{number}">\n{kinds_section(evaluation, plain)}\n</div>'
-    yield f"confusion{suffix}", "Kinds of errors", confusion
+    yield f"confusion{suffix}", "Confusion" if plain else "Kinds of errors", confusion
     unit = "token" if plain else "span"
     wrong = len(findings.aligned.differing())
     if wrong:

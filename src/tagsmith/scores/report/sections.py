@@ -18,7 +18,7 @@ from tagsmith.scores.tables import BUCKETS, confusions, points, verdict
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
 MOST_CONFUSED = 24  # labels of a matrix; with more there are only the commonest pairs
-MOST_PAIRS, MOST_GROUPS = 30, 200  # rows
+MOST_PAIRS, MOST_GROUPS = 24, 200  # rows
 KIND_MEANINGS = {
     "boundary": "the right type, other boundaries",
     "type": "the right boundaries, another type",
@@ -26,6 +26,9 @@ KIND_MEANINGS = {
     "missed": "a gold span, and nothing is predicted there",
     "spurious": "a predicted span, and there is none",
 }
+
+
+_UNSEEN = '<span class="unseen">, predicted {}</span>'
 
 
 def label_name(label: str) -> str:
@@ -93,7 +96,13 @@ def kinds_section(evaluation: Evaluation, plain: bool) -> str:
         parts.append(_matrix(evaluation, plain))
     pairs = confusions(evaluation)
     if pairs and (plain or len(errors.labels) > MOST_CONFUSED):
-        rows = [(label_name(one), label_name(other), f"{count:,}") for count, one, other in pairs[:MOST_PAIRS]]
+        most = MOST_PAIRS if len(errors.labels) > MOST_CONFUSED else MOST_PAIRS // 2
+        number = {label: place for place, label in enumerate(errors.labels)}
+        rows = []
+        for count, one, other in pairs[:most]:
+            pair = f'data-gold="{number[one]}" data-predicted="{number[other]}"'
+            link = f'<a class="confused" href="#errors" {pair}>{label_name(one)}{_UNSEEN.format(label_name(other))}</a>'
+            rows.append((link, label_name(other), f"{count:,}"))
         parts.append(table("Labels that are confused most", ("gold", "predicted", "number"), rows, names=2))
     return "\n".join(parts)
 

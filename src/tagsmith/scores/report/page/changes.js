@@ -43,7 +43,7 @@ function drawChange(layer, files, data) {
   const [before, now] = data.d;
   const names = { better: "better", worse: "worse", otherwise: "as many errors, other tags" };
   const marks = (spans) => spans.flatMap((span, at) => [at ? ", " : "", element("bdi", {}, wordsOf(data, span)), " ", element("b", {}, labelName(layer, span[LABEL]))]);
-  const line = (name, spans) => toldItem(name, ...(spans.length ? marks(spans) : ["–"]));
+  const line = (name, spans) => toldItem("", name, ...(spans.length ? marks(spans) : ["–"]));
   const everywhere = data.g.filter((span) => [data.p, data.o].every((side) => side.some((own) => same(own, span))));
   const differing = (spans) => spans.filter((span) => !everywhere.some((own) => same(own, span)));
   return element(

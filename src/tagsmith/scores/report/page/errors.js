@@ -56,10 +56,10 @@ function errorList(container, layer, files) {
     let errors = 0;
     for (const one of sentences) {
       if (wanted && !one.text.includes(wanted)) continue;
-      const passing = one.errors.filter((error) => passes({ ...error, sentence: one.data }));
-      if (!passing.length) continue;
-      shown.push(one);
-      errors += passing.length;
+      const passing = new Set(one.errors.filter((error) => passes({ ...error, sentence: one.data })));
+      if (!passing.size) continue;
+      shown.push({ ...one, passing });
+      errors += passing.size;
     }
     shown.sort(ORDERS[order.value]);
     const all = errors === total ? "" : ` of ${total.toLocaleString("en")}`;
@@ -153,25 +153,27 @@ function labelSelect(layer, sentences, refresh) {
   return made;
 }
 
-function drawErrors(layer, files, { data, errors }) {
+/** Draw a sentence with its errors; those that do not pass the filter are quiet. */
+function drawErrors(layer, files, { data, errors, passing }) {
+  const item = (error) => toldItem(passing.has(error) ? "" : "quiet", ...told(layer, data, error));
   return element(
     "li",
     {},
     element("div", { class: "place" }, placeOf(files, data)),
     drawSentence(layer, data),
-    element("ul", { class: "told" }, ...errors.map((error) => toldItem(...told(layer, data, error)))),
+    element("ul", { class: layer.plain ? "told plain" : "told" }, ...errors.map(item)),
   );
 }
 
 /** An item of what is said of a sentence: a word in front, and the rest beside it. */
-function toldItem(head, ...rest) {
-  return element("li", {}, element("span", { class: "kind" }, `${head} `), element("span", {}, ...rest));
+function toldItem(look, head, ...rest) {
+  return element("li", { class: look || null }, element("span", { class: "kind" }, `${head} `), element("span", {}, ...rest));
 }
 
 /** Say in words what is wrong. */
 function told(layer, sentence, { kind, gold, predicted, units }) {
-  const name = layer.kinds[kind];
-  const quoted = (span) => element("bdi", {}, `“${wordsOf(sentence, span)}”`);
+  const name = layer.plain ? "" : layer.kinds[kind];
+  const quoted = (span) => element("span", {}, "“", element("bdi", {}, wordsOf(sentence, span)), "”");
   const label = (span) => element("b", {}, labelName(layer, span[LABEL]));
   if (!predicted) return [name, quoted(gold), " ", label(gold), units < 0 ? "" : `; the model gives it${percentOf(units)}`];
   if (!gold) return [name, quoted(predicted), " ", label(predicted), percentOf(units)];

@@ -27,9 +27,24 @@ function matrixButton(layer, cell) {
       ? ["missed ", ...named(gold)]
       : ["gold ", ...named(gold), ", predicted ", ...named(predicted)];
   const button = element("button", { type: "button" }, cell.textContent, element("span", { class: "unseen" }, ": ", ...description.map((one) => (one.cloneNode ? one.cloneNode(true) : one))));
-  const test = (error) => (error.gold ? error.gold[LABEL] : null) === gold && (error.predicted ? error.predicted[LABEL] : null) === predicted;
+  const test = isPair(gold, predicted);
   button.addEventListener("click", () => choosers.get(layer)(test, description));
   cell.replaceChildren(button);
+}
+
+/** A test for the errors in which one label, or nothing (null), is taken for another. */
+function isPair(gold, predicted) {
+  return (error) => (error.gold ? error.gold[LABEL] : null) === gold && (error.predicted ? error.predicted[LABEL] : null) === predicted;
+}
+
+for (const link of document.querySelectorAll("a.confused")) {
+  const layer = report.layers[Number(link.closest("[data-matrix]").dataset.matrix)];
+  const [gold, predicted] = [Number(link.dataset.gold), Number(link.dataset.predicted)];
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    const name = (label) => element("bdi", {}, layer.labels[label] || "(no label)");
+    choosers.get(layer)(isPair(gold, predicted), ["gold ", name(gold), ", predicted ", name(predicted)]);
+  });
 }
 
 for (const part of document.querySelectorAll("[data-common]")) {
@@ -41,7 +56,7 @@ for (const part of document.querySelectorAll("[data-common]")) {
       event.preventDefault();
       const test = (error) => error[side] && error[side][LABEL] === Number(label) && wordsOf(error.sentence, error[side]) === text;
       const name = element("bdi", {}, layer.labels[Number(label)] || "(no label)");
-      choosers.get(layer)(test, [side === "gold" ? "missed " : "predicted ", element("bdi", {}, `“${text}” `), name]);
+      choosers.get(layer)(test, [side === "gold" ? "missed " : "predicted ", "“", element("bdi", {}, text), "” ", name]);
     });
   }
 }
