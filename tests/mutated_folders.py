@@ -47,8 +47,10 @@ def valid_models() -> tuple[Model, ...]:
     """Small models of every kind."""
     tags = [["B-PER", "O"], ["O"]], [["B-PER", "B-LOC"], ["O"]]
     scores = replace(score_tags(*tags), intervals=score_intervals(align_tags(*tags), resamples=9)).as_dict()
+    source = {"name": "a.conll", "sha256": "0" * 64, "sentences": 2, "tokens": 3, "documents": 1}
+    data = {"train": {"sentences": 2, "tokens": 3, "sources": [source]}, "before": [source]}
     return (
-        replace(random_model(), scores={"dev": scores}, extras={"README.md": b"# A model\n"}),
+        replace(random_model(), scores={"dev": scores}, data=data, extras={"README.md": b"# A model\n"}),
         random_model(replace(SMALL, cell="gru", head="softmax", characters="none", layers=2), pretrained=False),
         random_model(
             replace(SMALL, cell="rnn", characters="lstm", shape_dim=0, bidirectional=False), vocabulary=WITH_NGRAMS

@@ -334,7 +334,7 @@ def test_a_model_knows_its_data(tmp_path):
     zeros = "0" * 64
     assert f"| train | a\\|b.conll | 2 | 3 | 1 | `{zeros}` |\n" in card
     assert "| dev | held out of train | 1 | 1 | | |\n" in card
-    assert f"| earlier training | in memory | 2 | 3 | 1 | `{zeros}` |\n" in card
+    assert f"| earlier training | no file | 2 | 3 | 1 | `{zeros}` |\n" in card
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tagsmith.cli.inspect_view import Section, View
+from tagsmith.cli.options import counted
 
 if TYPE_CHECKING:
     from tagsmith.model.folder import Model
@@ -118,11 +119,11 @@ def _data(data: Mapping[str, Any]) -> dict[str, str]:
         sources = values if part == "before" else values["sources"]
         told = []
         for one in sources:
-            documents = f", {one['documents']:,} documents" if "documents" in one else ""
-            counts = f"{one['sentences']:,} sentences, {one['tokens']:,} tokens{documents}"
-            told.append(f"{one['name'] or 'in memory'} ({counts}; SHA-256 {one['sha256'][:SHOWN_DIGITS]})")
+            units = [name for name in ("sentences", "tokens", "documents") if name in one]
+            counts = ", ".join(counted(one[name], name.removesuffix("s")) for name in units)
+            told.append(f"{one['name'] or 'no file'} ({counts}; SHA-256 {one['sha256'][:SHOWN_DIGITS]})")
         if not sources:
-            told.append(f"{values['sentences']:,} sentences held out of the training data")
+            told.append(f"{counted(values['sentences'], 'sentence')} held out of the training data")
         facts["data of earlier training" if part == "before" else f"data ({part})"] = ", ".join(told)
     return facts
 

@@ -153,7 +153,7 @@ def _data(data: Mapping[str, Any]) -> Iterator[str]:
         if not sources:
             yield f"| {title} | held out of train | {values['sentences']:,} | {values['tokens']:,} | | |"
         for one in sources:
-            name = _plain(quoted(one["name"])[1:-1]) if one["name"] else "in memory"
+            name = _plain(quoted(one["name"])[1:-1]) if one["name"] else "no file"
             documents = f"{one['documents']:,}" if "documents" in one else ""
             counts = f"{one['sentences']:,} | {one['tokens']:,} | {documents}"
             yield f"| {title} | {name} | {counts} | `{one['sha256']}` |"
