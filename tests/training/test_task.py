@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from random_model import random_model
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.model.frozen_vectors import unit_variance
 from tagsmith.model.vectors import load_vectors, quantize_rows
 from tagsmith.text.schemes import Scheme, is_legal, tags_to_spans
+from tagsmith.training.model_card import data_of
 from tagsmith.training.recipe import Recipe, make_recipe
 from tagsmith.training.task import prepare
 
@@ -151,3 +153,25 @@ def test_a_task_says_how_many_words_have_a_vector(corpus, vectors):
     assert prepare(corpus, Recipe(), None, 0).covered is None
     covered = prepare(corpus, Recipe(), vectors, 0).covered
     assert covered == "30.0 % of the training tokens have one, and 22.2 % of the different words"
+
+
+def test_what_a_model_says_of_its_data_includes_what_came_before(corpus):
+    task = prepare(corpus, make_recipe("fast"), None, 0)
+    data = data_of(task)
+    assert {part: (one["sentences"], one["tokens"]) for part, one in data.items()} == {"train": (3, 10), "dev": (3, 10)}
+    source = {"name": "old.conll", "sha256": "0" * 64, "sentences": 9, "tokens": 99}
+    before = {
+        "train": {"sentences": 8, "tokens": 90, "sources": [source]},
+        "before": [{**source, "name": "older.conll"}],
+    }
+    later = data_of(replace(task, start=replace(random_model(), data=before)))
+    assert [one["name"] for one in later["before"]] == ["old.conll", "older.conll"]
+    assert later["train"] == data["train"]
+
+
+def test_sentences_of_unknown_origin_are_data_too(corpus):
+    data = data_of(prepare(replace(corpus, sources={}), make_recipe("fast"), None, 0))
+    assert [(one["name"], one["sentences"]) for one in data["train"]["sources"] + data["dev"]["sources"]] == [
+        ("", 3),
+        ("", 3),
+    ]
