@@ -178,8 +178,8 @@ def test_the_sentences_that_changed_are_there_with_both_tags():
 
 
 def test_many_labels_have_a_list_of_pairs_in_place_of_a_matrix():
-    labels = [f"L{number:02}" for number in range(30)]
-    words, gold, predicted, _ = drawn_tags(200, labels=labels)
+    labels = [f"L{number:02}" for number in range(70)]
+    words, gold, predicted, _ = drawn_tags(400, labels=labels)
     findings = findings_of(words, gold, predicted, resamples=0)
     parsed = Parsed(page_of(words, findings))
     assert ("class", "matrix") not in parsed.attributes

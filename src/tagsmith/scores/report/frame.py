@@ -92,7 +92,7 @@ def table(
     named, caption = f' class="{kind}"' if kind else "", text(caption)
     return (
         f'<div class="table" tabindex="0" role="group" aria-label="{caption}">\n<table{named}>\n'
-        f"<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+        f"<caption><span>{caption}</span></caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
 
 

@@ -17,7 +17,8 @@ from tagsmith.scores.scores import FIGURES
 from tagsmith.scores.tables import BUCKETS, confusions, points, verdict
 
 THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99)
-MOST_CONFUSED = 24  # labels of a matrix; with more there are only the commonest pairs
+MOST_CONFUSED = 60  # labels of a matrix; with more there are only the commonest pairs
+FEW_LABELS, NARROW = 24, 12  # with more, the commonest pairs are listed too; headings stand upright
 MOST_PAIRS, MOST_GROUPS = 24, 200  # rows
 KIND_MEANINGS = {
     "boundary": "the right type, other boundaries",
@@ -89,14 +90,16 @@ def kinds_section(evaluation: Evaluation, plain: bool) -> str:
         names = ("correct", *KINDS)
         rows = [(label_name(label), *_counts(counts, names)) for label, counts in errors.types.items()]
         rows.append(("all", *_counts(errors.overall, names)))
-        parts.append(table("Kinds of errors", columns, rows, kind="total"))
+        parts.append(
+            table("Gold spans of each label by what became of them, and spurious ones", columns, rows, kind="total")
+        )
         meanings = "".join(f"<dt>{kind}</dt><dd>{meaning}</dd>" for kind, meaning in KIND_MEANINGS.items())
         parts.append(f'<dl class="meanings">{meanings}</dl>')
     if len(errors.labels) <= MOST_CONFUSED:
         parts.append(_matrix(evaluation, plain))
     pairs = confusions(evaluation)
-    if pairs and (plain or len(errors.labels) > MOST_CONFUSED):
-        most = MOST_PAIRS if len(errors.labels) > MOST_CONFUSED else MOST_PAIRS // 2
+    if pairs and (plain or len(errors.labels) > FEW_LABELS):
+        most = MOST_PAIRS if len(errors.labels) > FEW_LABELS else MOST_PAIRS // 2
         number = {label: place for place, label in enumerate(errors.labels)}
         rows = []
         for count, one, other in pairs[:most]:
@@ -136,11 +139,13 @@ def _matrix(evaluation: Evaluation, plain: bool) -> str:
         name = names[gold] if gold < len(names) else "spurious"
         rows.append(f'<tr><th scope="row" class="text">{name}</th>{"".join(cells)}</tr>')
     head = "".join(f'<th scope="col">{name}</th>' for name in (*names, *last))
+    many = " many" if len(names) > NARROW else ""
     more = "" if plain else ", of the right type with the boundary errors"
     caption = f"Confusion: gold labels in rows, predicted ones in columns; the diagonal holds what is right{more}"
+    head = f'<tr><th scope="col" class="text">gold</th>{head}</tr>'
     return (
-        f'<div class="table" tabindex="0" role="group" aria-label="{caption}">\n<table class="matrix">\n'
-        f'<caption>{caption}</caption>\n<thead><tr><th scope="col" class="text">gold</th>{head}</tr></thead>'
+        f'<div class="table" tabindex="0" role="group" aria-label="{caption}">\n<table class="matrix{many}">\n'
+        f"<caption><span>{caption}</span></caption>\n<thead>{head}</thead>"
         f"\n<tbody>\n{chr(10).join(rows)}\n</tbody>\n</table>\n</div>"
     )
 
