@@ -25,7 +25,7 @@ from tagsmith.labeling import version_scores
 from tagsmith.labeling.comparing import told
 from tagsmith.labeling.desk import Desk, LabelingProject
 from tagsmith.labeling.retraining import Retraining
-from tagsmith.labeling.schema import NewFile
+from tagsmith.labeling.schema import NewFile, TrainingOptions
 from tagsmith.labeling.store import Store, VersionRow
 from tagsmith.model.folder import write_model
 from tagsmith.scores.comparison import Difference, compare_tags
@@ -276,6 +276,27 @@ def test_a_held_out_sentence_that_a_model_has_learned_moves_to_training(tmp_path
     again, left = retraining._split()
     assert [own.id for own in left] == [own.id for own in dev[1:]]
     assert dev[0].id in {own.id for own in again}
+    desk.add_file(NewFile(content="".join(f"fresh{number}\tB-X\nis\tO\n\n" for number in range(3)), name="y.conll"))
+    desk.store.add_version(VersionRow(number=2, created=row.created, sentences=17, dev=3, scores={}), [dev[1].words])
+    desk.store.set("last_run", 2)
+    assert [own.words[0] for own in retraining._split()[1]] == [*(own.words[0] for own in dev[2:]), "fresh2"]
+    desk.close()
+
+
+def test_a_fifth_of_the_predicted_sentences_is_kept_from_training(tmp_path: Path):
+    desk = Desk(LabelingProject(folder=tmp_path, labels=("X",)), Models({}))
+    span = '{"start": 0, "end": 4, "label": "X", "score": 0.9}'
+    lines = "".join(f'{{"text": "Anna saw {number}.", "spans": [{span}]}}\n' for number in range(200))
+    desk.add_file(NewFile(content=lines, name="said.jsonl"))
+    content = "".join(f"word{number}\tB-X\nis\tO\n\n" for number in range(10))
+    desk.add_file(NewFile(content=content, name="x.conll"))
+    retraining = Retraining(desk, None)
+    job = retraining._prepare(TrainingOptions(predictions=True)).job
+    learned = {tuple(words) for words, _ in job.predicted}
+    kept = [row for row, _ in desk.store.predicted() if tuple(row.words) not in learned]
+    assert 25 < len(kept) < 55
+    assert all(row.is_kept for row in kept)
+    assert retraining._prepare(TrainingOptions()).job.predicted == []
     desk.close()
 
 

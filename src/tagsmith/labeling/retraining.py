@@ -117,7 +117,7 @@ class Retraining:
         folder = store.folder / RUNS / str(number)
         folder.mkdir(parents=True)
         train, dev = self._split()
-        predicted = store.predicted() if options.predictions else []
+        predicted = [own for own in store.predicted() if options.predictions and not own[0].is_kept]
         job = TrainingJob(
             train=[(row.words, desk.tags(row)) for row in train],
             dev=[(row.words, desk.tags(row)) for row in dev],
@@ -138,29 +138,39 @@ class Retraining:
         """Split the accepted sentences into a training set and a dev set.
 
         The part of a sentence is decided when it is accepted, and stays, so that no model is scored on what an earlier
-        one was trained on. A sentence moves for three reasons only: an earlier model was trained on it, as a file had
-        predicted it or before it was removed and came again; a dev set needs something to find; and every label in it
-        must occur in training.
+        one was trained on. A sentence moves for three reasons only. What an earlier model was trained on, as a file had
+        predicted it or before it was removed and came again, is no longer held out; what none was trained on takes its
+        place. Every label in the dev set must occur in training. And the dev set needs something to find.
         """
         store = self.desk.store
         rows, learned = store.accepted(), store.learned(store.setting("last_run", 0))
         train, dev = [row for row in rows if not row.held_out], [row for row in rows if row.held_out]
+
+        def move(row: SentenceRow, held_out: bool) -> None:
+            source, target = (train, dev) if held_out else (dev, train)
+            source.remove(row)
+            target.append(row)
+            store.hold_out(row.id, held_out)
+
+        fresh = [row for row in train if row.digest not in learned]
+        for row in [row for row in dev if row.digest in learned]:
+            move(row, False)
+            if fresh:
+                move(fresh.pop(), True)
         known = set(self.desk.layer.labels).union(*(row.labels for row in train))
-        for row in [row for row in dev if row.digest in learned or row.labels - known]:
-            dev.remove(row)
-            train.append(row)
+        for row in [row for row in dev if row.labels - known]:
+            move(row, False)
             known |= row.labels
-            store.hold_out(row.id, False)
         if not any(row.labels for row in dev):
             counts = Counter(label for row in train for label in row.labels)
             labeled = [row for row in train if row.labels]
             spare = [
                 row for row in labeled if row.digest not in learned and all(counts[label] > 1 for label in row.labels)
             ]
-            dev.append((spare or labeled)[-1])
-            if spare:  # else its labels occur nowhere else, or are learned already: it is trained on as well
-                train.remove(spare[-1])
-                store.hold_out(spare[-1].id, True)
+            if spare:
+                move(spare[-1], True)
+            else:  # its labels occur nowhere else, or it is learned already: it is trained on as well
+                dev.append(labeled[-1])
         return train, dev
 
     def _keep(self, run: RetrainingRun) -> None:

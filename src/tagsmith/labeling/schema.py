@@ -270,7 +270,9 @@ class TrainingOptions(Wire):
 
     epochs: Annotated[int, Field(ge=1, le=200), Number] | None = Field(None, description="Most epochs.")
     predictions: bool = Field(
-        False, description="Learn as well from the waiting sentences that files of predictions label."
+        False,
+        description="Learn as well from the waiting sentences that files of predictions label, but for about a fifth: "
+        "these can be held out once a person accepts them.",
     )
 
 

@@ -66,6 +66,11 @@ class SentenceRow(Table):
         return f"{self.changed:%Y%m%dT%H%M%S%f}" if self.changed else ""
 
     @property
+    def is_kept(self) -> bool:
+        """Whether it is not learned from as a file predicts it, so that it can be held out once a person accepts it."""
+        return int(self.digest[:8], 16) % HELD_OUT_EVERY == 0
+
+    @property
     def labels(self) -> set[str]:
         """The labels that a person gave."""
         return {label for _, _, label in self.spans or ()}

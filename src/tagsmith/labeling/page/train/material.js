@@ -47,9 +47,12 @@ export function makeMaterial({ train }) {
 }
 
 function predictionsField() {
-  const field = element("input", { id: "predictions", type: "checkbox", checked: true });
+  const about = { "aria-describedby": "predictions-told" };
+  const field = element("input", { id: "predictions", type: "checkbox", checked: true, ...about });
   const text = element("label", { for: "predictions" });
-  const row = element("div", { class: "row", hidden: true }, field, text);
+  const kept = "About a fifth of them is kept, to be held out once you accept it.";
+  const told = element("span", { id: "predictions-told", class: "quiet" }, kept);
+  const row = element("div", { class: "row", hidden: true }, field, text, told);
   const show = (count) => {
     row.hidden = count === 0;
     text.textContent = `Learn from ${counted(count, "waiting sentence")} as files of predictions label them, too`;
