@@ -281,9 +281,12 @@ def main() -> None:
                 time.sleep(0.1)
             address = written.partition("serving on ")[2].split()[0].rstrip("/")
             run = Run(address, time.monotonic() + seconds)
-            last = asyncio.run(everything(run, seconds, process.pid, swapped, sources))
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            try:
+                last = asyncio.run(everything(run, seconds, process.pid, swapped, sources))
+                process.send_signal(signal.SIGTERM)
+                process.wait(60)
+            finally:  # whatever failed, the server is not waited for
+                process.kill()
         result = {"minutes": options.minutes, **judge(run, last, folder, process.returncode, options.minutes)}
     options.result.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(json.dumps(result, indent=1))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith.errors import MissingExtraError, install_command
 
 ROOT = Path(__file__).parent.parent
@@ -81,5 +81,5 @@ def test_the_message_shows_the_command(came_from):
 
 def test_it_works_in_a_process_of_its_own():
     code = "from tagsmith.errors import install_command; print(install_command('serve'))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("[serve]'")

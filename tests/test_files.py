@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith.files import (
     cache_folder,
     lock_file,
@@ -233,7 +234,7 @@ with new_folder(Path(sys.argv[1])), open_atomically(Path(sys.argv[2])) as stream
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
     folder, file = tmp_path / "folder", tmp_path / "file"
     command = [sys.executable, "-c", ABANDON, str(folder), str(file)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    with processes.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "writing\n"
         write_folder(folder, "old")
         write_atomically(file, "old")
@@ -279,9 +280,9 @@ def test_a_device_stays_a_device(tmp_path):
 @on_posix
 def test_a_pipe_is_written(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    reader = subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE)
-    write_atomically(tmp_path / "pipe", "text")
-    assert reader.communicate(timeout=60)[0] == b"text"
+    with processes.started(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE) as reader:
+        write_atomically(tmp_path / "pipe", "text")
+        assert reader.communicate(timeout=60)[0] == b"text"
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
 
 
@@ -331,7 +332,7 @@ with only_one(Path(sys.argv[1]), 0) as mine:
 
 def test_a_lock_ends_with_its_process(tmp_path):
     path = tmp_path / "lock"
-    with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True) as process:
+    with processes.started([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "True\n"
         with only_one(path, 0) as mine:
             assert not mine

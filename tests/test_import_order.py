@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import processes
 import tagsmith
 from random_model import random_model
 from tagsmith.model.folder import write_model
@@ -120,14 +120,14 @@ print(sum(map(len, document.sentences)))
 def test_tagging_needs_none_of_the_packages_of_training(tmp_path: Path):
     folder = tmp_path / "model"
     write_model(random_model(), folder)
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", TAG_WITHOUT_EXTRAS, str(folder)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "10\n", "")
 
 
 def test_help_imports_nothing_heavy():
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-X", "importtime", "-m", "tagsmith", "--help"], capture_output=True, text=True, check=True
     )
     imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}

@@ -136,9 +136,9 @@ def test_other_threads_change_nothing():
             interrupts.check()
             seen.append(handlers())
 
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join()
+    thread.join(20)
     assert seen == [before]
 
 

@@ -11,11 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import httpx
 import pytest
 
+import processes
 from random_model import random_model
 from tagsmith.model.folder import write_model
 
@@ -32,7 +34,7 @@ class Watched:
         library, self.log, self.home = folder / "watched.so", folder / "asked", folder / "home"
         self.folder = folder
         source = Path(__file__).with_name("watched_network.c")
-        subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        processes.run(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
         self.home.mkdir()
         kept = {
             key: value
@@ -43,16 +45,16 @@ class Watched:
             **kept, "LD_PRELOAD": str(library), "WATCHED_NETWORK": str(self.log), "HOME": str(self.home)
         }  # fmt: skip
 
-    def start(self, *arguments: object) -> subprocess.Popen[str]:
+    def started(self, *arguments: object) -> AbstractContextManager[subprocess.Popen]:
         """Start Python with these arguments."""
-        return subprocess.Popen(
+        return processes.started(
             [sys.executable, *map(str, arguments)],
             cwd=self.folder, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def run(self, *arguments: object) -> str:
         """Run Python with these arguments and return what it prints."""
-        with self.start(*arguments) as process:
+        with self.started(*arguments) as process:
             out, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         return out
@@ -104,7 +106,7 @@ def test_training_evaluating_and_tagging_ask_nothing(watched: Watched):
 
 def test_serving_asks_nothing(watched: Watched):
     write_model(random_model(), watched.folder / "model")
-    with watched.start("-m", "tagsmith", "serve", "model", "--port", "0", "--labeling", "labels") as process:
+    with watched.started("-m", "tagsmith", "serve", "model", "--port", "0", "--labeling", "labels") as process:
         assert process.stderr
         address = next(word for word in process.stderr.readline().split() if word.startswith("http"))
         with httpx.Client(base_url=address, timeout=30) as client:

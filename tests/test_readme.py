@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from random_model import random_model
 from tagsmith.model.folder import write_model
 
@@ -36,14 +37,14 @@ def test_the_commands_and_the_code_print_what_the_page_shows(tmp_path):
     text = README.read_text("utf-8")
     for block in CONSOLE.findall(text):
         for command, expected in commands(block):
-            done = subprocess.run(
+            done = processes.run(
                 command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stderr
             if expected.strip():
                 assert done.stdout.strip() == expected.strip()
     ((code, expected),) = PYTHON.findall(text)
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.stdout == expected, done.stderr
@@ -65,7 +66,7 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
     for command in PLAIN.findall(README.read_text("utf-8")):
         if command.startswith("tagsmith train"):
             command += " --set units=8 --set epochs=1"
-        done = subprocess.run(
+        done = processes.run(
             command, shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
@@ -79,7 +80,7 @@ def test_the_servers_that_the_page_starts_start(tmp_path):
     assert len(started) >= 2
     for arguments in started:
         command = [sys.executable, "-m", "tagsmith", *shlex.split(arguments), "--port", "0"]
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        with processes.started(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
             line = process.stderr.readline()
             process.kill()
         assert line.startswith("serving on "), line

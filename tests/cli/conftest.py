@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith.cli.app import run
 from tagsmith.sample import sample_path
 
@@ -27,7 +28,7 @@ Command = Callable[..., subprocess.CompletedProcess[bytes]]
 
 def _tagsmith(*arguments: object, stdin: bytes = b"", **more: object) -> subprocess.CompletedProcess[bytes]:
     command = [sys.executable, "-m", "tagsmith", *map(str, arguments)]
-    return subprocess.run(command, input=stdin, capture_output=True, check=False, **more)
+    return processes.run(command, input=stdin, capture_output=True, check=False, **more)
 
 
 @pytest.fixture(scope="session")
@@ -68,8 +69,10 @@ def trained(tmp_path_factory, corpus) -> tuple[Path, subprocess.CompletedProcess
     try:
         claim.mkdir()
     except FileExistsError:  # another process trains it; the folder appears whole
+        deadline = time.monotonic() + processes.SECONDS
         while not folder.is_dir():
             assert not failure.exists(), "training failed in another process"
+            assert time.monotonic() < deadline, "training in another process does not end"
             time.sleep(0.2)
         return folder, None
     options = (
@@ -80,9 +83,11 @@ def trained(tmp_path_factory, corpus) -> tuple[Path, subprocess.CompletedProcess
         "--set=epochs=4",
         "--set=learning_rate=0.02",
     )
-    done = _tagsmith("train", corpus / "train.conll", "--out", folder, *options, *_TINY)
-    if done.returncode:
-        failure.touch()
+    try:
+        done = _tagsmith("train", corpus / "train.conll", "--out", folder, *options, *_TINY)
+    finally:
+        if not folder.is_dir():
+            failure.touch()
     assert done.returncode == 0, done.stderr.decode()
     return folder, done
 

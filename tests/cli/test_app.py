@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 import tagsmith as package
 from tagsmith.cli.app import _Commands
 
@@ -53,7 +54,7 @@ def test_bad_usage_is_status_2(tagsmith, arguments: list[str]):
 def test_a_full_disk_is_one_line_and_status_1(model: Path, command: str):
     arguments = {"tag": ["tag", str(model)], "score": ["score"]}[command]  # one flushes by itself, the other does not
     with Path("/dev/full").open("wb") as full:
-        done = subprocess.run(
+        done = processes.run(
             [sys.executable, "-m", "tagsmith", *arguments],
             input=b"Ann B-PER B-PER\n",
             stdout=full,
@@ -66,7 +67,7 @@ def test_a_full_disk_is_one_line_and_status_1(model: Path, command: str):
 @pytest.mark.skipif(os.name == "nt", reason="pipes break differently there")
 def test_a_reader_that_has_seen_enough_is_no_error(model: Path, corpus: Path):
     command = [sys.executable, "-m", "tagsmith", "tag", str(model), *[str(corpus / "train.conll")] * 20]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with processes.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""

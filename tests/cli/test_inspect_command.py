@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith.text.schemes import TokenSpan
 from tagsmith.training import label_errors
 from tagsmith.training.label_errors import LabelErrors, Place, ranked
@@ -172,6 +172,6 @@ def test_without_keras_find_errors_names_the_extra(tmp_path: Path):
     (tmp_path / "a.conll").write_text("Ann B-PER\n\nran O\n", "utf-8")
     code = "import sys; sys.modules['keras'] = None; from tagsmith.cli.app import main; main()"
     command = [sys.executable, "-c", code, "inspect", str(tmp_path / "a.conll"), "--find-errors"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: Training needs the 'train' extra.")

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import processes
 from random_model import random_model
 from tagsmith.cli.serve import chosen_origins, name_folders
 from tagsmith.errors import ModelError
@@ -31,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def serving(*arguments: object, **options: object):
     """Run the command on a free port; yields the process and the address."""
     command = [sys.executable, "-m", "tagsmith", "serve", *map(str, arguments), "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options) as process:
+    with processes.started(command, stderr=subprocess.PIPE, text=True, **options) as process:
         assert process.stderr is not None
         said = process.stderr.readline()
         try:
@@ -52,12 +53,13 @@ def test_it_answers_and_ends_when_told_to_after_what_it_accepted(model: Path, se
         texts = ["John lives in New York. " * 400] * 200
         answers: list[httpx.Response] = []
         asking = threading.Thread(
-            target=lambda: answers.append(httpx.post(f"{address}/v1/tag", json={"texts": texts}, timeout=60))
+            target=lambda: answers.append(httpx.post(f"{address}/v1/tag", json={"texts": texts}, timeout=60)),
+            daemon=True,
         )
         asking.start()
         time.sleep(0.5)  # the request is in
         process.send_signal(sent)
-        asking.join()
+        asking.join(90)
         assert answers[0].status_code == 200
         assert len(answers[0].json()["documents"]) == len(texts)
         process.wait(20)
@@ -143,7 +145,7 @@ def test_a_killed_server_has_lost_nothing_it_acknowledged(model: Path, tmp_path:
             answer = httpx.put(f"{address}/v1/labeling/sentences/{number}", json={"status": "accepted", "spans": []})
             assert answer.status_code == 200
         process.kill()
-        process.wait()
+        process.wait(20)
     with serving(model, "--labeling", folder) as (_, address):
         assert httpx.get(f"{address}/v1/labeling").json()["counts"]["accepted"] == len(ids) == 20
 
@@ -183,7 +185,7 @@ def test_without_a_model_it_begins_with_labels(tmp_path: Path):
 )
 def test_what_cannot_be_served_is_said(arguments: list[str], said: str, tmp_path: Path):
     command = [sys.executable, "-m", "tagsmith", "serve", *arguments, "--port", "0"]
-    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    ended = processes.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
     assert ended.returncode == 2
     assert said in ended.stderr
     assert list(tmp_path.iterdir()) == []
@@ -194,7 +196,7 @@ def test_an_address_that_cannot_be_had_is_said(tmp_path: Path):
         port = str(taken.getsockname()[1])
         for where in (("--port", port), ("--port", "0", "--host", "nowhere.invalid")):
             command = [sys.executable, "-m", "tagsmith", "serve", "--new", "X", *where]
-            ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+            ended = processes.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
             assert ended.returncode == 2
             assert "cannot listen on" in ended.stderr
             assert "Choose another --port" in ended.stderr
@@ -204,11 +206,11 @@ def test_an_address_that_cannot_be_had_is_said(tmp_path: Path):
 def test_a_labeling_folder_that_cannot_be_used_is_said_at_the_start(model: Path, tmp_path: Path):
     with serving("--new", "PERSON", cwd=tmp_path):
         command = [sys.executable, "-m", "tagsmith", "serve", "--new", "PERSON", "--port", "0"]
-        ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+        ended = processes.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
         assert ended.returncode == 2
         assert "another server is using it" in ended.stderr
         command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--labeling", "new.labeling", "--port", "0"]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        with processes.started(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
             assert process.stderr is not None
             assert "another server is using it" in process.stderr.readline()
             assert "serving on" in process.stderr.readline()  # it tags
@@ -218,13 +220,13 @@ def test_a_labeling_folder_that_cannot_be_used_is_said_at_the_start(model: Path,
 @pytest.mark.slow
 def test_it_warns_when_anyone_may_come(model: Path, tmp_path: Path):
     command = [sys.executable, "-m", "tagsmith", "serve", str(model), "--port", "0", "--host", "0.0.0.0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    with processes.started(command, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "without an API key, all who can reach 0.0.0.0 can tag, label and train" in process.stderr.readline()
         process.kill()
     key = tmp_path / "key"
     key.write_text("secret", "utf-8")
-    with subprocess.Popen([*command, "--api-key-file", str(key)], stderr=subprocess.PIPE, text=True) as process:
+    with processes.started([*command, "--api-key-file", str(key)], stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("serving on")
         process.kill()

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+import processes
 from tagsmith.sample import sample_path
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs /dev/full and a POSIX shell")
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it needs /dev/f
 def shell(line: str, *arguments: object) -> tuple[int, str, str]:
     """Run a line of shell in which ``$1`` … are the arguments."""
     command = ["bash", "-c", f'tagsmith() {{ {sys.executable} -m tagsmith "$@"; }}; {line}', "tagsmith"]
-    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+    done = processes.run([*command, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -64,7 +65,7 @@ def test_training_never_loses_its_model(corpus, tiny, tmp_path, where):
 def test_tagging_that_is_interrupted_ends_with_a_whole_sentence(model, tmp_path, sent, status):
     (tmp_path / "text").write_text("Ann left Berlin .\n\n" * 400_000, "utf-8")
     command = [sys.executable, "-m", "tagsmith", "tag", str(model), str(tmp_path / "text")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with processes.started(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out = process.stdout.read(100_000)
         process.send_signal(sent)
         out += process.stdout.read()
@@ -77,10 +78,10 @@ def test_tagging_that_is_interrupted_ends_with_a_whole_sentence(model, tmp_path,
 def test_an_interrupted_command_leaves_no_file(model, tmp_path, sent):
     out = tmp_path / "out.conll"
     command = [sys.executable, "-m", "tagsmith", "tag", str(model), "-", "-o", str(out)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with processes.started(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(b"Ann left Berlin .\n\n" * 200_000)
         while not list(tmp_path.iterdir()):
             assert process.poll() is None
         process.send_signal(sent)
-        process.wait()
+        process.wait(60)
     assert list(tmp_path.iterdir()) == []

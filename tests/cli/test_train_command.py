@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 import tagsmith as package
 from random_model import random_model
 from tagsmith.model.folder import write_model
@@ -81,7 +82,7 @@ def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny,
     before = (folder / "config.json").read_bytes()
     arguments = ["train", corpus / "train.conll", "--out", folder, "--recipe", recipe, *tiny]
     command = [sys.executable, "-m", "tagsmith", *map(str, arguments), "--force"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with processes.started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.startswith("epoch   2"):
                 process.send_signal(sent)

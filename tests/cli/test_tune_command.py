@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import processes
+
 pytest.importorskip("optuna")
 TINY = ("--set=units=8", "--set=characters=none", "--set=word_dim=8", "--set=epochs=3", "--set=learning_rate=0.02")
 SPACE = 'learning_rate = {low = 0.001, high = 0.05, log = true}\nshape_dim = [4, 8]\ncell = ["lstm", "gru"]\n'
@@ -55,7 +57,7 @@ def test_the_best_recipe_trains_to_the_score_that_was_found(tagsmith, options, c
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
 def test_a_search_in_two_processes_that_is_stopped_can_be_resumed(tagsmith, options, tmp_path: Path, sent: int):
     command = [sys.executable, "-m", "tagsmith", *map(str, options), "--trials=4", "--processes=2"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+    with processes.started(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if line.startswith("trial"):
                 break

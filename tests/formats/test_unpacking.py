@@ -102,10 +102,11 @@ def test_a_pipe_is_read_once(tmp_path: Path):
     ):
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
-        writer = threading.Thread(target=pipe.write_text, args=(text,))
+        writer = threading.Thread(target=pipe.write_text, args=(text,), daemon=True)
         writer.start()
         assert use(pipe) == 20_000
-        writer.join()
+        writer.join(20)
+        assert not writer.is_alive()
         pipe.unlink()
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-import subprocess
 import sys
 import zlib
 from pathlib import Path
 
 import pytest
+
+import processes
 
 MOST_SECONDS = 60  # they took minutes to years
 MOST_BYTES = 3 << 29  # of address space, beside what the libraries of binary formats take when they are imported
@@ -88,7 +89,7 @@ def test_reading_ends_soon_and_in_little_memory(tmp_path: Path, reader: str, mak
     content = make()
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     command = [sys.executable, "-c", CHILD, reader, str(path), str(MOST_BYTES)]
-    done = subprocess.run(
+    done = processes.run(
         command, cwd=Path(__file__).parents[1], timeout=MOST_SECONDS, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr

@@ -325,7 +325,7 @@ def stand_in_hub() -> Iterator[Hub]:
             yield hub
         finally:
             server.shutdown()
-            thread.join()
+            thread.join(20)
 
 
 def environment(hub: Hub | None, home: Path, token: str | None = TOKEN) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import pytest
+
+import processes
 
 pytest.importorskip("huggingface_hub")
 
@@ -484,7 +485,7 @@ def test_a_pipeline_of_spacy_takes_a_model_on_the_hub(pushed: Hub):
 def test_a_model_folder_is_loaded_without_the_package(tmp_path: Path):
     Tagger(MODEL).save(tmp_path / "model")
     code = "import sys, tagsmith; tagsmith.load('model'); assert 'huggingface_hub' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    processes.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_the_variables_of_the_client_apply(tmp_path: Path):
@@ -495,7 +496,7 @@ def test_the_variables_of_the_client_apply(tmp_path: Path):
 
     def printed(code: str, hub: Hub | None, **changed: str) -> str:
         variables = {**os.environ, **environment(hub, tmp_path / "home"), **changed}
-        done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True)
+        done = processes.run([sys.executable, "-c", code], cwd=tmp_path, env=variables, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+import processes
 
 pytest.importorskip("huggingface_hub")
 pytest.importorskip("datasets")
@@ -41,7 +42,7 @@ def test_the_page_shows_what_is_printed(tmp_path: Path):
         variables["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
         def printed(*command: str) -> str:
-            done = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+            done = processes.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
             return (done.stdout + done.stderr).replace(hub.address, "https://huggingface.co")
 
         for code, expected, console in BLOCK.findall(text):

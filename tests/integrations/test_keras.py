@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import re
-import subprocess
 import sys
 import warnings
 from contextlib import nullcontext
@@ -16,6 +15,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
+import processes
 
 pytest.importorskip("tensorflow", reason="Keras's StringLookup needs it, whatever the backend")
 
@@ -256,7 +257,7 @@ def test_on_tensorflow_the_same_holds():
     """The cells, and a model with a lookup layer that runs, in another process."""
     pytest.importorskip("tensorflow")
     wanted = "every_cell and both-ways-stacked or lookup_layer_in_the_model"
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", wanted],
         env={**os.environ, "KERAS_BACKEND": "tensorflow"}, capture_output=True, text=True, check=False,
     )  # fmt: skip
@@ -297,7 +298,7 @@ def test_the_command_line_and_the_server_take_it(named, tmp_path, serve):
     named.save(tmp_path / "model")
     words = ["John", "lives", "in", "New", "York", "."]
     command = [sys.executable, "-m", "tagsmith", "tag", str(tmp_path / "model")]
-    done = subprocess.run(command, input=" ".join(words), capture_output=True, text=True, check=False)
+    done = processes.run(command, input=" ".join(words), capture_output=True, text=True, check=False)
     (expected,) = named.tag([words])
     assert [line.split("\t")[1] for line in done.stdout.splitlines() if line] == expected, done.stderr
     answer = httpx.post(f"{serve({'mine': tmp_path / 'model'})}/v1/tag", json={"tokens": [words]}).json()

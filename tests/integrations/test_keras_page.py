@@ -6,11 +6,12 @@ import contextlib
 import io
 import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 PAGE = Path(__file__).parents[2] / "docs" / "keras.md"
 BLOCK = re.compile(r"```python\n(.*?)```\n(?:\n```text\n(.*?)```)?|```console\n(.*?)```", re.DOTALL)
@@ -31,7 +32,7 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
             assert printed.getvalue() == expected
         else:
             command, _, expected = console.removeprefix("$ ").partition("\n")
-            done = subprocess.run(
+            done = processes.run(
                 command, shell=True, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
             )
             assert done.stdout.strip() == expected.strip(), done.stderr

@@ -6,11 +6,12 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 pytest.importorskip("pyarrow")
 
@@ -31,7 +32,7 @@ def run_page(name: str, folder: Path) -> None:
     variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
     def printed(*command: str) -> str:
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+        done = processes.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
     for code, expected, console in BLOCK.findall((DOCS / name).read_text("utf-8")):

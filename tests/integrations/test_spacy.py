@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lexicon_model import lexicon_model
 
+import processes
 import tagsmith
 from random_model import LAYERS, WORDS, random_layers_model, random_model, random_sentences
 from search_budget import examples
@@ -395,7 +396,7 @@ def test_two_processes_find_the_same(folder, start, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(PROCESSES, "utf-8")
     command = [sys.executable, str(script), str(folder), start]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = processes.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 0
 
@@ -633,7 +634,7 @@ def test_displacy_shows_entities_and_span_groups(several):
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return processes.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_a_pipeline_without_the_component_loads_nothing_for_it():

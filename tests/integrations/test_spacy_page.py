@@ -7,12 +7,13 @@ import io
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+import processes
 
 pytest.importorskip("spacy")
 
@@ -61,7 +62,7 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
             if command.startswith("cat "):
                 Path(command.removeprefix("cat ")).write_text(shown, "utf-8")
                 continue
-            done = subprocess.run(command, shell=True, env=variables, capture_output=True, text=True, check=False)
+            done = processes.run(command, shell=True, env=variables, capture_output=True, text=True, check=False)
             assert without_scores(done.stdout) == without_scores(shown), (command, done.stderr)
             scores += re.findall(r"\d+\.\d\d", done.stdout)
     precision, recall, f1 = scores[:3]

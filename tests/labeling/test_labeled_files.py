@@ -357,11 +357,13 @@ def test_the_dev_set_gets_its_share(client, tmp_path):
 def test_two_files_at_once_double_nothing(client, tmp_path):
     content = "".join(f"word{number}\tB-PERSON\n\n" for number in range(300))
     answers = []
-    threads = [threading.Thread(target=lambda: answers.append(send(client, "a.conll", content))) for _ in range(4)]
+    threads = [
+        threading.Thread(target=lambda: answers.append(send(client, "a.conll", content)), daemon=True) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(60)
     assert sorted(own["accepted"] for own in answers) == [0, 0, 0, 300]
     assert len({tuple(own["ids"]) for own in answers}) == 1
     assert counts(client) == (0, 300, 0)

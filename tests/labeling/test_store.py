@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith import Document, Sentence, TokenSpan
 from tagsmith.errors import InputError
 from tagsmith.labeling.labeled_file import FileSentence
@@ -44,10 +45,11 @@ def sentences(*texts: str) -> list[Document]:
 
 @pytest.mark.parametrize("acknowledged", [1, 7, 40])
 def test_a_killed_process_loses_nothing_it_acknowledged(tmp_path: Path, acknowledged: int):
-    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    told = [int(process.stdout.readline()) for _ in range(acknowledged)]
-    os.kill(process.pid, signal.SIGKILL)
-    told += [int(line) for line in process.communicate()[0].split("\n")[:-1]]
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    with processes.started(command, stdout=subprocess.PIPE, text=True) as process:
+        told = [int(process.stdout.readline()) for _ in range(acknowledged)]
+        os.kill(process.pid, signal.SIGKILL)
+        told += [int(line) for line in process.stdout.read().split("\n")[:-1]]
     store = Store(tmp_path)
     kept = {row.id: row for row in store.accepted()}
     assert set(told) <= kept.keys()

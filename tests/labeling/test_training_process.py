@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from tagsmith.labeling.training_process import LOG, TrainingJob
 from tagsmith.labeling.training_run import RetrainingRun
 
@@ -171,11 +172,10 @@ def test_what_cannot_be_kept_is_said(tmp_path: Path, played: None):
 def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path, way: str):
     command = [sys.executable, "-c", SERVER, str(tmp_path / "runs"), way]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment)
-    pids = [int(pid) for pid in server.stdout.readline().split()]
-    assert len(pids) == TRIES
-    os.kill(server.pid, signal.SIGKILL)
-    server.communicate()
+    with processes.started(command, stdout=subprocess.PIPE, env=environment) as server:
+        pids = [int(pid) for pid in server.stdout.readline().split()]
+        assert len(pids) == TRIES
+        os.kill(server.pid, signal.SIGKILL)  # the others have groups of their own
     deadline = time.monotonic() + 60
     while any(map(exists, pids)):
         assert time.monotonic() < deadline, "a process stays"
@@ -185,18 +185,19 @@ def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path, way: str):
 
 @pytest.mark.parametrize("begun", [b"", b'{"train": ['])
 def test_without_a_whole_job_the_process_ends(begun: bytes):
-    process = subprocess.run([sys.executable, "-c", PLAYED], input=begun, capture_output=True, timeout=60)
+    process = processes.run([sys.executable, "-c", PLAYED], input=begun, capture_output=True, timeout=60)
     assert (process.returncode, process.stdout, process.stderr) == (0, b"", b"")
 
 
 def test_the_process_ends_with_status_0_when_standard_input_closes(tmp_path: Path):
     for number in range(TRIES):
         job = job_of(tmp_path, number, "wait")
-        process = subprocess.Popen([sys.executable, "-c", PLAYED], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        process.stdin.write(job.as_line())
-        process.stdin.flush()
-        assert json.loads(process.stdout.readline()) == {"event": "state", "train": 7}
-        process.communicate()  # closes it
+        command = [sys.executable, "-c", PLAYED]
+        with processes.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, seconds=60) as process:
+            process.stdin.write(job.as_line())
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline()) == {"event": "state", "train": 7}
+            process.communicate(timeout=60)  # closes it
         assert process.returncode == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -204,5 +205,5 @@ def test_the_process_ends_with_status_0_when_standard_input_closes(tmp_path: Pat
 def test_a_system_without_nice_trains_all_the_same(tmp_path: Path):
     played = PLAYED.replace("import os, sys, time", "import os, sys, time\ndel os.nice", 1)
     job = job_of(tmp_path, 1, "succeed")
-    process = subprocess.run([sys.executable, "-c", played], input=job.as_line(), capture_output=True, timeout=60)
+    process = processes.run([sys.executable, "-c", played], input=job.as_line(), capture_output=True, timeout=60)
     assert (process.returncode, process.stderr) == (0, b"")

@@ -6,11 +6,14 @@ import json
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+import processes
 from tagsmith.labeling.desk import LabelingProject
 from tagsmith.labeling.training_process import TrainingJob
 
@@ -117,13 +120,14 @@ def test_from_nothing_to_a_model_in_service_and_back(stop_server, open_client, t
                 if own.post("/v1/tag", json={"text": "Anna lives in Berlin."}).status_code != 200:
                     failed.append(1)
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     assert client.post("/v1/versions/2", json={}).json()["in_service"] == 2
     newer = client.get("/v1/models").json()["models"][0]["version"]
     assert client.post("/v1/versions/1", json={}).json()["in_service"] == 1
     stop.set()
-    thread.join()
+    thread.join(30)
+    assert not thread.is_alive()
     assert failed == []
     assert client.get("/v1/models").json()["models"][0]["version"] == model["version"] != newer
 
@@ -244,7 +248,8 @@ def test_too_little_to_train_on_is_said(open_client):
     assert "at least two sentences" in refused.json()["error"]["message"]
 
 
-def start_process(folder: Path, sentences: int, epochs: int) -> subprocess.Popen:
+@contextmanager
+def started_process(folder: Path, sentences: int, epochs: int) -> Iterator[subprocess.Popen]:
     """Start a training process without a server; its standard input stays open."""
     folder.mkdir()
     sentence = (["a", "b"], ["B-X", "O"])
@@ -258,22 +263,23 @@ def start_process(folder: Path, sentences: int, epochs: int) -> subprocess.Popen
         epochs=epochs,
     )
     command = [sys.executable, "-m", "tagsmith.labeling.training_process"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdin.write(job.as_line())
-    process.stdin.flush()
-    assert json.loads(process.stdout.readline()) == {"event": "state", "train": sentences, "dev": 1, "corpus": 0}
-    return process
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with processes.started(command, **pipes) as process:
+        process.stdin.write(job.as_line())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()) == {"event": "state", "train": sentences, "dev": 1, "corpus": 0}
+        yield process
 
 
 def test_the_training_process_ends_with_the_server(tmp_path: Path):
-    with start_process(tmp_path / "1", sentences=2000, epochs=200) as process:
+    with started_process(tmp_path / "1", sentences=2000, epochs=200) as process:
         process.stdin.close()  # as when the server is killed
         assert process.wait(timeout=60) == 0
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_training_process_that_is_done_ends_with_status_0(tmp_path: Path):
-    with start_process(tmp_path / "1", sentences=12, epochs=1) as process:
+    with started_process(tmp_path / "1", sentences=12, epochs=1) as process:
         told = [json.loads(line) for line in process.stdout]
         assert process.wait(timeout=60) == 0
         assert b"Fatal" not in process.stderr.read()
@@ -284,18 +290,16 @@ def test_a_training_process_that_is_done_ends_with_status_0(tmp_path: Path):
 
 def test_a_stream_of_events_does_not_keep_the_server_from_stopping(tmp_path: Path):
     command = [sys.executable, "-m", "tagsmith", "serve", "--new", "PERSON,PLACE", "--port", "0"]
-    process = subprocess.Popen(
-        [*command, "--labeling", str(tmp_path / "x")], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    address = process.stderr.readline().split()[-1]
-    with httpx.Client(base_url=address, timeout=60) as client:
-        accept(client, 12)
-        client.post("/v1/training", json={"epochs": 200})
-        with client.stream("GET", "/v1/training/events") as stream:
-            lines = stream.iter_lines()
-            assert next(lines) == "event: state"
-            process.terminate()
-            assert "event: end" not in list(lines)
-    assert process.wait(timeout=25) == 143  # ended by SIGTERM; the wait for requests alone would be 30 seconds
-    process.stderr.close()
+    options = {"stderr": subprocess.PIPE, "stdout": subprocess.DEVNULL, "text": True}
+    with processes.started([*command, "--labeling", str(tmp_path / "x")], **options) as process:
+        address = process.stderr.readline().split()[-1]
+        with httpx.Client(base_url=address, timeout=60) as client:
+            accept(client, 12)
+            client.post("/v1/training", json={"epochs": 200})
+            with client.stream("GET", "/v1/training/events") as stream:
+                lines = stream.iter_lines()
+                assert next(lines) == "event: state"
+                process.terminate()
+                assert "event: end" not in list(lines)
+        assert process.wait(timeout=25) == 143  # ended by SIGTERM; the wait for requests alone would be 30 seconds
     assert list((tmp_path / "x" / "versions").iterdir()) == []

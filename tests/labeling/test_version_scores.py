@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import processes
 from random_model import random_model
 from running_servers import Servers
 from tagsmith import load
@@ -247,7 +248,7 @@ def test_a_report_does_not_keep_the_server_from_stopping(serve, desktop: Desktop
 
 def test_the_scoring_process_tells_no_text_when_it_fails():
     command = [sys.executable, "-m", "tagsmith.labeling.scoring_process"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with processes.started(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(b'{"Anna": 1}\n')
         process.stdin.flush()
         assert process.wait(60) == 1
@@ -258,7 +259,7 @@ def test_the_scoring_process_tells_no_text_when_it_fails():
 
 def test_the_scoring_process_ends_with_the_server():
     command = [sys.executable, "-m", "tagsmith.labeling.scoring_process"]
-    done = subprocess.run(command, input=b'{"folder": ', capture_output=True, timeout=60)
+    done = processes.run(command, input=b'{"folder": ', capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 

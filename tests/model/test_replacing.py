@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import processes
 from random_model import random_model
 from tagsmith.files import ASIDE
 from tagsmith.model.folder import read_model, write_model
@@ -70,7 +71,7 @@ print(number, status, seen[0], seen[-1], left)
 
 def run_python(code: str, *arguments: object) -> str:
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=TESTS, timeout=300)
+    done = processes.run(command, capture_output=True, text=True, check=False, cwd=TESTS, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -116,16 +117,17 @@ def test_no_reader_fails_while_a_writer_replaces_the_folder(tmp_path, steps):
     folder = tmp_path / "model"
     run_python(WRITE, folder, steps, 2)
     command = [sys.executable, "-c", READ, str(folder), steps]
-    readers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) for _ in range(2)]
-    for reader in readers:
-        assert reader.stdout.readline() == "ready\n"
-    run_python(WRITE, folder, steps, 80)
-    (tmp_path / "end").touch()
-    for reader in readers:
-        loads, seen = reader.communicate(timeout=60)[0].split(" ", 1)
-        assert reader.returncode == 0
-        assert int(loads) > 10
-        assert seen == "[0, 1]\n"
+    options = {"stdout": subprocess.PIPE, "text": True, "cwd": TESTS}
+    with processes.started(command, **options) as first, processes.started(command, **options) as second:
+        for reader in (first, second):
+            assert reader.stdout.readline() == "ready\n"
+        run_python(WRITE, folder, steps, 80)
+        (tmp_path / "end").touch()
+        for reader in (first, second):
+            loads, seen = reader.communicate(timeout=60)[0].split(" ", 1)
+            assert reader.returncode == 0
+            assert int(loads) > 10
+            assert seen == "[0, 1]\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["end", "model"]
 
 

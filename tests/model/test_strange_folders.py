@@ -6,7 +6,6 @@ import json
 import math
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mutated_folders as mutated
+import processes
 from mutated_folders import KINDS, NUMBERS, STRANGE, outcome, sealed, valid_files, written
 from random_model import VOCABULARY, every_architecture, random_model, weight_shapes
 from search_budget import examples
@@ -407,6 +407,6 @@ def test_hostile_folders_are_refused_in_bounded_memory_and_time(tmp_path):
     """None takes a gigabyte more than a small model does, or hangs."""
     folders = [str(written(files, tmp_path / name.replace(" ", "-"))) for name, files in _hostile().items()]
     command = [sys.executable, "-c", BOUNDED, str(Path(mutated.__file__).parent), *folders]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    done = processes.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.split() == ["true"] * len(folders)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import unicodedata
 from datetime import date
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import processes
 from tagsmith.redaction.dates import Shift, chosen_shift, date_at
 from tagsmith.redaction.surrogates import Surrogates, normalized, numbers_of
 from tagsmith.redaction.word_lists import NAMES, PLACES
@@ -105,7 +105,7 @@ def test_surrogates_are_the_same_in_another_process(surrogate):
     code = (
         "from tagsmith.redaction.surrogates import Surrogates; print(Surrogates(b'0123456789abcdef')('GPE', 'Berlin'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == surrogate("GPE", "Berlin")
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+
+import processes
 
 CODE = """
 from tagsmith.serving.server import give_back_large_blocks
@@ -25,5 +26,5 @@ print(before - megabytes())
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_large_blocks_go_back_to_the_system():
-    done = subprocess.run([sys.executable, "-c", CODE], check=True, capture_output=True, text=True)
+    done = processes.run([sys.executable, "-c", CODE], check=True, capture_output=True, text=True)
     assert float(done.stdout) == pytest.approx(24, abs=1)

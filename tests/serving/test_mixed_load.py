@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mixed_load.py"
 
@@ -17,7 +18,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "mixed_load.py"
 def test_two_minutes_of_tagging_labeling_retraining_and_swapping_lose_and_leave_nothing(tmp_path):
     result = tmp_path / "result.json"
     command = [sys.executable, str(SCRIPT), "--minutes", "2", "--result", str(result)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     requests = json.loads(result.read_text("utf-8"))["requests"]
     assert requests["put in service 200"] == 2

@@ -36,7 +36,7 @@ def test_versions_change_under_load_and_no_request_fails(serve, tmp_path: Path):
                 statuses.append(answer.status_code)
                 versions.append(answer.json()["model"]["version"])
 
-    asking = [threading.Thread(target=ask) for _ in range(3)]
+    asking = [threading.Thread(target=ask, daemon=True) for _ in range(3)]
     for thread in asking:
         thread.start()
     seen = [version(address)]
@@ -48,7 +48,8 @@ def test_versions_change_under_load_and_no_request_fails(serve, tmp_path: Path):
     finally:
         stop.set()
         for thread in asking:
-            thread.join()
+            thread.join(30)
+    assert not any(thread.is_alive() for thread in asking)
     assert set(statuses) == {200}
     assert set(versions) <= set(seen)
     assert len(set(seen)) == 3

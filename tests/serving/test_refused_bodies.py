@@ -6,7 +6,6 @@ import http.client
 import json
 import shutil
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+import processes
 from raw_http import talk
 from tagsmith.serving import protocol
 from tagsmith.serving.limits import Limits
@@ -73,7 +73,7 @@ def test_curl_is_told(address, tmp_path, expect, is_chunked):
     (tmp_path / "body").write_bytes(b"a" * SIZES[1])
     options = ["-H", "Transfer-Encoding: chunked"] if is_chunked else []
     command = ["curl", "-sS", "-w", "%{http_code}", "-H", "content-type: application/json", "-H", expect, *options]
-    done = subprocess.run(
+    done = processes.run(
         [*command, "--data-binary", f"@{tmp_path / 'body'}", f"{address}/v1/tag"],
         capture_output=True,
         timeout=60,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import processes
 from every_sequence import every_score
 from random_model import SMALL, WORDS, random_model, random_sentences
 from search_budget import examples
@@ -239,7 +239,7 @@ def test_a_child_process_tags_as_its_parent(start, tmp_path):
     script.write_text(CHILD, "utf-8")
     paths = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": paths}
-    subprocess.run([sys.executable, str(script), start], check=True, timeout=120, env=environment)
+    processes.run([sys.executable, str(script), start], check=True, timeout=120, env=environment)
 
 
 # --------------------------------------------------------------------------------------------- tags of text
@@ -444,7 +444,7 @@ def test_tagging_needs_neither_keras_nor_onnx():
         "heavy = {'keras', 'jax', 'tensorflow', 'torch', 'onnx', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    processes.run([sys.executable, "-c", code], check=True)
 
 
 def test_plain_gold_is_refused_by_a_model_of_spans(tagger, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import processes
 from tagsmith.tagging import word_table
 from tagsmith.tagging.word_table import Column, WordTable
 
@@ -114,7 +114,7 @@ if child:
     raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 start, wrong = threading.Barrier(4), []
 def work(number):
-    start.wait()
+    start.wait(20)
     try:
         for call in range(20):
             check(table, [[f"w{number}_{call}_{word}" for word in range(8)], ["a", "b"]])
@@ -122,12 +122,12 @@ def work(number):
         wrong.append(error)
 threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
 for thread in threads: thread.start()
-for thread in threads: thread.join()
+for thread in threads: thread.join(20)
 os._exit(len(wrong))
 """
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
+    processes.run([sys.executable, "-c", code], check=True, timeout=60, env=environment)
 
 
 def test_a_call_with_many_tokens_gets_each_of_its_forms_once():

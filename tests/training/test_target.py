@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import processes
 from random_model import LAYERS, random_layers_model, random_model
 from tagsmith.errors import ModelError, RecipeError
 from tagsmith.model.folder import write_model
@@ -108,7 +108,7 @@ def test_one_run_at_a_time(out):
         assert folder == training_folder(out)
         code = "import sys; from pathlib import Path; from tagsmith.training.target import reserved\n"
         code += "with reserved(Path(sys.argv[1])): pass"
-        other = subprocess.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, check=False)
+        other = processes.run([sys.executable, "-c", code, str(out)], capture_output=True, text=True, check=False)
         assert other.returncode == 1
         assert "another run is training a model for this folder now" in other.stderr
     with reserved(out):
