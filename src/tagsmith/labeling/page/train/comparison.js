@@ -10,6 +10,7 @@ const MEASURES = [
   { key: "f1", title: "F1" },
 ];
 const ACCURACY = { key: "accuracy", title: "Accuracy" };
+const UNCLEAR = "A difference is unclear where it may be chance, by its 95 % interval or its p-value (0.05 or more).";
 const BEFORE_AND_AFTER = ["before", "after"];
 
 /** What a run that is done says of both models, as an element. */
@@ -24,7 +25,10 @@ export function compare(run) {
   );
 }
 
-/** The scores of two models, called by `names`, and their differences; `{ before, after, comparison }` as the server has them. */
+/**
+ * The scores of two models, called by `names`, and their differences, as elements; `models` are `before`, `after` and
+ * `comparison`, as the server has them.
+ */
 export function scores(models, measure, names) {
   const main = measure === "accuracy" ? [ACCURACY] : [MEASURES[2], MEASURES[0], MEASURES[1]];
   const { comparison } = models;
@@ -35,8 +39,6 @@ export function scores(models, measure, names) {
     comparison && hasUnclear(comparison) && element("p", { class: "quiet" }, UNCLEAR),
   ].filter(Boolean);
 }
-
-const UNCLEAR = "A difference is unclear where it may be chance: by its 95 % interval, or by its p-value, which is 0.05 or more.";
 
 function hasUnclear({ differences, types, measure }) {
   const shown = measure === "accuracy" ? [differences.accuracy] : MEASURES.map(({ key }) => differences[key]);

@@ -3,7 +3,7 @@
 import { hasKey, request } from "../api.js";
 import { announce, download, element, showProblem } from "../dom.js";
 
-/** A link to the report of a version, and if asked for what tells it from another one; `name` says which to a screen reader. */
+/** A link to a version's report, compared with `against` if that is a number; `name` says to a screen reader of what. */
 export function reportLink(text, name, number, against = null) {
   const path = `v1/training/versions/${number}/report${against === null ? "" : `?against=${against}`}`;
   const told = element("span", { class: "unseen" }, ` of ${name}, in a new tab`);
