@@ -45,7 +45,7 @@ def corpora(folder: Path) -> dict[str, Files]:
         "uner_chinese_gsdsimp": _files((chinese / f"zh_gsdsimp-ud-{part}.iob2" for part in parts), vectors=False),
         "uner_swedish_talbanken": _files((swedish / f"sv_talbanken-ud-{part}.iob2" for part in parts), vectors=False),
     }
-    files["uner_ewt"] = _files(data / "english" / "uner_ewt" / f"en_ewt-ud-{part}.iob2" for part in parts)
+    files["uner_ewt"] = _files(_uner_ewt(data / "english" / "uner_ewt", folder))
     weibo, uyghur = data / "weibo_zh", data / "ud_uyghur_udt"
     files["weibo_zh"] = _files((weibo / f"weiboNER_2nd_conll.{part}" for part in parts), vectors=False)
     uyghur_files = (uyghur / f"ug_udt-ud-{part}.conllu" for part in parts)
@@ -88,6 +88,15 @@ def _wikigold(path: Path, folder: Path) -> Iterator[Path]:
     for part, places in PARTS.items():
         chosen = (sentence for number, sentence in enumerate(sentences) if number % 10 in places)
         yield _write(folder / f"wikigold-{part}.conll", chosen)
+
+
+def _uner_ewt(source: Path, folder: Path) -> Iterator[Path]:
+    """Leave out the spans of training that dev and test do not have: OTH, and those whose label is O."""
+    for part in PARTS:
+        blocks = (source / f"en_ewt-ud-{part}.iob2").read_text("utf-8").strip().split("\n\n")
+        rows = ([line.split("\t") for line in block.split("\n") if line[:1] != "#"] for block in blocks)
+        sentences = ([(row[1], "O" if row[2][2:] in ("O", "OTH") else row[2]) for row in own] for own in rows)
+        yield _write(folder / f"uner_ewt-{part}.conll", sentences)
 
 
 def _halves(path: Path, folder: Path) -> Iterator[Path]:

@@ -1,15 +1,16 @@
 """Whether the bias of O, which is fitted on dev for probabilities, gives better tags too.
 
-    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/outside_bias.py [--seeds 0 1] [--epochs 10] [--models FOLDER]
-        [--test] [wnut17 bc5cdr …]
+    TAGSMITH_DATA=… TAGSMITH_VECTORS=… python benchmarks/outside_bias.py [wnut17 bc5cdr …] [--seeds 0 1] [--epochs 10]
+        [--models FOLDER] [--test]
 
 Fast preset, with GloVe 6B 100d where the text is English. Dev is cut into halves by blocks of consecutive sentences,
 as neighbors are often of one text. What is fitted on one half is scored on the other, both ways, and F1 is that of all
-of dev; figures are means over several such cuts. Three ways to decode are compared:
+of dev; figures are means over several such cuts. Ways to decode are compared:
 
 ``learned``     the best sequence of the scores as they were learned
 ``likelihood``  with the bias of O that makes the tags of the other half most probable (with a temperature)
 ``f1``          with the one that gives the other half its highest F1, of a grid
+``kept``        as ``likelihood``, if that raises the F1 of the other half by more than its standard error; else learned
 
 ``dev_in_sample`` is fitted and scored on all of dev, which flatters. With ``--test``, test is scored too, with what all
 of dev says. F1 in percent; biases in units of the learned scores, that is times the temperature.
@@ -21,6 +22,10 @@ than with ``likelihood``; by up to half a point on wikigold, uner_ewt, bc5cdr an
 of one seed each and fitted on all of dev: wnut17 +2.9 on dev and +1.5 on test, bc5cdr +.3 and +.4, snips -.1 and -.1.)
 What decides is dev: the mean over the corpora clearly above 0, and no corpus worse by more than about .3.
 
+``kept`` was added when wnut17 had gained and small dev sets (wikigold, sec_filings) had lost, of one seed each. It was
+chosen among five rules on wnut17, wikigold, sec_filings and bc5cdr (30 epochs) with seed 0; what came after that, all
+of seed 1 and uner_ewt, checks it. Expected: what ``likelihood`` gains on wnut17 and bc5cdr, and about 0 elsewhere.
+
 Writes ``benchmarks/results/outside_bias.json``, and keeps what is there of other models.
 """
 
@@ -30,7 +35,7 @@ import argparse
 import json
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +45,7 @@ import numpy.typing as npt
 
 import tagsmith
 from corpora import Files, corpora, vectors
-from tagsmith.tagging.calibration import fit_scaling
+from tagsmith.tagging.calibration import MOST_TOKENS, f1_gain, gold_rows, minimum, unlikelihood
 from tagsmith.tagging.chain import Integers
 from tagsmith.tagging.decode import viterbi
 from tagsmith.tagging.tagger import Labeled, Tagger
@@ -60,10 +65,12 @@ class Decoder:
     def __init__(self, tagger: Tagger, data: Labeled) -> None:
         self._tagger, self._head = tagger, tagger._head(None)
         self._words = data.words
-        (self._tags,) = data.tags.values()
-        self._gold = [set(tags_to_spans(tags, self._head.layer.scheme)) for tags in self._tags]
+        (tags,) = data.tags.values()
+        self._rows = gold_rows(tags, self._head.layer)
+        self._gold = [set(tags_to_spans(own, self._head.layer.scheme)) for own in tags]
         self._emissions = list(tagger._run(data.words, self._head, lambda *batch: batch))
         self._known: dict[float, Counts] = {}
+        self._likeliest: dict[bytes, float] = {}
 
     def __len__(self) -> int:
         return len(self._words)
@@ -87,9 +94,20 @@ class Decoder:
 
     def likeliest(self, rows: Integers) -> float:
         """Return the bias that makes the tags of these sentences most probable."""
-        own = [self._words[row] for row in rows], [self._tags[row] for row in rows]
-        scaling = fit_scaling(self._tagger._run, self._head, *own)
-        return scaling.outside * scaling.temperature
+        if (key := rows.tobytes()) not in self._likeliest:
+            pairs = self._pairs(rows)
+            every = 1 + sum(len(words) for words, _ in pairs) // MOST_TOKENS
+            self._likeliest[key] = minimum(unlikelihood(self._tagger._run, self._head, pairs[::every]), 2).outside
+        return self._likeliest[key]
+
+    def kept(self, rows: Integers) -> float:
+        """Return that bias if it earns its place, else 0."""
+        bias = self.likeliest(rows)
+        gain, error = f1_gain(self._tagger._run, self._head, self._pairs(rows), bias)
+        return bias if gain > error else 0.0
+
+    def _pairs(self, rows: Integers) -> list[tuple[Sequence[str], Integers]]:
+        return [(self._words[row], self._rows[row]) for row in rows if self._rows[row].min(initial=0) >= 0]
 
     def best(self, rows: Integers) -> float:
         """Return the bias of the grid that gives these sentences the highest F1; of equals, the least one."""
@@ -133,7 +151,7 @@ def run(name: str, files: Files, seed: int, epochs: int, folder: Path, with_test
     parts = {"dev": files.dev, **({"test": files.test} if with_test else {})}
     data = {part: Decoder(tagger, tagger.labeled(path, **files.options)) for part, path in parts.items()}
     dev, every = data["dev"], np.arange(len(data["dev"]))
-    ways = {"likelihood": dev.likeliest, "f1": dev.best}
+    ways = {"likelihood": dev.likeliest, "f1": dev.best, "kept": dev.kept}
     crossed = {way: cross_fitted(dev, fit) for way, fit in ways.items()}
     whole = {"learned": 0.0, **{way: fit(every) for way, fit in ways.items()}}
     scores = {part: {way: f1(one.counts(bias)) for way, bias in whole.items()} for part, one in data.items()}
@@ -145,7 +163,7 @@ def run(name: str, files: Files, seed: int, epochs: int, folder: Path, with_test
         "dev": rounded({"learned": scores["dev"]["learned"], **{way: score for way, (score, _) in crossed.items()}}),
         "biases": {way: sorted(biases) for way, (_, biases) in crossed.items()},
         "dev_in_sample": rounded(scores["dev"]),
-        "bias_of_dev": rounded({way: bias for way, bias in whole.items() if bias}, 3),
+        "bias_of_dev": rounded({way: bias for way, bias in whole.items() if way != "learned"}, 3),
         **({"test": rounded(scores["test"])} if with_test else {}),
     }
 
@@ -159,7 +177,7 @@ def summary(results: list[dict[str, Any]]) -> str:
     """What each way gains over ``learned``: the mean of each corpus, and over the corpora."""
     lines = []
     for part in ("dev", "dev_in_sample", "test"):
-        for way in ("likelihood", "f1"):
+        for way in ("likelihood", "f1", "kept"):
             gains: dict[str, list[float]] = {}
             for one in results:
                 if part in one:

@@ -32,7 +32,7 @@ def test_dev_is_what_probabilities_are_calibrated_on():
     after, (said,) = calibrated(model, corpus)
     assert after.scalings == Tagger(model).calibrate(pairs).model.scalings != {}
     assert re.fullmatch(
-        r"probabilities calibrated on dev: temperature [\d.]+, O [+-][\d.]+; "
+        r"calibrated on dev: temperature [\d.]+, O [+-][\d.]+; F1 [\d.]+ → [\d.]+; "
         r"expected calibration error of spans 0\.\d+ → 0\.\d+ \(by chance 0\.\d+\), "
         r"of tokens 0\.\d+ → 0\.\d+ \(by chance 0\.\d+\)",
         said,
@@ -44,7 +44,7 @@ def test_training_sentences_say_nothing_of_others():
     pairs = labeled(model)
     after, said = calibrated(model, read_corpus(pairs, pairs))
     assert after.scalings == {}
-    assert said == ["probabilities are not calibrated: dev has the training sentences"]
+    assert said == ["not calibrated: dev has the training sentences"]
 
 
 def test_few_labels_are_too_few():
@@ -52,7 +52,7 @@ def test_few_labels_are_too_few():
     pairs = labeled(model)
     after, said = calibrated(model, read_corpus(pairs, pairs[-3:]))
     assert after.scalings == {}
-    assert said == ["probabilities are not calibrated: dev has too few labels for that"]
+    assert said == ["not calibrated: dev has too few labels for that"]
 
 
 def test_only_sentences_that_know_all_labels_count():
@@ -81,6 +81,6 @@ def test_each_layer_is_calibrated():
     corpus = read_corpus(sentences[60:], sentences, layer=names)
     after, said = calibrated(model, corpus)
     assert set(after.scalings) == set(names)
-    assert [line.split(" calibrated")[0] for line in said] == [f"probabilities of {name}" for name in names]
+    assert [line.split(" calibrated")[0] for line in said] == list(names)
     assert "O " not in said[0]
     assert "spans" not in said[0]

@@ -67,12 +67,12 @@ def print_calibration(calibrations: Mapping[str, Calibration]) -> None:
         before = found.before or found
         rows: list[tuple[str, Reliability | None, Reliability | None]] = [
             ("spans", found.spans, before.spans),
-            *((f"  {label}", one, before.span_types[label]) for label, one in found.span_types.items()),
+            *((f"  {label}", one, before.span_types.get(label)) for label, one in found.span_types.items()),
             ("tokens", found.tokens, before.tokens),
         ]
         for name, now, then in rows:
-            if now and then:
-                figures = (now.confidence, now.right, now.ece, now.chance, then.ece)
+            if now:
+                figures = [now.confidence, now.right, now.ece, now.chance, *([then.ece] if then else [])]
                 table.add_row(visible(name), f"{now.count:,}", *(f"{100 * figure:.2f}" for figure in figures))
         options.stdout_console().print(table)
 

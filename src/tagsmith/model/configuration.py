@@ -27,7 +27,7 @@ SHA256 = re.compile("[0-9a-f]{64}")
 class Scaling:
     """What makes the scores of a layer's tags calibrated probabilities: by default nothing.
 
-    All scores are divided by ``temperature``; then ``outside`` is added to the score of the tag ``O`` at each token.
+    ``outside`` is added to the score of the tag ``O`` at each token; then all scores are divided by ``temperature``.
     """
 
     temperature: float = 1.0

@@ -3,14 +3,15 @@
 A network trained to its best dev score is too sure of itself. Guo et al. 2017 divide the scores of a classifier by one
 number, the temperature, which they fit on held-out data by maximum likelihood; Alexandari et al. 2020 add a bias to
 each class. Here the scores are those of whole tag sequences: emissions and transitions are divided by the temperature,
-and the bias is that of ``O`` alone, as what taggers are too sure of is, above all, that a token is in no span. Both
-numbers change probabilities only: the tags that come out are still those of the scores as they were learned.
+and the bias is that of ``O`` alone, as what taggers are wrong about is, above all, how many tokens are in no span. The
+bias changes the best sequence too, and so the tags (:func:`tagsmith.tagging.heads.output_bias`). So it has to earn its
+place, see :func:`fit_scaling`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ import numpy.typing as npt
 from tagsmith.model.configuration import SCALES, Scaling
 from tagsmith.scores.calibration import Calibration, Reliability, reliability
 from tagsmith.tagging.chain import Doubles, Floats, Integers
-from tagsmith.tagging.decode import path_scores, path_spans, viterbi
-from tagsmith.tagging.heads import Head, scaled
+from tagsmith.tagging.decode import SpanTags, path_scores, path_spans, viterbi
+from tagsmith.tagging.heads import Head
 from tagsmith.tagging.marginals import posterior
 from tagsmith.text.layer import Layer
-from tagsmith.text.schemes import OUTSIDE, Scheme, convert_tags, split_tag
+from tagsmith.text.schemes import Scheme, convert_tags, split_tag
 
 LEAST_LABELED = 30  # spans, or tokens of plain tags: with fewer, the numbers would be chance
 MOST_TOKENS = 20_000  # to fit on: with more, the numbers hardly change
@@ -32,6 +33,7 @@ STEP, SMALL = 0.02, 1e-4  # of the derivatives; of the last change
 MOST_STEPS = 20
 
 Words = Sequence[Sequence[str]]
+Loss = Callable[[float, float], float]
 Run = Callable[[Words, Head, Callable[[Floats, Integers], Any]], Iterator[tuple[Integers, Any]]]
 
 
@@ -40,32 +42,31 @@ class Predictions:
     """What a tagger predicts in one layer of labeled sentences of N tokens altogether, with n spans.
 
     ``paths`` and ``gold`` (N,) are rows of the layer's tags, in ``gold`` -1 for tags that the layer does not have.
-    ``spans`` (n,) are labels, and ``span_right`` (n,) says which spans are in gold exactly. The probabilities of tags
-    (N,) and of spans (n,) are given for each way of scaling. ``span_starts`` and ``span_ends``
-    (exclusive), (n,) each, are counted in all N tokens.
+    ``spans`` (n,) are labels, and ``span_right`` (n,) says which spans are in gold exactly. ``token_scores`` (N,)
+    and ``span_scores`` (n,) are probabilities. ``span_starts`` and ``span_ends`` (exclusive), (n,) each, are counted in
+    all N tokens.
     """
 
     layer: Layer
     paths: Integers
     gold: Integers
-    token_scores: tuple[Doubles, ...]
+    token_scores: Doubles
     spans: npt.NDArray[Any]
     span_right: npt.NDArray[np.bool_]
-    span_scores: tuple[Doubles, ...]
+    span_scores: Doubles
     span_starts: Integers
     span_ends: Integers
 
-    def calibration(self, number: int = 0, before: int | None = None) -> Calibration:
-        """Compare the probabilities that one way of scaling gives, and another one before it, with what is right."""
+    def calibration(self, before: Calibration | None = None) -> Calibration:
+        """Compare the probabilities with what is right; ``before`` is how that was before calibration."""
         right = self.paths == self.gold
         labels = np.array([split_tag(tag)[1] if self.layer.gives_spans else tag for tag in self.layer.tags], object)
-        span_scores, token_scores = self.span_scores[number], self.token_scores[number]
         return Calibration(
-            reliability(span_scores, self.span_right) if len(self.spans) else None,
-            reliability(token_scores, right),
-            _by_label(self.spans, span_scores, self.span_right),
-            _by_label(labels[self.paths], token_scores, right),
-            self.calibration(before) if before is not None else None,
+            reliability(self.span_scores, self.span_right) if len(self.spans) else None,
+            reliability(self.token_scores, right),
+            _by_label(self.spans, self.span_scores, self.span_right),
+            _by_label(labels[self.paths], self.token_scores, right),
+            before,
         )
 
 
@@ -77,40 +78,34 @@ def _by_label(labels: npt.NDArray[Any], scores: Doubles, right: npt.NDArray[np.b
     }
 
 
-def predictions(run: Run, head: Head, sentences: Words, gold: Words, scalings: Sequence[Scaling]) -> Predictions:
+def predictions(run: Run, head: Head, sentences: Words, gold: Words) -> Predictions:
     """Tag sentences whose ``gold`` tags are in the layer's scheme; ``run`` runs the network and decodes."""
     rows, tags = gold_rows(gold, head.layer), head.span_tags
-    chains = [scaled(head.chain, head.layer, scaling) for scaling in scalings]
 
-    def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, list[Doubles], list[Integers], list[Doubles]]:
+    def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, Doubles, list[Integers], Doubles]:
         paths = viterbi(emissions, lengths, head.chain)
         spans = list(path_spans(paths, lengths, tags)) if tags else [np.empty(0, np.int64)] * 4
-        token_scores, span_scores = [], []
-        for chain in chains:
-            found = posterior(emissions, lengths, chain)
-            token_scores.append(np.take_along_axis(found.tag_marginals(), paths[..., None], axis=2)[..., 0])
-            span_scores.append(found.span_probabilities(spans[0], spans[1], spans[2], paths))
-        return paths, token_scores, spans, span_scores
+        found = posterior(emissions, lengths, head.chain)
+        token_scores = np.take_along_axis(found.tag_marginals(), paths[..., None], axis=2)[..., 0]
+        return paths, token_scores, spans, found.span_probabilities(spans[0], spans[1], spans[2], paths)
 
     lengths = np.fromiter(map(len, rows), np.int64, len(rows))
     starts = np.cumsum(lengths) - lengths
     flat_gold = np.concatenate([np.empty(0, np.int64), *rows])
     flat_paths = np.zeros_like(flat_gold)
-    token_scores = tuple(np.ones(len(flat_gold)) for _ in chains)
+    token_scores = np.ones(len(flat_gold))
     first, after, labels = ([np.empty(0, np.int64)] for _ in range(3))
-    span_scores = [[np.empty(0)] for _ in chains]
+    span_scores = [np.empty(0)]
     for indices, (paths, batch_tokens, spans, batch_spans) in run(sentences, head, decode):
         steps = np.arange(len(paths))[:, None]
         inside = steps < lengths[indices]
         places = (starts[indices] + steps)[inside]
         flat_paths[places] = paths[inside]
-        for flat, scores in zip(token_scores, batch_tokens, strict=True):
-            flat[places] = scores[inside]
+        token_scores[places] = batch_tokens[inside]
+        span_scores.append(batch_spans)
         at = starts[indices][spans[0]]
         for column, values in ((first, at + spans[1]), (after, at + spans[2]), (labels, spans[3])):
             column.append(values)
-        for known, scores in zip(span_scores, batch_spans, strict=True):
-            known.append(scores)
     wrong = np.concatenate([[0], np.cumsum(flat_paths != flat_gold)])  # before each token; BIOES tells where spans end
     names = np.array(tags.labels if tags else (), object)
     span_starts, span_ends = np.concatenate(first), np.concatenate(after)
@@ -121,7 +116,7 @@ def predictions(run: Run, head: Head, sentences: Words, gold: Words, scalings: S
         token_scores,
         names[np.concatenate(labels)],
         wrong[span_starts] == wrong[span_ends],
-        tuple(np.concatenate(column) for column in span_scores),
+        np.concatenate(span_scores),
         span_starts,
         span_ends,
     )
@@ -141,40 +136,109 @@ def gold_rows(gold: Words, layer: Layer) -> list[Integers]:
 def fit_scaling(run: Run, head: Head, sentences: Words, gold: Words) -> Scaling:
     """Return what makes the ``gold`` tags, which are in the layer's scheme, most probable.
 
-    Sentences with tags that the layer does not have are left out. With too few spans it is no scaling at all.
+    The bias changes tags. It is kept only if it raises F1 here by more than the standard error of that gain; otherwise
+    the temperature is fitted alone. ``run`` and ``head`` are those of a tagger without calibration. Sentences with tags
+    that the layer does not have are left out. With too few spans it is no scaling at all.
     """
-    rows = gold_rows(gold, head.layer)
-    known = [number for number, own in enumerate(rows) if len(own) and own.min() >= 0]
-    outside = head.layer.tags.index(OUTSIDE) if head.layer.gives_spans else -1
+    pairs = [
+        (words, own)
+        for words, own in zip(sentences, gold_rows(gold, head.layer), strict=True)
+        if len(own) and own.min() >= 0
+    ]
     opens = head.span_tags.opens if head.span_tags else np.ones(len(head.layer.tags), bool)
-    if sum(int(opens[rows[number]].sum()) for number in known) < LEAST_LABELED:
+    if sum(int(opens[own].sum()) for _, own in pairs) < LEAST_LABELED:
         return Scaling()
-    known = known[:: 1 + sum(len(rows[number]) for number in known) // MOST_TOKENS]
+    every = 1 + sum(len(own) for _, own in pairs) // MOST_TOKENS
+    loss = unlikelihood(run, head, pairs[::every])
+    if head.span_tags:
+        scaling = minimum(loss, 2)
+        gain, error = f1_gain(run, head, pairs, scaling.outside)
+        if gain > error:
+            return scaling
+    return minimum(loss, 1)
+
+
+def unlikelihood(run: Run, head: Head, pairs: Sequence[tuple[Sequence[str], Integers]]) -> Loss:
+    """Return the negative log-likelihood of the tags of some sentences, given as words and rows of tags.
+
+    It is a function of the logarithm of the temperature, and of the bias of ``O`` divided by the temperature, in which
+    it is smooth; both have a weak prior.
+    """
+    outside = np.zeros(len(head.layer.tags), np.float32)
+    if head.span_tags:
+        outside[head.span_tags.outside] = 1
     batches = []
-    for indices, (emissions, lengths) in run([sentences[n] for n in known], head, lambda *batch: batch):
-        own = [rows[known[index]] for index in indices.tolist()]
-        paths = np.zeros(emissions.shape[:2], np.int64)
-        for place, tags in enumerate(own):
-            paths[: len(tags), place] = tags
-        score = path_scores(paths[None], emissions, lengths, head.chain).sum()
-        batches.append((emissions, lengths, score, sum(int((tags == outside).sum()) for tags in own)))
+    for indices, (emissions, lengths) in run([words for words, _ in pairs], head, lambda *batch: batch):
+        own = [pairs[index][1] for index in indices.tolist()]
+        score = path_scores(_side_by_side(own)[None], emissions, lengths, head.chain).sum()
+        batches.append((emissions, lengths, score, sum(float(outside[tags].sum(dtype=np.float64)) for tags in own)))
 
     def loss(log_temperature: float, bias: float) -> float:
-        """The negative log-likelihood of the gold sequences, and of the numbers themselves."""
-        scaling = Scaling(float(np.exp(log_temperature)), bias)
-        chain = scaled(head.chain, head.layer, scaling)
+        temperature = float(np.exp(log_temperature))
+        chain, added = replace(head.chain, temperature=temperature), np.float32(bias * temperature) * outside
         total = (log_temperature / USUAL[0]) ** 2 / 2 + (bias / USUAL[1]) ** 2 / 2
         for emissions, lengths, score, outsides in batches:
-            partition = posterior(emissions, lengths, chain).log_partition.sum()
-            total += float(partition - score / scaling.temperature - bias * outsides)
+            partition = posterior(emissions + added, lengths, chain).log_partition.sum()
+            total += float(partition - score / temperature - bias * outsides)
         return total
 
-    log_temperature, bias = _minimum(loss, 2 if head.layer.gives_spans else 1)
-    values = {"temperature": float(np.exp(log_temperature)), "outside": bias}
+    return loss
+
+
+def f1_gain(
+    run: Run, head: Head, pairs: Sequence[tuple[Sequence[str], Integers]], outside: float
+) -> tuple[float, float]:
+    """Return by how much a bias of ``O`` raises F1 on some sentences, given as words and rows of tags; and its error.
+
+    The standard error is that of the linearized difference over sentences.
+    """
+    tags = head.span_tags
+    assert tags is not None
+    added = np.zeros(len(head.layer.tags), np.float32)
+    added[tags.outside] = outside
+
+    def decode(emissions: Floats, lengths: Integers) -> tuple[Integers, tuple[Integers, Integers]]:
+        return lengths, (viterbi(emissions, lengths, head.chain), viterbi(emissions + added, lengths, head.chain))
+
+    counts = np.zeros((2, len(pairs), 3))  # of each sentence: spans of gold, spans found, correct ones
+    for indices, (lengths, both) in run([words for words, _ in pairs], head, decode):
+        gold = _side_by_side([pairs[index][1] for index in indices.tolist()])
+        for number, paths in enumerate(both):
+            counts[number, indices] = _span_counts(paths, gold, lengths, tags)
+    sums = counts.sum(axis=1)
+    size = np.maximum(sums[:, 0] + sums[:, 1], 1)
+    f1 = 2 * sums[:, 2] / size
+    shares = (2 * counts[..., 2] - f1[:, None] * (counts[..., 0] + counts[..., 1])) / size[:, None]
+    return float(f1[1] - f1[0]), float(np.sqrt(((shares[1] - shares[0]) ** 2).sum()))
+
+
+def _side_by_side(rows: Sequence[Integers]) -> Integers:
+    """Put the tags of a batch's sentences, the longest first, into paths (T, B)."""
+    paths = np.zeros((len(rows[0]), len(rows)), np.int64)
+    for place, own in enumerate(rows):
+        paths[: len(own), place] = own
+    return paths
+
+
+def _span_counts(paths: Integers, gold: Integers, lengths: Integers, tags: SpanTags) -> Integers:
+    """Count the spans of each sentence (B, 3): in gold, found, correct."""
+    sentences, starts, ends, _ = path_spans(paths, lengths, tags)
+    wrong = np.zeros((len(paths) + 1, len(lengths)), np.int64)  # before each token; BIOES tells where spans end
+    (paths != gold).cumsum(axis=0, out=wrong[1:])
+    right = wrong[starts, sentences] == wrong[ends, sentences]
+    columns = (path_spans(gold, lengths, tags)[0], sentences, sentences[right])
+    return np.stack([np.bincount(column, minlength=len(lengths)) for column in columns], axis=1)
+
+
+def minimum(loss: Loss, free: int) -> Scaling:
+    """Return the scaling of the least loss, of which the first ``free`` numbers count."""
+    log_temperature, bias = _minimum(loss, free)
+    temperature = float(np.exp(log_temperature))
+    values = {"temperature": temperature, "outside": bias * temperature}
     return Scaling(**{name: float(np.clip(round(values[name], 4), *SCALES[name])) for name in SCALES})
 
 
-def _minimum(loss: Callable[[float, float], float], free: int) -> tuple[float, float]:
+def _minimum(loss: Loss, free: int) -> tuple[float, float]:
     """Find the minimum of a convex function of which the first ``free`` arguments count: Newton's method from 0.
 
     Derivatives are differences. A step that does not lower the loss is halved.

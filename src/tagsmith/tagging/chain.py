@@ -41,15 +41,14 @@ class Candidates(NamedTuple):
 class Chain:
     """Transition scores ``start`` (L,), ``between`` (L, L) [from, to] and ``end`` (L,); -1e9 if barred as illegal.
 
-    For probabilities, all scores are divided by ``temperature`` and ``bias`` (L,) is added to those of the tags, see
-    :mod:`tagsmith.tagging.calibration`. The best sequence is that of the scores as they are.
+    For probabilities, all scores are divided by ``temperature``, see :mod:`tagsmith.tagging.calibration`; that does not
+    change which sequence is the best.
     """
 
     start: Floats
     between: Floats
     end: Floats
     temperature: float = 1.0
-    bias: Floats | None = None
 
     @cached_property
     def first(self) -> Floats:
@@ -84,12 +83,9 @@ class Chain:
 
     def calibrated(self, emissions: Floats) -> tuple[Floats, Chain]:
         """Return the emissions and the chain that give the probabilities."""
-        if self.temperature == 1 and self.bias is None:
+        if self.temperature == 1:
             return emissions, self
-        scaled = emissions / np.float32(self.temperature)
-        if self.bias is not None:
-            scaled += self.bias
-        return scaled, self._at_temperature
+        return emissions / np.float32(self.temperature), self._at_temperature
 
     @cached_property
     def _at_temperature(self) -> Chain:

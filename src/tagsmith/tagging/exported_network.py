@@ -16,6 +16,7 @@ from tagsmith.model.frozen_vectors import frozen_ngrams
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import NO_VECTOR
 from tagsmith.tagging.chain import Floats, Integers
+from tagsmith.tagging.heads import output_bias
 from tagsmith.tagging.word_table import Column, FormColumns, WordTable
 
 LARGEST_HALF = 65504.0  # of the numbers of float16; no usual model's encodings come near it
@@ -30,7 +31,7 @@ class ExportedNetwork:
 
     def __init__(self, model: Model, precision: Precision) -> None:
         self._model = model
-        weights, a = model.weights, model.architecture
+        weights, a = {**model.weights, "output/bias": output_bias(model)}, model.architecture
         self._words = OpenGraph(word_graph(weights, a), "the word graph")
         self._sentences = OpenGraph(sentence_graph(weights, a, int8=precision == "int8"), "the sentence graph")
         self._ngrams = frozen_ngrams(model.vocabulary, weights)

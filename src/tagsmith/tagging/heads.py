@@ -43,17 +43,24 @@ def heads_of(model: Model) -> tuple[Head, ...]:
         learned = None
         if model.architecture.head == "crf":
             learned = {f"crf/{part}": model.weights[f"crf/{number}/{part}"] for part in ("start", "between", "end")}
-        chain = scaled(constrained_chain(layer.transitions, learned), layer, model.scalings.get(layer.name, Scaling()))
+        temperature = model.scalings.get(layer.name, Scaling()).temperature
+        chain = replace(constrained_chain(layer.transitions, learned), temperature=temperature)
         heads.append(Head(layer, columns, chain, span_tags(layer.tags) if layer.gives_spans else None))
     return tuple(heads)
 
 
-def scaled(chain: Chain, layer: Layer, scaling: Scaling) -> Chain:
-    """Return a layer's chain calibrated in this way."""
-    bias = None
-    if scaling.outside:
-        bias = np.array([scaling.outside if tag == OUTSIDE else 0.0 for tag in layer.tags], np.float32)
-    return replace(chain, temperature=scaling.temperature, bias=bias)
+def output_bias(model: Model) -> Floats:
+    """Return the biases (columns,) of the network's outputs, with what calibration adds to each layer's ``O``.
+
+    So emissions have it, and whatever is made of them agrees: tags, probabilities and thresholds.
+    """
+    scalings = [model.scalings.get(layer.name, Scaling()) for layer in model.layers]
+    added = [
+        scaling.outside if tag == OUTSIDE else 0.0
+        for layer, scaling in zip(model.layers, scalings, strict=True)
+        for tag in layer.tags
+    ]
+    return np.asarray(model.weights["output/bias"] + np.array(added, np.float32))
 
 
 class HeadsDecoder:

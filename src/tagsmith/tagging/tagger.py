@@ -308,8 +308,8 @@ class Tagger:
         -------
         list
             For each sentence, the sequences in falling order, each with its probability. There are fewer than ``k``
-            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1. As probabilities
-            are calibrated, the first can be another sequence than that of :meth:`tag`.
+            where a sentence has fewer legal sequences. An empty sentence has one, of probability 1. The first is the
+            sequence of :meth:`tag`.
         """
         if not isinstance(k, int | np.integer) or k < 1:
             raise DataError(f"k is {k!r}.", remedy="It must be a whole number, at least 1.")
@@ -697,31 +697,42 @@ class Tagger:
         Returns
         -------
         dict
-            Layer → its calibration, which in ``before`` has that of the probabilities as they were learned.
+            Layer → its calibration, which in ``before`` has that of the tagger as it was learned: of what that
+            predicts.
         """
         labeled = self.labeled(data, layer=layer, **options)
-        found = {}
+        learned, found = self._as_learned(), {}
         for name, gold in labeled.tags.items():
-            scalings = [self.model.scalings.get(name, Scaling()), Scaling()]
-            found[name] = predictions(self._run, self._head(name), labeled.words, gold, scalings).calibration(0, 1)
+            before = predictions(learned._run, learned._head(name), labeled.words, gold).calibration()
+            now = self._head(name)
+            found[name] = predictions(self._run, now, labeled.words, gold).calibration(before)
         return found
 
     def calibrate(self, data: Data | Labeled, *, layer: str | Sequence[str] | None = None, **options: Any) -> Tagger:
-        """Return this tagger with its probabilities calibrated on labeled data; its tags are the same.
+        """Return this tagger calibrated on labeled data: its probabilities and, by the bias of ``O``, its tags.
 
         Training does this with dev. The data must be others than those that the model was trained on, and alike those
-        to be tagged. Of a folder or a mapping the dev part is taken; otherwise arguments and errors are those of
-        :meth:`evaluate`. With fewer than 30 labeled spans, probabilities are left as they were learned.
+        to be tagged; what was fitted before has no influence. Of a folder or a mapping the dev part is taken; otherwise
+        arguments and errors are those of :meth:`evaluate`. With fewer than 30 labeled spans, a layer is left as it was
+        learned.
         """
         labeled = self.labeled(data, layer=layer, part="dev", **options)
+        learned = self._as_learned()
         fitted = {
-            name: fit_scaling(self._run, self._head(name), labeled.words, tags) for name, tags in labeled.tags.items()
+            name: fit_scaling(learned._run, learned._head(name), labeled.words, tags)
+            for name, tags in labeled.tags.items()
         }
         scalings = {
             name: scaling for name, scaling in {**self.model.scalings, **fitted}.items() if scaling != Scaling()
         }
         model = replace(self.model, scalings=scalings)
         return Tagger(model, precision=self.precision, threads=self.threads)
+
+    def _as_learned(self) -> Tagger:
+        """Return this tagger without calibration."""
+        if not self.model.scalings:
+            return self
+        return Tagger(replace(self.model, scalings={}), precision=self.precision, threads=self.threads)
 
     def thresholds(
         self, data: Data | Labeled, *, precision: float, layer: str | None = None, **options: Any
@@ -742,11 +753,10 @@ class Tagger:
         head = next((one for name in labeled.tags if (one := self._head(name)).span_tags), None)
         if head is None:
             raise DataError("Plain tags have no thresholds.", remedy="Choose a layer that gives spans.")
-        gold, scaling = labeled.tags[head.layer.name], self.model.scalings.get(head.layer.name, Scaling())
-        found = predictions(self._run, head, labeled.words, gold, [scaling])
+        gold = labeled.tags[head.layer.name]
+        found = predictions(self._run, head, labeled.words, gold)
         support = Counter(span.label for tags in gold for span in tags_to_spans(tags, head.layer.scheme))
-        (scores,) = found.span_scores
-        return thresholds_for(precision, head.layer.labels, found.spans, scores, found.span_right, support)
+        return thresholds_for(precision, head.layer.labels, found.spans, found.span_scores, found.span_right, support)
 
     def push_to_hub(
         self,

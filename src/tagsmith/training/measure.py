@@ -55,16 +55,16 @@ def score_predicted(corpus: Corpus, part: str, predicted: Predicted, *, interval
 
 
 def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
-    """Calibrate the probabilities on dev, on the sentences that know all of a layer; say what that changes.
+    """Calibrate on dev, on the sentences that know all of a layer; say what that changes.
 
     A network is right about the sentences that it learned from, so that these tell nothing of others.
     """
     if corpus.dev.words() == corpus.train.words():
-        return model, ["probabilities are not calibrated: dev has the training sentences"]
+        return model, ["not calibrated: dev has the training sentences"]
     tagger, said = Tagger(model), list[str]()
     for layer in corpus.layers:
-        of = f" of {layer.name}" if len(corpus.layers) > 1 else ""
-        too_few = f"probabilities{of} are not calibrated: dev has too few labels for that"
+        of = f"{layer.name} " if len(corpus.layers) > 1 else ""
+        too_few = f"{of}not calibrated: dev has too few labels for that"
         sentences = corpus.dev
         if corpus.knowledge is not None:
             known = [corpus.knowledge.sets[number].get(layer.name) for number in corpus.knowledge.dev]
@@ -78,14 +78,18 @@ def calibrated(model: Model, corpus: Corpus) -> tuple[Model, list[str]]:
             if not rows:  # the data may lack the layer altogether
                 said.append(too_few)
                 continue
-        labeled = Labeled(sentences.words(), {layer.name: sentences.tags(layer.name)}, (), ())
-        tagger = tagger.calibrate(labeled)
+        gold = sentences.tags(layer.name)
+        labeled = Labeled(sentences.words(), {layer.name: gold}, (), ())
+        learned, tagger = tagger, tagger.calibrate(labeled)
         if scaling := tagger.model.scalings.get(layer.name):
-            errors = _errors(tagger.calibration(labeled)[layer.name])
-            bias = f", {OUTSIDE} {scaling.outside:+.2f}" if layer.gives_spans else ""
+            bias = ""
+            if layer.gives_spans:
+                tags = (one.tag(labeled.words, layer=layer.name) for one in (learned, tagger))
+                before, after = (100 * score_tags(gold, one, scheme=layer.scheme).f1 for one in tags)
+                bias = f", {OUTSIDE} {scaling.outside:+.2f}; F1 {before:.2f} → {after:.2f}"
             said.append(
-                f"probabilities{of} calibrated on dev: temperature {scaling.temperature:.2f}{bias}; "
-                f"expected calibration error of {errors}"
+                f"{of}calibrated on dev: temperature {scaling.temperature:.2f}{bias}; "
+                f"expected calibration error of {_errors(tagger.calibration(labeled)[layer.name])}"
             )
         else:
             said.append(too_few)

@@ -276,8 +276,7 @@ def _describe(task: Task, display: Display) -> None:
 def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> tuple[Model, str]:
     """Return the model of the best epoch with its scores on these parts, and the scores in words."""
     corpus = run.task.corpus
-    model, predicted = _choose_precision(run.model(run.best), corpus, display)
-    model, calibration = calibrated(model, corpus)
+    model, predicted, calibration = _calibrated(run.model(run.best), corpus, display)
     for line in calibration:
         display.message(line)
     scores = {"dev": score_predicted(corpus, "dev", predicted, intervals=True)}
@@ -294,22 +293,24 @@ def _best_model(run: TrainingRun, display: Display, parts: Collection[str]) -> t
     return model, "; ".join(f"{part} {score_text(corpus, one)}" for part, one in scores.items())
 
 
-def _choose_precision(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Predicted]:
-    """Let an LSTM run in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot.
+def _calibrated(model: Model, corpus: Corpus, display: Display) -> tuple[Model, Predicted, list[str]]:
+    """Return the model calibrated on dev, the tags that it gives there, and what to say of the calibration.
 
-    Returns the tags of dev too.
+    An LSTM runs in 8 bits unless that costs more than ``MOST_LOST`` of the dev score; others cannot. Both are scored as
+    they will tag, that is, calibrated.
     """
     words = corpus.dev.words()
-    exact = Tagger(model, precision="float32").tag_layers(words)
-    if model.architecture.cell != "lstm":
-        return replace(model, precision="float32"), exact
-    rounded = Tagger(model, precision="int8").tag_layers(words)
-    before, after = (deciding_score(corpus, score_predicted(corpus, "dev", tags)) for tags in (exact, rounded))
-    lost = before - after
-    if lost <= MOST_LOST:
-        return replace(model, precision="int8"), rounded
-    display.message(
-        f"8-bit kernels would lose {100 * lost:.2f} points of dev {deciding_measure(corpus)}: "
-        "the model runs in float32 unless told otherwise"
-    )
-    return replace(model, precision="float32"), exact
+    if model.architecture.cell == "lstm":
+        small, said = calibrated(replace(model, precision="int8"), corpus)
+        rounded = Tagger(small).tag_layers(words)
+        exact = Tagger(small, precision="float32").tag_layers(words)
+        before, after = (deciding_score(corpus, score_predicted(corpus, "dev", tags)) for tags in (exact, rounded))
+        lost = before - after
+        if lost <= MOST_LOST:
+            return small, rounded, said
+        display.message(
+            f"8-bit kernels would lose {100 * lost:.2f} points of dev {deciding_measure(corpus)}: "
+            "the model runs in float32 unless told otherwise"
+        )
+    model, said = calibrated(replace(model, precision="float32"), corpus)
+    return model, Tagger(model).tag_layers(words), said
