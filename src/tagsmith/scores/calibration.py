@@ -80,7 +80,7 @@ class Calibration:
     ``spans`` are the predicted spans, each right if the data have it with the same tokens and label. ``tokens`` are all
     tokens, each with the probability of the tag that it got (of spans, in the scheme BIOES). ``span_types`` and
     ``token_types`` are the same by predicted label, without the tokens that got ``O``. ``spans`` is None where there
-    are none. ``before`` is the calibration of the probabilities as they were learned.
+    are none. ``before`` is that of the tagger without calibration: of what it predicts.
     """
 
     spans: Reliability | None

@@ -12,7 +12,6 @@ import numpy as np
 from tagsmith import __version__
 from tagsmith.errors import DataError
 from tagsmith.model.card import without_metadata
-from tagsmith.model.configuration import Scaling
 from tagsmith.model.folder import ModelFile, config_digest, local_folder, read_history
 from tagsmith.scores.aligned import Aligned, Spans, align_tags
 from tagsmith.scores.comparison import compare_tags
@@ -53,12 +52,12 @@ def evaluation_report(
     documents = None
     if scores.intervals and scores.intervals.unit == "documents":
         documents = np.array([origin.document for origin in labeled.origins])
-    layers = []
+    layers, learned = [], tagger.as_learned()
     for head in heads:
         name = head.layer.name
         gold, evaluation = labeled.tags[name], by_layer[name]
-        scalings = [tagger.model.scalings.get(name, Scaling()), Scaling()]
-        found = predictions(run, head, labeled.words, gold, scalings)
+        found = predictions(run, head, labeled.words, gold)
+        before = predictions(learned._run, learned._head(name), labeled.words, gold)
         tags = head.layer.write_tags(found.paths, list(map(len, gold)))
         aligned = align_tags(gold, tags, mode=mode, scheme=head.layer.scheme)
         other = None
@@ -72,7 +71,7 @@ def evaluation_report(
                 aligned,
                 _predicted_scores(aligned, found),
                 _gold_scores(aligned, found, run, head, labeled.words),
-                found.calibration(0, 1) if len(found.paths) else None,
+                found.calibration(before.calibration()) if len(found.paths) else None,
                 other,
             )
         )
@@ -156,11 +155,11 @@ def _predicted_scores(aligned: Aligned, found: Predictions) -> Doubles:
     its tags.
     """
     starts, ends = _tokens(aligned, aligned.predicted)
-    tokens = found.token_scores[0]
+    tokens = found.token_scores
     if aligned.plain:
         return tokens[starts]
     rows = zip(found.span_starts.tolist(), found.span_ends.tolist(), found.spans.tolist(), strict=True)
-    known = dict(zip(rows, found.span_scores[0].tolist(), strict=True))
+    known = dict(zip(rows, found.span_scores.tolist(), strict=True))
     labels = [aligned.labels[number] for number in aligned.predicted.label.tolist()]
     return np.array(
         [

@@ -701,7 +701,7 @@ class Tagger:
             predicts.
         """
         labeled = self.labeled(data, layer=layer, **options)
-        learned, found = self._as_learned(), {}
+        learned, found = self.as_learned(), {}
         for name, gold in labeled.tags.items():
             before = predictions(learned._run, learned._head(name), labeled.words, gold).calibration()
             now = self._head(name)
@@ -717,7 +717,7 @@ class Tagger:
         learned.
         """
         labeled = self.labeled(data, layer=layer, part="dev", **options)
-        learned = self._as_learned()
+        learned = self.as_learned()
         fitted = {
             name: fit_scaling(learned._run, learned._head(name), labeled.words, tags)
             for name, tags in labeled.tags.items()
@@ -728,8 +728,8 @@ class Tagger:
         model = replace(self.model, scalings=scalings)
         return Tagger(model, precision=self.precision, threads=self.threads)
 
-    def _as_learned(self) -> Tagger:
-        """Return this tagger without calibration."""
+    def as_learned(self) -> Tagger:
+        """Return this tagger without its calibration, with the tags and probabilities that the network learned."""
         if not self.model.scalings:
             return self
         return Tagger(replace(self.model, scalings={}), precision=self.precision, threads=self.threads)
