@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,21 @@ def test_the_tables_are_those_of_the_benchmark():
         shares = " | ".join(f"{each['precision']:.2f} / {each['recall']:.2f}" for each in columns)
         reached = f"{one['labels_that_reach_95_on_dev']} of {one['labels']}"
         assert f"| {one['corpus']} | {reached} | {shares} |" in PAGE
+
+
+def test_the_gains_of_the_bias_are_those_of_the_benchmark():
+    results = json.loads((ROOT / "benchmarks" / "results" / "outside_bias.json").read_text("utf-8"))
+    runs: dict[str, list[dict]] = {}
+    for one in results:
+        if one["epochs"] == 10:
+            runs.setdefault(one["corpus"], []).append(one)
+    for name, ones in runs.items():
+        assert sorted(one["seed"] for one in ones) == [0, 1]
+        gains = [
+            statistics.fmean(one["dev"][way] - one["dev"]["learned"] for one in ones)
+            for way in ("likelihood", "f1", "kept")
+        ]
+        learned = statistics.fmean(one["dev"]["learned"] for one in ones)
+        row = [f"{ones[0]['dev_spans']:,}", f"{learned:.2f}", *(f"{round(gain, 2) + 0.0:+.2f}" for gain in gains)]
+        test = statistics.fmean(one["test"]["kept"] - one["test"]["learned"] for one in ones)
+        assert f"| {' | '.join([name, *row, f'{round(test, 2) + 0.0:+.2f}'])} |" in PAGE
