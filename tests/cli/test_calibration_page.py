@@ -85,12 +85,11 @@ def test_the_gains_of_the_bias_are_those_of_the_benchmark():
         if one["epochs"] == 10:
             runs.setdefault(one["corpus"], []).append(one)
     for name, ones in runs.items():
-        assert sorted(one["seed"] for one in ones) == [0, 1]
         gains = [
             statistics.fmean(one["dev"][way] - one["dev"]["learned"] for one in ones)
             for way in ("likelihood", "f1", "kept")
         ]
         learned = statistics.fmean(one["dev"]["learned"] for one in ones)
-        row = [f"{ones[0]['dev_spans']:,}", f"{learned:.2f}", *(f"{round(gain, 2) + 0.0:+.2f}" for gain in gains)]
+        row = [f"{len(ones)}", f"{ones[0]['dev_spans']:,}", f"{learned:.2f}", *(f"{round(gain, 2) + 0.0:+.2f}" for gain in gains)]
         test = statistics.fmean(one["test"]["kept"] - one["test"]["learned"] for one in ones)
         assert f"| {' | '.join([name, *row, f'{round(test, 2) + 0.0:+.2f}'])} |" in PAGE
