@@ -90,6 +90,11 @@ def test_the_gains_of_the_bias_are_those_of_the_benchmark():
             for way in ("likelihood", "f1", "kept")
         ]
         learned = statistics.fmean(one["dev"]["learned"] for one in ones)
-        row = [f"{len(ones)}", f"{ones[0]['dev_spans']:,}", f"{learned:.2f}", *(f"{round(gain, 2) + 0.0:+.2f}" for gain in gains)]
+        row = [
+            f"{len(ones)}",
+            f"{ones[0]['dev_spans']:,}",
+            f"{learned:.2f}",
+            *(f"{round(gain, 2) + 0.0:+.2f}" for gain in gains),
+        ]
         test = statistics.fmean(one["test"]["kept"] - one["test"]["learned"] for one in ones)
         assert f"| {' | '.join([name, *row, f'{round(test, 2) + 0.0:+.2f}'])} |" in PAGE
