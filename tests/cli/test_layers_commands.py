@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,30 @@ def test_evaluate_prints_and_writes_every_layer(run_here, trained, files, tmp_pa
     assert scores["layers"]["ner"]["support"] == 40
     assert scores["layers"]["ner"]["f1"] > 0.8
     page = report.read_text("utf-8")
-    assert page.index("<h2>pos</h2>") < page.index("<h2>ner</h2>") < page.index("<h2>Settings</h2>")
-    assert "<dd>plain, IOB2</dd>" in page
+    headings = re.findall(r"<h2[^>]*>(.*?)</h2>", page)
+    assert headings[:2] == ["Layer <bdi>pos</bdi>", "Layer <bdi>ner</bdi>"]
+    assert "<dt>layer ner</dt><dd>ner, scheme IOB2, 2 labels</dd>" in page
     status, table, _ = run_here("evaluate", trained[0], files[1], *OPTIONS)
     assert status == 0
     assert "dev.conll: ner" in table
+
+
+def test_the_report_compares_each_layer_with_a_file_that_has_them(run_here, trained, files, tmp_path):
+    report, other = tmp_path / "page.html", tmp_path / "gold.jsonl"
+    with other.open("w", encoding="utf-8") as stream:
+        for block in files[1].read_text("utf-8").split("\n\n"):
+            tokens, pos, ner = zip(*(line.split() for line in block.splitlines()), strict=True)
+            stream.write(json.dumps({"tokens": tokens, "pos": pos, "ner": ner}) + "\n")
+    evaluate = ("evaluate", trained[0], files[1], *OPTIONS, "--resamples=10", "--report", report, "--against")
+    assert run_here(*evaluate, other)[0] == 0
+    page = json.loads(report.read_text("utf-8").partition(' id="data">')[2].partition("</script>")[0])
+    assert [one["name"] for one in page["layers"]] == ["pos", "ner"]
+    assert all(one["d"][0] == 0 for layer in page["layers"] for one in layer["sentences"] if "d" in one)
+    report.unlink()
+    status, _, err = run_here(*evaluate, files[1])  # nothing says which columns
+    assert status == 2
+    assert str(files[1]) in err
+    assert not report.exists()
 
 
 def test_evaluate_can_score_one_layer(run_here, trained, files):

@@ -30,8 +30,12 @@ def predictions_of_model(tagger: Tagger, source: Path, sentences: Sequence[Sente
     return in_scheme(tags, scheme, source, tagger.layer(name).scheme)
 
 
-def predictions_of_file(source: Path, sentences: Sequence[Sentence], scheme: Scheme, **reading: Any) -> Tags:
+def predictions_of_file(
+    source: Path, sentences: Sequence[Sentence], scheme: Scheme, name: str | None = None, **reading: Any
+) -> Tags:
     """Read what a file in any format says of labeled sentences, in their scheme; its tags are in the last column.
+
+    Of several layers that are read, ``name`` is the one wanted, by default the first.
 
     Raises
     ------
@@ -40,7 +44,8 @@ def predictions_of_file(source: Path, sentences: Sequence[Sentence], scheme: Sch
     """
     predicted = read_sentences(source, **reading)
     _check_words(sentences, predicted, source)
-    return in_scheme([next(iter(sentence.layers.values())) for sentence in predicted], scheme, source)
+    tags = [sentence.layers[name] if name else next(iter(sentence.layers.values())) for sentence in predicted]
+    return in_scheme(tags, scheme, source)
 
 
 def in_scheme(tags: Tags, scheme: Scheme, source: Path, own: Scheme | None = None) -> Tags:

@@ -130,7 +130,18 @@ def evaluate_command(
         _check_labels(evaluation, tagger.layer(scored_layer), name)
     judged = judge(tagger, labeled, json_file is not None or details, precision)
     if report is not None:
-        write_report(report, tagger, labeled, scores, mode.value, model=model, data=data, files=files, against=against)
+        write_report(
+            report,
+            tagger,
+            labeled,
+            scores,
+            mode.value,
+            model=model,
+            data=data,
+            files=files,
+            against=against,
+            reading=options.reading_options(layer, encoding=encoding),
+        )
     if json_file is not None:
         with open_target(json_file) as stream:
             stream.write(json.dumps({**scores.as_dict(), **judged.as_dict()}, indent=2, ensure_ascii=False) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tagsmith.cli.compare_input import Tags, open_model, predictions_of_file
 from tagsmith.corpus.convert import open_target
@@ -25,8 +26,12 @@ def write_report(
     data: Sequence[Path],
     files: Sequence[Path],
     against: Path | None,
+    reading: Mapping[str, Any],
 ) -> None:
-    """Write the report of a model on labeled data, compared with another model or a file of predictions if wanted."""
+    """Write the report of a model on labeled data, compared with another model or a file of predictions if wanted.
+
+    ``reading`` are the options that such a file is read with.
+    """
     alone = len({file.name for file in files}) == len(files)
     named = {file.name if alone else str(file): _digest(file) for file in files}
     digests = {f"SHA-256 of {name}": digest for name, digest in named.items() if digest}
@@ -36,7 +41,7 @@ def write_report(
         title=f"{model.name or model} on {', '.join(one.name or str(one) for one in data)}",
         settings={"model": str(hub_name(model) or model), "data": ", ".join(map(str, data)), **digests},
         mode=mode,
-        against=None if against is None else _other(against, labeled, tagger),
+        against=None if against is None else _other(against, labeled, tagger, reading),
         against_name=str(against),
         folder=model,
     )
@@ -52,9 +57,19 @@ def _digest(file: Path) -> str | None:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _other(source: Path, labeled: Labeled, tagger: Tagger) -> Tagger | Mapping[str, Tags]:
-    """Return another model, or what a file of predictions says of the first layer."""
+def _other(source: Path, labeled: Labeled, tagger: Tagger, reading: Mapping[str, Any]) -> Tagger | Mapping[str, Tags]:
+    """Return another model, or what a file of predictions says of each layer."""
     if (other := open_model(source)) is not None:
         return other
-    layer = next(iter(labeled.tags))
-    return {layer: predictions_of_file(source, labeled.sentences, tagger.layer(layer).scheme)}
+    names = tuple(labeled.tags)
+    several = {"layer": names} if len(names) > 1 else {}
+    return {
+        name: predictions_of_file(
+            source,
+            labeled.sentences,
+            tagger.layer(name).scheme,
+            name if several else None,
+            **{**reading, **several},
+        )
+        for name in names
+    }
