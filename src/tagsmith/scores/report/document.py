@@ -101,7 +101,6 @@ def _layer_sections(findings: LayerFindings, words: Words, suffix: str, level: i
     """Yield the sections of a layer; the script fills those that hold nothing but its number."""
     plain, evaluation = findings.aligned.plain, findings.evaluation
     number = suffix.lstrip("-") or "0"
-
     inner = f"h{level + 1}"
 
     def scripted(kind: str) -> str:

@@ -67,7 +67,8 @@ def scores_section(evaluation: Evaluation, plain: bool) -> str:
     ]  # fmt: skip
     note = ""
     if found := evaluation.intervals:
-        note = f"<p class=quiet>Intervals: {found.resamples:,} bootstrap resamples of {found.units:,} {found.unit}.</p>"
+        drawn = f"{found.resamples:,} bootstrap resamples of {found.units:,} {found.unit}"
+        note = f'<p class="quiet">Intervals: {drawn}.</p>'
     shown = table("Scores of each label, in percent; the interval is that of F1", columns, rows, kind="totals")
     return f'<div class="figures">{"".join(figures)}</div>\n{shown}\n{note}'
 

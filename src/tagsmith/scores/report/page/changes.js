@@ -42,7 +42,8 @@ function changeList(container, layer, files) {
 function drawChange(layer, files, data) {
   const [before, now] = data.d;
   const names = { better: "better", worse: "worse", otherwise: "as many errors, other tags" };
-  const marks = (spans) => spans.flatMap((span, at) => [at ? ", " : "", element("bdi", {}, wordsOf(data, span)), " ", element("b", {}, labelName(layer, span[LABEL]))]);
+  const mark = (span) => [element("bdi", {}, wordsOf(data, span)), " ", element("b", {}, labelName(layer, span[LABEL]))];
+  const marks = (spans) => spans.flatMap((span, at) => [at ? ", " : "", ...mark(span)]);
   const line = (name, spans) => toldItem("", name, ...(spans.length ? marks(spans) : ["–"]));
   const everywhere = data.g.filter((span) => [data.p, data.o].every((side) => side.some((own) => same(own, span))));
   const differing = (spans) => spans.filter((span) => !everywhere.some((own) => same(own, span)));

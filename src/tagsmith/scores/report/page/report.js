@@ -1,7 +1,6 @@
 // Begin: fill the parts that need the data, and let the tables choose errors.
 
 const report = JSON.parse(document.getElementById("data").textContent);
-document.documentElement.classList.add("js");
 const choosers = new Map();
 
 for (const part of document.querySelectorAll("[data-part]")) {
@@ -26,7 +25,9 @@ function matrixButton(layer, cell) {
     : predicted === null
       ? ["missed ", ...named(gold)]
       : ["gold ", ...named(gold), ", predicted ", ...named(predicted)];
-  const button = element("button", { type: "button" }, cell.textContent, element("span", { class: "unseen" }, ": ", ...description.map((one) => (one.cloneNode ? one.cloneNode(true) : one))));
+  const copy = description.map((one) => (typeof one === "string" ? one : one.cloneNode(true)));
+  const said = element("span", { class: "unseen" }, ": ", ...copy);
+  const button = element("button", { type: "button" }, cell.textContent, said);
   const test = isPair(gold, predicted);
   button.addEventListener("click", () => choosers.get(layer)(test, description));
   cell.replaceChildren(button);
