@@ -10,6 +10,7 @@ import pytest
 
 from random_model import random_layers_model, random_model, random_sentences
 from tagsmith.errors import DataError
+from tagsmith.model.configuration import Scaling
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.document import Sentence
 from tagsmith.text.schemes import Scheme, convert_tags
@@ -59,7 +60,10 @@ def test_spans_have_the_probabilities_that_the_tagger_gives_them(tagger: Tagger,
     assert checked > 10
 
 
-def test_the_report_counts_the_errors_that_evaluate_counts(tagger: Tagger, gold):
+@pytest.mark.parametrize("scaling", [Scaling(), Scaling(1.7, -2.0)])
+def test_the_report_counts_the_errors_that_evaluate_counts(gold, scaling: Scaling):
+    model = random_model()
+    tagger = Tagger(replace(model, scalings={model.layers[0].name: scaling}), precision="float32")
     scores = tagger.evaluate(gold, resamples=0)
     layer = data_of(tagger.report(gold, scores))["layers"][0]
     wrong = sum(len(one["e"]) for one in layer["sentences"])
