@@ -10,17 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tagsmith
-from english_corpora import NER, SOURCES, UPOS, English, data_folder, read
-from layouts import UNKNOWN, Labeled
-from tagsmith.scores.scores import score_tags
-from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.schemes import Scheme
-from tagsmith.training.measure import only_known
+from english_corpora import NER, UPOS, data_folder, read
+from scores import scores_by_corpus
 
 
 def main() -> None:
@@ -62,42 +57,6 @@ def _setting(text: str) -> tuple[str, Any]:
         return field, json.loads(value)
     except json.JSONDecodeError:
         return field, value
-
-
-def scores_by_corpus(tagger: Tagger, english: English) -> str:
-    """Return a table of dev scores in Markdown: F1 by label, and the accuracy of parts of speech."""
-    rows = ["| corpus | F1 | PERSON | LOCATION | ORGANIZATION | DATE | upos |", "|---|--:|--:|--:|--:|--:|--:|"]
-    for name, parts in english.corpora.items():
-        rows.append(_row(tagger, name, parts.dev))
-    for name, parts in english.unseen.items():
-        rows.append(_row(tagger, f"{name}, left out", [*parts.train, *parts.dev]))
-    return "\n".join(rows)
-
-
-def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
-    """Score what the corpus knows: predicted spans of other labels, or with an unknown token, do not count."""
-    predicted = tagger.tag_layers([sentence.words for sentence in sentences])
-    knows = SOURCES[name.partition(",")[0]].knows
-    gold, found = [], []
-    for sentence, tags in zip(sentences, predicted[NER], strict=True):
-        ner = sentence.ner or ()
-        unknown = [i for i, tag in enumerate(ner) if tag == UNKNOWN]
-        gold.append(only_known(["O" if tag == UNKNOWN else tag for tag in ner], knows, Scheme.IOB2))
-        found.append(only_known(tags, knows, Scheme.IOB2, unknown))
-    scores = score_tags(gold, found, scheme=Scheme.IOB2)
-    types = [f"{100 * scores.types[label].f1:.1f}" if label in knows else "" for label in _LABELS]
-    upos = ""
-    if SOURCES[name.partition(",")[0]].has_upos:
-        right = sum(
-            a == b
-            for s, tags in zip(sentences, predicted[UPOS], strict=True)
-            for a, b in zip(s.upos or (), tags, strict=True)
-        )
-        upos = f"{100 * right / sum(len(sentence.words) for sentence in sentences):.1f}"
-    return f"| {name} | {100 * scores.f1:.1f} | {' | '.join(types)} | {upos} |"
-
-
-_LABELS = ("PERSON", "LOCATION", "ORGANIZATION", "DATE")
 
 
 if __name__ == "__main__":
