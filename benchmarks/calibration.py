@@ -21,7 +21,8 @@ from typing import Any
 import tagsmith
 from corpora import Files, corpora, vectors
 from tagsmith.scores.calibration import Calibration, Reliability
-from tagsmith.tagging.tagger import Labeled, Tagger
+from tagsmith.tagging.labeled import Labeled
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import tags_to_spans
 
 RESULTS = Path(__file__).parent / "results" / "calibration.json"

@@ -48,7 +48,8 @@ from corpora import Files, corpora, vectors
 from tagsmith.tagging.calibration import MOST_TOKENS, f1_gain, gold_rows, minimum, unlikelihood
 from tagsmith.tagging.chain import Integers
 from tagsmith.tagging.decode import viterbi
-from tagsmith.tagging.tagger import Labeled, Tagger
+from tagsmith.tagging.labeled import Labeled
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import OUTSIDE, tags_to_spans
 
 RESULTS = Path(__file__).parent / "results" / "outside_bias.json"

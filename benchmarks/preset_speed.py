@@ -22,7 +22,7 @@ from typing import Any
 import tagsmith
 from corpora import from_environment
 from tagsmith.cli.speed import describe_machine
-from tagsmith.tagging.tagger import available_processors
+from tagsmith.tagging.batching import available_processors
 
 RESULTS = Path(__file__).parent / "results" / "preset_speed.json"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from corpora import from_environment
 from tagsmith.cli.speed import measure_speed
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.tagging.tagger import available_processors
+from tagsmith.tagging.batching import available_processors
 
 RESULTS = Path(__file__).parent / "results" / "tagging_speed.json"
 

@@ -23,8 +23,9 @@ from tagsmith.errors import DataError, ModelError
 from tagsmith.model.folder import write_model
 from tagsmith.scores.comparison import compare_tags
 from tagsmith.scores.scores import score_tags
-from tagsmith.tagging import tagger as package_of_tagger
-from tagsmith.tagging.tagger import STREAM_SENTENCES, Tagger, load
+from tagsmith.tagging import sentence_tagger
+from tagsmith.tagging.sentence_tagger import STREAM_SENTENCES
+from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.schemes import (
     Scheme,
     convert_tags,
@@ -175,7 +176,7 @@ def test_a_stream_is_read_only_as_far_as_needed(tagger):
 
 
 def test_a_stream_takes_long_sentences_a_few_at_a_time(tagger, monkeypatch):
-    monkeypatch.setattr(package_of_tagger, "STREAM_TOKENS", 100)
+    monkeypatch.setattr(sentence_tagger, "STREAM_TOKENS", 100)
     calls = []
     tag_block = tagger._tag_block
     monkeypatch.setattr(

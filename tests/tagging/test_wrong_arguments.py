@@ -10,7 +10,8 @@ import pytest
 import tagsmith
 from random_model import random_model
 from tagsmith.errors import DataError, ModelError
-from tagsmith.tagging.tagger import STREAM_SENTENCES, Tagger
+from tagsmith.tagging.sentence_tagger import STREAM_SENTENCES
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.document import Document, Sentence
 
 TAGGER = Tagger(random_model(), precision="float32", threads=2)

@@ -38,7 +38,7 @@ def bench_command(
     from tagsmith.cli.speed import measure_speed
     from tagsmith.corpus.sources import read_sentences
     from tagsmith.model.folder import local_folder
-    from tagsmith.tagging.tagger import available_processors
+    from tagsmith.tagging.batching import available_processors
 
     reading = options.reading_options(layer, column, word_column, separator, encoding)
     labeled = read_sentences(data, format=format, labels_required=False, **reading)

@@ -13,7 +13,8 @@ from tagsmith.errors import DataError, visible
 if TYPE_CHECKING:
     from tagsmith.scores.calibration import Calibration, Reliability
     from tagsmith.scores.thresholds import LabelThreshold, Thresholds
-    from tagsmith.tagging.tagger import Labeled, Tagger
+    from tagsmith.tagging.labeled import Labeled
+    from tagsmith.tagging.tagger import Tagger
 
 
 def check_precision(precision: float | None) -> None:

@@ -12,7 +12,8 @@ from tagsmith.corpus.convert import open_target
 from tagsmith.model.hub import hub_name
 from tagsmith.scores.evaluation import Evaluation
 from tagsmith.scores.scores import Mode
-from tagsmith.tagging.tagger import Labeled, Tagger
+from tagsmith.tagging.labeled import Labeled
+from tagsmith.tagging.tagger import Tagger
 
 
 def write_report(

@@ -25,7 +25,8 @@ from tagsmith.graphs.session import RUNTIME_VERSION, OpenGraph
 from tagsmith.graphs.tagger_graphs import product_graph
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import Model, read_model
-from tagsmith.tagging.tagger import Tagger, available_processors
+from tagsmith.tagging.batching import available_processors
+from tagsmith.tagging.tagger import Tagger
 
 Words = Sequence[Sequence[str]]
 CEILING_ROWS = (128, 512, 2048)

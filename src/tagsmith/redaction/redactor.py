@@ -15,7 +15,8 @@ from tagsmith.redaction.found import SURE, LabelColumns, Marks, Repeats
 from tagsmith.redaction.redacted import Redacted, Replacement
 from tagsmith.redaction.ways import Placeholders, Replace, way_of_replacing
 from tagsmith.tagging.chain import Doubles
-from tagsmith.tagging.tagger import Tagger, gold_tags
+from tagsmith.tagging.labeled import gold_tags
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.arguments import shown
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import tags_to_spans

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -150,3 +151,8 @@ def length_batches(lengths: Integers, token_budget: int, most_sentences: int) ->
         rows = min(most_sentences, max(1, token_budget // longest))
         yield order[first : first + rows]
         first += rows
+
+
+def available_processors() -> int:
+    """Number of processors this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

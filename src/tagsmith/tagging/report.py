@@ -27,7 +27,8 @@ from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import convert_tags
 
 if TYPE_CHECKING:
-    from tagsmith.tagging.tagger import Labeled, Tagger
+    from tagsmith.tagging.labeled import Labeled
+    from tagsmith.tagging.tagger import Tagger
 
 Tags = Sequence[Sequence[str]]
 

@@ -22,7 +22,8 @@ from tagsmith.network.backend import keras
 from tagsmith.network.batches import Batch, pack_rows, training_batches
 from tagsmith.network.tagger_network import Dropout, Output, TaggerNetwork
 from tagsmith.scores.scores import Scores
-from tagsmith.tagging.tagger import Tagger, available_processors
+from tagsmith.tagging.batching import available_processors
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.averaging import EVERY, Average
 from tagsmith.training.best_epoch import epochs_left
 from tagsmith.training.checkpoint import Progress, load_checkpoint, save_checkpoint

@@ -14,7 +14,8 @@ from tagsmith.scores.aligned import align_tags
 from tagsmith.scores.calibration import Calibration, Reliability
 from tagsmith.scores.intervals import score_intervals
 from tagsmith.scores.scores import Scores, score_tags
-from tagsmith.tagging.tagger import Labeled, Tagger
+from tagsmith.tagging.labeled import Labeled
+from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import OUTSIDE, Scheme, spans_to_tags, tags_to_spans
 
