@@ -9,9 +9,12 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
 	$(BIN)/tagsmith demo
 
-test: .venv/.development     ## every test on JAX, then the network and training tests on TensorFlow
+# What the backend has a part in; all else in tests/training hands the network over to these, or needs none.
+ON_TENSORFLOW := tests/network $(addprefix tests/training/test_,fine_tuning.py optimizer.py resume.py step.py training.py)
+
+test: .venv/.development     ## every test on JAX, then those of the network and its training on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist worksteal tests/network tests/training
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist worksteal --ignore tests/network/test_batches.py $(ON_TENSORFLOW)
 
 test-fast: .venv/.development ## the unit tests alone
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
