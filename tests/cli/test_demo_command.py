@@ -42,9 +42,10 @@ def test_the_demo_learns_the_tutorials_sentence(tagsmith, tmp_path: Path):
 def test_the_demo_needs_no_vectors_and_leaves_nothing_behind(run_here, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(demo, "VECTORS_PACKAGE", "a_package_that_is_not_installed")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(demo, "RECIPE", {**demo.RECIPE, "epochs": 1})
     status, out, err = run_here("demo")
     assert status == 0
-    assert "  John lives in New York\n  PERSON O O LOCATION LOCATION\n" in out
+    assert "  John lives in New York\n  " in out
     assert "--out FOLDER" in err
     assert list(tmp_path.iterdir()) == []
     assert "keras" in sys.modules  # it was trained here

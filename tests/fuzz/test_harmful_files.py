@@ -46,7 +46,7 @@ def sentences_in_turn() -> str:
 
 def ranges_over_each_other() -> str:
     """As many multiword ranges as tokens, each over all of them."""
-    count, empty = 100_000, "\t".join("_" * 8)
+    count, empty = 40_000, "\t".join("_" * 8)
     ranges = f"1-{count}\tab\t{empty}\n" * count
     return ranges + "".join(f"{number}\ta\t{empty}\n" for number in range(1, count + 1)) + "\n"
 
