@@ -41,6 +41,7 @@ from tagsmith.text.schemes import Scheme, tags_to_spans
 
 RESULTS = Path(__file__).parent / "results" / "mixed_load.json"
 TAGGERS, LABELERS, RETRAININGS, SWAPS = 6, 2, 2, 10
+LEAST_LABELED = 20  # sentences, before the first retraining of a short run
 EVERY = 5.0  # seconds between two looks at the process
 MOST_MEGABYTES = 600
 MOST_GROWTH = 1.1  # of the memory: the last fifth of the time by the second fifth, when all models have been loaded
@@ -133,6 +134,8 @@ async def retrain(run: Run, seconds: float) -> None:
     async with httpx.AsyncClient(base_url=run.address, timeout=60) as client:
         for number in range(RETRAININGS):
             await asyncio.sleep(max(0.0, run.until - time.monotonic() - seconds * (0.75 - 0.25 * number)))
+            while run.going() and len(run.accepted) < LEAST_LABELED:
+                await asyncio.sleep(0.1)
             started = await client.post("/v1/training", json={"epochs": 10})
             run.note("train", started.status_code, {202})
             state: dict[str, Any] = {"state": "running"}

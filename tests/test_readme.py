@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 import processes
+import tagsmith
 from random_model import random_model
 from tagsmith.model.folder import write_model
+from tagsmith.sample import sample_path
 
 README = Path(__file__).parent.parent / "README.md"
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
@@ -43,6 +45,10 @@ def test_the_commands_and_the_code_print_what_the_page_shows(tmp_path):
             assert done.returncode == 0, done.stderr
             if expected.strip():
                 assert done.stdout.strip() == expected.strip()
+            if command.startswith("tagsmith demo"):
+                assert "token accuracy" in done.stdout
+                assert "  John lives in New York\n  PERSON O O LOCATION LOCATION\n" in done.stdout
+                assert tagsmith.load(tmp_path / "model").evaluate(sample_path("test")).f1 > 0.75
     ((code, expected),) = PYTHON.findall(text)
     done = processes.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False
@@ -52,8 +58,6 @@ def test_the_commands_and_the_code_print_what_the_page_shows(tmp_path):
 
 @pytest.mark.slow
 def test_the_commands_for_the_users_own_data_run(tmp_path):
-    from tagsmith.sample import sample_path
-
     for part in ("train", "dev", "test"):
         lines = sample_path(part).read_text("utf-8").split("\n\n")[:120]
         (tmp_path / f"{part}.conll").write_text("\n\n".join(lines) + "\n", "utf-8")
