@@ -9,12 +9,14 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
 	$(BIN)/tagsmith demo
 
-# What the backend has a part in; all else in tests/training hands the network over to these, or needs none.
-ON_TENSORFLOW := tests/network $(addprefix tests/training/test_,fine_tuning.py optimizer.py resume.py step.py training.py)
+# What the backend has a part in; all else in tests/training is the same on each.
+ON_TENSORFLOW := tests/network $(addprefix tests/training/test_,optimizer.py resume.py step.py) \
+	tests/training/test_training.py::test_a_trained_tagger_learns_and_is_the_same_after_loading
+ON_JAX_ALONE := $(addprefix --ignore=tests/network/test_,backend.py batches.py)
 
 test: .venv/.development     ## every test on JAX, then those of the network and its training on TensorFlow
 	KERAS_BACKEND=jax $(BIN)/pytest -n 2 --dist worksteal
-	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist worksteal --ignore tests/network/test_batches.py $(ON_TENSORFLOW)
+	KERAS_BACKEND=tensorflow $(BIN)/pytest -n 2 --dist worksteal $(ON_JAX_ALONE) $(ON_TENSORFLOW)
 
 test-fast: .venv/.development ## the unit tests alone
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
