@@ -8,6 +8,7 @@ import contextlib
 import copy
 import importlib
 import io
+import os
 import pickle
 import re
 import sys
@@ -33,6 +34,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_
 from sklearn.utils.estimator_checks import check_estimator
 
 import tagsmith
+from processes import run
 from random_model import SMALL, VOCABULARY, random_model, random_weights
 from tagsmith.errors import DataError, MissingExtraError, ModelError, RecipeError, TrainingError
 from tagsmith.integrations.crfsuite_features import not_from_words, word_of
@@ -351,18 +353,30 @@ def test_searches_validation_and_clones(quick):
         GridSearchCV(CRF(), {"c1": [0.1, 1.0]}, cv=2).fit(X, Y)
 
 
+IN_TWO_PROCESSES = """
+from sklearn.model_selection import cross_val_score
+from test_sklearn import X, Y, SequenceTagger, training, untrained
+
+class Untrained(SequenceTagger):
+    def fit(self, X, y):
+        training.train_in_memory = untrained  # in the process that the fold is trained in
+        return super().fit(X, y)
+
+before = training.train_in_memory
+scores = cross_val_score(Untrained(), X * 2, Y * 2, cv=2, n_jobs=2)
+assert training.train_in_memory is before
+assert scores.tolist() == cross_val_score(Untrained(), X * 2, Y * 2, cv=2).tolist()
+print(len(scores))
+"""
+
+
 @pytest.mark.slow
 def test_folds_are_trained_in_two_processes():
-    class Untrained(SequenceTagger):
-        def fit(self, X, y):
-            training.train_in_memory = untrained  # in the process that the fold is trained in
-            return super().fit(X, y)
-
-    before = training.train_in_memory
-    scores = cross_val_score(Untrained(), X * 2, Y * 2, cv=2, n_jobs=2)
-    assert training.train_in_memory is before
-    assert scores.tolist() == cross_val_score(Untrained(), X * 2, Y * 2, cv=2).tolist()
-    training.train_in_memory = before
+    """In a process of its own: the one that runs the tests has threads of JAX and TensorFlow, and joblib's would stay."""
+    path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")])}
+    done = run([sys.executable, "-c", IN_TWO_PROCESSES], capture_output=True, text=True, env=env)
+    assert (done.returncode, done.stdout) == (0, "2\n"), done.stderr
 
 
 def test_parameters_reach_the_training(quick):
