@@ -372,7 +372,7 @@ print(len(scores))
 
 @pytest.mark.slow
 def test_folds_are_trained_in_two_processes():
-    """In a process of its own: the one that runs the tests has threads of JAX and TensorFlow, and joblib's would stay."""
+    """In a process of its own: the one that runs the tests has JAX's threads, and joblib's processes would stay."""
     path = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([path, os.environ.get("PYTHONPATH", "")])}
     done = run([sys.executable, "-c", IN_TWO_PROCESSES], capture_output=True, text=True, env=env)
