@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 300  # characters of a sentence that is shown
 
-_SYSTEM = "A model folder, hf://OWNER/NAME, or a file of predictions for the sentences of DATA."
+_SYSTEM = "A model folder, en, hf://OWNER/NAME, or a file of predictions for the sentences of DATA."
 Show = Annotated[
     int, typer.Option(min=0, metavar="N", help="Show so many sentences that B does better, and that it does worse.")
 ]

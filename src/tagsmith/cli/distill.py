@@ -22,7 +22,7 @@ def distill_command(
         list[Path],
         typer.Argument(
             metavar="TEACHER...",
-            help="Model folders to learn from, hf://OWNER/NAME too, and JSONL files of predictions.",
+            help="Models to learn from (folders, en, hf://OWNER/NAME), and JSONL files of predictions.",
         ),
     ],
     out: Annotated[Path, typer.Option("--out", help="The model folder to write.")],

@@ -27,8 +27,8 @@ def inspect_command(
         list[Path],
         typer.Argument(
             metavar="PATH",
-            help="Labeled files, folders of them, or model folders (hf://OWNER/NAME too). Several files are compared: "
-            "training with dev and test by their names, or else the first file with each of the others.",
+            help="Labeled files, folders of them, or models (folders, en, hf://OWNER/NAME). Several files are "
+            "compared: training with dev and test by their names, or else the first file with each of the others.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, all problems included.")] = False,
@@ -93,12 +93,12 @@ def _look(
     paths: Sequence[Path], format: str, reading: dict[str, Any], vectors: str | None, speed: bool
 ) -> list[dict[str, Any]]:
     """Report on each file and model, and then on what several files share."""
-    from tagsmith.model.hub import hub_name
+    from tagsmith.model.folder import names_model
 
     reports: list[dict[str, Any]] = []
     data: list[DataFile] = []
     for path in paths:
-        if path.is_dir() or hub_name(path):
+        if path.is_dir() or names_model(path):
             reports.append(model_report(path, speed=speed))
         else:
             data.append(read_data(path, format, dict(reading)))
@@ -109,10 +109,10 @@ def _look(
 
 
 def _find(paths: Sequence[Path], vectors: str | None, folds: int, seed: int, reading: dict[str, Any]) -> LabelErrors:
-    from tagsmith.model.hub import hub_name
+    from tagsmith.model.folder import names_model
 
     for path in paths:
-        if path.is_dir() or hub_name(path):
+        if path.is_dir() or names_model(path):
             raise DataError("--find-errors looks at labeled data; this is a model.", remedy="Name files.", path=path)
     from tagsmith.cli.train import check_files
 

@@ -26,7 +26,7 @@ def serve_command(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="Model folders, or hf://OWNER/NAME; NAME=FOLDER gives one a name. With --new: labels to begin with.",
+            help="Model folders, en, or hf://OWNER/NAME; NAME=FOLDER names one. With --new: labels to begin with.",
         ),
     ],
     new: Annotated[bool, typer.Option("--new", help="Begin without a model: label sentences, train one.")] = False,
@@ -104,6 +104,7 @@ def serve_command(
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
     """Read ``FOLDER`` and ``NAME=FOLDER``; two models must not have the same name."""
     from tagsmith.model.hub import hub_name
+    from tagsmith.model.packaged import packaged_name
 
     folders: dict[str, Path] = {}
     for text in models:
@@ -111,7 +112,7 @@ def name_folders(models: Sequence[str]) -> dict[str, Path]:
         path = Path(folder if equals else text)
         if not equals:
             on_hub = hub_name(path)
-            name = on_hub.name if on_hub else path.resolve().name
+            name = on_hub.name if on_hub else packaged_name(path) or path.resolve().name
         if name in folders:
             raise ModelError(f"two models are named {name!r}.", remedy="Write NAME=FOLDER to name them.")
         folders[name] = path
@@ -128,13 +129,13 @@ def labeling_project(
 ) -> LabelingProject:
     """Check the options of labeling, so that an error comes now and not when training begins."""
     from tagsmith.labeling.desk import LabelingProject
-    from tagsmith.model.hub import hub_name
+    from tagsmith.model.folder import names_model
 
     for path in (*corpus, *dev):
         if not path.is_file():
             raise DataError("there is no such file.", path=path, remedy="Check the path.")
     name, model = next(iter(models.items()), ("new", None))
-    if model is None or hub_name(model):
+    if model is None or names_model(model):
         beside_model = Path(f"{name}.labeling")
     else:
         beside_model = model.with_name(f"{model.resolve().name}.labeling")

@@ -61,7 +61,7 @@ def train_command(
         typer.Option(
             "--from",
             metavar="MODEL",
-            help="Go on from this model, a folder or hf://OWNER/NAME. It pseudo-labels TRAIN with the labels that "
+            help="Go on from this model, a folder, en or hf://OWNER/NAME. It pseudo-labels TRAIN with the labels that "
             "TRAIN lacks; with --partial these are unknown instead, with --no-partial absent.",
         ),
     ] = None,

@@ -1,6 +1,7 @@
 """The model folder: written whole or not at all, verified when read; nothing in it can execute code.
 
-A model on the Hugging Face Hub is read from its copy in the cache (:mod:`tagsmith.model.hub`).
+A model on the Hugging Face Hub is read from its copy in the cache (:mod:`tagsmith.model.hub`), and ``en`` from the
+package (:mod:`tagsmith.model.packaged`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tagsmith.model.card import write_card
 from tagsmith.model.configuration import Configuration, Precision, Scaling, check_configuration
 from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
+from tagsmith.model.packaged import packaged_folder, packaged_name, packaged_remedy
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
 from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights
 from tagsmith.scores.scores import scores_from_dict
@@ -169,7 +171,7 @@ def with_card(model: Model) -> Model:
 def read_model(folder: str | Path) -> Model:
     """Read and verify a model folder; if another process replaces it meanwhile, the new one.
 
-    ``folder`` may be ``hf://owner/name``, see :mod:`tagsmith.model.hub`.
+    ``folder`` may be ``en``, see :mod:`tagsmith.model.packaged`, or ``hf://owner/name``, see :mod:`tagsmith.model.hub`.
 
     Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
@@ -187,12 +189,24 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 
 def local_folder(folder: str | Path) -> Path:
-    """Return the folder itself or, of a model on the Hub, its newest copy, which is downloaded if it is not there.
+    """Return the folder itself, or that of a model which has a name.
 
-    Raises ModelError: it is not there and cannot be downloaded.
+    A model on the Hub is downloaded if its newest version is not there.
+
+    Raises ModelError: it is not there and cannot be downloaded, or comes with tagsmith in another version.
     """
     on_hub = hub_name(folder)
-    return Path(folder) if on_hub is None else download(on_hub, [*ModelFile], INSIDE)
+    if on_hub is not None:
+        return download(on_hub, [*ModelFile], INSIDE)
+    return packaged_folder(folder) or Path(folder)
+
+
+def names_model(text: str | Path) -> bool:
+    """Whether this is the name of a model, one that comes with tagsmith or one on the Hub, and not a path.
+
+    Raises ModelError: as :func:`local_folder`, without a download.
+    """
+    return hub_name(text) is not None or packaged_name(text) is not None
 
 
 def read_history(folder: Path) -> list[dict[str, Any]]:
@@ -243,7 +257,7 @@ def _read_folder(folder: Path, read: Callable[[OpenFolder], Result]) -> Result:
     try:
         return read_folder(folder, read)
     except FileNotFoundError:
-        remedy = "Check the path; a model on the Hugging Face Hub is hf://OWNER/NAME."
+        remedy = f"Check the path; a model on the Hugging Face Hub is hf://OWNER/NAME. {packaged_remedy()}".strip()
         raise ModelError("there is no such model folder.", path=folder, remedy=remedy) from None
     except NotADirectoryError:
         raise _no_model(folder) from None

@@ -25,6 +25,7 @@ MOST_HEADER_BYTES = 2**22
 LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the network can leave the range of float32
 BARRED = np.float32(-1e9)  # as a score of a CRF: never, as if the tagging scheme did not allow it
 MOST_STEPS = 64  # tokens of a sentence, until the tags that its last one can have must repeat those of a shorter one
+TRAINED = "word/trained"  # the table of trained vectors, whose halves are read one by one
 NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1"}
 
 
@@ -32,12 +33,12 @@ class Kind(NamedTuple):
     """What an array must be: its shape, and the types it may have, as the file names them."""
 
     shape: tuple[int, ...]
-    types: tuple[str, ...] = ("F32",)
+    types: tuple[str, ...] = ("F32", "F16")  # halves are for storing: what computes gets float32
 
 
 def weight_kinds(a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], pretrained: bool) -> dict[str, Kind]:
     """Return what each weight of a model must be, by name; ``tags`` are the numbers of tags of its layers."""
-    kinds = {"word/trained": Kind((len(vocabulary.words) + 2, a.word_dim), ("F16", "F32"))}
+    kinds = {TRAINED: Kind((len(vocabulary.words) + 2, a.word_dim))}
     if pretrained or vocabulary.ngrams is not None:
         rows = len(vocabulary.pretrained) + 1
         kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8",)), "word/scales": Kind((rows, 1))}
@@ -55,7 +56,7 @@ def weight_kinds(a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], p
     kinds |= {"output/kernel": Kind((a.state_size, sum(tags))), "output/bias": Kind((sum(tags),))}
     for number, count in enumerate(tags if a.head == "crf" else ()):
         for part, shape in (("start", (count,)), ("between", (count, count)), ("end", (count,))):
-            kinds[f"crf/{number}/{part}"] = Kind(shape)
+            kinds[f"crf/{number}/{part}"] = Kind(shape, ("F32",))  # a barred transition is no half
     return kinds
 
 
@@ -120,6 +121,8 @@ def read_weights(
         array = np.frombuffer(content[start + first : start + end], NUMPY_TYPES[type_name]).reshape(shape)
         if not is_sound(array, name):
             raise ValueError(f"the weight {name} has a number that is not finite or larger than {LARGEST:,.0f}")
+        if array.dtype == np.float16 and name != TRAINED:
+            array = array.astype(np.float32)
         array.flags.writeable = False
         arrays[name] = array
     return content, arrays
