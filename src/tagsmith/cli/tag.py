@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from tagsmith.cli.options import (
+    MODEL_HELP,
     Column,
     Encoding,
-    ModelFolder,
     Separator,
     WordColumn,
     echo_problems,
     reading_options,
 )
-from tagsmith.errors import DataError, visible
+from tagsmith.errors import DataError, InputError, visible
 from tagsmith.interrupts import catch_interrupts
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little en
 
 
 def tag_command(
-    model: ModelFolder,
+    model: Annotated[Path | None, typer.Argument(metavar="MODEL", help=MODEL_HELP, show_default=False)] = None,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(metavar="INPUT", help="Files or folders to tag. '-' or nothing: standard input."),
@@ -92,7 +92,7 @@ def tag_command(
     from tagsmith.formats.options import WriteOptions, read_options
     from tagsmith.tagging.tagger import load
 
-    tagger = load(model, scheme=scheme)
+    tagger = load(_named(model), scheme=scheme)
     options = read_options(**reading_options(None, column, word_column, separator, encoding))
     layers = tagger.model.layers
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels] or tagger.labels
@@ -131,6 +131,15 @@ def tag_command(
         form = WriteOptions(layers=layers, place="append", as_texts=as_texts)
         write_documents(written, _written_whole(tagged), target, form)
     echo_problems(options.problems)
+
+
+def _named(model: Path | None) -> Path:
+    """Raise if no model is named, and say which one is at hand."""
+    if model is not None:
+        return model
+    from tagsmith.model.packaged import packaged_remedy
+
+    raise InputError("There is no model to tag with.", remedy=f"Name one: tagsmith tag MODEL. {packaged_remedy()}")
 
 
 def _tag_text_column(

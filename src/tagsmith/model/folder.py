@@ -308,7 +308,7 @@ def _no_model(folder: Path) -> ModelError:
     return ModelError(
         f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
         path=folder,
-        remedy="Name the folder that 'tagsmith train --out' wrote.",
+        remedy=f"Name the folder that 'tagsmith train --out' wrote. {packaged_remedy()}".strip(),
     )
 
 
