@@ -214,6 +214,11 @@ def _counts(source: Source, sentences: Sequence[Labeled]) -> str:
     return " | ".join([*cells, "yes" if source.has_upos else ""])
 
 
+def word_counts(english: English) -> Counter[str]:
+    """Count the words of the training sentences, in lower case."""
+    return Counter(word.lower() for sentences in english.train() for sentence in sentences for word in sentence.words)
+
+
 def data_folder() -> Path:
     """Return the folder of the corpora, or stop with a message."""
     if not os.environ.get("TAGSMITH_DATA"):

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import tagsmith
-from english_corpora import NER, UPOS, data_folder, read
+from english_corpora import NER, UPOS, data_folder, read, word_counts
+from few_vectors import write_few_vectors
 from scores import scores_by_corpus
 
 
@@ -22,7 +23,8 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="the model folder to write")
-    parser.add_argument("--vectors", type=Path, help="a file of pretrained word vectors")
+    parser.add_argument("--vectors", type=Path, required=True, help="a file of pretrained word vectors")
+    parser.add_argument("--most-vectors", type=int, default=120_000, metavar="N", help="vectors to keep")
     parser.add_argument("--preset", default="balanced", choices=("fast", "balanced", "accurate"))
     parser.add_argument(
         "--set", action="append", default=[], metavar="FIELD=VALUE", help="change a field of the recipe"
@@ -35,13 +37,16 @@ def main() -> None:
     parser.add_argument("--resume", action="store_true", help="continue an unfinished run")
     given = parser.parse_args()
     english = read(data_folder(), given.without, silver_dates=given.silver_dates)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    few = given.out.with_name(f"{given.out.name}.vectors.txt")
+    write_few_vectors(given.vectors, few, word_counts(english), given.most_vectors)
     tagger = tagsmith.train(
         [sentences[:: given.every] for sentences in english.train()],
         dev=english.dev(),
         out=given.out,
         preset=given.preset,
         recipe=dict(map(_setting, given.set)),
-        vectors=given.vectors,
+        vectors=few,
         seed=given.seed,
         partial=True,
         layer=(NER, UPOS),

@@ -26,7 +26,9 @@ LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the 
 BARRED = np.float32(-1e9)  # as a score of a CRF: never, as if the tagging scheme did not allow it
 MOST_STEPS = 64  # tokens of a sentence, until the tags that its last one can have must repeat those of a shorter one
 TRAINED = "word/trained"  # the table of trained vectors, whose halves are read one by one
-NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1"}
+TRAINED_SCALES = "word/trained_scales"  # of its rows, if these are stored in four bits
+NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
+MOST_IN_FOUR_BITS = 7
 
 
 class Kind(NamedTuple):
@@ -36,12 +38,17 @@ class Kind(NamedTuple):
     types: tuple[str, ...] = ("F32", "F16")  # halves are for storing: what computes gets float32
 
 
-def weight_kinds(a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], pretrained: bool) -> dict[str, Kind]:
+def weight_kinds(
+    a: Architecture, vocabulary: Vocabulary, tags: Sequence[int], pretrained: bool, trained_scales: bool = False
+) -> dict[str, Kind]:
     """Return what each weight of a model must be, by name; ``tags`` are the numbers of tags of its layers."""
-    kinds = {TRAINED: Kind((len(vocabulary.words) + 2, a.word_dim))}
+    rows = len(vocabulary.words) + 2
+    kinds = {TRAINED: Kind((rows, a.word_dim))}
+    if trained_scales:
+        kinds = {TRAINED: Kind((rows, a.word_dim), ("U8",)), TRAINED_SCALES: Kind((rows, 1))}
     if pretrained or vocabulary.ngrams is not None:
         rows = len(vocabulary.pretrained) + 1
-        kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8",)), "word/scales": Kind((rows, 1))}
+        kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8", "U8")), "word/scales": Kind((rows, 1))}
     if vocabulary.ngrams is not None:
         rows = len(vocabulary.ngrams.known)
         kinds |= {"word/ngrams": Kind((rows, a.word_dim), ("I8",)), "word/ngram_scales": Kind((rows, 1))}
@@ -83,7 +90,7 @@ def is_sound(array: npt.NDArray[Any], name: str = "") -> bool:
     """Whether all numbers of a weight are finite and small enough to compute with; a CRF may bar transitions."""
     if name.startswith("crf/"):
         array = np.where(array == BARRED, np.float32(0), array)
-    if array.dtype == np.int8 or not array.size:
+    if array.dtype in (np.int8, np.uint8) or not array.size:
         return True
     if array.dtype == np.float16:  # NumPy compares halves slowly; these bits are all set in what is not finite
         return int((array.view(np.uint16) & 0x7FFF).max()) < 0x7C00
@@ -107,25 +114,38 @@ def read_weights(
     start = 8 + length
     if (stated := start + max(end for _, _, _, end in places)) != size:
         raise ValueError(f"it is truncated or altered: it has {size:,} bytes, its header describes {stated:,}")
+    content = _content(stream, size, length, text)
+    arrays = {name: _array(content[start + first : start + end], name, kind) for name, kind, first, end in places}
+    if TRAINED_SCALES in arrays:
+        arrays[TRAINED] = arrays[TRAINED] * arrays.pop(TRAINED_SCALES)
+    for array in arrays.values():
+        array.flags.writeable = False
+    return content, arrays
+
+
+def _content(stream: IO[bytes], size: int, length: int, header: bytes) -> memoryview:
+    """Read the rest of the file behind its header, and return all of it."""
     content = np.empty(size, np.uint8).data
-    content[:start] = length.to_bytes(8, "little") + text
-    filled = start
+    filled = 8 + length
+    content[:filled] = length.to_bytes(8, "little") + header
     while filled < size:
         read = stream.readinto(content[filled:])  # type: ignore[attr-defined]
         if not read:
             raise ValueError("it became shorter while it was read")
         filled += read
-    arrays = {}
-    for name, kind, first, end in places:
-        shape, type_name = kind.shape, kind.types[0]
-        array = np.frombuffer(content[start + first : start + end], NUMPY_TYPES[type_name]).reshape(shape)
-        if not is_sound(array, name):
-            raise ValueError(f"the weight {name} has a number that is not finite or larger than {LARGEST:,.0f}")
-        if array.dtype == np.float16 and name != TRAINED:
-            array = array.astype(np.float32)
-        array.flags.writeable = False
-        arrays[name] = array
-    return content, arrays
+    return content
+
+
+def _array(stored: memoryview, name: str, kind: Kind) -> npt.NDArray[Any]:
+    """Make one weight of its bytes, in the type that it is computed with."""
+    array = np.frombuffer(stored, NUMPY_TYPES[kind.types[0]]).reshape(_stored_shape(kind.shape, kind.types[0]))
+    if not is_sound(array, name):
+        raise ValueError(f"the weight {name} has a number that is not finite or larger than {LARGEST:,.0f}")
+    if array.dtype == np.uint8:
+        return unpacked(array, kind.shape[1])
+    if array.dtype == np.float16 and name != TRAINED:
+        return array.astype(np.float32)
+    return array
 
 
 def _places(
@@ -135,7 +155,7 @@ def _places(
     if not isinstance(header, dict):
         raise ValueError("its header is altered")
     stated = {name: one for name, one in header.items() if name != "__metadata__"}
-    expected = weight_kinds(a, vocabulary, tags, "word/pretrained" in stated)
+    expected = weight_kinds(a, vocabulary, tags, "word/pretrained" in stated, TRAINED_SCALES in stated)
     if wrong := sorted(expected.keys() ^ stated.keys()):
         what = "lacks" if wrong[0] in expected else "has, unlike config.json,"
         raise ValueError(f"it {what} the weight {wrong[0][:100]!r}")
@@ -155,12 +175,36 @@ def _place(name: str, stated: Any, kind: Kind) -> tuple[Kind, int, int]:
     """Check what the header says of one array; return its shape with its one type, and its first and last byte."""
     match stated:
         case {"dtype": str(type_name), "shape": list(shape), "data_offsets": [int(first), int(end)], **others}:
-            if others or type_name not in kind.types or not _is(shape, kind.shape):
+            if others or type_name not in kind.types or not _is(shape, _stored_shape(kind.shape, type_name)):
                 raise ValueError(f"the weight {name} is not {_written(kind)}, as config.json and vocabulary.json say")
-            if first < 0 or end - first != math.prod(kind.shape) * np.dtype(NUMPY_TYPES[type_name]).itemsize:
+            if first < 0 or end - first != math.prod(shape) * np.dtype(NUMPY_TYPES[type_name]).itemsize:
                 raise ValueError(f"the weight {name} has another size than its shape says")
             return Kind(kind.shape, (type_name,)), first, end
     raise ValueError(f"its header is altered where it describes the weight {name}")
+
+
+def _stored_shape(shape: tuple[int, ...], type_name: str) -> tuple[int, ...]:
+    """The shape that the file states: of rows in four bits, two numbers are one byte."""
+    return (shape[0], (shape[1] + 1) // 2) if type_name == "U8" else shape
+
+
+def packed(levels: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
+    """Pack whole numbers (n, d) from -7 to 7 two by two, the first in the low bits → (n, ⌈d / 2⌉).
+
+    >>> unpacked(packed(np.array([[-7, 0, 7]], np.int8)), 3).tolist()
+    [[-7, 0, 7]]
+    """
+    if levels.shape[1] % 2:
+        levels = np.pad(levels, ((0, 0), (0, 1)))
+    halves = levels.view(np.uint8) & np.uint8(0x0F)
+    return halves[:, ::2] | halves[:, 1::2] << np.uint8(4)
+
+
+def unpacked(halves: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.int8]:
+    """Unpack the first ``columns`` numbers of each row → (n, columns); :func:`packed` packs them."""
+    numbers = np.empty((len(halves), 2 * halves.shape[1]), np.int8)
+    numbers[:, ::2], numbers[:, 1::2] = (halves << np.uint8(4)).view(np.int8) >> 4, halves.view(np.int8) >> 4
+    return numbers[:, :columns]
 
 
 def _is(stated: list[Any], shape: tuple[int, ...]) -> bool:
