@@ -1,6 +1,6 @@
 """How well an English model does on each corpus, and on those that it has not seen.
 
-TAGSMITH_DATA=… python models/en/scores.py MODEL [--without CORPUS …]
+TAGSMITH_DATA=… python models/en/scores.py MODEL [--without CORPUS …] [--tests]
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme
 from tagsmith.training.measure import only_known
 
+HEAD = ("| corpus | F1 | PERSON | LOCATION | ORGANIZATION | DATE | upos |", "|---|--:|--:|--:|--:|--:|--:|")
 LABELS = ("PERSON", "LOCATION", "ORGANIZATION", "DATE")
 
 
@@ -25,8 +26,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("--without", nargs="+", default=[], metavar="CORPUS", help="corpora that it has not seen")
+    parser.add_argument("--tests", action="store_true", help="score the official tests: once, of a finished model")
     given = parser.parse_args()
-    print(scores_by_corpus(tagsmith.load(given.model), read(data_folder(), given.without)))
+    english, tagger = read(data_folder(), given.without), tagsmith.load(given.model)
+    print(scores_of_tests(tagger, english) if given.tests else scores_by_corpus(tagger, english))
 
 
 def scores_by_corpus(tagger: Tagger, english: English) -> str:
@@ -34,12 +37,22 @@ def scores_by_corpus(tagger: Tagger, english: English) -> str:
 
     Of corpora in training these are dev scores; those left out are scored as a whole.
     """
-    rows = ["| corpus | F1 | PERSON | LOCATION | ORGANIZATION | DATE | upos |", "|---|--:|--:|--:|--:|--:|--:|"]
+    rows = [*HEAD]
     for name, parts in english.corpora.items():
         rows.append(_row(tagger, name, parts.dev))
     for name, parts in english.unseen.items():
         rows.append(_row(tagger, f"{name}, left out", [*parts.train, *parts.dev]))
     return "\n".join(rows)
+
+
+def scores_of_tests(tagger: Tagger, english: English) -> str:
+    """Return the same table of the official tests, which no training has seen."""
+    tests = {name: parts.test for name, parts in english.corpora.items() if _has_names(parts.test)}
+    return "\n".join([*HEAD, *(_row(tagger, f"{name}, test", sentences) for name, sentences in tests.items())])
+
+
+def _has_names(sentences: Sequence[Labeled]) -> bool:
+    return any(tag not in ("O", UNKNOWN) for sentence in sentences for tag in sentence.ner or ())
 
 
 def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
