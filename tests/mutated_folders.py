@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from random_model import SMALL, WITH_NGRAMS, random_layers_model, random_model, random_sentences
+from random_model import SMALL, WITH_NGRAMS, packed_model, random_layers_model, random_model, random_sentences
 from tagsmith.cli.inspect_model import model_report, model_section
 from tagsmith.errors import ModelError
 from tagsmith.model.configuration import Scaling
@@ -57,6 +57,7 @@ def valid_models() -> tuple[Model, ...]:
         ),
         random_model(replace(SMALL, layers=2, residual=True, characters="gru"), scheme=Scheme.PLAIN, labels=("A", "B")),
         replace(random_layers_model(), precision="float32", scalings={"ner": Scaling(1.5, -0.5)}),
+        packed_model(replace(SMALL, word_dim=7)),
     )
 
 
@@ -138,7 +139,7 @@ def with_header(header: bytes, numbers: bytes) -> bytes:
 def with_number(weights: bytes, choose: int, number: float) -> bytes:
     """The weights with one number changed; the changes are numbered from 0 on, and go round."""
     header, numbers = header_of(weights)
-    names = [name for name, one in header.items() if name != "__metadata__" and one["dtype"] != "I8"]
+    names = [name for name, one in header.items() if name != "__metadata__" and one["dtype"] not in ("I8", "U8")]
     one = header[names[choose % len(names)]]
     first, end = one["data_offsets"]
     kind = np.dtype({"F32": "<f4", "F16": "<f2"}[one["dtype"]])

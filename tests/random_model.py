@@ -12,6 +12,7 @@ from tagsmith.model.folder import Model
 from tagsmith.model.ngrams import Ngrams
 from tagsmith.model.vectors import quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
+from tagsmith.model.weights import packed
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme
 
@@ -126,6 +127,20 @@ def random_model(
     layer = Layer("ner", scheme, tuple(sorted(labels)))
     weights = random_weights(architecture, len(layer.tags), vocabulary=vocabulary, pretrained=pretrained, seed=seed)
     return Model(architecture, vocabulary, (layer,), weights, {"seed": seed})
+
+
+def packed_model(architecture: Architecture = SMALL) -> Model:
+    """A tagger whose weights are stored in four bits and as halves."""
+    model = random_model(architecture)
+    weights = {
+        name: weight if name.startswith("crf/") else weight.astype(np.float16) for name, weight in model.weights.items()
+    }
+    rng = np.random.default_rng(0)
+    for name in ("word/trained", "word/pretrained"):
+        weights[name] = packed(rng.integers(-7, 8, model.weights[name].shape, np.int8))
+    weights["word/trained_scales"] = rng.uniform(0.05, 0.2, (len(weights["word/trained"]), 1)).astype(np.float16)
+    weights["word/scales"] = rng.uniform(0.05, 0.2, weights["word/scales"].shape).astype(np.float16)
+    return replace(model, weights=weights)
 
 
 def random_layers_model(

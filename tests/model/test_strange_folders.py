@@ -32,7 +32,7 @@ from tagsmith.text.schemes import Scheme
 from tagsmith.training.task import prepare
 
 NAMES = ("config.json", "vocabulary.json", "weights.safetensors", "README.md")
-MODELS = range(5)
+MODELS = range(6)
 
 
 def changed(number: int = 0, seal: bool = True, **contents) -> mutated.Files:
