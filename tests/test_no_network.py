@@ -100,6 +100,7 @@ def test_training_evaluating_and_tagging_ask_nothing(watched: Watched):
     (watched.folder / "text").write_text("Ada lives in Rome.\n", "utf-8")
     assert "Rome" in watched.run("-m", "tagsmith", "tag", "model", "text")
     watched.run("-c", "import tagsmith; print(tagsmith.load('model').tag([['Ada']]))")
+    assert "Rome\tB-LOCATION" in watched.run("-m", "tagsmith", "tag", "en", "text")
     assert watched.asked() == []
     assert watched.kept() <= {".cache/tagsmith", ".cache/matplotlib", ".cache/fontconfig"}
 

@@ -653,3 +653,18 @@ def test_without_spacy_the_error_names_the_extra():
     )
     assert "The spaCy component needs the 'spacy' extra." in done.stdout, done.stderr
     assert "[spacy]" in done.stdout
+
+
+def test_a_pipeline_with_the_model_that_comes_with_tagsmith_is_whole_on_disk(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("tagsmith", config={"model": "en"})
+    nlp.to_disk("pipeline")
+    monkeypatch.setattr("tagsmith.model.packaged.FOLDER", tmp_path / "nothing")
+    text = "Ada Lovelace was born in London."
+    for one in (nlp, spacy.load("pipeline")):
+        assert [(span.text, span.label_) for span in one(text).ents] == [
+            ("Ada Lovelace", "PERSON"),
+            ("London", "LOCATION"),
+        ]
+        assert [token.pos_ for token in one(text)] == ["PROPN", "PROPN", "AUX", "VERB", "ADP", "PROPN", "PUNCT"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ import tagsmith
 from random_model import SMALL, WITH_NGRAMS, WORDS, random_layers_model, random_model, random_sentences
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.errors import DataError, ModelError, RecipeError, VectorsError
+from tagsmith.model import packaged
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger
@@ -177,6 +180,15 @@ def test_a_model_that_cannot_be_gone_on_from_is_an_error(tmp_path):
         read_start(folder, tmp_path / "new", None)
 
 
+def test_the_model_that_comes_with_tagsmith_is_one_to_begin_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_start(Path("en"), tmp_path / "new", None).layers == tagsmith.load("en").model.layers
+    assert read_start(Path("en"), Path("en"), None).layers  # it will be a folder in the working directory
+    with pytest.raises(ModelError, match="would replace the one that training goes on from"):
+        read_start(Path("en"), packaged.packaged_folder("en"), None)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_data_of_another_kind_are_an_error(tmp_path):
     with pytest.raises(DataError, match="tags are plain tags, where spans in the scheme IOB2 are needed"):
         started(random_model(SMALL), ("NOUN", "VERB"), tmp_path, prefix="")
@@ -197,15 +209,14 @@ def folders(tmp_path_factory):
     return folder
 
 
-def go_on(folders, out, **options):
+def go_on(folders, out, start=None, **options):
     recipe = {"epochs": 12, "learning_rate": 0.01, "batch_tokens": 128}
-    return tagsmith.train(
-        folders / "new.conll", start=folders / "model", out=out, recipe=recipe, console=QUIET, **options
-    )
+    start = start or folders / "model"
+    return tagsmith.train(folders / "new.conll", start=start, out=out, recipe=recipe, console=QUIET, **options)
 
 
 @pytest.mark.slow
-def test_a_new_label_is_learned_and_the_old_one_is_not_forgotten(folders, tmp_path):
+def test_a_new_label_is_learned_and_the_old_one_is_not_forgotten(folders, tmp_path, monkeypatch):
     tagger = go_on(folders, tmp_path / "model", test=folders / "test.conll")
     assert tagger.labels == ("LOC", "PER")
     assert tagger.evaluate(folders / "test.conll").f1 > 0.9
@@ -213,7 +224,11 @@ def test_a_new_label_is_learned_and_the_old_one_is_not_forgotten(folders, tmp_pa
     config = json.loads((tmp_path / "model" / "config.json").read_text("utf-8"))
     assert config["recipe"]["units"] == TINY["units"]
     assert config["scores"]["dev"]["support"] == 8  # the places of a tenth of the new data
-    absent = go_on(folders, tmp_path / "absent", partial=False)
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path / "site")  # the same as a model that comes with tagsmith
+    shutil.copytree(folders / "model", tmp_path / "site" / "xx-1")
+    absent = go_on(folders, tmp_path / "absent", "xx", partial=False)
+    for path in (folders / "model").iterdir():
+        assert (tmp_path / "site" / "xx-1" / path.name).read_bytes() == path.read_bytes()
     assert (
         absent.evaluate(folders / "test.conll").types["PER"].f1
         < tagger.evaluate(folders / "test.conll").types["PER"].f1

@@ -186,7 +186,11 @@ def _documents_of_file(source: Source, options: ReadOptions) -> Iterator[Documen
         options = replace(options, format=detect_format(source, options.encoding))
     each = options.for_each_layer()
     if len(each) > 1 and options.format == "conll" and not options.columns:
-        raise DataError("Columns have no names here.", remedy="Give --column for each layer.", path=name)
+        raise DataError(
+            "Columns have no names here.",
+            remedy="Give --column for each layer, or --layer for the one that there is.",
+            path=name,
+        )
 
     def read(source: Source, layer_options: ReadOptions) -> Iterator[Document]:
         for document in read_file(source, layer_options):

@@ -237,6 +237,8 @@ def _read(folder: str | Path, read: Callable[[OpenFolder], Result]) -> Result:
     try:
         return _read_folder(local, read)
     except ModelError as error:
+        if packaged_name(folder) is not None:
+            raise ModelError(error.problem, path=error.path, remedy="Install tagsmith again.") from error
         if on_hub is None:
             raise
         remedy = error.remedy
@@ -308,7 +310,7 @@ def _no_model(folder: Path) -> ModelError:
     return ModelError(
         f"this is not a model folder: it holds no {ModelFile.CONFIG}.",
         path=folder,
-        remedy=f"Name the folder that 'tagsmith train --out' wrote. {packaged_remedy()}".strip(),
+        remedy=f"Name the folder that 'tagsmith train --out' wrote. {packaged_remedy(folder)}".strip(),
     )
 
 

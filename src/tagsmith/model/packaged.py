@@ -1,4 +1,8 @@
-"""Models that come with tagsmith: ``en``, or ``en@1`` for that version of it and no other."""
+"""Models that come with tagsmith: ``en``, or ``en@1`` for that version of it and no other.
+
+What is called ``en`` in the working directory has priority, as everywhere that a path is taken. Nothing is ever written
+to the package, whose folder may be read-only.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ from pathlib import Path
 from tagsmith.errors import ModelError
 
 FOLDER = Path(__file__).parents[1] / "packaged"  # holds a folder for each model: en-1
-NAME = re.compile(r"(?P<name>[a-z]+)(?:@(?P<version>\d+))?", re.ASCII)
+NAME = re.compile(r"(?P<name>[a-z]+)(?:@(?P<version>\d{1,9}))?", re.ASCII)
 
 
 def packaged_models() -> dict[str, int]:
@@ -41,7 +45,12 @@ def packaged_folder(model: str | Path) -> Path | None:
     return None if name is None else FOLDER / f"{name}-{packaged_models()[name]}"
 
 
-def packaged_remedy() -> str:
-    """What to do if there is no model of a name."""
-    names = ", ".join(packaged_models())
+def packaged_remedy(model: str | Path = "") -> str:
+    """What to do if there is no model of this name, or something else than a model in the working directory has it."""
+    models = packaged_models()
+    if str(model) in models:
+        return (
+            f"The model that comes with tagsmith is {model}@{models[str(model)]} too, where {model} is something else."
+        )
+    names = ", ".join(models)
     return f"Models that come with tagsmith: {names}. Train one of your own with 'tagsmith train'." if names else ""

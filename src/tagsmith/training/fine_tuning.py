@@ -28,6 +28,7 @@ from tagsmith.corpus.sentences import Sentences
 from tagsmith.errors import ModelError, RecipeError, VectorsError
 from tagsmith.model.folder import Model, read_model
 from tagsmith.model.frozen_vectors import FrozenVectors, frozen_ngrams
+from tagsmith.model.packaged import packaged_folder
 from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
 from tagsmith.model.weights import BARRED
 from tagsmith.tagging.tagger import Tagger
@@ -52,7 +53,7 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
             "A model that training goes on from keeps the vectors that it has.", remedy="Leave --vectors out."
         )
     model = read_model(folder)
-    if folder.resolve() == out.resolve():
+    if (packaged_folder(folder) or folder).resolve() == out.resolve():
         raise ModelError(
             "the new model would replace the one that training goes on from.",
             path=folder,
