@@ -8,7 +8,7 @@ what an installation for tagging consists of. ``twine check`` looks at the first
 its own under ``.venv/release``:
 
 - ``sdist``: the sdist with ``[train]`` trains a model
-- ``wheel``: the wheel alone, as for tagging, gives the same tags as that model
+- ``wheel``: the wheel alone, as for tagging, gives the same tags as that model, and the English model tags with it
 - ``lowest``: the fast tests of what uses other packages, without those of hypothesis, with the lowest versions that
   ``pyproject.toml`` allows
 - a Python version: the fast tests on that Python, if there is one on this machine, at the versions in
@@ -23,7 +23,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tarfile
+import zipfile
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,8 @@ LEFT_OUT_WITH_LOWEST = (
     "training/test_target.py",
     "training/test_unknown_labels.py",
 )
+ENGLISH = """Ada B-PERSON PROPN Lovelace I-PERSON PROPN was O AUX born O VERB in O ADP London B-LOCATION PROPN
+. O PUNCT"""
 TOOLS = Path(sys.executable).parent
 MOST_SECONDS = 1800  # of one command: none hangs for ever
 
@@ -115,7 +119,18 @@ def build() -> tuple[Path, Path]:
     run(sys.executable, "-m", "build", "--outdir", DIST, ROOT)
     (sdist,), (wheel,) = DIST.glob("*.tar.gz"), DIST.glob("*.whl")
     print(run(TOOLS / "twine", "check", "--strict", sdist, wheel), end="")
+    with tarfile.open(sdist) as packed, zipfile.ZipFile(wheel) as zipped:
+        check_model([name.partition("/src/")[2] for name in packed.getnames()], sdist)
+        check_model(zipped.namelist(), wheel)
     return sdist, wheel
+
+
+def check_model(names: Sequence[str], package: Path) -> None:
+    """Stop unless the English model is among the files of a package, whole and in one version, with its license."""
+    model = {name.rpartition("/")[2] for name in names if name.startswith("tagsmith/packaged/en-")}
+    expected = {"config.json", "vocabulary.json", "weights.safetensors", "README.md"}
+    if model - {""} < expected or "tagsmith/packaged/LICENSE-en.txt" not in names:
+        raise SystemExit(f"{package}: the English model is not whole: {sorted(names)}")
 
 
 def write_bill_of_materials(python: Path, wheel: Path) -> Path:
@@ -166,6 +181,7 @@ def try_wheel(sdist: Path, wheel: Path) -> None:
     if (tags := tag(python)) != (expected := tag(trainer)):
         raise SystemExit(f"the wheel tags: {tags}, and the sdist, which trained: {expected}")
     print(f"wheel: {tags}")
+    print(f"wheel: {tag_english(python)}")
     print(write_bill_of_materials(python, wheel).relative_to(ROOT))
 
 
@@ -173,6 +189,23 @@ def tag(python: Path) -> str:
     """Tag the tutorial's sentence."""
     command = (python, "-m", "tagsmith", "tag", "model", "--scheme", "bare", "-")
     return " ".join(run(*command, input="John lives in New York\n", cwd=ENVIRONMENTS).split())
+
+
+def tag_english(python: Path) -> str:
+    """Tag with the model that comes along, in an empty folder; nothing may be written there or to the package."""
+    folder = ENVIRONMENTS / "empty"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    packaged = Path(
+        run(python, "-c", "from tagsmith.model import packaged; print(packaged.FOLDER)", cwd=folder).strip()
+    )
+    before = sorted((path, path.stat().st_mtime_ns) for path in packaged.rglob("*"))
+    told = run(python, "-m", "tagsmith", "tag", "en", input="Ada Lovelace was born in London.\n", cwd=folder)
+    if told.split() != ENGLISH.split():
+        raise SystemExit(f"the English model tags: {told}")
+    if [*folder.iterdir()] or before != sorted((path, path.stat().st_mtime_ns) for path in packaged.rglob("*")):
+        raise SystemExit("tagging with the English model has written something")
+    return " ".join(told.split())
 
 
 def try_lowest(sdist: Path, wheel: Path) -> None:
