@@ -6,7 +6,10 @@ TAGSMITH_DATA=… python models/en/scores.py MODEL [--without CORPUS …] [--tes
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import tagsmith
@@ -19,6 +22,7 @@ from tagsmith.training.measure import only_known
 
 HEAD = ("| corpus | F1 | PERSON | LOCATION | ORGANIZATION | DATE | upos |", "|---|--:|--:|--:|--:|--:|--:|")
 LABELS = ("PERSON", "LOCATION", "ORGANIZATION", "DATE")
+LENGTHS = (11, 26, 51, math.inf)  # tokens of a sentence at which a row of the table by length ends
 
 
 def main() -> None:
@@ -29,7 +33,8 @@ def main() -> None:
     parser.add_argument("--tests", action="store_true", help="score the official tests: once, of a finished model")
     given = parser.parse_args()
     english, tagger = read(data_folder(), given.without), tagsmith.load(given.model)
-    print(scores_of_tests(tagger, english) if given.tests else scores_by_corpus(tagger, english))
+    tables = (scores_of_tests,) if given.tests else (scores_by_corpus, scores_by_condition)
+    print("\n\n".join(table(tagger, english) for table in tables))
 
 
 def scores_by_corpus(tagger: Tagger, english: English) -> str:
@@ -55,17 +60,45 @@ def _has_names(sentences: Sequence[Labeled]) -> bool:
     return any(tag not in ("O", UNKNOWN) for sentence in sentences for tag in sentence.ner or ())
 
 
+def scores_by_condition(tagger: Tagger, english: English) -> str:
+    """Return a table in Markdown: F1 by label on all dev sentences, on copies in other cases, and by length."""
+    dev = [(name, sentence) for name, parts in english.corpora.items() for sentence in parts.dev]
+    conditions: dict[str, list[tuple[str, Labeled]]] = {
+        "all": dev,
+        "all, in lower case": [(name, _with_words(one, [word.lower() for word in one.words])) for name, one in dev],
+        "all, in upper case": [(name, _with_words(one, [word.upper() for word in one.words])) for name, one in dev],
+    }
+    for least, most in pairwise((1, *LENGTHS)):
+        title = f"{least} to {most - 1} tokens" if math.isfinite(most) else f"{least} tokens and more"
+        conditions[title] = [(name, one) for name, one in dev if least <= len(one.words) < most]
+    rows = [f"| dev sentences | number | F1 | {' | '.join(LABELS)} |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for title, sentences in conditions.items():
+        predicted = tagger.tag([one.words for _, one in sentences], layer=NER)
+        pairs = [_known(one, tags, SOURCES[name].knows) for (name, one), tags in zip(sentences, predicted, strict=True)]
+        scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
+        types = [f"{100 * scores.types[label].f1:.1f}" if label in scores.types else "" for label in LABELS]
+        rows.append(f"| {title} | {len(sentences):,} | {100 * scores.f1:.1f} | {' | '.join(types)} |")
+    return "\n".join(rows)
+
+
+def _with_words(sentence: Labeled, words: Sequence[str]) -> Labeled:
+    return replace(sentence, words=tuple(words))
+
+
+def _known(sentence: Labeled, tags: Sequence[str], knows: Collection[str]) -> tuple[list[str], list[str]]:
+    """The gold and the predicted tags that count: spans of other labels, or with an unknown token, do not."""
+    ner = sentence.ner or ()
+    unknown = [i for i, tag in enumerate(ner) if tag == UNKNOWN]
+    gold = only_known(["O" if tag == UNKNOWN else tag for tag in ner], knows, Scheme.IOB2)
+    return gold, only_known(tags, knows, Scheme.IOB2, unknown)
+
+
 def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
-    """Score what the corpus knows: predicted spans of other labels, or with an unknown token, do not count."""
+    """Score what the corpus knows, see :func:`_known`."""
     predicted = tagger.tag_layers([sentence.words for sentence in sentences])
     knows = SOURCES[name.partition(",")[0]].knows
-    gold, found = [], []
-    for sentence, tags in zip(sentences, predicted[NER], strict=True):
-        ner = sentence.ner or ()
-        unknown = [i for i, tag in enumerate(ner) if tag == UNKNOWN]
-        gold.append(only_known(["O" if tag == UNKNOWN else tag for tag in ner], knows, Scheme.IOB2))
-        found.append(only_known(tags, knows, Scheme.IOB2, unknown))
-    scores = score_tags(gold, found, scheme=Scheme.IOB2)
+    pairs = [_known(sentence, tags, knows) for sentence, tags in zip(sentences, predicted[NER], strict=True)]
+    scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
     types = [
         f"{100 * scores.types[label].f1:.1f}" if label in knows and label in scores.types else "" for label in LABELS
     ]

@@ -209,4 +209,8 @@ def test_the_license_and_the_sources_come_with_it():
     names = re.findall(r"^\| (\w+) \|", table, re.MULTILINE)
     assert len(names) >= 13  # the heading too
     attributions = (local_folder("en") / ModelFile.CARD).read_text("utf-8")
-    assert not [name for name in names if f"| {name} |" not in attributions]
+    results = (Path(__file__).parents[2] / "models" / "en" / "results" / f"{local_folder('en').name}.md").read_text(
+        "utf-8"
+    )
+    left_out = re.findall(r"^\| (\w+), left out", results, re.MULTILINE)
+    assert {name for name in names if f"| {name} |" not in attributions} <= {*left_out}
