@@ -2,8 +2,8 @@
 
     python models/en/card.py MODEL --scores models/en/results/en-1.md
 
-The prose is that of ``card.md``, the scores are those in ``results``, the sources the table of ``README.md`` without the
-corpora that this model was not trained on.
+The prose is that of ``card.md``, the scores are those in ``results``, the sources the table of ``README.md``, without
+the corpora that this model was not trained on.
 The card is ``README.md`` in the model's folder, the one file there without a digest.
 """
 
@@ -75,7 +75,7 @@ def sources(without: Collection[str]) -> str:
 def _calibration(model: Model) -> str:
     """What calibration did on dev, as the usual card says it."""
     card = model.extras.get(ModelFile.CARD, b"").decode()
-    return "\n".join(re.findall(r"^Probabilities of .*$", card, re.MULTILINE))
+    return "\n\n".join(re.findall(r"^\w+ calibrated on dev: .*$", card, re.MULTILINE))
 
 
 if __name__ == "__main__":

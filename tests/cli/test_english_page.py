@@ -45,6 +45,11 @@ def printed_anew(page: str, folder: Path, *, python: bool = True) -> str:
     return PYTHON.sub(code, page) if python else page
 
 
+def without_numbers(page: str) -> str:
+    """Leave out probabilities: in 8 bits they differ a little between processors."""
+    return re.sub(r"\b[01]\.\d\d\b|\d+ %", "#", page)
+
+
 def demo_sentences() -> str:
     """What ``tagsmith demo`` prints first, but for its remark."""
     lines: list[str] = []
@@ -59,7 +64,7 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = PAGES[0].read_text("utf-8")
     assert len(CONSOLE.findall(page)) == len(PYTHON.findall(page)) == 2
-    assert printed_anew(page, tmp_path) == page
+    assert without_numbers(printed_anew(page, tmp_path)) == without_numbers(page)
     assert [*tmp_path.iterdir()] == []
 
 
@@ -68,7 +73,7 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
 def test_the_readme_shows_what_is_printed(tmp_path):
     page = PAGES[1].read_text("utf-8")
     assert len(CONSOLE.findall(page)) == len(DEMO.findall(page)) == 1
-    assert printed_anew(page, tmp_path, python=False) == page
+    assert without_numbers(printed_anew(page, tmp_path, python=False)) == without_numbers(page)
 
 
 def main() -> None:
