@@ -41,7 +41,7 @@ def test_version(tagsmith):
     assert tagsmith("--version").stdout.decode() == f"tagsmith {package.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["paint"], ["tag"], ["train", "--color", "red"], ["score", "--delimiter"]])
+@pytest.mark.parametrize("arguments", [["paint"], ["evaluate"], ["train", "--color", "red"], ["score", "--delimiter"]])
 def test_bad_usage_is_status_2(tagsmith, arguments: list[str]):
     done = tagsmith(*arguments)
     assert done.returncode == 2
