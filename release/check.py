@@ -82,6 +82,7 @@ LEFT_OUT_WITH_LOWEST = (
     "network/test_batches.py",
     "serving/test_foreign_pages.py",
     "test_english_corpora.py",
+    "test_english_model.py",
     "test_files.py",
     "test_import_order.py",
     "test_interrupts.py",

@@ -71,3 +71,12 @@ def _close(process: subprocess.Popen) -> None:
         with suppress(OSError):  # nobody reads what is still to be written
             if stream is not None:
                 stream.close()
+
+
+def exists(pid: int) -> bool:
+    """Whether there is a process of this number."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

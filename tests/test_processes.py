@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -13,14 +12,6 @@ import processes
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="groups of processes are other there")
 CHILD = "import os, time; os.fork(); time.sleep(60)"  # two processes hold the pipes
-
-
-def exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_a_program_whose_child_holds_its_pipes_is_killed_when_its_time_is_over():
@@ -34,7 +25,7 @@ def test_an_error_does_not_wait_for_the_program():
     begun = time.monotonic()
     with pytest.raises(ValueError, match="mine"), processes.started([sys.executable, "-c", CHILD]) as process:
         raise ValueError("mine")
-    assert not exists(process.pid)
+    assert not processes.exists(process.pid)
     assert time.monotonic() - begun < 30
 
 

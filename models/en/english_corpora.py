@@ -161,8 +161,8 @@ def _parts(name: str, source: Source, data: Path) -> Parts:
 
 def _joined(documents: Iterable[Document], source: Source) -> list[Labeled]:
     sentences = (sentence for document in documents for sentence in document if sentence.words)
-    own_words = (sentence if source.has_upos else split(sentence) for sentence in sentences)
-    return [with_doubts(sentence, "DATE" in source.knows) for sentence in own_words]
+    cut = (sentence if source.has_upos else split(sentence) for sentence in sentences)
+    return [with_doubts(sentence, "DATE" in source.knows) for sentence in cut]
 
 
 def _key(sentence: Labeled) -> str:

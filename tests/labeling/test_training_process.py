@@ -94,14 +94,6 @@ def job_of(folder: Path, number: int, way: str) -> TrainingJob:
     return TrainingJob(train=[sentence], dev=[], folder=str(own), start=None, layer="tags", gives_spans=True)
 
 
-def exists(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 async def status_of(run: RetrainingRun, kept: list[Path], *, cancel: bool = False) -> int:
     """Let a run come to its end, or cancel it when training has begun; return the status of its process."""
     working = asyncio.create_task(run.work(lambda done: kept.append(done.job.out)))
@@ -110,7 +102,7 @@ async def status_of(run: RetrainingRun, kept: list[Path], *, cancel: bool = Fals
             await asyncio.sleep(0.01)
         await run.cancel()
     await working
-    assert not exists(run._process.pid)
+    assert not processes.exists(run._process.pid)
     return run._process.returncode
 
 
@@ -177,7 +169,7 @@ def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path, way: str):
         assert len(pids) == TRIES
         os.kill(server.pid, signal.SIGKILL)  # the others have groups of their own
     deadline = time.monotonic() + 60
-    while any(map(exists, pids)):
+    while any(map(processes.exists, pids)):
         assert time.monotonic() < deadline, "a process stays"
         time.sleep(0.01)
     assert list((tmp_path / "runs").iterdir()) == []

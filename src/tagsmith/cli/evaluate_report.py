@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tagsmith.cli.compare_input import Tags, open_model, predictions_of_file
 from tagsmith.corpus.convert import open_target
+from tagsmith.corpus.provenance import file_digest
 from tagsmith.model.hub import hub_name
 from tagsmith.scores.evaluation import Evaluation
 from tagsmith.scores.scores import Mode
@@ -34,8 +34,8 @@ def write_report(
     ``reading`` are the options that such a file is read with.
     """
     alone = len({file.name for file in files}) == len(files)
-    named = {file.name if alone else str(file): _digest(file) for file in files}
-    digests = {f"SHA-256 of {name}": digest for name, digest in named.items() if digest}
+    readable = {file.name if alone else str(file): file for file in files if file.is_file()}  # again: no streams
+    digests = {f"SHA-256 of {name}": file_digest(file) for name, file in readable.items()}
     page = tagger.report(
         labeled,
         scores,
@@ -48,14 +48,6 @@ def write_report(
     )
     with open_target(target) as stream:
         stream.write(page)
-
-
-def _digest(file: Path) -> str | None:
-    """Return the sha256 of a file; None for a stream, which cannot be read again."""
-    if not file.is_file():
-        return None
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _other(source: Path, labeled: Labeled, tagger: Tagger, reading: Mapping[str, Any]) -> Tagger | Mapping[str, Tags]:

@@ -46,7 +46,7 @@ class ModelFile(StrEnum):
 
     CONFIG = "config.json"  # format version, architecture, layers, recipe, scores, data, sha256 of every file
     VOCABULARY = "vocabulary.json"  # words and characters, in the order of their rows
-    WEIGHTS = "weights.safetensors"  # every weight by name; pretrained vectors as int8 rows with a float32 scale each
+    WEIGHTS = "weights.safetensors"  # every weight by name, see tagsmith.model.weights
     CARD = "README.md"  # the model card: no digest, so that people can edit it
     HISTORY = "history.jsonl"  # a line for each epoch, with times: no digest, so that two like runs give like models
     LEARNING_CURVE = "learning_curve.png"

@@ -89,12 +89,13 @@ def compare_taggers(
 
 def calibrations(tagger: SentenceTagger, learned: SentenceTagger, labeled: Labeled) -> dict[str, Calibration]:
     """Return layer → the calibration of a tagger and, in ``before``, of the same as it was learned."""
-    found = {}
+    layers = {}
     for name, gold in labeled.tags.items():
-        before = predictions(learned._run, learned._head(name), labeled.words, gold).calibration()
-        now = predictions(tagger._run, tagger._head(name), labeled.words, gold)
-        found[name] = now.calibration(before)
-    return found
+        now = before = predictions(tagger._run, tagger._head(name), labeled.words, gold)
+        if name in tagger.model.scalings:
+            before = predictions(learned._run, learned._head(name), labeled.words, gold)
+        layers[name] = now.calibration(before.calibration())
+    return layers
 
 
 def fit_scalings(learned: SentenceTagger, labeled: Labeled) -> dict[str, Scaling]:

@@ -58,7 +58,9 @@ def evaluation_report(
         name = head.layer.name
         gold, evaluation = labeled.tags[name], by_layer[name]
         found = predictions(run, head, labeled.words, gold)
-        before = predictions(learned._run, learned._head(name), labeled.words, gold)
+        before = found
+        if name in tagger.model.scalings:
+            before = predictions(learned._run, learned._head(name), labeled.words, gold)
         tags = head.layer.write_tags(found.paths, list(map(len, gold)))
         aligned = align_tags(gold, tags, mode=mode, scheme=head.layer.scheme)
         other = None
