@@ -42,10 +42,11 @@ def english_card(model: Model, version: str, scores: str) -> str:
     parts = {part: scores_from_dict(one) for part, one in model.scores.items()}
     usual = write_card(model.layers, parts, {}, data=model.data)
     metadata = METADATA.match(usual)
+    curve = _section(scores, "Calibration")
     filled = {
         "version": version,
-        "scores": scores.partition("\n")[2].strip().replace("\n## ", "\n### "),
-        "calibration": _calibration(model),
+        "scores": scores.replace(curve, "").partition("\n")[2].strip().replace("\n## ", "\n### "),
+        "calibration": f"{_calibration(model)}\n\n{curve.partition('## Calibration')[2].strip()}".strip(),
         "by label": "## Scores in training" + usual.partition("## Scores")[2].rstrip(),
         "sources": sources(left_out(scores)),
     }
@@ -70,6 +71,12 @@ def sources(without: Collection[str]) -> str:
     return "\n".join(f"| {row[0]} | {row[3]} | {row[4]} |" for row in rows if row[0] not in without).replace(
         "| --- | --- | --- |", "|---|---|---|"
     )
+
+
+def _section(page: str, title: str) -> str:
+    """Return a section of a page with its heading and the line before, or nothing if it has none."""
+    found = re.search(rf"\n## {title}\n.*?(?=\n## |\Z)", page, re.DOTALL)
+    return found.group() if found else ""
 
 
 def _calibration(model: Model) -> str:

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 import tagsmith
 from english_corpora import NER, SOURCES, UPOS, English, data_folder, read
 from layouts import UNKNOWN, Labeled
+from tagsmith.scores.calibration import reliability
 from tagsmith.scores.scores import score_tags
 from tagsmith.tagging.tagger import Tagger
-from tagsmith.text.schemes import Scheme
+from tagsmith.text.document import document_from_sentences, sentence_from_words
+from tagsmith.text.schemes import Scheme, tags_to_spans
 from tagsmith.training.measure import only_known
 
-HEAD = ("| corpus | F1 | PERSON | LOCATION | ORGANIZATION | DATE | upos |", "|---|--:|--:|--:|--:|--:|--:|")
+Doubles = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 LABELS = ("PERSON", "LOCATION", "ORGANIZATION", "DATE")
+COLUMNS = ("F1", *LABELS, "upos")
+HEAD = (f"| corpus | {' | '.join(COLUMNS)} |", "|---|--:|--:|--:|--:|--:|--:|")
 LENGTHS = (11, 26, 51, math.inf)  # tokens of a sentence at which a row of the table by length ends
+BINS = 10  # of the table of span scores
 
 
 def main() -> None:
@@ -33,7 +42,7 @@ def main() -> None:
     parser.add_argument("--tests", action="store_true", help="score the official tests: once, of a finished model")
     given = parser.parse_args()
     english, tagger = read(data_folder(), given.without), tagsmith.load(given.model)
-    tables = (scores_of_tests,) if given.tests else (scores_by_corpus, scores_by_condition)
+    tables = (scores_of_tests,) if given.tests else (scores_by_corpus, scores_by_condition, calibration_table)
     print("\n\n".join(table(tagger, english) for table in tables))
 
 
@@ -93,24 +102,80 @@ def _known(sentence: Labeled, tags: Sequence[str], knows: Collection[str]) -> tu
     return gold, only_known(tags, knows, Scheme.IOB2, unknown)
 
 
-def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
-    """Score what the corpus knows, see :func:`_known`."""
+def corpus_scores(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> dict[str, float]:
+    """Return the ``COLUMNS`` in percent of sentences of a corpus, without those that it does not know or have."""
+    source = SOURCES[name]
     predicted = tagger.tag_layers([sentence.words for sentence in sentences])
-    knows = SOURCES[name.partition(",")[0]].knows
-    pairs = [_known(sentence, tags, knows) for sentence, tags in zip(sentences, predicted[NER], strict=True)]
+    pairs = [_known(sentence, tags, source.knows) for sentence, tags in zip(sentences, predicted[NER], strict=True)]
     scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
-    types = [
-        f"{100 * scores.types[label].f1:.1f}" if label in knows and label in scores.types else "" for label in LABELS
-    ]
-    upos = ""
-    if SOURCES[name.partition(",")[0]].has_upos:
+    found = {"F1": scores.f1} | {
+        label: scores.types[label].f1 for label in LABELS if label in source.knows and label in scores.types
+    }
+    if source.has_upos:
         right = sum(
             a == b
             for s, tags in zip(sentences, predicted[UPOS], strict=True)
             for a, b in zip(s.upos or (), tags, strict=True)
         )
-        upos = f"{100 * right / sum(len(sentence.words) for sentence in sentences):.1f}"
-    return f"| {name} | {100 * scores.f1:.1f} | {' | '.join(types)} | {upos} |"
+        found["upos"] = right / sum(len(sentence.words) for sentence in sentences)
+    return {column: 100 * score for column, score in found.items()}
+
+
+def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
+    scores = corpus_scores(tagger, name.partition(",")[0], sentences)
+    return f"| {name} | {' | '.join(f'{scores[column]:.1f}' if column in scores else '' for column in COLUMNS)} |"
+
+
+# ----------------------------------------------------------------------------------------------- calibration
+
+
+def calibration_table(tagger: Tagger, english: English) -> str:
+    """Return a table in Markdown: of the spans with scores in a range, the mean score and how many are right.
+
+    Columns are dev as a whole, and each corpus that is left out.
+    """
+    groups = {"dev": scored_spans(tagger, {name: parts.dev for name, parts in english.corpora.items()})}
+    groups |= {
+        f"{name}, left out": scored_spans(tagger, {name: [*parts.train, *parts.dev]})
+        for name, parts in english.unseen.items()
+    }
+    head = " | ".join(f"{name}: spans | mean score | right" for name in groups)
+    rows = [f"| score | {head} |", f"|---|{'--:|' * (3 * len(groups))}"]
+    for number in range(BINS):
+        inside = [(p[own], right[own]) for p, right in groups.values() for own in [_bin_of(p) == number]]
+        title = f"{number / BINS:.1f} to {(number + 1) / BINS:.1f}"
+        rows.append(f"| {title} | {' | '.join(_in_bin(p, right) for p, right in inside)} |")
+    rows.append(f"| all | {' | '.join(_in_bin(p, right) for p, right in groups.values())} |")
+    errors = [
+        f"{of.ece:.3f} on {name} (by chance {of.chance:.3f})"
+        for name, (p, right) in groups.items()
+        for of in [reliability(p, right)]
+    ]
+    return "\n".join([*rows, "", f"Expected calibration error: {', '.join(errors)}."])
+
+
+def scored_spans(tagger: Tagger, corpora: Mapping[str, Sequence[Labeled]]) -> tuple[Doubles, Bools]:
+    """Return of each predicted span that counts, see :func:`_known`, its score and whether it is right, (n,) each."""
+    scores, right = list[float](), list[bool]()
+    for name, sentences in corpora.items():
+        documents = [document_from_sentences([sentence_from_words(sentence.words)]) for sentence in sentences]
+        for sentence, document in zip(sentences, tagger.tag_documents(documents), strict=True):
+            tags = document.sentences[0].layers[NER]
+            gold, found = (tags_to_spans(each, Scheme.IOB2) for each in _known(sentence, tags, SOURCES[name].knows))
+            for span, scored in zip(tags_to_spans(tags, Scheme.IOB2), document.spans, strict=True):
+                if span in found:
+                    scores.append(scored.score or 0.0)
+                    right.append(span in gold)
+    return np.array(scores), np.array(right, bool)
+
+
+def _bin_of(scores: Doubles) -> npt.NDArray[np.int64]:
+    return np.minimum(scores * BINS, BINS - 1).astype(np.int64)
+
+
+def _in_bin(scores: Doubles, right: Bools) -> str:
+    means = f"{scores.mean():.2f} | {right.mean():.2f}" if len(scores) else " | "
+    return f"{len(scores):,} | {means}"
 
 
 if __name__ == "__main__":
