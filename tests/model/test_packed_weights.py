@@ -53,6 +53,27 @@ def test_what_is_read_is_what_was_stored(word_dim):
     assert not any(weight.flags.writeable for weight in read.values())
 
 
+def test_pretrained_vectors_that_fit_in_four_bits_are_stored_so_and_others_are_not():
+    read = model_from_files(model_files(packed_model()))
+    assert read.weights["word/pretrained"].dtype == np.int8
+    assert _stored_type(read) == "U8"
+    for model in (random_model(), replace(read, weights={**read.weights, "word/pretrained": _with_8(read)})):
+        assert _stored_type(model) == "I8"
+        again = model_from_files(model_files(model)).weights["word/pretrained"]
+        assert np.array_equal(again, model.weights["word/pretrained"])
+
+
+def _stored_type(model: Model) -> str:
+    header, _ = header_of(model_files(model)[ModelFile.WEIGHTS])
+    return header["word/pretrained"]["dtype"]
+
+
+def _with_8(model: Model) -> np.ndarray:
+    rows = model.weights["word/pretrained"].copy()
+    rows[-1, -1] = 8
+    return rows
+
+
 def test_a_model_of_packed_weights_tags_as_that_of_the_same_numbers():
     stored = packed_model()
     read = model_from_files(model_files(stored))

@@ -21,7 +21,7 @@ from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, tags_to_spans
-from tagsmith.training.fine_tuning import LEARNING_RATE, fine_tuning_recipe, label_unknown, read_start
+from tagsmith.training.fine_tuning import LEARNING_RATE, fine_tuning_recipe, kept_layers, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
@@ -110,6 +110,40 @@ def test_a_model_of_several_layers_gives_the_same_before_the_first_step_and_keep
     assert {layer: completed.train.tags(layer) for layer in before.layers} == predicted
     assert completed.train.tags("new") == corpus.train.tags("new")
     assert all(possible is None for possible in prepare(completed, recipe, None, 0, model).possible)
+
+
+def test_a_model_of_several_layers_goes_on_with_those_alone_that_are_kept(tmp_path):
+    model = random_layers_model(SMALL)  # pos, ner with X, chunk with X and Y
+    recipe = fine_tuning_recipe(model, "fast")
+    kept = kept_layers(model, ["chunk"])
+    corpus = read_corpus(new_data(("Y",)), start=kept, format="conll", layer="chunk", partial=False)
+    assert corpus.layers == kept == model.layers[2:]
+    assert corpus.knowledge is None
+    run = TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
+    sentences = random_sentences(20)
+    after = Tagger(run.model(run.network.arrays()), precision="float32")
+    assert after.layers == ("chunk",)
+    expected = Tagger(model, precision="float32").tag_marginals(sentences, layer="chunk")
+    for own, other in zip(after.tag_marginals(sentences), expected, strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-5)
+    with pytest.raises(ModelError, match=r"no layer 'upos'\. Choose .*: pos, ner, chunk\."):
+        kept_layers(model, ["chunk", "upos"])
+
+
+def test_where_no_layer_is_kept_labels_of_the_same_name_go_on_and_the_network_does(tmp_path):
+    model = random_layers_model(SMALL)
+    recipe = fine_tuning_recipe(model, "fast")
+    corpus = read_corpus(new_data(("NEW", "X")), format="conll")
+    run = TrainingRun(prepare(corpus, recipe, None, 0, model), recipe, 0, tmp_path / "model")
+    (layer,), (first, _, _) = run.task.corpus.layers, map(len, (layer.tags for layer in model.layers))
+    assert (layer.name, layer.labels) == ("tags", ("NEW", "X"))
+    found, old = run.network.arrays(), model.layers[1]  # the first that gives spans
+    rows = [layer.tags.index(tag) for tag in old.tags]
+    columns = slice(first, first + len(old.tags))
+    np.testing.assert_array_equal(found["output/kernel"][:, rows], model.weights["output/kernel"][:, columns])
+    np.testing.assert_array_equal(found["crf/0/between"][np.ix_(rows, rows)], model.weights["crf/1/between"])
+    np.testing.assert_array_equal(found["sentence/0/forward/kernel"], model.weights["sentence/0/forward/kernel"])
+    assert found["output/kernel"].shape[1] == len(layer.tags)
 
 
 def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans():

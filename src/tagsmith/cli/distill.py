@@ -55,6 +55,7 @@ def distill_command(
         Path | None,
         typer.Option("--from", metavar="MODEL", help="Go on from this model; its network and vectors are kept."),
     ] = None,
+    keep: options.Keep = None,
     seed: options.Seed = 0,
     recipe: options.RecipeFile = None,
     changes: options.RecipeChanges = None,
@@ -67,6 +68,7 @@ def distill_command(
     fast as any of its preset.
     """
     run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None, start=start)
+    kept = options.kept_layers(keep, start)
 
     from tagsmith.training.target import check_new_run
 
@@ -87,6 +89,7 @@ def distill_command(
         recipe=run_recipe,
         vectors=vectors,
         start=start,
+        keep=kept,
         seed=seed,
         resume=resume,
         force=force,

@@ -60,6 +60,15 @@ Force = Annotated[
     bool, typer.Option("--force", help="Begin anew, and replace the model or the unfinished run that is there.")
 ]
 
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep",
+        metavar="LAYER",
+        help="A layer of --from MODEL that the new model keeps; may be repeated; none: only TRAIN's. [default: all]",
+    ),
+]
+
 TABLE_WIDTH = 100  # columns of a table where no terminal says how wide it is
 
 
@@ -76,6 +85,13 @@ def reading_options(
         given["separator"] = separator.replace("\\t", "\t")
     alone = {name: value[0] if isinstance(value, list) and len(value) == 1 else value for name, value in given.items()}
     return {name: value for name, value in alone.items() if value}
+
+
+def kept_layers(keep: list[str] | None, start: Path | None) -> list[str] | None:
+    """Read ``--keep``, which says something of ``--from`` alone."""
+    if keep and start is None:
+        raise typer.BadParameter("it is about the layers of --from MODEL.", param_hint="--keep")
+    return [] if keep == ["none"] else keep
 
 
 def check_suffix(path: Path | None, *suffixes: str) -> None:

@@ -65,6 +65,7 @@ def train_command(
             "TRAIN lacks; with --partial these are unknown instead, with --no-partial absent.",
         ),
     ] = None,
+    keep: options.Keep = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: options.Force = False,
 ) -> None:
@@ -75,6 +76,7 @@ def train_command(
     """
     # All before Keras is imported, which takes seconds.
     run_recipe = chosen_recipe(preset, recipe, changes or [], with_vectors=vectors is not None, start=start)
+    kept = options.kept_layers(keep, start)
 
     from tagsmith.training.target import check_new_run
 
@@ -96,6 +98,7 @@ def train_command(
         partial=known_labels or (True if has else partial),
         has=layers_of_files,
         start=start,
+        keep=kept,
         format=format,
         resume=resume,
         force=force,

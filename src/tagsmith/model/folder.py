@@ -30,7 +30,7 @@ from tagsmith.model.hub import download, hub_name
 from tagsmith.model.json_values import parse_json
 from tagsmith.model.packaged import packaged_folder, packaged_name, packaged_remedy
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
-from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights
+from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights, stored
 from tagsmith.scores.scores import scores_from_dict
 from tagsmith.text.layer import Layer, layers_problem
 
@@ -133,7 +133,7 @@ def check_target(folder: Path) -> None:
 def model_files(model: Model) -> dict[str, bytes]:
     """Return every file of a model's folder, name → content; :func:`model_from_files` reads them."""
     vocabulary = json.dumps(model.vocabulary.as_dict(), ensure_ascii=True).encode()
-    arrays = {name: np.ascontiguousarray(array) for name, array in model.weights.items()}
+    arrays = {name: np.ascontiguousarray(stored(name, array)) for name, array in model.weights.items()}
     files: dict[str, bytes] = {
         ModelFile.VOCABULARY: vocabulary,
         ModelFile.WEIGHTS: safetensors.numpy.save(arrays),

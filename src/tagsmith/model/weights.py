@@ -25,6 +25,7 @@ MOST_HEADER_BYTES = 2**22
 LARGEST = 1e6  # absolute value of a weight: up to it, no product or sum in the network can leave the range of float32
 BARRED = np.float32(-1e9)  # as a score of a CRF: never, as if the tagging scheme did not allow it
 MOST_STEPS = 64  # tokens of a sentence, until the tags that its last one can have must repeat those of a shorter one
+PRETRAINED = "word/pretrained"
 TRAINED = "word/trained"  # the table of trained vectors, whose halves are read one by one
 TRAINED_SCALES = "word/trained_scales"  # of its rows, if these are stored in four bits
 NUMPY_TYPES = {"F32": "<f4", "F16": "<f2", "I8": "|i1", "U8": "|u1"}
@@ -48,7 +49,7 @@ def weight_kinds(
         kinds = {TRAINED: Kind((rows, a.word_dim), ("U8",)), TRAINED_SCALES: Kind((rows, 1))}
     if pretrained or vocabulary.ngrams is not None:
         rows = len(vocabulary.pretrained) + 1
-        kinds |= {"word/pretrained": Kind((rows, a.word_dim), ("I8", "U8")), "word/scales": Kind((rows, 1))}
+        kinds |= {PRETRAINED: Kind((rows, a.word_dim), ("I8", "U8")), "word/scales": Kind((rows, 1))}
     if vocabulary.ngrams is not None:
         rows = len(vocabulary.ngrams.known)
         kinds |= {"word/ngrams": Kind((rows, a.word_dim), ("I8",)), "word/ngram_scales": Kind((rows, 1))}
@@ -155,7 +156,7 @@ def _places(
     if not isinstance(header, dict):
         raise ValueError("its header is altered")
     stated = {name: one for name, one in header.items() if name != "__metadata__"}
-    expected = weight_kinds(a, vocabulary, tags, "word/pretrained" in stated, TRAINED_SCALES in stated)
+    expected = weight_kinds(a, vocabulary, tags, PRETRAINED in stated, TRAINED_SCALES in stated)
     if wrong := sorted(expected.keys() ^ stated.keys()):
         what = "lacks" if wrong[0] in expected else "has, unlike config.json,"
         raise ValueError(f"it {what} the weight {wrong[0][:100]!r}")
@@ -205,6 +206,14 @@ def unpacked(halves: npt.NDArray[np.uint8], columns: int) -> npt.NDArray[np.int8
     numbers = np.empty((len(halves), 2 * halves.shape[1]), np.int8)
     numbers[:, ::2], numbers[:, 1::2] = (halves << np.uint8(4)).view(np.int8) >> 4, halves.view(np.int8) >> 4
     return numbers[:, :columns]
+
+
+def stored(name: str, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a weight as the file stores it: pretrained vectors that fit in four bits are packed, without loss."""
+    if name != PRETRAINED or array.dtype != np.int8:
+        return array
+    least, most = int(array.min(initial=0)), int(array.max(initial=0))
+    return packed(array) if least >= -MOST_IN_FOUR_BITS and most <= MOST_IN_FOUR_BITS else array
 
 
 def _is(stated: list[Any], shape: tuple[int, ...]) -> bool:

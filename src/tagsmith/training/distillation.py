@@ -8,7 +8,7 @@ labeled the text that it learns from. What a CRF learns of such probabilities: :
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +33,7 @@ from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import detect_scheme, tags_to_spans
 from tagsmith.text.tokenizer import words_and_starts
 from tagsmith.training.display import Display
-from tagsmith.training.fine_tuning import fine_tuning_recipe, read_start
+from tagsmith.training.fine_tuning import fine_tuning_recipe, kept_layers, read_start
 from tagsmith.training.recipe import Recipe, choose_recipe
 from tagsmith.training.task import Targets, prepare
 from tagsmith.training.train import Lesson, run_lesson
@@ -62,6 +62,7 @@ def distill(
     vectors: str | Path | None = None,
     seed: int = 0,
     start: str | Path | None = None,
+    keep: Collection[str] | None = None,
     resume: bool = False,
     force: bool = False,
     console: Console | None = None,
@@ -88,7 +89,7 @@ def distill(
     unlabeled
         Texts, documents, sentences or lists of words; labels in them are not looked at. Needs a model among the
         teachers.
-    start
+    start, keep
         A model folder to go on from, as for :func:`tagsmith.train`; labels of it that nothing teaches are forgotten.
     preset, recipe, vectors, seed, resume, force, console, display, options
         As for :func:`tagsmith.train`. An interrupted run can be resumed if everything is given again.
@@ -123,7 +124,7 @@ def distill(
             chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
         reading = read_options(**options)
         predicted = [found for source in sources for found in _predictions(source, reading)]
-        layers = model.layers if model else ()
+        layers = kept_layers(model, keep) if model else ()
         corpus, known = _corpus(taggers, predicted, train, dev, test, unlabeled, seed, options, layers)
         corpus = replace(corpus, problems=(*reading.problems, *corpus.problems))
         targets = _targets(taggers, predicted, corpus, known, chosen.longest)

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +60,20 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
             remedy="Name another folder with --out.",
         )
     return model
+
+
+def kept_layers(model: Model, keep: Collection[str] | None) -> tuple[Layer, ...]:
+    """Return the layers of a model that the new one keeps, by default all.
+
+    Raises ModelError: the model does not have one of them.
+    """
+    names = [layer.name for layer in model.layers]
+    if keep is not None and (strange := sorted(set(keep) - set(names))):
+        raise ModelError(
+            f"the model that training goes on from has no layer {strange[0]!r}.",
+            remedy=f"Choose which to keep from its layers: {', '.join(names)}.",
+        )
+    return tuple(layer for layer in model.layers if keep is None or layer.name in keep)
 
 
 def fine_tuning_recipe(
@@ -122,16 +136,12 @@ def carried_over(
     model
         The model to go on from.
     vocabulary, layers
-        Those of the network: the model's (:func:`joined_vocabulary`) and more.
+        Those of the network: the model's vocabulary (:func:`joined_vocabulary`) and more; layers of which the model
+        may have some, with some of their labels.
     """
-    numbers = {layer.name: number for number, layer in enumerate(layers)}
-    firsts = [0, *accumulate(len(layer.tags) for layer in layers)]
-    places = [[layers[numbers[old.name]].tags.index(tag) for tag in old.tags] for old in model.layers]
-    columns = [
-        firsts[numbers[old.name]] + place
-        for old, layer_places in zip(model.layers, places, strict=True)
-        for place in layer_places
-    ]
+    shared = _shared_tags(model.layers, layers)
+    of_old, of_new = ([0, *accumulate(len(layer.tags) for layer in own)] for own in (model.layers, layers))
+    columns = [(of_old[one.old] + one.old_rows, of_new[one.new] + one.new_rows) for one in shared]
     carried: Arrays = {}
     for name, array in fresh.items():
         if name == "word/trained":
@@ -143,18 +153,47 @@ def carried_over(
             carried[name] = np.concatenate([table, np.repeat(table[[UNKNOWN_CHARACTER]], more, axis=0)])
         elif name.startswith("output/"):
             carried[name] = np.array(array, np.float32)
-            carried[name][..., columns] = model.weights[name]
+            for source, target in columns:
+                carried[name][..., target] = model.weights[name][..., source]
         elif name.startswith("crf/"):
             carried[name] = np.array(array, np.float32)
         else:
             carried[name] = np.asarray(model.weights[name], np.float32)
-    for number, (old, tags) in enumerate(zip(model.layers, places, strict=True)):
-        for part in ("start", "between", "end") if model.architecture.head == "crf" else ():
-            target = carried[f"crf/{numbers[old.name]}/{part}"]
-            scores = model.weights[f"crf/{number}/{part}"]
-            learnable = np.where(scores == BARRED, UNLIKELY, scores)
-            target[np.ix_(tags, tags) if part == "between" else tags] = learnable
+    for one in shared if model.architecture.head == "crf" else ():
+        for part in ("start", "between", "end"):
+            scores = model.weights[f"crf/{one.old}/{part}"]
+            source, target = one.old_rows, one.new_rows
+            if part == "between":
+                source, target = np.ix_(source, source), np.ix_(target, target)
+            carried[f"crf/{one.new}/{part}"][target] = np.where(scores == BARRED, UNLIKELY, scores)[source]
     return carried
+
+
+class _Shared(NamedTuple):
+    """A layer of a model and one of the network, by their numbers, and the rows of the tags that both have."""
+
+    old: int
+    new: int
+    old_rows: Any  # (shared,)
+    new_rows: Any
+
+
+def _shared_tags(olds: Sequence[Layer], news: Sequence[Layer]) -> list[_Shared]:
+    """Find each layer's counterpart: that of its name, or else one of the same kind that is left, spans or plain."""
+    numbers = {old.name: number for number, old in enumerate(olds)}
+    left = [number for number, old in enumerate(olds) if old.name not in {new.name for new in news}]
+    shared = []
+    for place, new in enumerate(news):
+        number = numbers.get(new.name)
+        if number is None:
+            number = next((one for one in left if olds[one].gives_spans == new.gives_spans), None)
+            if number is None:
+                continue
+            left.remove(number)
+        rows = {tag: row for row, tag in enumerate(new.tags)}
+        pairs = [(row, rows[tag]) for row, tag in enumerate(olds[number].tags) if tag in rows]
+        shared.append(_Shared(number, place, *np.array(pairs, np.int64).reshape(-1, 2).T))
+    return shared
 
 
 def _more_words(old: npt.NDArray[np.float32], before: Vocabulary, vocabulary: Vocabulary) -> npt.NDArray[np.float32]:
@@ -174,11 +213,12 @@ def label_unknown(corpus: Corpus, model: Model) -> Corpus:
         return corpus
     predicted = Tagger(model, precision="float32").tag_layers(corpus.train.words())
     train = corpus.train
-    for layer in model.layers:
+    layers = [layer for layer in model.layers if layer.name in {one.name for one in corpus.layers}]
+    for layer in layers:
         known = [knowledge.sets[number].get(layer.name) for number in knowledge.train]
         tags = _completed(train, layer, known, predicted[layer.name])
         train = train.with_tags(layer.name, tags)
-    labels = {layer.name: frozenset(layer.labels) for layer in model.layers}
+    labels = {layer.name: frozenset(layer.labels) for layer in layers}
     completed = [
         {**known, **{name: known.get(name, frozenset()) | labels[name] for name in labels}} for known in knowledge.sets
     ]

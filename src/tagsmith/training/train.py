@@ -22,7 +22,7 @@ from tagsmith.model.frozen_vectors import FrozenVectors
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.display import Display, Silent, open_display
-from tagsmith.training.fine_tuning import fine_tuning_recipe, label_unknown, read_start
+from tagsmith.training.fine_tuning import fine_tuning_recipe, kept_layers, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.measure import (
     Predicted,
@@ -56,6 +56,7 @@ def train(
     partial: Partial | None = None,
     has: Mapping[str, Collection[str]] | None = None,
     start: str | Path | None = None,
+    keep: Collection[str] | None = None,
     resume: bool = False,
     force: bool = False,
     console: Console | None = None,
@@ -87,6 +88,9 @@ def train(
         A model folder to go on from, see :mod:`tagsmith.training.fine_tuning`. Labels and layers of it that ``train``
         lacks are added there by the model itself; with ``partial`` True they are unknown, with False the labels are
         absent.
+    keep
+        The names of those layers of ``start`` that the new model keeps, by default all. A layer of ``train`` that is
+        not among them has the labels of ``train`` alone; where ``start`` knows some of them, it goes on from these.
     options
         How to read files, see :func:`tagsmith.corpus.sources.read_documents`. With several layers
         (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
@@ -128,7 +132,7 @@ def train(
             chosen = fine_tuning_recipe(model, preset, recipe)
         else:
             chosen = choose_recipe(preset, recipe, with_vectors=vectors is not None)
-        layers = model.layers if model else ()
+        layers = kept_layers(model, keep) if model else ()
         corpus = read_corpus(train, dev, test, partial=partial, has=has, start=layers, seed=seed, **options)
         if model and partial is None:
             corpus = label_unknown(corpus, model)
