@@ -71,23 +71,35 @@ def _has_names(sentences: Sequence[Labeled]) -> bool:
 
 def scores_by_condition(tagger: Tagger, english: English) -> str:
     """Return a table in Markdown: F1 by label on all dev sentences, on copies in other cases, and by length."""
+    rows = [f"| dev sentences | number | F1 | {' | '.join(LABELS)} |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for title, sentences in conditions(english).items():
+        scores = condition_scores(tagger, sentences)
+        cells = (f"{scores[column]:.1f}" if column in scores else "" for column in ("F1", *LABELS))
+        rows.append(f"| {title} | {len(sentences):,} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def conditions(english: English) -> dict[str, list[tuple[str, Labeled]]]:
+    """Return dev sentences, each with the name of its corpus: all, copies of them in other cases, those of a length."""
     dev = [(name, sentence) for name, parts in english.corpora.items() for sentence in parts.dev]
-    conditions: dict[str, list[tuple[str, Labeled]]] = {
+    found: dict[str, list[tuple[str, Labeled]]] = {
         "all": dev,
         "all, in lower case": [(name, _with_words(one, [word.lower() for word in one.words])) for name, one in dev],
         "all, in upper case": [(name, _with_words(one, [word.upper() for word in one.words])) for name, one in dev],
     }
     for least, most in pairwise((1, *LENGTHS)):
         title = f"{least} to {most - 1} tokens" if math.isfinite(most) else f"{least} tokens and more"
-        conditions[title] = [(name, one) for name, one in dev if least <= len(one.words) < most]
-    rows = [f"| dev sentences | number | F1 | {' | '.join(LABELS)} |", "|---|--:|--:|--:|--:|--:|--:|"]
-    for title, sentences in conditions.items():
-        predicted = tagger.tag([one.words for _, one in sentences], layer=NER)
-        pairs = [_known(one, tags, SOURCES[name].knows) for (name, one), tags in zip(sentences, predicted, strict=True)]
-        scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
-        types = [f"{100 * scores.types[label].f1:.1f}" if label in scores.types else "" for label in LABELS]
-        rows.append(f"| {title} | {len(sentences):,} | {100 * scores.f1:.1f} | {' | '.join(types)} |")
-    return "\n".join(rows)
+        found[title] = [(name, one) for name, one in dev if least <= len(one.words) < most]
+    return found
+
+
+def condition_scores(tagger: Tagger, sentences: Sequence[tuple[str, Labeled]]) -> dict[str, float]:
+    """Return the F1 of all spans and of each label, in percent, of sentences with the names of their corpora."""
+    predicted = tagger.tag([one.words for _, one in sentences], layer=NER)
+    pairs = [_known(one, tags, SOURCES[name].knows) for (name, one), tags in zip(sentences, predicted, strict=True)]
+    scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
+    types = {label: 100 * scores.types[label].f1 for label in LABELS if label in scores.types}
+    return {"F1": 100 * scores.f1} | types
 
 
 def _with_words(sentence: Labeled, words: Sequence[str]) -> Labeled:
@@ -149,6 +161,7 @@ def calibration_table(tagger: Tagger, english: English) -> str:
     errors = [
         f"{of.ece:.3f} on {name} (by chance {of.chance:.3f})"
         for name, (p, right) in groups.items()
+        if len(p)
         for of in [reliability(p, right)]
     ]
     return "\n".join([*rows, "", f"Expected calibration error: {', '.join(errors)}."])
