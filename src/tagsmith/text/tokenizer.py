@@ -27,9 +27,9 @@ Sentences
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import regex
 
@@ -122,25 +122,34 @@ _CLOSERS = frozenset("\"'”’»›)]}）］｝」』】〉》") | {"''"}
 _LEADING = "\"'“”‘’«‹„‚`([{（［｛「『【〈《¿¡*_"
 
 
-class _Chunk(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Chunk:
     """The tokens of a chunk, their offsets in it, and how it ends and starts sentences.
 
-    ``breaks`` are the indices of tokens before which a new sentence starts inside the chunk.
+    A chunk that is one token has neither ``words`` nor ``offsets``. ``breaks`` are the indices of tokens before which a
+    new sentence starts inside the chunk.
     """
 
-    words: tuple[str, ...]
-    offsets: tuple[int, ...]
-    end: int
     start: int
-    breaks: tuple[int, ...]
+    end: int = _NO_END
+    words: tuple[str, ...] = ()
+    offsets: tuple[int, ...] = ()
+    breaks: tuple[int, ...] = ()
+
+
+_WORDS = tuple(map(_Chunk, range(6)))  # what most chunks are, for each start: one token that ends no sentence
 
 
 def _analyze(chunk: str) -> _Chunk:
+    start = _start_kind(chunk)
     if chunk.isascii() and chunk.isalpha() and chunk.lower() not in FUSED:  # most chunks
-        return _Chunk((chunk,), (0,), _NO_END, _start_kind(chunk), ())
+        return _WORDS[start]
     offsets = tuple(_token_starts(chunk))
     words = tuple(chunk[a:b] for a, b in pairwise((*offsets, len(chunk))))
-    return _Chunk(words, offsets, _end_kind(words), _start_kind(chunk), _inner_breaks(words))
+    end = _end_kind(words)
+    if len(words) > 1:
+        return _Chunk(start, end, words, offsets, _inner_breaks(words))
+    return _Chunk(start, end) if end else _WORDS[start]
 
 
 def _token_starts(chunk: str) -> Iterator[int]:
@@ -256,11 +265,13 @@ def _inner_breaks(words: tuple[str, ...]) -> tuple[int, ...]:
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
 )
-# A blank line, a form feed or paragraph separator, or a line break before a list item.
-_PARAGRAPH = re.compile(
-    r"\n[^\S\n]*\n\s*|\r(?!\n)[^\S\r\n]*\r(?!\n)|[\f\u2029]"
-    r"|\n(?=[^\S\n]*(?:[-*•‣◦▪–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\n])"
-)
+# A blank line, or a line break before a list item. That it begins with one character makes it fast to find.
+_LINES = r"\n(?:[^\S\n]*\n\s*|(?=[^\S\n]*(?:[-*•‣◦▪–—]|\(?\d{1,3}[.)]|\(?[A-Za-z]\))[^\S\n]))"
+_PARAGRAPH = re.compile(_LINES)
+# And in a text that has these characters, a blank line of old, a form feed or a paragraph separator.
+_RARE = "\r\f\u2029"
+_RARE_PARAGRAPH = re.compile(rf"{_LINES}|\r(?!\n)[^\S\r\n]*\r(?!\n)|[\f\u2029]")
+_CHUNK = re.compile(r"\S+")
 _CACHE_SIZE = 200_000
 _LONGEST_CACHED = 40
 _cache: dict[str, _Chunk] = {}
@@ -286,7 +297,8 @@ def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
         text = _INVISIBLE.sub(" ", text)  # same length, so the offsets stay
     sentences: list[tuple[Words, Starts]] = []
     begin = 0
-    for boundary in _PARAGRAPH.finditer(text):
+    paragraphs = _RARE_PARAGRAPH if any(character in text for character in _RARE) else _PARAGRAPH
+    for boundary in paragraphs.finditer(text):
         _cut_paragraph(text, begin, boundary.start(), sentences)
         begin = boundary.end()
     _cut_paragraph(text, begin, len(text), sentences)
@@ -298,29 +310,38 @@ def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words,
     words: Words = []
     starts: Starts = []
     pending = _NO_END  # how the previous chunk may end the sentence
-    paragraph = text if end - begin == len(text) else text[begin:end]
-    position = begin
-    for chunk in paragraph.split():
-        position = text.index(chunk, position)
-        parts = _cache.get(chunk) or _remember(chunk)
+    paragraph = text[begin:end]
+    chunks = paragraph.split()
+    for chunk, position, parts in zip(chunks, _positions(paragraph, chunks, begin), map(_cache.get, chunks)):
+        if parts is None:
+            parts = _remember(chunk)
         if pending:
             if _sentence_ends(pending, parts, words):
                 _append_sentence(words, starts, pending, sentences)
                 words, starts = [], []
-            elif parts.start == _CLOSES:
-                parts = parts._replace(end=pending)  # closing quotes after a space
-        if parts.breaks:
-            words, starts = _append_parts(parts, position, words, starts, sentences)
-        elif len(parts.words) == 1:
+                pending = _NO_END
+            elif parts.start != _CLOSES:  # closing quotes may come after a space
+                pending = _NO_END
+        if not parts.words:
             words.append(chunk)
             starts.append(position)
+        elif parts.breaks:
+            words, starts = _append_parts(parts, position, words, starts, sentences)
         else:
             words.extend(parts.words)
             starts.extend([position + offset for offset in parts.offsets])
-        pending = parts.end
-        position += len(chunk)
+        pending = pending or parts.end
     if words:
         _append_sentence(words, starts, pending, sentences)
+
+
+def _positions(paragraph: str, chunks: Sequence[str], begin: int) -> Iterator[int]:
+    """Yield where each of the ``chunks`` of a paragraph starts, and perhaps one number more."""
+    lengths = list(map(len, chunks))
+    first = begin + len(paragraph) - len(paragraph.lstrip())
+    if len(paragraph.strip()) == sum(lengths) + len(lengths) - 1:  # one space, or line break, between any two
+        return accumulate([length + 1 for length in lengths], initial=first)
+    return (begin + found.start() for found in _CHUNK.finditer(paragraph))
 
 
 def _remember(chunk: str) -> _Chunk:
