@@ -221,6 +221,18 @@ def test_all_forms_agree(text: str):
     ]
 
 
+@given(st.one_of(TEXT, PARTS).filter(lambda text: not {"\r", "\f", "\u2029"} & set(text)))
+@example(" a. \n b. ")
+@example("The end.\nIt is.")
+def test_wider_spaces_and_rare_line_breaks_elsewhere_change_nothing_but_offsets(text: str):
+    # One character between chunks, and a text without rare line breaks, take shortcuts.
+    wide = text.replace(" ", "  ")
+    moved = [start + text.count(" ", 0, start) for _, starts in words_and_starts(text) for start in starts]
+    assert [words for words, _ in words_and_starts(wide)] == [words for words, _ in words_and_starts(text)]
+    assert [start for _, starts in words_and_starts(wide) for start in starts] == moved
+    assert words_and_starts(f"{text}\f") == words_and_starts(text)
+
+
 @given(PARTS)
 def test_the_cache_changes_nothing(text: str):
     first = words_and_starts(text)

@@ -312,7 +312,8 @@ def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words,
     pending = _NO_END  # how the previous chunk may end the sentence
     paragraph = text[begin:end]
     chunks = paragraph.split()
-    for chunk, position, parts in zip(chunks, _positions(paragraph, chunks, begin), map(_cache.get, chunks)):
+    known = map(_cache.get, chunks)
+    for chunk, position, parts in zip(chunks, _positions(paragraph, chunks, begin), known, strict=True):
         if parts is None:
             parts = _remember(chunk)
         if pending:
@@ -336,11 +337,11 @@ def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words,
 
 
 def _positions(paragraph: str, chunks: Sequence[str], begin: int) -> Iterator[int]:
-    """Yield where each of the ``chunks`` of a paragraph starts, and perhaps one number more."""
+    """Yield where each of the ``chunks`` of a paragraph starts, which itself starts at ``begin``."""
     lengths = list(map(len, chunks))
-    first = begin + len(paragraph) - len(paragraph.lstrip())
-    if len(paragraph.strip()) == sum(lengths) + len(lengths) - 1:  # one space, or line break, between any two
-        return accumulate([length + 1 for length in lengths], initial=first)
+    if len(paragraph.strip()) == sum(lengths) + len(lengths) - 1:  # one character between any two
+        first = begin + len(paragraph) - len(paragraph.lstrip())
+        return accumulate([length + 1 for length in lengths[:-1]], initial=first)
     return (begin + found.start() for found in _CHUNK.finditer(paragraph))
 
 
