@@ -105,7 +105,7 @@ def table(old: Measured, new: Measured) -> str:
         before, after = old.get((domain, measure)), new.get((domain, measure))
         form = ",.0f" if measure == "words/s" else ".1f"
         cells = ["" if value is None else format(value, form) for value in (before, after)]
-        cells.append("" if before is None or after is None else format(after - before, f"+{form}"))
+        cells.append("" if before is None or after is None else format(round(after - before, 1) + 0.0, f"+{form}"))
         rows.append(f"| {domain} | {measure} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
