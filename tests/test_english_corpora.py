@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,10 +18,15 @@ import layouts
 import mentions
 from layouts import Labeled
 from names import date_within, is_people, is_title
+from newswire import newswire, patterns
 from retokenized import join_hyphens, split
 from silver_dates import with_dates
 from unlabeled import surely_named, with_doubts, without_slips
 
+PERSONS = Labeled(
+    ("Ann", "Poe", "in", "Turin", ",", "Peru", "for", "Acme", "Works"),
+    ("B-PERSON", "I-PERSON", "O", "B-LOCATION", "O", "B-LOCATION", "O", "B-ORGANIZATION", "I-ORGANIZATION"),
+)
 SHORT = {"B-PERSON": "P", "B-LOCATION": "L", "B-ORGANIZATION": "G", "B-DATE": "D"}
 
 
@@ -73,6 +79,10 @@ def columns(text: str) -> str:
          ("He left Bay of Biscay with Ann/B-person_director for British/B-location_GPE Hilton/B-building_hotel "
          "near Kallang/B-building_airport Airport/I-building_airport in Die/B-art_film"),
          ["He? left Bay? of? Biscay? with [P Ann] for British Hilton? near [L Kallang Airport] in Die"]),
+        (layouts.fewnerd, "fewnerd/big_test.txt",
+         ("Yao/B-person_athlete joined Democrats/B-organization_politicalparty in/O a/O Ford/B-product_car "
+         "sedan/I-product_car before the 1929/B-event_election by-election/I-event_election"),
+         ["[P Yao] joined Democrats? in a Ford? sedan before the 1929 by-election"]),
     ],
     ids=lambda value: value if isinstance(value, str) and "/" in value and " " not in value else "",
 )  # fmt: skip
@@ -80,6 +90,8 @@ def test_a_corpus_in_columns(tmp_path, reader, path, text, expected):
     write(tmp_path / path, columns(text))
     for part in ("dev", "test"):
         write(tmp_path / f"english/crossner/politics_{part}.txt", "")
+    for name in {"dev.txt", "test.txt", "big_test.txt"} - {Path(path).name}:
+        write(tmp_path / "fewnerd" / name, "")
     sentences = [sentence for document in reader(tmp_path) for sentence in document]
     assert [marked(sentence if "wikigold" in path else split(sentence)) for sentence in sentences] == expected
 
@@ -252,6 +264,29 @@ def test_a_name_that_is_labeled_elsewhere_is_unknown_where_it_is_not():
     assert surely_named([*[labeled] * 3, *[slip] * 2]) == frozenset()
 
 
+def test_made_sentences_hold_names_of_the_given_ones_and_none_is_cut():
+    given = Labeled(tuple(["Ada", "Lovelace", "left", "Turin", "for", "Acme", "Steel", "Works", "in", "France"]),
+                    ("B-PERSON", "I-PERSON", "O", "O", "O", "B-ORGANIZATION", "I-ORGANIZATION", "I-ORGANIZATION", "O",
+                     "B-LOCATION"))  # fmt: skip
+    where = Labeled(tuple(["She", "lived", "in", "Turin"]), ("O", "O", "O", "B-LOCATION"))
+    made = newswire([given, where], 600)
+    assert made == newswire([given, where], 600) != newswire([given, where], 600, seed=2)
+    lists = [name for group in ("clubs", "towns", "agencies") for name in patterns()[group]]
+    allowed = {name.upper() for name in (*lists, "Ada Lovelace", "Lovelace", "Turin", "France", "Acme Steel Works")}
+    names = [name for sentence in made for name in re.findall(r"\[[PLG] ([^]]*)\]", marked(sentence))]
+    assert {name.upper() for name in names} <= allowed
+    assert {"Ada Lovelace", "Lovelace", "Turin", "FRANCE", "Acme Steel Works"} <= set(names)
+    assert not any(character in word for sentence in made for word in sentence.words for character in "{}")
+
+
+def test_made_sentences_mark_dates_and_no_ranks():
+    texts = {marked(sentence) for sentence in newswire([PERSONS], 3000)}
+    assert any(re.fullmatch(r"\( Reporting by \[P \w+ \w+\] in .*", text) for text in texts)
+    assert any(re.fullmatch(r"Published on \[D [^]]+\]", text) for text in texts)
+    assert any(re.search(r"(^| )Lt\. Gen\. \[P", text) for text in texts)
+    assert not any(re.search(r"\[P (Col|Gen|Mr|Mrs|President)\b", text) for text in texts)
+
+
 @pytest.fixture(scope="module")
 def real():
     if not os.environ.get("TAGSMITH_DATA"):
@@ -279,7 +314,7 @@ def test_no_training_sentence_is_in_a_dev_or_test_part(real):
     assert not texts("train") & (texts("dev") | texts("test"))
 
 
-def test_some_training_sentences_are_there_in_lower_and_upper_case(real):
+def test_some_training_sentences_are_there_in_other_cases(real):
     train = [sentence for parts in real.corpora.values() for sentence in parts.train]
     originals = {(" ".join(sentence.words)).lower(): sentence for sentence in reversed(train)}
     upper = [sentence for sentence in train if " ".join(sentence.words).isupper() and set(sentence.ner) != {"O"}]

@@ -14,13 +14,14 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 import layouts
 import mentions
 from layouts import UNKNOWN, Document, Labeled
+from newswire import newswire
 from retokenized import split
 from silver_dates import with_dates
 from tagsmith.text.document import Sentence, sentence_from_words
@@ -30,7 +31,8 @@ NER, UPOS = "ner", "upos"
 NAMES = ("LOCATION", "ORGANIZATION", "PERSON")
 ALL = ("DATE", *NAMES)
 DEV_PLACE = 9  # of ten documents, the one that is held out
-LOWER, UPPER = 4, 4  # percent of the training sentences that are there in lower and upper case too
+NEWSWIRE = 4000  # made sentences
+COPIES = {str.lower: 4, str.upper: 4, str.title: 2}  # percent of the training sentences that are there so too
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,13 @@ SOURCES: Mapping[str, Source] = {
         partial(layouts.sec_filings, name="FIN5.txt"),
         tests=(partial(layouts.sec_filings, name="FIN3.txt"),),
     ),
-    "fewnerd": Source(NAMES, layouts.fewnerd, tests=(layouts.fewnerd_words,)),
+    "sample": Source(
+        ALL,
+        lambda _: layouts.sample("train"),
+        lambda _: layouts.sample("dev"),
+        (lambda _: layouts.sample("test"),),
+    ),
+    "fewnerd": Source(NAMES, layouts.fewnerd),
 }
 
 
@@ -106,7 +114,12 @@ class English:
 
 
 def read(
-    data: Path, without: Collection[str] = (), *, cased_copies: bool = True, silver_dates: bool = False
+    data: Path,
+    without: Collection[str] = (),
+    *,
+    cased_copies: bool = True,
+    silver_dates: bool = False,
+    newswire_sentences: int = NEWSWIRE,
 ) -> English:
     """Read the corpora.
 
@@ -117,32 +130,48 @@ def read(
     without
         Corpora that are not trained on: their ``dev`` is a test on a domain that the model has not seen.
     cased_copies
-        Whether some training sentences are there in lower and upper case too.
+        Whether some training sentences are there in other cases too.
     silver_dates
         Whether the training and dev sentences of corpora without dates get them by rule, see :mod:`silver_dates`.
+    newswire_sentences
+        How many made sentences the corpus ``sample`` gets, see :mod:`newswire`.
 
     A training sentence that is also in a dev or test part, of whatever corpus, is left out. Names that have no label
     in one sentence, but nearly always elsewhere, are unknown in that sentence.
     """
     if unknown := sorted(set(without) - set(SOURCES)):
         raise SystemExit(f"There is no corpus {unknown[0]!r}. The corpora are: {', '.join(SOURCES)}.")
+    parts = _every_part(data, silver_dates)
+    held_out = {
+        _key(sentence)
+        for name, each in parts.items()
+        for sentence in (*each.dev, *each.test, *(each.train if name in without else ()))
+    }
+    names = surely_named(sentence for name, each in parts.items() if name not in without for sentence in each.train)
+    corpora, unseen = {}, {}
+    for name, each in parts.items():
+        if name in without:
+            unseen[name] = each
+        else:
+            train = [sentence for sentence in each.train if _key(sentence) not in held_out]
+            train = [without_slips(sentence, names) for sentence in train]
+            copies = [copy for sentence in train for copy in _cased(sentence)] if cased_copies else []
+            corpora[name] = Parts([*train, *copies], each.dev, each.test)
+    if newswire_sentences and "sample" in corpora:
+        own = corpora["sample"]
+        made = newswire((one for each in corpora.values() for one in each.train), newswire_sentences)
+        corpora["sample"] = replace(own, train=[*own.train, *map(split, made)])
+    return English(corpora, unseen)
+
+
+@cache
+def _every_part(data: Path, silver_dates: bool) -> Mapping[str, Parts]:
     parts = {name: _parts(name, source, data) for name, source in SOURCES.items()}
     if silver_dates:
         for name, each in parts.items():
             if "DATE" not in SOURCES[name].knows:
                 parts[name] = Parts(list(map(with_dates, each.train)), list(map(with_dates, each.dev)), each.test)
-    held_out = {_key(sentence) for each in parts.values() for sentence in (*each.dev, *each.test)}
-    names = surely_named(sentence for name, each in parts.items() if name not in without for sentence in each.train)
-    corpora, unseen = {}, {}
-    for name, each in parts.items():
-        train = [sentence for sentence in each.train if _key(sentence) not in held_out]
-        if name in without:
-            unseen[name] = Parts(train, each.dev, each.test)
-        else:
-            train = [without_slips(sentence, names) for sentence in train]
-            copies = [copy for sentence in train for copy in _cased(sentence)] if cased_copies else []
-            corpora[name] = Parts([*train, *copies], each.dev, each.test)
-    return English(corpora, unseen)
+    return parts
 
 
 def _parts(name: str, source: Source, data: Path) -> Parts:
@@ -173,11 +202,12 @@ def _key(sentence: Labeled) -> str:
 def _cased(sentence: Labeled) -> list[Labeled]:
     """Return copies of a few sentences, by their text, in lower or upper case."""
     drawn = zlib.crc32(" ".join(sentence.words).encode()) % 100
-    if drawn >= LOWER + UPPER:
-        return []
-    change = str.lower if drawn < LOWER else str.upper
-    words = tuple(map(change, sentence.words))
-    return [Labeled(words, sentence.ner, sentence.upos)] if words != sentence.words else []
+    for change, percent in COPIES.items():
+        if 0 <= drawn < percent:
+            words = tuple(map(change, sentence.words))
+            return [Labeled(words, sentence.ner, sentence.upos)] if words != sentence.words else []
+        drawn -= percent
+    return []
 
 
 def _sentences(labeled: Sequence[Labeled]) -> list[Sentence]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from names import is_country, is_people, without_titles, word_list
@@ -114,6 +115,12 @@ def wikigold(data: Path) -> list[Document]:
     return columns([data / "wikigold" / "wikigold.conll.txt"], renamed(_USUAL), block=1)
 
 
+def sample(part: str) -> list[Document]:
+    """Read a part of the corpus that comes with tagsmith, whose guidelines are followed here."""
+    with resources.as_file(resources.files("tagsmith.sample")) as folder:
+        return columns([folder / f"{part}.conll"], renamed({label: label for label in (*_USUAL.values(), DATE)}))
+
+
 def wnut17(data: Path, name: str) -> list[Document]:
     """Read a part of WNUT 17; user names are unknown."""
     labels = {"person": PERSON, "location": LOCATION, "corporation": ORGANIZATION, "group": ORGANIZATION}
@@ -202,59 +209,56 @@ def sec_filings(data: Path, name: str) -> list[Document]:
     return columns([data / "sec_filings" / name], mapper)
 
 
+_FEWNERD = {"person": PERSON, "location": LOCATION, "building": LOCATION, "organization": ORGANIZATION}
+_FEWNERD_UNKNOWN = [
+    "building_hospital",
+    "building_hotel",
+    "building_restaurant",
+    "other_astronomything",
+    "other_god",
+    "art_writtenart",
+    "event_election",
+    "product_car",
+    "product_weapon",
+]
+_WITHIN = frozenset(
+    ["of", "the", "de", "and", "for", "la", "in", "&", "'s", "-", "/", ".", "on", "at", "van", "von", "del", "da"]
+)
+
+
 def fewnerd(data: Path) -> list[Document]:
-    """Read the part of Few-NERD. Many of its types are left out of it, so that a capitalized ``O`` may be anything."""
-    labels = {"person": PERSON, "location": LOCATION, "building": LOCATION, "organization": ORGANIZATION}
-    unknown = ("building_hotel", "building_restaurant", "other_god", "other_astronomything")
-    sentences = list[Labeled]()
-    for words, spans in column_sentences(data / "fewnerd" / "dev.txt"):
-        found = list[Found]()
-        for start, end, label in spans:
-            mapped = UNKNOWN if label in unknown else labels.get(label.split("_")[0], "O")
+    """Read Few-NERD. Each of its files leaves out many types, so that a capitalized ``O`` may be anything."""
+    paths = [data / "fewnerd" / name for name in ("dev.txt", "test.txt", "big_test.txt")]
+    found = [_fewnerd_sentence(words, spans) for path in paths for words, spans in column_sentences(path)]
+    return [found[first : first + 20] for first in range(0, len(found), 20)]
+
+
+def _fewnerd_sentence(words: Sequence[str], spans: Sequence[Found]) -> Labeled:
+    found = list[Found]()
+    for start, end, label in spans:
+        mapped = UNKNOWN if label in _FEWNERD_UNKNOWN else _FEWNERD.get(label.split("_")[0], "O")
+        if mapped == ORGANIZATION and is_people(words[start:end]):  # the Democrats
+            mapped = UNKNOWN
+        if mapped == UNKNOWN:  # the capitals of a sedan of [Ford]
+            found += [(i, i + 1, UNKNOWN if _is_capitalized(words[i]) else "O") for i in range(start, end)]
+        else:
             found += renamed({label: mapped})(words, (start, end, label))
-        labeled = {token for start, end, _ in spans for token in range(start, end)}
-        taken = [i in labeled for i in range(len(words))]
-        names = [not taken[i] and not word.islower() and any(map(str.isalpha, word)) for i, word in enumerate(words)]
-        within = {
-            "of",
-            "the",
-            "de",
-            "and",
-            "for",
-            "la",
-            "in",
-            "&",
-            "'s",
-            "-",
-            "/",
-            ".",
-            "on",
-            "at",
-            "van",
-            "von",
-            "del",
-            "da",
-        }
-        for i in range(1, len(words) - 1):  # Bay of Biscay
-            names[i] = names[i] or (
-                words[i] in within and not taken[i] and names[i - 1] and _name_follows(names, words, i, within)
-            )
-        found += [(i, i + 1, UNKNOWN) for i, unknown_name in enumerate(names) if unknown_name]
-        sentences.append(Labeled(tuple(words), tagged(words, found)))
-    return [sentences[first : first + 20] for first in range(0, len(sentences), 20)]
+    labeled = {token for start, end, _ in spans for token in range(start, end)}
+    names = [i not in labeled and _is_capitalized(word) for i, word in enumerate(words)]
+    for i in range(1, len(words) - 1):  # Bay of Biscay
+        within = words[i] in _WITHIN and i not in labeled
+        names[i] = names[i] or (within and names[i - 1] and _name_follows(names, words, i))
+    found += [(i, i + 1, UNKNOWN) for i, is_unknown in enumerate(names) if is_unknown]
+    return Labeled(tuple(words), tagged(words, found))
 
 
-def fewnerd_words(data: Path) -> list[Document]:
-    """Read the words of the two test files of Few-NERD, so that none of their sentences is trained on."""
-    return [
-        [Labeled(tuple(words), (UNKNOWN,) * len(words)) for words, _ in column_sentences(data / "fewnerd" / name)]
-        for name in ("test.txt", "big_test.txt")
-    ]
+def _is_capitalized(word: str) -> bool:
+    return not word.islower() and any(map(str.isalpha, word))
 
 
-def _name_follows(names: Sequence[bool], words: Sequence[str], index: int, within: set[str]) -> bool:
+def _name_follows(names: Sequence[bool], words: Sequence[str], index: int) -> bool:
     following = index + 1
-    while following < len(words) - 1 and words[following] in within:
+    while following < len(words) - 1 and words[following] in _WITHIN:
         following += 1
     return names[following]
 
