@@ -19,6 +19,7 @@ import mentions
 from layouts import Labeled
 from names import date_within, is_people, is_title
 from newswire import newswire, patterns
+from other_names import Names, names_of, with_other_names
 from retokenized import join_hyphens, split
 from silver_dates import with_dates
 from unlabeled import surely_named, with_doubts, without_slips
@@ -265,22 +266,40 @@ def test_a_name_that_is_labeled_elsewhere_is_unknown_where_it_is_not():
 
 
 def test_made_sentences_hold_names_of_the_given_ones_and_none_is_cut():
-    given = Labeled(tuple(["Ada", "Lovelace", "left", "Turin", "for", "Acme", "Steel", "Works", "in", "France"]),
+    given = Labeled(("Ada", "Lovelace", "left", "Turin", "for", "Acme", "Steel", "Works", "in", "France"),
                     ("B-PERSON", "I-PERSON", "O", "O", "O", "B-ORGANIZATION", "I-ORGANIZATION", "I-ORGANIZATION", "O",
                      "B-LOCATION"))  # fmt: skip
-    where = Labeled(tuple(["She", "lived", "in", "Turin"]), ("O", "O", "O", "B-LOCATION"))
-    made = newswire([given, where], 600)
-    assert made == newswire([given, where], 600) != newswire([given, where], 600, seed=2)
+    where = Labeled(("She", "lived", "in", "Turin"), ("O", "O", "O", "B-LOCATION"))
+    names = names_of([given, where])
+    made = newswire(names, 600)
+    assert made == newswire(names, 600) != newswire(names, 600, seed=2)
     lists = [name for group in ("clubs", "towns", "agencies") for name in patterns()[group]]
     allowed = {name.upper() for name in (*lists, "Ada Lovelace", "Lovelace", "Turin", "France", "Acme Steel Works")}
-    names = [name for sentence in made for name in re.findall(r"\[[PLG] ([^]]*)\]", marked(sentence))]
-    assert {name.upper() for name in names} <= allowed
-    assert {"Ada Lovelace", "Lovelace", "Turin", "FRANCE", "Acme Steel Works"} <= set(names)
+    found = [name for sentence in made for name in re.findall(r"\[[PLG] ([^]]*)\]", marked(sentence))]
+    assert {name.upper() for name in found} <= allowed
+    assert {"Ada Lovelace", "Lovelace", "Turin", "FRANCE", "Acme Steel Works"} <= set(found)
     assert not any(character in word for sentence in made for word in sentence.words for character in "{}")
 
 
+def test_copies_have_other_names_of_the_same_kind_and_all_else_stays():
+    names = Names(("Ada King Lovelace",), ("Turin",), ("Peru",), ("Acme Works",))
+    words = "On Monday BOB JONES of Foo left France for bonn with Eve".split()  # noqa: SIM905
+    tags = ["O", "B-DATE", "B-PERSON", "I-PERSON", "O", "B-ORGANIZATION", "O", "B-LOCATION", "O", "B-LOCATION", "?",
+            "B-PERSON"]  # fmt: skip
+    sentence = Labeled(tuple(words), tuple(tags), ("X",) * 12)
+    assert with_other_names([sentence], names, 0) == []
+    copies = {marked(copy) for copy in with_other_names([sentence] * 50, names, 100)}
+    start = "On [D Monday] [P ADA KING LOVELACE] of [G Acme Works] left [L France] for [L turin] with?"
+    assert copies == {f"{start} [P Ada]", f"{start} [P Lovelace]"}
+    assert all(copy.upos is None for copy in with_other_names([sentence], names, 100))
+    assert 5 < len(with_other_names([sentence] * 100, names, 20)) < 40
+    assert with_other_names([Labeled(("No", "name"), ("O", "?"))], names, 100) == []
+    nothing = Names((), (), (), ())
+    assert [marked(copy) for copy in with_other_names([sentence], nothing, 100)] == [marked(sentence)]
+
+
 def test_made_sentences_mark_dates_and_no_ranks():
-    texts = {marked(sentence) for sentence in newswire([PERSONS], 3000)}
+    texts = {marked(sentence) for sentence in newswire(names_of([PERSONS]), 3000)}
     assert any(re.fullmatch(r"\( Reporting by \[P \w+ \w+\] in .*", text) for text in texts)
     assert any(re.fullmatch(r"Published on \[D [^]]+\]", text) for text in texts)
     assert any(re.search(r"(^| )Lt\. Gen\. \[P", text) for text in texts)

@@ -22,6 +22,7 @@ import layouts
 import mentions
 from layouts import UNKNOWN, Document, Labeled
 from newswire import newswire
+from other_names import names_of, with_other_names
 from retokenized import split
 from silver_dates import with_dates
 from tagsmith.text.document import Sentence, sentence_from_words
@@ -31,7 +32,8 @@ NER, UPOS = "ner", "upos"
 NAMES = ("LOCATION", "ORGANIZATION", "PERSON")
 ALL = ("DATE", *NAMES)
 DEV_PLACE = 9  # of ten documents, the one that is held out
-NEWSWIRE = 4000  # made sentences
+NEWSWIRE = 4000  # sentences made of patterns
+OTHER_NAMES = 20  # percent of the training sentences with names that are there with other names too
 COPIES = {str.lower: 4, str.upper: 4, str.title: 2}  # percent of the training sentences that are there so too
 
 
@@ -103,13 +105,18 @@ class English:
 
     corpora: Mapping[str, Parts]
     unseen: Mapping[str, Parts]
+    other_names: Mapping[str, list[Labeled]]  # copies of training sentences, by corpus
 
     def train(self) -> list[list[Sentence]]:
-        """Return the training sentences, a list for each corpus, for ``tagsmith.train(…, partial=True)``."""
-        return [_sentences(parts.train) for parts in self.corpora.values()]
+        """Return the training sentences for ``tagsmith.train(…, partial=True)``.
+
+        That is a list for each corpus, then one with other names for each, which have no parts of speech.
+        """
+        lists = [*(parts.train for parts in self.corpora.values()), *self.other_names.values()]
+        return [_sentences(sentences) for sentences in lists]
 
     def dev(self) -> list[list[Sentence]]:
-        """Return the development sentences in the same order."""
+        """Return the development sentences of each corpus."""
         return [_sentences(parts.dev) for parts in self.corpora.values()]
 
 
@@ -119,7 +126,7 @@ def read(
     *,
     cased_copies: bool = True,
     silver_dates: bool = False,
-    newswire_sentences: int = NEWSWIRE,
+    made_sentences: bool = True,
 ) -> English:
     """Read the corpora.
 
@@ -133,8 +140,9 @@ def read(
         Whether some training sentences are there in other cases too.
     silver_dates
         Whether the training and dev sentences of corpora without dates get them by rule, see :mod:`silver_dates`.
-    newswire_sentences
-        How many made sentences the corpus ``sample`` gets, see :mod:`newswire`.
+    made_sentences
+        Whether there are copies with other names, see :mod:`other_names`, and sentences made of patterns, in the corpus
+        ``sample``, see :mod:`newswire`.
 
     A training sentence that is also in a dev or test part, of whatever corpus, is left out. Names that have no label
     in one sentence, but nearly always elsewhere, are unknown in that sentence.
@@ -157,11 +165,16 @@ def read(
             train = [without_slips(sentence, names) for sentence in train]
             copies = [copy for sentence in train for copy in _cased(sentence)] if cased_copies else []
             corpora[name] = Parts([*train, *copies], each.dev, each.test)
-    if newswire_sentences and "sample" in corpora:
+    drawn = names_of(sentence for each in corpora.values() for sentence in each.train)
+    swapped = {
+        name: with_other_names(each.train, drawn, OTHER_NAMES, seed)
+        for seed, (name, each) in enumerate(corpora.items())
+    }
+    if "sample" in corpora and made_sentences:
         own = corpora["sample"]
-        made = newswire((one for each in corpora.values() for one in each.train), newswire_sentences)
-        corpora["sample"] = replace(own, train=[*own.train, *map(split, made)])
-    return English(corpora, unseen)
+        made = map(split, newswire(drawn, NEWSWIRE))
+        corpora["sample"] = replace(own, train=[*own.train, *made])
+    return English(corpora, unseen, swapped if made_sentences else {})
 
 
 @cache

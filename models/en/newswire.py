@@ -9,12 +9,13 @@ from __future__ import annotations
 import random
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 from layouts import DATE, LOCATION, ORGANIZATION, PERSON, Labeled
-from names import is_country, word_list
+from names import word_list
+from other_names import Names
 
 GROUPS = ("datelines", "results", "headlines", "text")  # of patterns; the others are lists of words
 _LABELS = {
@@ -23,15 +24,6 @@ _LABELS = {
     **dict.fromkeys(("org", "club", "town", "agency"), ORGANIZATION),
     **dict.fromkeys(("date", "day", "month", "year", "isodate"), DATE),
 }
-_PERSON_PART = re.compile(r"[^\W\d_]\.|[^\W\d_][^\W\d_]+(?:[-'’][^\W\d_]+)*")
-_JOINING = frozenset(["al", "bin", "da", "de", "del", "der", "di", "du", "el", "ibn", "la", "van", "von"])
-_BEFORE_CITIES = frozenset(["in", "from", "near", "to", "at", "of"])
-_NO_CITY = re.compile(
-    r"Air|Avenue|Basin|Bay|Beach|Bridge|Building|Canal|Castle|Cathedral|Center|Centre|Church|Coast|County|Court|Creek|Desert"
-    r"|District|East|Empire|Field|Forest|Hall|Highway|Hill|Hospital|House|Interstate|Islands?|Kingdom|Lake|Line|Mount"
-    r"|Mountains?|North|Ocean|Palace|Park|Peninsula|Plain|Province|Railway|Region|Republic|River|Road|Route|School|Sea"
-    r"|South|Square|Stadium|State|States|Station|Street|Territory|Theat\w+|Town|Tower|Union|University|Valley|West"
-)
 _MONTHS = [
     "January",
     "February",
@@ -50,10 +42,10 @@ _SHORT_MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug."
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
-def newswire(sentences: Iterable[Labeled], number: int, seed: int = 1) -> list[Labeled]:
+def newswire(names: Names, number: int, seed: int = 1) -> list[Labeled]:
     """Make ``number`` sentences with names drawn from the given ones; the same ones for the same seed."""
     draw = random.Random(seed)
-    fillers = _fillers(draw, list(sentences))
+    fillers = _fillers(draw, names)
     chosen = [line for group in GROUPS for line in patterns()[group]]
     return [_filled(draw.choice(chosen), fillers) for _ in range(number)]
 
@@ -68,9 +60,8 @@ def patterns() -> dict[str, list[str]]:
     return {**lists, "text": groups["text"].strip().split("\n")}
 
 
-def _fillers(draw: random.Random, sentences: list[Labeled]) -> dict[str, Callable[[], str]]:
+def _fillers(draw: random.Random, names: Names) -> dict[str, Callable[[], str]]:
     """What each slot may hold: a function that draws one."""
-    persons, cities, countries, bodies = _names(sentences)
     lists = patterns()
     peoples = sorted(people for people in word_list("peoples") if len(people) > 3)
 
@@ -84,11 +75,11 @@ def _fillers(draw: random.Random, sentences: list[Labeled]) -> dict[str, Callabl
         return str(draw.randint(0, draw.choice((5, 9, 30, 90, 600))))
 
     return {
-        "person": lambda: draw.choice(persons),
-        "last": lambda: draw.choice(persons).split()[-1],
-        "city": lambda: draw.choice(cities),
-        "country": lambda: draw.choice(countries),
-        "org": lambda: draw.choice(bodies),
+        "person": lambda: draw.choice(names.persons),
+        "last": lambda: draw.choice(names.persons).split()[-1],
+        "city": lambda: draw.choice(names.cities),
+        "country": lambda: draw.choice(names.countries),
+        "org": lambda: draw.choice(names.organizations),
         "club": lambda: draw.choice(lists["clubs"]),
         "town": lambda: draw.choice(lists["towns"]),
         "agency": lambda: draw.choice(lists["agencies"]),
@@ -104,42 +95,6 @@ def _fillers(draw: random.Random, sentences: list[Labeled]) -> dict[str, Callabl
         "score": lambda: f"{draw.randint(0, 9)}-{draw.randint(0, 7)}",
         "time": lambda: f"{draw.randint(1, 59)}{draw.choice(':.')}{draw.randint(0, 59):02}",
     }
-
-
-def _names(sentences: Iterable[Labeled]) -> tuple[list[str], list[str], list[str], list[str]]:
-    persons, cities, countries, bodies = set[str](), set[str](), set[str](), set[str]()
-    for sentence in sentences:
-        for start, end, label in _spans(sentence):
-            words = sentence.words[start:end]
-            name = " ".join(words)
-            if not words[0][:1].isupper() or (name.isupper() and len(name) > 3):
-                continue
-            if label == PERSON and 2 <= len(words) <= 4 and _is_full_name(words):
-                persons.add(name)
-            elif label == LOCATION and is_country(words):
-                countries.add(name)
-            elif label == LOCATION and start and sentence.words[start - 1] in _BEFORE_CITIES:
-                if len(words) <= 2 and not _NO_CITY.search(name) and all(map(_PERSON_PART.fullmatch, words)):
-                    cities.add(name)
-            elif label == ORGANIZATION and 2 <= len(words) <= 5:
-                bodies.add(name)
-    return sorted(persons), sorted(cities), sorted(countries), sorted(bodies)
-
-
-def _is_full_name(words: Collection[str]) -> bool:
-    *_, last = words
-    parts = all(_PERSON_PART.fullmatch(word) and (word[0].isupper() or word in _JOINING) for word in words)
-    return parts and len(last) > 2 and last[0].isupper()
-
-
-def _spans(sentence: Labeled) -> list[tuple[int, int, str]]:
-    spans = list[tuple[int, int, str]]()
-    for place, tag in enumerate(sentence.ner or ()):
-        if tag.startswith("B-"):
-            spans.append((place, place + 1, tag[2:]))
-        elif tag.startswith("I-") and spans:
-            spans[-1] = (spans[-1][0], place + 1, tag[2:])
-    return spans
 
 
 def _filled(pattern: str, fillers: dict[str, Callable[[], str]]) -> Labeled:
