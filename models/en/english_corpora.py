@@ -32,6 +32,7 @@ NER, UPOS = "ner", "upos"
 NAMES = ("LOCATION", "ORGANIZATION", "PERSON")
 ALL = ("DATE", *NAMES)
 DEV_PLACE = 9  # of ten documents, the one that is held out
+UNSEEN = ("multiner",)  # left out of training, where it adds nothing to the others: a test of an unseen domain
 NEWSWIRE = 4000  # sentences made of patterns
 OTHER_NAMES = 20  # percent of the training sentences with names that are there with other names too
 COPIES = {str.lower: 4, str.upper: 4, str.title: 2}  # percent of the training sentences that are there so too

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import regions
 import tagsmith
-from english_corpora import English, data_folder, read
+from english_corpora import UNSEEN, English, data_folder, read
 from scores import condition_scores, conditions, corpus_scores, scored_spans
 from tagsmith.scores.calibration import reliability
 from tagsmith.tagging.tagger import Tagger
@@ -39,7 +39,11 @@ def main() -> None:
     parser.add_argument("old", type=Path, help="the packed folder of the version that there is")
     parser.add_argument("new", type=Path, help="the packed folder of the version that is to come")
     parser.add_argument(
-        "--without", nargs="+", default=[], metavar="CORPUS", help="corpora that neither was trained on: scored whole"
+        "--without",
+        nargs="*",
+        default=UNSEEN,
+        metavar="CORPUS",
+        help="corpora that neither was trained on: scored whole",
     )
     parser.add_argument(
         "--reason", action="append", default=[], metavar="DOMAIN=TEXT", help="why a domain may lose; may be repeated"

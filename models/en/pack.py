@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from english_corpora import data_folder, read, word_counts
+from english_corpora import UNSEEN, data_folder, read, word_counts
 from few_vectors import four_bits
 from tagsmith.model.folder import Model, ModelFile, read_model, write_model
 from tagsmith.model.weights import TRAINED, TRAINED_SCALES, packed
@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--least", type=int, default=5, metavar="N", help="occurrences of a word with a trained vector")
-    parser.add_argument("--without", nargs="+", default=[], metavar="CORPUS", help="corpora that it was not trained on")
+    parser.add_argument(
+        "--without", nargs="*", default=UNSEEN, metavar="CORPUS", help="corpora that it was not trained on"
+    )
     given = parser.parse_args()
     small = smaller(read_model(given.model), word_counts(read(data_folder(), given.without)), given.least)
     write_model(small, given.out)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 import tagsmith
-from english_corpora import NER, SOURCES, UPOS, English, data_folder, read
+from english_corpora import NER, SOURCES, UNSEEN, UPOS, English, data_folder, read
 from layouts import UNKNOWN, Labeled
 from tagsmith.scores.calibration import reliability
 from tagsmith.scores.scores import score_tags
@@ -38,7 +38,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--without", nargs="+", default=[], metavar="CORPUS", help="corpora that it has not seen")
+    parser.add_argument("--without", nargs="*", default=UNSEEN, metavar="CORPUS", help="corpora that it has not seen")
     parser.add_argument("--tests", action="store_true", help="score the official tests: once, of a finished model")
     given = parser.parse_args()
     english, tagger = read(data_folder(), given.without), tagsmith.load(given.model)
