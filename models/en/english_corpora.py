@@ -14,7 +14,7 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -106,7 +106,7 @@ class English:
 
     corpora: Mapping[str, Parts]
     unseen: Mapping[str, Parts]
-    other_names: Mapping[str, list[Labeled]]  # copies of training sentences, by corpus
+    other_names: Mapping[str, list[Labeled]] = field(default_factory=dict)  # copies of training sentences, by corpus
 
     def train(self) -> list[list[Sentence]]:
         """Return the training sentences for ``tagsmith.train(…, partial=True)``.
