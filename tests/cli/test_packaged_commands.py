@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import processes
-from tagsmith.cli.serve import labeling_project, name_folders
+from tagsmith.cli.serve import labeling_folder, name_folders
 from tagsmith.model import packaged
 from tagsmith.sample import sample_path
 
@@ -145,9 +145,9 @@ def test_a_file_that_has_its_name_is_data(run_here, names):
 def test_labels_go_to_the_working_directory_and_not_beside_the_model(tmp_path):
     folders = name_folders(["en", f"mine={VERSION}"])
     assert folders == {"en": Path("en"), "mine": Path(VERSION)}
-    assert labeling_project(None, folders, [], [], [], None).folder == Path("en.labeling")
-    assert labeling_project(None, name_folders([VERSION]), [], [], [], None).folder == Path("en.labeling")
-    assert labeling_project(None, name_folders(["mine=en"]), [], [], [], None).folder == Path("mine.labeling")
+    assert labeling_folder(folders) == Path("en.labeling")
+    assert labeling_folder(name_folders([VERSION])) == Path("en.labeling")
+    assert labeling_folder(name_folders(["mine=en"])) == Path("mine.labeling")
 
 
 @pytest.mark.slow

@@ -27,7 +27,7 @@ import tagsmith
 from random_model import LAYERS, random_layers_model, random_model, random_sentences
 from search_budget import examples
 from tagsmith.cli.app import run
-from tagsmith.cli.serve import labeling_project, name_folders
+from tagsmith.cli.serve import labeling_folder, name_folders
 from tagsmith.errors import MissingExtraError, ModelError
 from tagsmith.model.card import quoted, without_metadata, write_card
 from tagsmith.model.folder import model_files, read_config
@@ -447,7 +447,7 @@ def test_a_server_calls_a_model_by_its_name_and_keeps_labels_here(hub: Hub, tmp_
     folders = name_folders(["hf://ada/names@v1", "old=hf://ada/names@v0", "hf://ada/many/small"])
     assert list(folders) == ["names", "old", "small"]
     monkeypatch.chdir(tmp_path)
-    assert labeling_project(None, folders, [], [], [], None).folder == Path("names.labeling")
+    assert labeling_folder(folders) == Path("names.labeling")
     assert not hub.asked
 
 

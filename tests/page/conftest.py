@@ -67,11 +67,14 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
 
 @pytest.fixture
 def open_desk(serve, tmp_path: Path) -> Iterator[Callable[..., httpx.Client]]:
-    """Start a server where one can label: with a model, or from nothing with these labels. Return a client of it."""
+    """Start a server where one can label: with a model, or without one, with these labels. Return a client of it.
+
+    ``options`` are further ones of the project.
+    """
     clients: list[httpx.Client] = []
 
-    def start(folder: Path | None = None, labels: tuple[str, ...] = ()) -> httpx.Client:
-        project = LabelingProject(folder=tmp_path / "people.labeling", labels=labels)
+    def start(folder: Path | None = None, labels: tuple[str, ...] = (), **options: object) -> httpx.Client:
+        project = LabelingProject(folder=tmp_path / "people.labeling", labels=labels, **options)
         address = serve({} if folder is None else {"model": folder}, labeling=project)
         clients.append(httpx.Client(base_url=address, timeout=20))
         return clients[-1]

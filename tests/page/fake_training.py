@@ -102,6 +102,9 @@ class FakeTraining:
     def __init__(self) -> None:
         self.labeling: dict[str, Any] | None = {
             "labels": ["LOCATION", "PERSON"],
+            "layer": "ner",
+            "other_layers": [],
+            "borrowed": [],
             "gives_spans": True,
             "model": {"name": "demo", "version": "abc"},
             "counts": {"waiting": 12, "accepted": 20, "skipped": 1, "held_out": 4, "predicted": 0},
@@ -110,6 +113,7 @@ class FakeTraining:
         }
         self.run: dict[str, Any] | None = None
         self.versions = [original()]
+        self.start: str | None = None  # what training begins with where there is no model
         self.ready, self.hint = True, ""
         self.comparison = COMPARISON
         self.refused = ""  # why no versions are compared, and there is no report
@@ -196,7 +200,8 @@ class FakeTraining:
     def training(self) -> dict[str, Any]:
         serving = next((own["number"] for own in self.versions if own["in_service"]), None)
         return {
-            "run": self.run, "versions": self.versions, "in_service": serving, "ready": self.ready, "hint": self.hint
+            "run": self.run, "versions": self.versions, "start": self.start, "in_service": serving,
+            "ready": self.ready, "hint": self.hint,
         }  # fmt: skip
 
     def serve_version(self, number: int) -> None:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tagsmith.errors import DataError, InputError, ModelError, RecipeError
+from tagsmith.errors import DataError, InputError, ModelError, RecipeError, VectorsError, visible
 
 if TYPE_CHECKING:
-    from tagsmith.labeling.desk import LabelingProject
     from tagsmith.serving.limits import Limits
 
+NOTHING = "none"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -39,6 +39,10 @@ def serve_command(
             "[default: MODEL.labeling, with --new new.labeling]"
         ),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(help="The layer to label of a model that has several. [default: the first that gives spans]"),
+    ] = None,
     no_labeling: Annotated[bool, typer.Option("--no-labeling", help="Only tag: no labeling, no training.")] = False,
     corpus: Annotated[
         list[Path] | None, typer.Option(help="Labeled file to train on besides the labels; may be repeated.")
@@ -46,6 +50,15 @@ def serve_command(
     dev: Annotated[list[Path] | None, typer.Option(help="Labeled file to compare models on; may be repeated.")] = None,
     vectors: Annotated[
         str | None, typer.Option(help="Pretrained vectors for --new: a file, or the name of a package.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="The model whose network training begins with for --new; none: it begins with nothing. [default: en; "
+            "with --vectors none]",
+        ),
     ] = None,
     api_key_file: Annotated[
         Path | None,
@@ -69,6 +82,7 @@ def serve_command(
 
     POST /v1/tag tags; /openapi.json describes everything. A new version of a model folder is put in service by itself.
     """
+    from tagsmith.labeling.desk import LabelingProject
     from tagsmith.labeling.extension import open_labeling, without_labeling
     from tagsmith.model.folder import local_folder
     from tagsmith.serving.app import create_app
@@ -77,13 +91,26 @@ def serve_command(
 
     if new and no_labeling:
         raise typer.BadParameter("with --new there is nothing but labeling.", param_hint="--no-labeling")
+    if layer is not None and (new or no_labeling):
+        raise typer.BadParameter("it chooses what is labeled of a model that is served.", param_hint="--layer")
+    if start is not None and not new:
+        raise typer.BadParameter("it is for --new; else training goes on from the model served.", param_hint="--from")
     limits, key = chosen_limits(limit or []), chosen_key(api_key_file)
     folders = {} if new else name_folders(models)
     local = {name: local_folder(folder) for name, folder in folders.items()}
     if no_labeling:
         served, extension = Models(local, limits), without_labeling()
     else:
-        project = labeling_project(labeling, folders, models if new else [], corpus or [], dev or [], vectors)
+        begun = chosen_start(start, vectors) if new else None
+        project = LabelingProject(
+            folder=labeling or labeling_folder(folders),
+            layer=layer,
+            labels=check_labels(models) if new else (),
+            start=begun,
+            corpus=existing(corpus or []),
+            dev=existing(dev or []),
+            vectors=None if begun else chosen_vectors(vectors),
+        )
         served, extension = open_labeling(local, project, limits)
     is_local = host in LOOPBACK
     app = create_app(
@@ -98,7 +125,12 @@ def serve_command(
         what = "tag" if no_labeling else "tag, label and train"
         typer.echo(f"warning: without an API key, all who can reach {host} can {what} here.", err=True)
     shown = f"[{host}]" if ":" in host else host
-    serve(app, host, port, limits, lambda port: typer.echo(f"serving on http://{shown}:{port}/", err=True))
+
+    def ready(port: int) -> None:
+        for line in (f"serving on http://{shown}:{port}/", *extension.notes):
+            typer.echo(visible(line), err=True)
+
+    serve(app, host, port, limits, ready)
 
 
 def name_folders(models: Sequence[str]) -> dict[str, Path]:
@@ -119,33 +151,41 @@ def name_folders(models: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def labeling_project(
-    folder: Path | None,
-    models: Mapping[str, Path],
-    labels: Sequence[str],
-    corpus: Sequence[Path],
-    dev: Sequence[Path],
-    vectors: str | None,
-) -> LabelingProject:
-    """Check the options of labeling, so that an error comes now and not when training begins."""
-    from tagsmith.labeling.desk import LabelingProject
+def labeling_folder(models: Mapping[str, Path]) -> Path:
+    """The folder for the labels where none is named: beside the model, or here."""
     from tagsmith.model.folder import names_model
 
-    for path in (*corpus, *dev):
-        if not path.is_file():
-            raise DataError("there is no such file.", path=path, remedy="Check the path.")
     name, model = next(iter(models.items()), ("new", None))
     if model is None or names_model(model):
-        beside_model = Path(f"{name}.labeling")
-    else:
-        beside_model = model.with_name(f"{model.resolve().name}.labeling")
-    return LabelingProject(
-        folder=folder or beside_model,
-        labels=() if models else check_labels(labels),
-        corpus=tuple(corpus),
-        dev=tuple(dev),
-        vectors=chosen_vectors(vectors),
-    )
+        return Path(f"{name}.labeling")
+    return model.with_name(f"{model.resolve().name}.labeling")
+
+
+def existing(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Check labeled files, so that an error comes now and not when training begins."""
+    for path in files:
+        if not path.is_file():
+            raise DataError("there is no such file.", path=path, remedy="Check the path.")
+    return tuple(files)
+
+
+def chosen_start(wanted: str | None, vectors: str | None) -> Path | None:
+    """The model that training begins with, which can be read; None: it begins with nothing.
+
+    Raises ModelError: it cannot be read. VectorsError: it has vectors of its own, and others are given.
+    """
+    from tagsmith.cli.demo import READY
+    from tagsmith.model.folder import read_model
+    from tagsmith.model.packaged import packaged_models
+
+    if wanted == NOTHING or (wanted is None and (vectors or READY not in packaged_models())):
+        return None
+    if vectors:
+        remedy = f"Leave --vectors out, or say --from {NOTHING}."
+        raise VectorsError("A model that training begins with keeps the vectors that it has.", remedy=remedy)
+    start = Path(wanted or READY)
+    read_model(start)
+    return start
 
 
 def chosen_vectors(wanted: str | None) -> str | None:

@@ -33,12 +33,19 @@ def unseen(sentences: Sequence[Sequence[str]], seen: Container[str]) -> list[int
     return [number for number, words in enumerate(sentences) if words_digest(words) not in seen]
 
 
-def compare(old: Tagger, new: Tagger, dev: Sequence[LabeledWords | str], seen: Container[str]) -> dict[str, Any] | None:
+def layer_in(tagger: Tagger, layer: str) -> str | None:
+    """Name the labeled layer for a model that has others too; one that is alone may be called otherwise."""
+    return layer if len(tagger.layers) > 1 else None
+
+
+def compare(
+    old: Tagger, new: Tagger, dev: Sequence[LabeledWords | str], seen: Container[str], layer: str
+) -> dict[str, Any] | None:
     """Compare two versions on the unseen sentences of a dev set; None if there are none, or nothing is labeled in them.
 
     Returns the fields ``before``, ``after`` and ``comparison`` of :class:`tagsmith.labeling.schema.RunAnswer`.
     """
-    labeled = old.labeled(dev)
+    labeled = old.labeled(dev, layer=layer_in(old, layer))
     fair = labeled.only(unseen(labeled.words, seen))
     if not fair.words:
         return None
@@ -46,7 +53,7 @@ def compare(old: Tagger, new: Tagger, dev: Sequence[LabeledWords | str], seen: C
     before, after = found.a.scores, found.b.scores
     if not before.support:
         return None
-    key, measure = ("f1", "F1") if old.gives_spans else ("accuracy", "Accuracy")
+    key, measure = ("f1", "F1") if old.layer(layer_in(old, layer)).gives_spans else ("accuracy", "Accuracy")
     main = found.differences[key]
 
     def written(differences: Any) -> dict[str, Any]:

@@ -19,14 +19,25 @@ from typing import Annotated, Any, Literal
 from fastapi import Path as PathParameter
 from fastapi import Query, Response
 
-from tagsmith import FORMATS, Document, Layer, Scheme, Sentence, TokenSpan, WriteOptions, spans_to_tags, tokenize_text
+from tagsmith import (
+    FORMATS,
+    Document,
+    Layer,
+    Scheme,
+    Sentence,
+    Tagger,
+    TokenSpan,
+    WriteOptions,
+    spans_to_tags,
+    tokenize_text,
+)
 from tagsmith.errors import InputError
 from tagsmith.files import only_one
 from tagsmith.labeling import schema
 from tagsmith.labeling.labeled_file import LabeledFile, format_of, length_problem, read_labeled
 from tagsmith.labeling.schema import FILE_FORMATS, TEXT, LabeledSentence, LabelingAnswer, Status
 from tagsmith.labeling.store import SentenceRow, Store
-from tagsmith.labeling.suggestions import suggest
+from tagsmith.labeling.suggestions import Suggester, borrowed
 from tagsmith.labeling.training_process import SCRATCH
 from tagsmith.serving.models import Models, Version
 from tagsmith.serving.refusals import Refusal, log_failure
@@ -47,7 +58,9 @@ class LabelingProject:
     """What people label, and where it is kept."""
 
     folder: Path  # holds the database and the trained models; made when it is first needed
+    layer: str | None = None  # of a model with several; by default the first with spans
     labels: tuple[str, ...] = ()  # to begin with, where there is no model yet
+    start: Path | None = None  # a model whose network the first training begins with, where there is none to go on from
     corpus: tuple[Path, ...] = ()  # labeled files to train on, besides the labeled sentences
     dev: tuple[Path, ...] = ()  # labeled files to score on, besides the held-out sentences
     vectors: str | None = None  # pretrained ones, for a model that is trained from nothing
@@ -64,6 +77,8 @@ class Desk:
     def __init__(self, project: LabelingProject, models: Models) -> None:
         self.project, self.models = project, models
         self._store: Store | None = None
+        self._layer = project.layer
+        self._borrowed: Suggester | None = None
         self._opening = threading.Lock()
         self._opened = ExitStack()
 
@@ -76,8 +91,6 @@ class Desk:
             return self._store
 
     def _open(self) -> Store:
-        if self.version and len(self.version.tagger.layers) > 1:
-            raise no_labeling("This model has several layers; labeling is for models with one.")
         folder = self.project.folder
         with ExitStack() as opened:
             try:
@@ -91,13 +104,17 @@ class Desk:
                 raise no_labeling(f"{folder}: another server is using it. {remedy}")
             for scratch in (folder / RUNS).glob(f"*/{SCRATCH}"):  # of a run whose machine went down
                 shutil.rmtree(scratch, ignore_errors=True)
+            self._layer = self._choose_layer(store)
             known, gives_spans = store.setting("gives_spans"), self.layer.gives_spans
             if known not in (None, gives_spans):
                 kinds = ("plain tags", "spans")
                 problem = f"{folder} holds {kinds[known]}, but the model gives {kinds[gives_spans]}."
                 raise no_labeling(f"{problem} Name another folder with --labeling.")
             store.set("gives_spans", gives_spans)
-            store.set("labels", self._labels(store))  # a retrained model knows only the labels that occurred
+            store.set("layer", self.layer.name)
+            labels = self._labels(store)
+            store.set("labels", labels)  # a retrained model knows only the labels that occurred
+            self._borrowed = None if self.version else borrowed(self.project.start, labels)
             self._opened = opened.pop_all()
         return store
 
@@ -111,9 +128,31 @@ class Desk:
         return None if self.models.main is None else self.models.main.current
 
     @property
+    def suggester(self) -> Suggester | None:
+        """What suggests labels, if anything does."""
+        if self.version is None:
+            return self._borrowed
+        return Suggester(self.version.tagger, self.layer.name, self.version.answer.name, self.version.version)
+
+    @property
     def layer(self) -> Layer:
-        """What people label: the model's layer, whose scheme writes spans as tags."""
-        return NEW_LAYER if self.version is None else self.version.tagger.layer()
+        """What people label: a layer of the model, whose scheme writes spans as tags."""
+        return NEW_LAYER if self.version is None else labeled_layer(self.version.tagger, self._layer)
+
+    @property
+    def other_layers(self) -> list[str]:
+        """What else the model gives. A version that is trained here does not have it."""
+        return [] if self.version is None else [name for name in self.version.tagger.layers if name != self.layer.name]
+
+    def _choose_layer(self, store: Store) -> str | None:
+        """The layer that was asked for, or else the one that was labeled here before."""
+        labeled, asked = store.setting("layer"), self.project.layer
+        if asked is not None and labeled not in (None, asked):
+            problem = f"{self.project.folder} holds labels of the layer {labeled}."
+            raise no_labeling(f"{problem} Choose it with --layer, or name another folder with --labeling.")
+        if asked is None and self.version is not None and labeled in self.version.tagger.layers:
+            return str(labeled)
+        return asked
 
     def _labels(self, store: Store) -> list[str]:
         """All labels. Known labels keep their order, on which keys and colors depend; new ones come last."""
@@ -121,13 +160,16 @@ class Desk:
 
     def show_labeling(self) -> LabelingAnswer:
         """Tell what there is to label, with which labels."""
-        version, store = self.version, self.store
+        store, suggester = self.store, self.suggester
         return LabelingAnswer(
             labels=self._labels(store),
+            layer=self.layer.name,
+            other_layers=self.other_layers,
             gives_spans=self.layer.gives_spans,
-            model=None if version is None else ModelVersion(name=version.answer.name, version=version.version),
+            model=None if suggester is None else ModelVersion(name=suggester.name, version=suggester.version),
+            borrowed=list(suggester.labels or ()) if suggester else [],
             counts=self._counts(),
-            scored=0 if version is None else store.scored(version.version),
+            scored=0 if suggester is None else store.scored(suggester.version),
             formats=list(ONE_FILE),
         )
 
@@ -253,10 +295,10 @@ class Desk:
         prediction = self.store.prediction(row.id) if suggested else None
         if prediction:
             spans = prediction.spans
-        elif suggested and (version := self.version):
+        elif suggested and (suggester := self.suggester):
             spans = row.suggested or []
-            if row.scored_by != version.version:
-                ((spans, certainty),) = suggest(version.tagger, [row.words])
+            if row.scored_by != suggester.version:
+                ((spans, certainty),) = suggester.suggest([row.words])
         return LabeledSentence(
             id=row.id,
             text=row.text,
@@ -310,17 +352,30 @@ class Desk:
 
     def _score_some(self) -> bool:
         """Score some sentences; return whether there were any."""
-        version = self.version
-        if version is None or self._store is None:  # nobody has labeled anything yet
+        suggester = self.suggester
+        if suggester is None or self._store is None:  # nobody has labeled anything yet
             return False
-        rows = self.store.unscored(version.version, SCORED_AT_ONCE)
-        suggested = suggest(version.tagger, [row.words for row in rows])
+        rows = self.store.unscored(suggester.version, SCORED_AT_ONCE)
+        suggested = suggester.suggest([row.words for row in rows])
         scores = [
             (row.id, [list(span) for span in spans], certainty)
             for row, (spans, certainty) in zip(rows, suggested, strict=True)
         ]
-        self.store.keep_scores(version.version, scores)
+        self.store.keep_scores(suggester.version, scores)
         return bool(rows)
+
+
+def labeled_layer(tagger: Tagger, wanted: str | None) -> Layer:
+    """The layer of a model that people label: the one that is wanted, or else the first that gives spans.
+
+    Raises Refusal: the model does not have it.
+    """
+    layers = [tagger.layer(name) for name in tagger.layers]
+    if wanted is None:
+        return next((layer for layer in layers if layer.gives_spans), layers[0])
+    if wanted not in tagger.layers:
+        raise no_labeling(f"The model has no layer {wanted!r}; it has: {', '.join(tagger.layers)}.")
+    return tagger.layer(wanted)
 
 
 def _file_answer(

@@ -54,6 +54,7 @@ def open_labeling(
         pages=VIEWS,
         running=running,
         close_streams=close_streams,
+        notes=_notes(desk),
     )
 
 
@@ -69,11 +70,27 @@ def without_labeling() -> Extension:
     return Extension(routers=(router,), pages=VIEWS)
 
 
+def _notes(desk: Desk) -> tuple[str, ...]:
+    """What a user is to know before labeling: with what training begins, and what its versions lack."""
+    if desk.version is None:
+        start = desk.project.start
+        return (f"training begins with the network of {start}" if start else "training begins with nothing",)
+    if others := desk.other_layers:
+        listed = " and ".join(others)
+        return (f"labeling is for the layer {desk.layer.name}; a version trained on the page does not have {listed}",)
+    return ()
+
+
 def _open_early(desk: Desk) -> None:
-    """Report at the start, and not when somebody begins to label, that the folder cannot be used.
+    """Report at the start, and not when somebody begins to label, that the folder or the layer cannot be used.
 
     A folder that does not exist yet is made when it is first needed, unless there is no model to tag with.
     """
+    if desk.project.layer is not None:
+        try:
+            desk.layer  # noqa: B018 - looks for it
+        except Refusal as refusal:
+            raise InputError(refusal.detail) from refusal
     if not desk.project.folder.exists() and desk.models.main is not None:
         return
     try:

@@ -112,7 +112,7 @@ def read_labeled(content: str, format: str, layer: Layer, most: int, first_line:
     """
     file = LabeledFile()
     options: dict[str, Any] = {"format": format, "labels_required": False}
-    if format == "conllu" and (layer.gives_spans or layer.name in UNIVERSAL):
+    if format not in COLUMNS or (format == "conllu" and (layer.gives_spans or layer.name in UNIVERSAL)):
         options["layer"] = layer.name
     read = _read_columns if format in COLUMNS else _read_records
     try:
@@ -144,8 +144,9 @@ def _read_records(content: str, shift: int, options: dict[str, Any], file: Label
     """Read each record of a JSON file by itself; ``shift`` lines come before the content."""
     for number, record in _records(content):
         line, problems = number + shift, list[Any]()
+        layer = options["layer"] if _has_layer(record, options["layer"]) else None
         try:
-            documents = list(read_documents(io.StringIO(record), problems=problems, **options))
+            documents = list(read_documents(io.StringIO(record), problems=problems, **{**options, "layer": layer}))
         except DataError as error:
             documents = []
             file.refused.append(Note(line=line, message=f"{error.problem} {error.remedy}"))
@@ -155,6 +156,17 @@ def _read_records(content: str, shift: int, options: dict[str, Any], file: Label
         if max(len(file.refused), len(file.changed)) > MOST_NOTES:
             raise DataError(f"More than {MOST_NOTES} records do not fit the format.", remedy="Nothing was added.")
         yield from ((line, document, sentence) for document in documents for sentence in document.sentences)
+
+
+def _has_layer(record: str, layer: str) -> bool:
+    """Whether a record names this layer among several; otherwise its labels are those of the only one."""
+    if '"layers"' not in record:
+        return False
+    try:
+        layers = json.loads(record).get("layers")
+    except (ValueError, RecursionError, AttributeError):
+        return False
+    return isinstance(layers, dict) and layer in layers
 
 
 def _records(content: str) -> Iterator[tuple[int, str]]:

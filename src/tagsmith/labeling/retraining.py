@@ -54,6 +54,7 @@ class Retraining:
         return TrainingAnswer(
             run=self.run.answer if self.run else None,
             versions=self._versions(),
+            start=None if self.desk.project.start is None else str(self.desk.project.start),
             in_service=self._in_service(),
             ready=not hint,
             hint=hint,
@@ -117,13 +118,17 @@ class Retraining:
         folder = store.folder / RUNS / str(number)
         folder.mkdir(parents=True)
         train, dev = self._split()
+        served = str(self.folder(self._in_service() or 0)) if desk.version else None
+        begun = None if project.start is None else str(project.start)
         predicted = [own for own in store.predicted() if options.predictions and not own[0].is_kept]
         job = TrainingJob(
             train=[(row.words, desk.tags(row)) for row in train],
             dev=[(row.words, desk.tags(row)) for row in dev],
             predicted=[(row.words, prediction.spans) for row, prediction in predicted],
             folder=str(folder),
-            start=str(self.folder(self._in_service() or 0)) if desk.version else None,
+            before=served,
+            start=served or begun,
+            keep=[desk.layer.name] if served else [],
             layer=desk.layer.name,
             gives_spans=desk.layer.gives_spans,
             corpus=list(map(str, project.corpus)),

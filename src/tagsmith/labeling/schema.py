@@ -258,8 +258,16 @@ class LabelingAnswer(Wire):
     """What there is to label, with which labels."""
 
     labels: list[str]
+    layer: str = Field(description="The layer of the model that is labeled here.")
+    other_layers: list[str] = Field(
+        description="Further layers of the model in service; a version that is trained here does not have them."
+    )
     gives_spans: bool = Field(description="False: each token has one label, such as a part of speech.")
-    model: ModelVersion | None = Field(description="The model that suggests; null: nothing was trained yet.")
+    model: ModelVersion | None = Field(description="The model that suggests; null: there is none yet.")
+    borrowed: list[str] = Field(
+        description="While nothing trained here is in service: the labels that the model suggests with which training "
+        "begins, as it knows labels of these names."
+    )
     counts: StatusCounts
     scored: int = Field(description="How many waiting sentences the model has scored.")
     formats: list[str] = Field(description="File formats of the export.")
@@ -395,6 +403,9 @@ class TrainingAnswer(Wire):
 
     run: RunAnswer | None
     versions: list[VersionAnswer]
+    start: str | None = Field(
+        description="The model whose network training begins with while none is in service; null: it begins anew."
+    )
     in_service: int | None
     ready: bool
     hint: str

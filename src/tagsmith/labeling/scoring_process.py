@@ -20,7 +20,7 @@ from typing import Any
 import tagsmith
 from tagsmith import Tagger
 from tagsmith.errors import TagsmithError
-from tagsmith.labeling.comparing import LabeledWords, compare, seen_in, unseen
+from tagsmith.labeling.comparing import LabeledWords, compare, layer_in, seen_in, unseen
 from tagsmith.labeling.training_process import NICENESS
 
 
@@ -57,7 +57,7 @@ def run(job: ScoringJob) -> dict[str, Any]:
         if job.report:
             return _report(job, tagger, against, dev, seen)
         assert against is not None
-        return compare(against, tagger, dev, seen) or _nothing(len(job.dev), job.dev_files)
+        return compare(against, tagger, dev, seen, job.layer) or _nothing(len(job.dev), job.dev_files)
     except TagsmithError as error:
         return {"code": "not_scored", "problem": str(error)}
 
@@ -65,7 +65,7 @@ def run(job: ScoringJob) -> dict[str, Any]:
 def _report(
     job: ScoringJob, tagger: Tagger, against: Tagger | None, dev: list[LabeledWords | str], seen: set[str]
 ) -> dict[str, Any]:
-    labeled = tagger.labeled(dev)
+    labeled = tagger.labeled(dev, layer=layer_in(tagger, job.layer))
     fair = labeled.only(unseen(labeled.words, seen))
     (tags,) = fair.tags.values()
     if not any(tag != "O" for own in tags for tag in own):

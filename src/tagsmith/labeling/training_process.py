@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 import tagsmith
 from tagsmith import Document, Sentence, Span
 from tagsmith.errors import TagsmithError
-from tagsmith.labeling.comparing import LabeledWords, compare, words_digest
+from tagsmith.labeling.comparing import LabeledWords, compare, layer_in, words_digest
 
 STEP_SECONDS = 0.2  # between two lines of progress
 FEW_TOKENS = 6000  # a small training set has fewer
@@ -42,7 +42,9 @@ class TrainingJob:
     train: list[LabeledWords]
     dev: list[LabeledWords]
     folder: str  # the run's folder, which is deleted if the server dies
-    start: str | None  # the model folder to go on from
+    start: str | None  # the model to go on from
+    before: str | None = None  # the model in service, to compare with
+    keep: list[str] = field(default_factory=list)  # its layers that the new model has
     layer: str  # the name of the labels' layer
     gives_spans: bool  # whether its tags write spans
     predicted: list[PredictedWords] = field(default_factory=list)  # to learn from as well
@@ -102,9 +104,9 @@ def run(job: TrainingJob) -> None:
     corpus = tagsmith.read_sentences(job.corpus, layer=job.layer)
     dev_corpus = tagsmith.read_sentences(job.dev_files, layer=job.layer)
     report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
-    before = tagsmith.load(job.start) if job.start else None
+    before = tagsmith.load(job.before) if job.before else None
     tokens = sum(len(words) for words, _ in [*job.train, *job.predicted]) + sum(map(len, corpus))
-    recipe = recipe_for(tokens, from_nothing=before is None, epochs=job.epochs)
+    recipe = recipe_for(tokens, from_nothing=job.start is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
     choices: dict[str, Any] = {
         "dev": dev,
@@ -113,6 +115,7 @@ def run(job: TrainingJob) -> None:
         "recipe": recipe,
         "vectors": None if job.start else job.vectors,
         "start": job.start,
+        "keep": job.keep if job.start else None,
         "layer": job.layer,
         "display": _Reporter(recipe["epochs"], job.out.parent),
     }
@@ -127,10 +130,11 @@ def run(job: TrainingJob) -> None:
         return
     learned = [words for words, _ in [*job.train, *job.predicted]]
     seen = {*job.seen, *map(words_digest, [*learned, *(sentence.words for sentence in corpus)])}
-    scores = compare(before, tagger, dev, seen)
+    scores = compare(before, tagger, dev, seen, job.layer)
     if scores is None:  # all that there is was trained on: it says nothing about others
         scores = {
-            name: one.evaluate(dev, resamples=0).as_dict() for name, one in (("before", before), ("after", tagger))
+            name: one.evaluate(dev, layer=layer_in(one, job.layer), resamples=0).as_dict()
+            for name, one in (("before", before), ("after", tagger))
         }
     report("state", **scores)
 

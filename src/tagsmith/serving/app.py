@@ -38,6 +38,7 @@ class Extension:
     pages: Mapping[str, Path] = field(default_factory=dict)  # folders of static files, by their names under /page
     running: Callable[[], AbstractAsyncContextManager[None]] = nullcontext  # lasts as long as the server runs
     close_streams: Callable[[], None] = lambda: None  # ends the event streams, when the server begins to stop
+    notes: tuple[str, ...] = ()  # what to tell at the start
 
 
 def create_app(

@@ -97,11 +97,17 @@ export class Panel {
   }
 
   #renderNote() {
-    const { model, counts } = this.view.state;
+    const { model, counts, layer, other_layers: others, borrowed } = this.view.state;
     const enough = counts.accepted >= ENOUGH;
     const link = element("a", { href: "#train" }, "train a model");
-    this.note.hidden = model !== null;
-    if (enough) this.note.replaceChildren("There is no model yet. You have enough sentences to begin: ", link, ".");
+    this.note.hidden = model !== null && !others.length && !borrowed.length;
+    if (others.length) {
+      const lost = `a version that is trained here does not have ${others.join(" and ")}.`;
+      this.note.replaceChildren("You label the layer ", element("bdi", {}, layer), `; ${lost}`);
+    } else if (borrowed.length && !enough) {
+      const begin = `label some sentences (at least ${ENOUGH}), then train.`;
+      this.note.replaceChildren(`Until there is a model of your own, ${model.name} suggests ${borrowed.join(" and ")}: ${begin}`);
+    } else if (enough) this.note.replaceChildren("There is no model yet. You have enough sentences to begin: ", link, ".");
     else this.note.replaceChildren(`There is no model yet: label some sentences (at least ${ENOUGH}), then train.`);
   }
 

@@ -75,24 +75,26 @@ function epochsField() {
   return { field, row, chosen: () => (field.value === "" ? {} : { epochs: Number(field.value) }) };
 }
 
-function describe({ labels, counts }, training) {
+function describe({ labels, counts, layer, other_layers: others }, training) {
   const trainedOn = counts.accepted - counts.held_out;
   const color = colorOf(labels);
   return [
     fact("Accepted", element("strong", {}, counted(counts.accepted, "sentence"))),
     fact("Of these", `${trainedOn} to train on, ${counts.held_out} held out as the dev set`),
     fact("Labels", labels.map((label) => element("span", { class: `chip ${color(label)}` }, label))),
+    others.length ? fact("Layer", `${layer} alone: the new version does not have ${others.join(" and ")}`) : [],
     fact("Starts from", startsFrom(training)),
-  ];
+  ].flat();
 }
 
 function fact(name, ...value) {
   return element("div", {}, element("dt", {}, name), element("dd", {}, value.flat()));
 }
 
-function startsFrom({ versions, in_service: number }) {
+function startsFrom({ versions, in_service: number, start }) {
   const current = versions.find((version) => version.number === number);
-  return current ? `${versionName(current)}, which is in service` : "nothing: there is no model in service";
+  if (current) return `${versionName(current)}, which is in service`;
+  return start ? `the network of ${start}: there is no model in service` : "nothing: there is no model in service";
 }
 
 function hinted({ ready, hint }, running) {
