@@ -223,7 +223,7 @@ def test_documents_are_predictions_too_and_a_student_may_go_on_from_a_model(taug
     train(labeled(8, 5), dev=dev, out=start, recipe={**TINY, "epochs": 1}, console=QUIET)
     assert load(start).evaluate(dev).f1 < 0.9
     out = tmp_path / "student"
-    recipe = {"batch_tokens": 128, "epochs": 10, "learning_rate": 0.01}
+    recipe = {"batch_tokens": 128, "epochs": 10, "learning_rate": 0.01, "least_steps": 1}
     student = distill(
         [*documents, Document("So it is.", (Sentence(("So", "it", "is", "."), (0, 3, 6, 8)),))],
         train=labeled(8, 5),

@@ -21,7 +21,14 @@ from tagsmith.model.architecture import Architecture
 from tagsmith.model.folder import write_model
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, tags_to_spans
-from tagsmith.training.fine_tuning import LEARNING_RATE, fine_tuning_recipe, kept_layers, label_unknown, read_start
+from tagsmith.training.fine_tuning import (
+    LEARNING_RATE,
+    LEAST_STEPS,
+    fine_tuning_recipe,
+    kept_layers,
+    label_unknown,
+    read_start,
+)
 from tagsmith.training.loop import TrainingRun
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
@@ -185,6 +192,8 @@ def test_the_recipe_has_the_models_network_and_a_lower_rate():
     assert recipe.architecture == SMALL
     assert (recipe.epochs, recipe.learning_rate) == (3, LEARNING_RATE)
     assert fine_tuning_recipe(model, "fast", {"learning_rate": 0.1}).learning_rate == 0.1
+    assert 1 < recipe.least_steps == LEAST_STEPS < make_recipe("fast").least_steps
+    assert fine_tuning_recipe(model, "fast", {"least_steps": 1}).least_steps == 1
     assert fine_tuning_recipe(model, recipe=recipe) == recipe
     assert fine_tuning_recipe(model, recipe=recipe, changes={"epochs": 4}).epochs == 4
 
@@ -244,7 +253,7 @@ def folders(tmp_path_factory):
 
 
 def go_on(folders, out, start=None, **options):
-    recipe = {"epochs": 12, "learning_rate": 0.01, "batch_tokens": 128}
+    recipe = {"epochs": 12, "learning_rate": 0.01, "batch_tokens": 128, "least_steps": 1}
     start = start or folders / "model"
     return tagsmith.train(folders / "new.conll", start=start, out=out, recipe=recipe, console=QUIET, **options)
 

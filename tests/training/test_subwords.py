@@ -116,7 +116,9 @@ def test_going_on_from_the_model_gives_new_words_vectors(trained, tmp_path):
     data = tmp_path / "more.conll"
     data.write_text("Reykjavík B-LOC\nshines O\n\n" * 20, "utf-8")
     out = tmp_path / "more"
-    tuned = train(data, dev=data, start=folder / "model", out=out, recipe={"epochs": 2}, console=QUIET)
+    tuned = train(
+        data, dev=data, start=folder / "model", out=out, recipe={"epochs": 2, "least_steps": 1}, console=QUIET
+    )
     assert tuned.model.vocabulary.pretrained[: len(tagger.model.vocabulary.pretrained)] == (
         tagger.model.vocabulary.pretrained
     )

@@ -39,6 +39,7 @@ from tagsmith.training.recipe import Recipe, make_recipe, read_changes
 Arrays = dict[str, npt.NDArray[Any]]
 UNLIKELY = -10.0  # what a transition scores at first that the model bars: the new data may show it
 LEARNING_RATE = 1e-3  # chosen by benchmarks/fine_tuning.py; half of what training from scratch begins with
+LEAST_STEPS = 20  # of an epoch: new labels need some hundred steps to be learned, however few the sentences are
 
 
 def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Model:
@@ -84,7 +85,7 @@ def fine_tuning_recipe(
 ) -> Recipe:
     """Return the recipe: the network as the model has it, the rest from the preset with a lower learning rate.
 
-    Little data are read once an epoch: the model knows most already.
+    Little data are read less often in an epoch than in training from scratch: the model knows much already.
 
     ``recipe`` and then ``changes`` replace what is not the network's.
 
@@ -107,7 +108,7 @@ def fine_tuning_recipe(
                 path=path,
                 remedy="Leave it out: the network stays as it is.",
             )
-    return make_recipe(preset, {"learning_rate": LEARNING_RATE, "least_steps": 1, **given, **fixed})
+    return make_recipe(preset, {"learning_rate": LEARNING_RATE, "least_steps": LEAST_STEPS, **given, **fixed})
 
 
 def joined_vocabulary(before: Vocabulary, new: Vocabulary) -> Vocabulary:
