@@ -113,7 +113,7 @@ class FakeTraining:
         }
         self.run: dict[str, Any] | None = None
         self.versions = [original()]
-        self.start: str | None = None  # what training begins with where there is no model
+        self.lender: str | None = None  # what training begins with where there is no model
         self.ready, self.hint = True, ""
         self.comparison = COMPARISON
         self.refused = ""  # why no versions are compared, and there is no report
@@ -200,7 +200,7 @@ class FakeTraining:
     def training(self) -> dict[str, Any]:
         serving = next((own["number"] for own in self.versions if own["in_service"]), None)
         return {
-            "run": self.run, "versions": self.versions, "start": self.start, "in_service": serving,
+            "run": self.run, "versions": self.versions, "start": self.lender, "in_service": serving,
             "ready": self.ready, "hint": self.hint,
         }  # fmt: skip
 
