@@ -7,6 +7,8 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -71,3 +73,22 @@ def test_the_published_shares_of_what_redaction_leaves_are_those_of_its_runs(mon
     redaction = benchmark("redaction")
     results = json.loads(redaction.RESULTS.read_text("utf-8"))
     assert redaction.tables(results) in (ROOT / "docs" / "redaction.md").read_text("utf-8")
+
+
+def test_what_the_english_page_says_of_speed_is_what_was_measured(monkeypatch):
+    pytest.importorskip("spacy")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    speed = benchmark("spacy_speed")
+    result = json.loads(speed.RESULTS.read_text("utf-8")) if speed.RESULTS.exists() else None
+    page = (ROOT / "docs" / "english.md").read_text("utf-8")
+    assert page.partition(speed.BEGIN)[2].partition(speed.END)[0] == speed.section(result)
+
+
+def test_spans_are_compared_without_the_article_and_with_one_name_for_a_label(monkeypatch):
+    pytest.importorskip("spacy")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    speed = benchmark("spacy_speed")
+    words = [["The", "United", "States", "left"], ["the"]]
+    ontonotes = speed._spans(words, [[(0, 3, "GPE"), (3, 4, "CARDINAL")], [(0, 1, "ORG")]])
+    assert ontonotes == {(0, 1, 3, "LOCATION"), (1, 0, 1, "ORGANIZATION")}
+    assert speed._f1(ontonotes, speed._spans(words, [[(1, 3, "LOC")], []])) == "66.7"
