@@ -25,8 +25,8 @@ def data_of(page: str) -> dict:
 
 def spans_of(tagger: Tagger, words: list[str]) -> dict[tuple[int, int, str], float]:
     """The predicted spans of a sentence, with their probabilities."""
-    (tagged,) = list(tagger._all_layers([words], True, None))
-    return {(start, end, label): score for start, end, label, score in tagged[0][1]}
+    tagged = tagger._tagged([words], tagger._heads, True, None)
+    return {(start, end, label): score for start, end, label, score in tagged[0].spans.get(0, ())}
 
 
 @pytest.fixture(scope="module")

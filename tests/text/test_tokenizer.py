@@ -217,7 +217,7 @@ def test_all_forms_agree(text: str):
     nested = tokenize_text(text)
     assert split_sentences(text) == [(sentence[0].start, sentence[-1].end) for sentence in nested]
     assert words_and_starts(text) == [
-        ([token.text for token in sentence], [token.start for token in sentence]) for sentence in nested
+        (tuple(token.text for token in sentence), tuple(token.start for token in sentence)) for sentence in nested
     ]
 
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from tagsmith.tagging.heads import Threshold
-from tagsmith.tagging.sentence_tagger import ScoredSpan, SentenceTagger, TaggedSentence
+from tagsmith.tagging.sentence_tagger import ScoredSpan, SentenceTagger, TaggedLayer
 from tagsmith.text.arguments import check_documents, texts_of
 from tagsmith.text.document import Document, Sentence, Span
 from tagsmith.text.tokenizer import words_and_starts
+
+Cut = Sequence[tuple[Sequence[str], Sequence[int]]]  # the words of each sentence of a text, and where they start
 
 
 def tag_texts(tagger: SentenceTagger, texts: Iterable[str], threshold: Threshold | None) -> list[Document]:
     """Tag texts, see ``Tagger.tag_texts``."""
     texts_cut = [(text, words_and_starts(text)) for text in texts_of(texts)]
-    tagged = tagger._all_layers([words for _, cut in texts_cut for words, _ in cut], True, threshold)
-    documents = []
+    tagged = tagger._tagged([words for _, cut in texts_cut for words, _ in cut], tagger._heads, True, threshold)
+    layers = _layers(tagger, tagged)
+    documents, first = [], 0
     for text, cut in texts_cut:
-        layers, spans = _layers_and_spans(tagger, text, cut, tagged)
-        sentences = [
-            Sentence(tuple(words), tuple(starts), tags) for (words, starts), tags in zip(cut, layers, strict=True)
-        ]
+        spans = _spans(tagger, text, cut, first, tagged)
+        first += len(cut)
+        sentences = [Sentence(words, starts, tags) for (words, starts), tags in zip(cut, layers, strict=False)]
         documents.append(Document(text, tuple(sentences), **spans))
     return documents
 
@@ -33,49 +35,43 @@ def tag_documents(
     """Tag documents, see ``Tagger.tag_documents``."""
     check_documents(documents)
     words = [sentence.words for document in documents for sentence in document.sentences]
-    tagged = tagger._all_layers(words, spans, threshold)
-    done = []
+    tagged = tagger._tagged(words, tagger._heads, spans, threshold)
+    layers = _layers(tagger, tagged)
+    done, first = [], 0
     for document in documents:
-        cut = [(sentence.words, sentence.starts) for sentence in document.sentences]
-        layers, predicted = _layers_and_spans(tagger, document.text, cut, tagged)
         sentences = tuple(
-            replace(sentence, layers={**sentence.layers, **tags})
-            for sentence, tags in zip(document.sentences, layers, strict=True)
+            Sentence(one.words, one.starts, {**one.layers, **tags} if one.layers else tags, one.line, one.meta)
+            for one, tags in zip(document.sentences, layers, strict=False)
         )
-        done.append(replace(document, sentences=sentences, **(predicted if spans else {})))
+        predicted = {}
+        if spans:
+            cut = [(sentence.words, sentence.starts) for sentence in sentences]
+            predicted = _spans(tagger, document.text, cut, first, tagged)
+        first += len(sentences)
+        done.append(replace(document, sentences=sentences, **predicted))
     return done
 
 
-def _layers_and_spans(
-    tagger: SentenceTagger,
-    text: str,
-    cut: Iterable[tuple[Sequence[str], Sequence[int]]],
-    tagged: Iterator[tuple[TaggedSentence, ...]],
-) -> tuple[list[dict[str, tuple[str, ...]]], dict[str, Any]]:
-    """Take a document's sentences from ``tagged``; return the layers of each, and the document's fields of spans.
-
-    ``cut`` has the words of each sentence and where they start.
-    """
-    names, layers = tagger.layers, list[dict[str, tuple[str, ...]]]()
-    spans: list[list[Span]] = [[] for _ in tagger._heads]
-    for (words, starts), sentence in zip(cut, tagged, strict=False):
-        layers.append({name: tuple(tags) for name, (tags, _) in zip(names, sentence, strict=True)})
-        for collected, (_, located) in zip(spans, sentence, strict=True):
-            collected.extend(_located(text, words, starts, located))
-    return layers, _spans(tagger, spans)
+def _layers(tagger: SentenceTagger, tagged: Iterable[TaggedLayer]) -> Iterator[dict[str, tuple[str, ...]]]:
+    """Yield the layers of one sentence after the other."""
+    for tags in zip(*(map(tuple, layer.tags) for layer in tagged), strict=True):
+        yield dict(zip(tagger.layers, tags, strict=True))
 
 
-def _spans(tagger: SentenceTagger, predicted: Sequence[Sequence[Span]]) -> dict[str, Any]:
-    """Return the fields of a document that hold its spans, given those of each layer."""
-    if len(predicted) == 1:
-        return {"spans": tuple(predicted[0])}
-    pairs = zip(tagger.model.layers, predicted, strict=True)
-    layers = {layer.name: tuple(spans) for layer, spans in pairs if layer.gives_spans}
-    return {"spans": next(iter(layers.values()), ()), "layer_spans": layers}
+def _spans(tagger: SentenceTagger, text: str, cut: Cut, first: int, tagged: Sequence[TaggedLayer]) -> dict[str, Any]:
+    """Return the fields of a document that hold its spans; its first sentence is number ``first`` of those tagged."""
+    spans = {
+        layer.name: tuple(_located(text, cut, first, found.spans))
+        for layer, found in zip(tagger.model.layers, tagged, strict=True)
+        if layer.gives_spans
+    }
+    main = next(iter(spans.values()), ())
+    return {"spans": main} if len(tagged) == 1 else {"spans": main, "layer_spans": spans}
 
 
-def _located(text: str, words: Sequence[str], starts: Sequence[int], spans: Iterable[ScoredSpan]) -> Iterator[Span]:
-    """Turn the spans of a sentence, in tokens, into spans of the document's text."""
-    for first, after, label, score in spans:
-        start, end = starts[first], starts[after - 1] + len(words[after - 1])
-        yield Span(start, end, label, text[start:end], score)
+def _located(text: str, cut: Cut, first: int, spans: Mapping[int, Sequence[ScoredSpan]]) -> Iterator[Span]:
+    """Turn the spans of a document's sentences, in tokens, into spans of its text."""
+    for number, (words, starts) in enumerate(cut, first):
+        for begin, after, label, score in spans.get(number, ()):
+            start, end = starts[begin], starts[after - 1] + len(words[after - 1])
+            yield Span(start, end, label, text[start:end], score)

@@ -41,7 +41,7 @@ def evaluate_tagger(
     scores = {
         head.layer.name: evaluate_tags(
             gold,
-            [predicted for predicted, _ in tags],
+            list(predicted.tags),
             mode=mode,
             scheme=head.layer.scheme,
             resamples=resamples,
@@ -50,7 +50,7 @@ def evaluate_tagger(
             training=training_of(known.words, known.tags[head.layer.name], head.layer.scheme) if known else None,
             by=values,
         )
-        for head, gold, tags in zip(heads, labeled.tags.values(), tagged, strict=True)
+        for head, gold, predicted in zip(heads, labeled.tags.values(), tagged, strict=True)
     }
     first = next(iter(scores.values()))
     return first if len(scores) == 1 else replace(first, layers=scores)

@@ -61,7 +61,7 @@ def evaluation_report(
         before = found
         if name in tagger.model.scalings:
             before = predictions(learned._run, learned._head(name), labeled.words, gold)
-        tags = head.layer.write_tags(found.paths, list(map(len, gold)))
+        tags = list(head.layer.write_tags(found.paths, list(map(len, gold))))
         aligned = align_tags(gold, tags, mode=mode, scheme=head.layer.scheme)
         other = None
         if name in others:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,8 +24,14 @@ from tagsmith.text.schemes import Scheme
 Result = TypeVar("Result")
 ScoredSpan = tuple[int, int, str, float]  # start and end (exclusive) in tokens, label, probability
 Watch = Callable[[Integers, Integers, list[tuple[Chain, Floats]]], None]
-TaggedSentence = tuple[list[str], Sequence[ScoredSpan]]
 STREAM_SENTENCES, STREAM_TOKENS = 8192, 131_072  # handled at a time when tagging a stream, whichever comes first
+
+
+class TaggedLayer(NamedTuple):
+    """What one layer says of some sentences: the tags of each, in their order, and its spans where it has any."""
+
+    tags: Iterator[list[str]]
+    spans: Mapping[int, Sequence[ScoredSpan]]  # by the number of the sentence, from 0
 
 
 class SentenceTagger:
@@ -88,7 +94,7 @@ class SentenceTagger:
         tags are those of ``layer``, by default the main one.
         """
         check_sentences(sentences)
-        return [tags for tags, _ in self._tagged(sentences, (self._head(layer),), False, threshold)[0]]
+        return list(self._tagged(sentences, (self._head(layer),), False, threshold)[0].tags)
 
     def tag_layers(
         self, sentences: Sequence[Sequence[str]], *, threshold: Threshold | None = None
@@ -96,7 +102,7 @@ class SentenceTagger:
         """Tag sentences with every layer of the model: layer → what :meth:`tag` returns."""
         check_sentences(sentences)
         tagged = self._tagged(sentences, self._heads, False, threshold)
-        return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
+        return {name: list(layer.tags) for name, layer in zip(self.layers, tagged, strict=True)}
 
     def tag_watched(self, sentences: Sequence[Sequence[str]], watch: Watch) -> dict[str, list[list[str]]]:
         """Tag as :meth:`tag_layers`, and show what the tags were made of: training measures its loss on dev from it.
@@ -106,7 +112,7 @@ class SentenceTagger:
         """
         check_sentences(sentences)
         tagged = self._tagged(sentences, self._heads, False, None, watch=watch)
-        return {name: [tags for tags, _ in layer] for name, layer in zip(self.layers, tagged, strict=True)}
+        return {name: list(layer.tags) for name, layer in zip(self.layers, tagged, strict=True)}
 
     def tag_stream(
         self, sentences: Iterable[Sequence[str]], *, threshold: Threshold | None = None, layer: str | None = None
@@ -130,8 +136,7 @@ class SentenceTagger:
         self, block: Sequence[Sequence[str]], last: int, threshold: Threshold | None, layer: str | None
     ) -> list[list[str]]:
         """Tag a part of a stream, whose sentences are numbered up to ``last``."""
-        tagged = self._tagged(block, (self._head(layer),), False, threshold, last - len(block) + 1)
-        return [tags for tags, _ in tagged[0]]
+        return list(self._tagged(block, (self._head(layer),), False, threshold, last - len(block) + 1)[0].tags)
 
     def tag_k_best(
         self, sentences: Sequence[Sequence[str]], k: int, *, layer: str | None = None
@@ -192,12 +197,6 @@ class SentenceTagger:
 
     # --- batches
 
-    def _all_layers(
-        self, sentences: Sequence[Sequence[str]], spans: bool, threshold: Threshold | None
-    ) -> Iterator[tuple[TaggedSentence, ...]]:
-        """Each sentence in every layer, in the order of the sentences."""
-        return zip(*self._tagged(sentences, self._heads, spans, threshold), strict=True)
-
     def _tagged(
         self,
         sentences: Sequence[Sequence[str]],
@@ -206,8 +205,8 @@ class SentenceTagger:
         threshold: Threshold | None,
         first: int = 1,
         watch: Watch | None = None,
-    ) -> list[Iterator[TaggedSentence]]:
-        """For each layer, tags of each sentence and, if wanted, its spans, in the order of the sentences.
+    ) -> list[TaggedLayer]:
+        """For each layer, the tags of each sentence and, if wanted, its spans.
 
         The network runs once for all layers. What is wrong with the threshold is said even if there are no sentences.
         Errors count the sentences from ``first``. What ``watch`` gets is said at :meth:`tag_watched`.
@@ -236,7 +235,7 @@ class SentenceTagger:
                         place = collected.setdefault(int(indices[sentence]), [])
                         place.append((start, end, labels[label], score))
         return [
-            _by_sentence(head.layer.write_tags(rows, lengths.tolist()), collected)
+            TaggedLayer(head.layer.write_tags(rows, lengths.tolist()), collected)
             for head, rows, collected in zip(heads, flat, scored, strict=True)
         ]
 
@@ -267,9 +266,3 @@ class SentenceTagger:
         except TypeError:
             check_tokens(sentences, first=first)
             raise
-
-
-def _by_sentence(tags: Iterable[list[str]], spans: Mapping[int, list[ScoredSpan]]) -> Iterator[TaggedSentence]:
-    """Yield the tags and spans of one sentence after the other."""
-    for index, sentence in enumerate(tags):
-        yield sentence, spans.get(index, ())

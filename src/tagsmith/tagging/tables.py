@@ -179,15 +179,15 @@ def columns_of_texts(
 def _of_tokens(
     tagger: Tagger, sentences: list[list[str]], missing: list[bool], threshold: Threshold | None
 ) -> dict[str, Any]:
-    tagged = list(tagger._all_layers(sentences, True, threshold))
+    tagged = tagger._tagged(sentences, tagger._heads, True, threshold)
     columns: dict[str, Any] = {}
     spans = _span_columns(tagger)
-    for place, name in enumerate(tagger.layers):
-        columns[name] = _lists([sentence[place][0] for sentence in tagged], missing, _strings)
+    for name, layer in zip(tagger.layers, tagged, strict=True):
+        columns[name] = _lists(list(layer.tags), missing, _strings)
         if name in spans:
             fields = [
                 [(start, end, label, " ".join(words[start:end]), score) for start, end, label, score in found]
-                for words, (_, found) in zip(sentences, (sentence[place] for sentence in tagged), strict=True)
+                for words, found in ((words, layer.spans.get(n, ())) for n, words in enumerate(sentences))
             ]
             columns[spans[name]] = _lists(fields, missing, _structs)
     return columns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -66,9 +66,9 @@ class WordTable:
         """Look up the forms of all tokens, encoding new ones; there may be at most ``capacity`` distinct forms."""
         words = list(chain.from_iterable(sentences))
         with self._lock:
-            rows = list(map(self._rows.get, words))
-            if None in rows:
-                new = dict.fromkeys(word for word, row in zip(words, rows, strict=True) if row is None)
+            tokens = self._rows_of(words)
+            if len(missing := np.flatnonzero(tokens < 0)):
+                new = dict.fromkeys([words[token] for token in missing.tolist()])
                 if len(self._rows) + len(new) > self._capacity or self._characters > MOST_CHARACTERS:
                     self._rows.clear()
                     self._characters = 0
@@ -76,8 +76,7 @@ class WordTable:
                     if len(new) > self._capacity:
                         raise ValueError(f"{len(new)} word forms at once in a table for {self._capacity}")
                 self._add(list(new))
-                rows = list(map(self._rows.get, words))
-            tokens = np.array(rows, np.int32)
+                tokens = self._rows_of(words)
             if len(tokens) <= FEW_TOKENS:
                 return FormColumns(
                     np.arange(len(tokens), dtype=np.int32), tuple(column[tokens] for column in self._columns)
@@ -88,6 +87,10 @@ class WordTable:
             columns = tuple(column[distinct] for column in self._columns)
         places = np.cumsum(used, dtype=np.int32) - 1
         return FormColumns(places[tokens], columns)
+
+    def _rows_of(self, words: Sequence[str]) -> npt.NDArray[np.int32]:
+        """The row of each word, -1 for a new one."""
+        return np.fromiter(map(self._rows.get, words, repeat(-1)), np.int32, len(words))
 
     def _add(self, new: list[str]) -> None:
         for word in new:  # whatever is no string is in no table, so it comes by here

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -96,8 +96,8 @@ class Layer:
             names |= zip([single], convert_tags([single], Scheme.BIOES, self.scheme), strict=True)
         return np.array([names[tag] for tag in self.tags], object), True
 
-    def write_tags(self, rows: npt.NDArray[np.integer], lengths: Sequence[int]) -> list[list[str]]:
-        """Write rows of ``tags`` in the user's scheme.
+    def write_tags(self, rows: npt.NDArray[np.integer], lengths: Sequence[int]) -> Iterator[list[str]]:
+        """Yield the tags of one sentence after the other, in the user's scheme, from rows of ``tags``.
 
         Parameters
         ----------
@@ -108,12 +108,11 @@ class Layer:
         """
         names, complete = self._names
         flat: list[str] = names[rows].tolist()
-        sentences, first = [], 0
+        first = 0
         for length in lengths:
             tags = flat[first : first + length]
-            sentences.append(tags if complete else convert_tags(tags, Scheme.BIOES, self.scheme))
+            yield tags if complete else convert_tags(tags, Scheme.BIOES, self.scheme)
             first += length
-        return sentences
 
 
 def layers_problem(layers: Sequence[Layer]) -> str:

@@ -276,8 +276,8 @@ _CACHE_SIZE = 200_000
 _LONGEST_CACHED = 40
 _cache: dict[str, _Chunk] = {}
 
-Words = list[str]
-Starts = list[int]
+Words = tuple[str, ...]
+Starts = tuple[int, ...]
 
 
 def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
@@ -291,7 +291,7 @@ def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
     Examples
     --------
     >>> words_and_starts("It's here. Mr. Poe isn't.")
-    [(['It', "'s", 'here', '.'], [0, 2, 5, 9]), (['Mr.', 'Poe', 'is', "n't", '.'], [11, 15, 19, 21, 24])]
+    [(('It', "'s", 'here', '.'), (0, 2, 5, 9)), (('Mr.', 'Poe', 'is', "n't", '.'), (11, 15, 19, 21, 24))]
     """
     if _INVISIBLE.search(text):
         text = _INVISIBLE.sub(" ", text)  # same length, so the offsets stay
@@ -307,8 +307,8 @@ def words_and_starts(text: str) -> list[tuple[Words, Starts]]:
 
 def _cut_paragraph(text: str, begin: int, end: int, sentences: list[tuple[Words, Starts]]) -> None:
     """Append the sentences of ``text[begin:end]``."""
-    words: Words = []
-    starts: Starts = []
+    words: list[str] = []
+    starts: list[int] = []
     pending = _NO_END  # how the previous chunk may end the sentence
     paragraph = text[begin:end]
     chunks = paragraph.split()
@@ -354,7 +354,7 @@ def _remember(chunk: str) -> _Chunk:
     return parts
 
 
-def _sentence_ends(pending: int, after: _Chunk, words: Words) -> bool:
+def _sentence_ends(pending: int, after: _Chunk, words: list[str]) -> bool:
     """Whether a sentence that may end as ``pending`` says does end before the chunk ``after``."""
     start = after.start
     if pending == _ALWAYS:
@@ -370,29 +370,29 @@ def _sentence_ends(pending: int, after: _Chunk, words: Words) -> bool:
     return not (pending == _NUMBER and start == _DIGIT)
 
 
-def _is_enumerator(words: Words) -> bool:
+def _is_enumerator(words: list[str]) -> bool:
     """Whether the sentence so far is only the number or letter of a list item: ``1.`` or ``B.``."""
     if len(words) > 2 or words[-1][-1] != ".":
         return False
     return len(words[0]) <= 3 and (words[0].isdigit() or len(words[0].rstrip(".")) == 1)
 
 
-def _append_sentence(words: Words, starts: Starts, pending: int, sentences: list[tuple[Words, Starts]]) -> None:
+def _append_sentence(words: list[str], starts: list[int], pending: int, sentences: list[tuple[Words, Starts]]) -> None:
     last = words[-1]
     if pending == _DOUBTFUL and len(last) == 2 and last[-1] == "." and last[0].isupper() and len(words) > 1:
         words[-1:] = [last[0], "."]  # not an initial after all: "vitamin C."
         starts.append(starts[-1] + 1)
-    sentences.append((words, starts))
+    sentences.append((tuple(words), tuple(starts)))
 
 
 def _append_parts(
-    parts: _Chunk, position: int, words: Words, starts: Starts, sentences: list[tuple[Words, Starts]]
-) -> tuple[Words, Starts]:
+    parts: _Chunk, position: int, words: list[str], starts: list[int], sentences: list[tuple[Words, Starts]]
+) -> tuple[list[str], list[int]]:
     """Append a chunk that contains sentence ends; return the sentence that goes on after it."""
     begin = 0
     for end in (*parts.breaks, len(parts.words)):
         if begin:
-            sentences.append((words, starts))
+            sentences.append((tuple(words), tuple(starts)))
             words, starts = [], []
         words.extend(parts.words[begin:end])
         starts.extend([position + offset for offset in parts.offsets[begin:end]])
