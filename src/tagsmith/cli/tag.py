@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 Written = TypeVar("Written")
 BLOCK_TOKENS = 65_536  # tagged at a time: enough to fill the batches, little enough to stay small
+NEW_OBJECTS = 100_000  # until Python looks for garbage
 
 
 def tag_command(
@@ -235,14 +239,35 @@ def _thresholds(given: Iterable[str], labels: Iterable[str]) -> dict[str, float]
 def _tagged(
     tagger: Tagger, documents: Iterable[Document], *, spans: bool, threshold: Threshold | None
 ) -> Iterator[Document]:
-    """Tag many documents at a time, however short they are."""
+    """Tag many documents at a time, however short they are; meanwhile the next are read and the last are written."""
+    from tagsmith.tagging.batching import one_ahead
+
+    def tag(block: list[Document]) -> list[Document]:
+        return tagger.tag_documents(block, spans=spans, threshold=threshold)
+
+    with rare_collections():
+        yield from chain.from_iterable(one_ahead(tag, _blocks(documents)))
+
+
+def _blocks(documents: Iterable[Document]) -> Iterator[list[Document]]:
     block: list[Document] = []
     size = 0
     for document in documents:
         block.append(document)
         size += 1 + sum(map(len, document.sentences))  # the 1 bounds blocks of empty documents too
         if size >= BLOCK_TOKENS:
-            yield from tagger.tag_documents(block, spans=spans, threshold=threshold)
+            yield block
             block, size = [], 0
     if block:
-        yield from tagger.tag_documents(block, spans=spans, threshold=threshold)
+        yield block
+
+
+@contextmanager
+def rare_collections() -> Iterator[None]:
+    """Let Python look for garbage in cycles rarely: documents have none, and there are many of them."""
+    before = gc.get_threshold()
+    gc.set_threshold(NEW_OBJECTS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

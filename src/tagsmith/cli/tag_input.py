@@ -30,7 +30,7 @@ _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
 _TOKENS_SUFFIXES = frozenset({".tokens", ".tok"})
 _SHOWN = 5
 
-WordsAndStarts = tuple[list[str], list[int]]
+WordsAndStarts = tuple[tuple[str, ...], tuple[int, ...]]
 
 
 def read_input(
@@ -153,7 +153,7 @@ def _paragraph(text: str, begin: int) -> Iterator[Document]:
 
 
 def _document(text: str, sentences: Iterable[WordsAndStarts], begin: int) -> Document:
-    members = tuple(Sentence(tuple(words), tuple(starts)) for words, starts in sentences)
+    members = tuple(Sentence(words, starts) for words, starts in sentences)
     return Document(text.rstrip(), members, (), {"record": {"offset": begin}})
 
 
@@ -165,7 +165,7 @@ def _cut_sentences(text: str) -> list[WordsAndStarts]:
     return [piece for sentence in sentences for piece in _pieces(text, *sentence)]
 
 
-def _pieces(text: str, words: list[str], starts: list[int]) -> Iterator[WordsAndStarts]:
+def _pieces(text: str, words: tuple[str, ...], starts: tuple[int, ...]) -> Iterator[WordsAndStarts]:
     first = 0
     while len(words) - first > LONGEST:
         # Between words if possible: text without a space may have to be tokenized as a whole.

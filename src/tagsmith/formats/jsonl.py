@@ -112,9 +112,10 @@ def record_of(document: Document, options: WriteOptions) -> dict[str, Any]:
     layer = next((pick_layer(sentence.layers, options.layer) for sentence in document.sentences), None)
     labels = _labels(document, layer or "", options.scheme, document.spans)
     record: dict[str, Any] = {"text": document.text} | ({} if plain else {"spans": labels})
+    words = chain.from_iterable(zip(one.words, one.starts, strict=True) for one in document.sentences)
     record["tokens"] = [
-        {"text": token.text, "start": token.start, "end": token.end, "id": number}
-        for number, token in enumerate(chain.from_iterable(sentence.tokens for sentence in document.sentences))
+        {"text": word, "start": start, "end": start + len(word), "id": number}
+        for number, (word, start) in enumerate(words)
     ]
     if plain and layer is not None:
         record["tags"] = labels

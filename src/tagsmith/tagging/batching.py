@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from tagsmith.tagging.chain import Floats, Integers
 from tagsmith.tagging.exported_network import ExportedNetwork
 from tagsmith.tagging.word_table import CAPACITY, FormColumns
 
+Block = TypeVar("Block")
 Result = TypeVar("Result")
 # Large enough for efficient recurrent products, small enough that a step's arrays stay in the processor's cache. Of few
 # sentences the batches are smaller, so that every thread has some.
@@ -127,6 +128,32 @@ def _looked_up(
         tokens = forms.tokens[starts[first : first + len(indices)] + np.minimum(steps, counts - 1)]  # (T, B)
         yield TaggingBatch(indices, counts, forms, tokens)
         first += len(indices)
+
+
+def one_ahead(work: Callable[[Block], Result], blocks: Iterable[Block]) -> Iterator[Result]:
+    """Yield ``work(block)`` of one block after the other, and work on the next meanwhile.
+
+    The work has a thread of its own. So the caller's thread makes the block after that, and uses the result before it,
+    while batches run. An error in making a block comes after the results of those before it.
+    """
+    pool = ThreadPoolExecutor(1)
+    making, running = iter(blocks), None
+    try:
+        while True:
+            problem: Exception | None = None
+            before, running = running, None
+            try:
+                running = pool.submit(work, next(making))
+            except Exception as error:  # StopIteration too
+                problem = error
+            if before is not None:
+                yield before.result()
+            if isinstance(problem, StopIteration):
+                return
+            if problem is not None:
+                raise problem
+    finally:  # after Ctrl-C nothing is waited for
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def batch_tokens(tokens: int, threads: int) -> int:
