@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 import pytest
 
 import processes
-from tagsmith.cli.serve import labeling_folder, name_folders
+from tagsmith.cli.serve import chosen_start, labeling_folder, name_folders
+from tagsmith.errors import ModelError, VectorsError
 from tagsmith.model import packaged
 from tagsmith.sample import sample_path
 
@@ -150,17 +152,51 @@ def test_labels_go_to_the_working_directory_and_not_beside_the_model(tmp_path):
     assert labeling_folder(name_folders(["mine=en"])) == Path("mine.labeling")
 
 
+def test_a_new_model_begins_with_it_unless_vectors_or_another_start_are_named(tmp_path):
+    assert chosen_start(None, None) == Path("en")
+    assert chosen_start(None, "vectors.txt") is chosen_start("none", None) is chosen_start("none", "a.txt") is None
+    with pytest.raises(VectorsError, match=r"keeps the vectors that it has\. Leave --vectors out, or say --from none\."):
+        chosen_start("en", "vectors.txt")
+    with pytest.raises(ModelError, match="there is no such model folder"):
+        chosen_start("missing", None)
+    shutil.copytree(PACKAGE / VERSION.replace("@", "-"), tmp_path / "damaged")
+    (tmp_path / "damaged" / "config.json").write_text("{", "utf-8")
+    with pytest.raises(ModelError, match="config.json"):
+        chosen_start("damaged", None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["en", "--layer", "nope"], "The model has no layer 'nope'; it has: ner, upos."),
+        (["--new", "X", "--layer", "ner"], "--layer"),
+        (["en", "--layer", "ner", "--no-labeling"], "--layer"),
+        (["en", "--from", "en"], "it is for --new"),
+    ],
+)
+def test_a_layer_or_a_start_where_there_is_none_is_said(run_here, tmp_path, arguments, said):
+    pytest.importorskip("fastapi")
+    status, _, err = run_here("serve", *arguments, "--port", "0")
+    assert status == 2
+    assert said in " ".join(err.split())
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.slow
-def test_serve_tags_and_writes_nothing(tmp_path):
+def test_serve_tags_and_writes_nothing_but_labels_here(tmp_path):
     httpx = pytest.importorskip("httpx")
     command = [sys.executable, "-m", "tagsmith", "serve", "en", "--port", "0"]
     with processes.started(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, seconds=60) as process:
         address = process.stderr.readline().split()[-1]
+        told = "labeling is for the layer ner; a version trained on the page does not have upos\n"
+        assert process.stderr.readline() == told
         with httpx.Client(base_url=address, timeout=20) as client:
             (answer,) = client.post("/v1/tag", json={"text": TEXT}).json()["documents"]
             assert [span["label"] for span in answer["spans"]] == ["PERSON", "LOCATION", "DATE"]
-            refused = client.post("/v1/labeling/sentences", json={"text": TEXT})
-            assert "labeling is for models with one" in refused.json()["error"]["message"]
-        assert [*tmp_path.iterdir()] == []
+            assert [*tmp_path.iterdir()] == []
+            (number,) = client.post("/v1/labeling/sentences", json={"text": TEXT}).json()["ids"]
+            suggested = client.get(f"/v1/labeling/sentences/{number}").json()["spans"]
+            assert [span["label"] for span in suggested] == ["PERSON", "LOCATION", "DATE"]
+        assert [path.name for path in tmp_path.iterdir()] == ["en.labeling"]
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=20)

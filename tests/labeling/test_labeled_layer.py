@@ -228,7 +228,7 @@ def test_a_new_model_begins_with_the_network_of_another_and_has_its_own_labels_a
 
 
 @pytest.mark.slow
-def test_a_start_that_is_damaged_is_said(open_client, models, tmp_path):
+def test_a_start_that_is_damaged_meanwhile_is_said(open_client, models, tmp_path):
     start = tmp_path / "start"
     shutil.copytree(models["all"], start)
     client = open_client({}, labels=("X",), start=start)

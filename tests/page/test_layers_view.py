@@ -33,22 +33,6 @@ def test_a_layer_of_several_is_labeled_and_the_page_says_what_its_versions_lack(
     expect(page.get_by_label("Layer").locator("option")).to_have_text(["pos", "ner", "chunk"])
 
 
-def test_two_browsers_label_the_same_layer(open_desk, open_page, models):
-    api = open_desk(models["all"], layer="chunk")
-    ids = add(api, TEXT)
-    first, second = (LabelPage(open_page(f"{api.base_url}/#label", expected=("409",)), api, ids) for _ in range(2))
-    for own in (first, second):
-        expect(own.sentence.locator(".token:focus")).to_be_visible()
-    assert first.text() == second.text()
-    first.press("Home", "1", "Enter")
-    first.counts(1, accepted=1)
-    kept = api.get("/v1/labeling/sentences", params={"status": "accepted"}).json()
-    second.press("Home", "2", "Enter")
-    expect(second.page.locator("#problem")).to_contain_text("Someone else changed this sentence in the meantime.")
-    expect(second.view.locator(".meta .whose")).to_have_text("Accepted")  # it shows what the other one made of it
-    assert api.get("/v1/labeling/sentences", params={"status": "accepted"}).json() == kept
-
-
 def test_where_a_model_lends_its_network_the_page_says_so(open_desk, open_page, models):
     api = open_desk(None, ("X", "PLANT"), start=models["all"])
     page = open_page(f"{api.base_url}/#train")
