@@ -30,6 +30,7 @@ from tagsmith.training.fine_tuning import (
     read_start,
 )
 from tagsmith.training.loop import TrainingRun
+from tagsmith.training.model_card import model_card
 from tagsmith.training.recipe import make_recipe
 from tagsmith.training.task import prepare
 from tagsmith.training.unknown_labels import known_tags
@@ -151,6 +152,17 @@ def test_where_no_layer_is_kept_labels_of_the_same_name_go_on_and_the_network_do
     np.testing.assert_array_equal(found["crf/0/between"][np.ix_(rows, rows)], model.weights["crf/1/between"])
     np.testing.assert_array_equal(found["sentence/0/forward/kernel"], model.weights["sentence/0/forward/kernel"])
     assert found["output/kernel"].shape[1] == len(layer.tags)
+
+
+def test_the_card_names_the_license_of_the_model_that_training_began_with_and_of_the_one_before(tmp_path):
+    model = random_model(SMALL)
+    for card in ("---\nlicense: cc-by-sa-4.0\nlanguage: en\n---\n\n# A model\n", "# A model\n"):
+        for _ in range(2):
+            run = started(replace(model, extras={"README.md": card.encode()}), ("LOC",), tmp_path)
+            progress = replace(run.progress, history=[])
+            named = "license: cc-by-sa-4.0" in card or "whose license is cc-by-sa-4.0:" in card
+            card = model_card(run.task, run.recipe, {}, progress, ["not calibrated"])
+            assert ("began with a model whose license is cc-by-sa-4.0: see" in card) == named
 
 
 def test_the_model_labels_what_the_new_data_do_not_know_beside_their_own_spans():

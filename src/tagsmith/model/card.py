@@ -14,6 +14,7 @@ from tagsmith.text.layer import Layer
 METADATA = re.compile(r"\A\s*---[ \t]*\r?\n.*?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 THIS_FOLDER = "this folder"  # stands in the card for the place of the model, until it has one
 UNNAMED = "unnamed"  # the data that the scores are of: only the user knows whether they have a name on the Hub
+LICENSE = re.compile(r"^license: ([\w.-]+)\r?$|whose license is ([\w.-]+):", re.MULTILINE)
 METRICS = ("precision", "recall", "f1", "accuracy")
 
 
@@ -64,6 +65,17 @@ def write_card(
 def without_metadata(card: str) -> str:
     """Return what people read of a card."""
     return METADATA.sub("", card, count=1).lstrip("\n")
+
+
+def license_of(card: str) -> str | None:
+    """Return the license that a card names, of its model or of the one that its training began with."""
+    found = LICENSE.search(card)
+    return found and (found[1] or found[2])
+
+
+def begun_under(license: str) -> str:
+    """Say in a card that training began with a model under a license; :func:`license_of` reads it."""
+    return f"Training began with a model whose license is {license}: see what it asks of models that you publish."
 
 
 def quoted(value: Any) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 
 from tagsmith import __version__
 from tagsmith.corpus.provenance import source_of
-from tagsmith.model.card import write_card
+from tagsmith.model.card import begun_under, license_of, write_card
+from tagsmith.model.folder import ModelFile
 from tagsmith.scores.scores import Scores
 from tagsmith.training.checkpoint import Progress
 from tagsmith.training.recipe import Recipe
@@ -46,6 +47,8 @@ def model_card(
         f"Python {platform.python_version()}, {platform.machine()}."
         + (f" Pretrained vectors: {task.covered}." if task.covered else "")
     )
+    if task.start and (license := license_of(task.start.extras.get(ModelFile.CARD, b"").decode("utf-8", "replace"))):
+        trained += f" {begun_under(license)}"
     told = "\n".join(f"{line[0].upper()}{line[1:]}." for line in calibration)
     return write_card(corpus.layers, scores, recipe.as_dict(), f"{trained}\n\n{told}", data_of(task))
 
