@@ -43,4 +43,4 @@ def test_where_a_model_lends_its_network_the_page_says_so(open_desk, open_page, 
     page.get_by_role("link", name="Label", exact=True).click()
     told = f"Until there is a model of your own, {models['all']} suggests X: label some sentences"
     expect(page.locator(".note")).to_contain_text(told)
-    expect(page.locator(".meta")).to_contain_text("The model’s suggestion")
+    expect(page.locator(".meta")).to_contain_text(f"Suggested by {models['all']}")

@@ -90,7 +90,9 @@ def _open_early(desk: Desk) -> None:
         try:
             desk.layer  # noqa: B018 - looks for it
         except Refusal as refusal:
-            raise InputError(refusal.detail) from refusal
+            folder = desk.project.folder
+            remedy = f" To label it beside what is in {folder}, name another folder with --labeling."
+            raise InputError(f"{refusal.detail}{remedy if folder.exists() else ''}") from refusal
     if not desk.project.folder.exists() and desk.models.main is not None:
         return
     try:

@@ -106,7 +106,7 @@ def run(job: TrainingJob) -> None:
     report("state", train=len(job.train), dev=len(job.dev) + len(dev_corpus), corpus=len(corpus))
     before = tagsmith.load(job.before) if job.before else None
     tokens = sum(len(words) for words, _ in [*job.train, *job.predicted]) + sum(map(len, corpus))
-    recipe = recipe_for(tokens, from_nothing=job.start is None, epochs=job.epochs)
+    recipe = recipe_for(tokens, from_nothing=job.start is None, is_first=before is None, epochs=job.epochs)
     report("state", of_epochs=recipe["epochs"], measure="F1" if job.gives_spans else "accuracy")
     choices: dict[str, Any] = {
         "dev": dev,
@@ -149,11 +149,13 @@ def _document(words: Sequence[str], spans: Sequence[Any]) -> Document:
     return Document(" ".join(words), (Sentence(tuple(words), starts),), tuple(scored))
 
 
-def recipe_for(tokens: int, *, from_nothing: bool, epochs: int | None) -> dict[str, Any]:
-    """How to train on so many tokens: on few in many small steps."""
+def recipe_for(tokens: int, *, from_nothing: bool, is_first: bool, epochs: int | None) -> dict[str, Any]:
+    """How to train on so many tokens: on few in many small steps; longer if no model knows the labels yet."""
     recipe: dict[str, Any] = {"epochs": 12}
+    if is_first and not from_nothing:
+        recipe["least_steps"] = 100  # what goes on from a model has few steps otherwise
     if tokens < FEW_TOKENS:
-        recipe = {"epochs": 60 if from_nothing else 30, "batch_tokens": 64, "least_steps": 1}
+        recipe = {"epochs": 60 if is_first else 30, "batch_tokens": 64, "least_steps": 1}
         if from_nothing:
             recipe["learning_rate"] = 0.01
     return recipe | ({"epochs": epochs} if epochs else {})

@@ -115,12 +115,13 @@ export class Panel {
     const { sentence, history, queue, state } = this.view;
     const [, words] = SURE.find(([limit]) => (sentence.certainty ?? 0) < limit);
     const isModels = sentence.suggested && !history.canUndo;
-    const models = state.model ? "The model’s suggestion" : "Not labeled yet";
+    const lender = state.borrowed.length ? state.model.name : "";
+    const models = lender ? `Suggested by ${lender}` : state.model ? "The model’s suggestion" : "Not labeled yet";
     const suggestion = sentence.predicted_by === null ? models : `Predicted by ${sentence.predicted_by || "a file"}`;
     const whose = isModels ? suggestion : "Your draft";
     const badge = sentence.status === "accepted" ? (history.unsaved ? "Accepted, changed" : "Accepted") : whose;
     const isScored = state.model && sentence.certainty !== null && sentence.predicted_by === null;
-    const sure = isScored && `the model is ${words} (${sentence.certainty.toFixed(2)})`;
+    const sure = isScored && `${lender || "the model"} is ${words} (${sentence.certainty.toFixed(2)})`;
     const from = sentence.source && sentence.source !== sentence.predicted_by && `from ${sentence.source === "page" ? "the page" : sentence.source}`;
     const more = queue.before && `${queue.before} more set ahead`;
     this.meta.replaceChildren(element("span", { class: isModels ? "whose" : "whose own" }, badge));
