@@ -92,3 +92,63 @@ def test_spans_are_compared_without_the_article_and_with_one_name_for_a_label(mo
     ontonotes = speed._spans(words, [[(0, 3, "GPE"), (3, 4, "CARDINAL")], [(0, 1, "ORG")]])
     assert ontonotes == {(0, 1, 3, "LOCATION"), (1, 0, 1, "ORGANIZATION")}
     assert speed._f1(ontonotes, speed._spans(words, [[(1, 3, "LOC")], []])) == "66.7"
+
+
+@pytest.fixture
+def start_from_en(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    return benchmark("start_from_en")
+
+
+def test_the_published_learning_curves_are_those_of_their_runs(start_from_en):
+    runs = json.loads(start_from_en.RESULTS.read_text("utf-8"))
+    assert start_from_en.table(runs) in (ROOT / "docs" / "training.md").read_text("utf-8")
+
+
+def test_a_smaller_sample_is_part_of_a_larger_one_and_has_every_label_that_fits(start_from_en):
+    rare = [((f"rare{n}", "word"), (f"B-R{n}", "O")) for n in range(8)]
+    sentences = [*(((f"word{n}",), ("B-OFTEN" if n % 2 else "O",)) for n in range(300)), *rare]
+    small, dev_of_small = start_from_en.draw(sentences, 10, 1)
+    large, dev = start_from_en.draw(sentences, 40, 1)
+    assert (len(small), len(dev_of_small), len(large), len(dev)) == (10, 2, 40, 8)
+    assert large[:10] == small
+    assert len({label for one in small for label in start_from_en.labels_of(one)}) == 9
+    assert not {words for words, _ in large} & {words for words, _ in dev}
+    assert start_from_en.draw(sentences, 10, 2)[0] != small
+    few, dev_of_few = start_from_en.draw(sentences, 5, 1)
+    known = {label for one in few for label in start_from_en.labels_of(one)}
+    assert {label for one in dev_of_few for label in start_from_en.labels_of(one)} <= known
+
+
+def test_a_run_is_done_again_only_if_its_recipe_or_en_is_another(start_from_en, monkeypatch, tmp_path, capsys):
+    done: list[tuple[int, str]] = []
+
+    def run(files, size, seed, way, recipe, folder):
+        done.append((size, way))
+        return {"dev_sentences": 2, "test_sentences": 9, "dev": 1.0, "test": 60.0 + size / 10, "processor_seconds": 9}
+
+    monkeypatch.setattr(start_from_en, "run", run)
+    monkeypatch.setattr(start_from_en, "corpora", lambda folder: dict.fromkeys(start_from_en.CORPORA))
+    monkeypatch.setattr(start_from_en, "read_model", lambda name: name)
+    monkeypatch.setattr(start_from_en, "model_digest", lambda model: "first")
+    results, plot = tmp_path / "results.json", tmp_path / "plot.png"
+
+    def call(*arguments: str) -> list[tuple[int, str]]:
+        done.clear()
+        given = ("--results", str(results), "--plot", str(plot), "--seeds", "1", "--corpora", "snips")
+        monkeypatch.setattr("sys.argv", ["start_from_en.py", *given, *arguments])
+        start_from_en.main()
+        return done
+
+    with monkeypatch.context() as quick:
+        quick.setattr(start_from_en, "draw_curves", lambda runs, path: None)
+        assert call("--runs", "4") == [(50, "en"), (50, "vectors"), (50, "nothing"), (100, "en")]
+        assert call() == [(100, "vectors"), (100, "nothing"), (200, "en"), (200, "vectors"), (200, "nothing")]
+        assert call() == []
+        assert call("--epochs", "10", "--sizes", "50") == [(50, "vectors"), (50, "nothing")]
+        quick.setattr(start_from_en, "model_digest", lambda model: "second")
+        assert call("--sizes", "50", "200", "--runs", "1") == [(50, "en")]
+    assert call("--runs", "0") == []
+    assert len(json.loads(results.read_text("utf-8"))) == 9
+    assert "| snips | 50 | 65.0 | 65.0 | 65.0 |" in capsys.readouterr().out
+    assert plot.read_bytes().startswith(b"\x89PNG")
