@@ -9,9 +9,12 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences
 	$(BIN)/tagsmith demo
 
-# What the backend has a part in; all else in tests/training is the same on each.
+# What the backend has a part in; all else is the same on each.
 ON_TENSORFLOW := tests/network $(addprefix tests/training/test_,optimizer.py resume.py step.py) \
-	tests/training/test_training.py::test_a_trained_tagger_learns_and_is_the_same_after_loading
+	tests/training/test_training.py::test_a_trained_tagger_learns_and_is_the_same_after_loading \
+	$(addprefix tests/integrations/test_keras.py::test_,a_lookup_layer_in_the_model_says_the_words \
+	$(foreach cell,lstm gru gru-reset-before rnn, \
+	"every_cell_gives_the_probabilities_of_predict[$(cell)-both-ways-stacked]"))
 ON_JAX_ALONE := $(addprefix --ignore=tests/network/test_,backend.py batches.py)
 
 test: .venv/.development     ## every test on JAX, then those of the network and its training on TensorFlow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import re
 import sys
@@ -250,18 +249,6 @@ def test_8_bit_kernels_are_there_for_those_who_ask():
     assert (exact.precision, small.precision) == ("float32", "int8")
     difference = np.abs(exact.tag_marginals([SENTENCE])[0] - small.tag_marginals([SENTENCE])[0]).max()
     assert 0 < difference < 0.05
-
-
-@pytest.mark.slow
-def test_on_tensorflow_the_same_holds():
-    """The cells, and a model with a lookup layer that runs, in another process."""
-    pytest.importorskip("tensorflow")
-    wanted = "every_cell and both-ways-stacked or lookup_layer_in_the_model"
-    done = processes.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "-k", wanted],
-        env={**os.environ, "KERAS_BACKEND": "tensorflow"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert re.search(r"^5 passed", done.stdout, re.MULTILINE), done.stdout + done.stderr
 
 
 # ---------------------------------------------------------------------------------- a tagger like any other
