@@ -32,14 +32,14 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_predict, cross_val_score
 from sklearn.utils.estimator_checks import check_estimator
+from untrained import X, Y, untrained
 
 import tagsmith
 from processes import run
-from random_model import SMALL, VOCABULARY, random_model, random_weights
+from random_model import SMALL, random_model
 from tagsmith.errors import DataError, MissingExtraError, ModelError, RecipeError, TrainingError
 from tagsmith.integrations.crfsuite_features import not_from_words, word_of
 from tagsmith.integrations.sklearn import CRF, SequenceTagger, metrics
-from tagsmith.model.folder import Model
 from tagsmith.sample import sample_path
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.schemes import Scheme, is_legal
@@ -50,17 +50,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "sklearn.md").read_text("utf-8")
 TUTORIAL = (Path(__file__).parent / "crfsuite_tutorial.py").read_text("utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```(?:\n\n```text\n(.*?)```)?", PAGE, re.DOTALL)
 NUMBER = re.compile(r"\b0\.\d\d\b")
-X = [["John", "lives"], ["Hi"], ["in", "New", "York"], ["Paris", "."]]
-Y = [["B-PER", "O"], ["O"], ["O", "B-LOC", "I-LOC"], ["B-LOC", "O"]]
 TINY = {"least_steps": 1, "average_epochs": 0.0, "units": 8, "character_units": 8, "characters": "none"}
-
-
-def untrained(corpus, recipe, vectors=None, seed=0, *, verbose=False) -> Tagger:
-    """In place of training: a tagger with the corpus's labels and random weights."""
-    (layer,) = corpus.layers
-    weights = random_weights(SMALL, len(layer.tags), seed=seed)
-    facts = {**recipe.as_dict(), "seed": seed, "train": len(corpus.train), "dev": len(corpus.dev), "from": str(vectors)}
-    return Tagger(Model(SMALL, VOCABULARY, (layer,), weights, facts, precision="float32"))
 
 
 @pytest.fixture
@@ -354,17 +344,19 @@ def test_searches_validation_and_clones(quick):
 
 
 IN_TWO_PROCESSES = """
+import sys
+from types import SimpleNamespace
 from sklearn.model_selection import cross_val_score
-from test_sklearn import X, Y, SequenceTagger, training, untrained
+from tagsmith.integrations.sklearn import SequenceTagger
+from untrained import X, Y, untrained
 
 class Untrained(SequenceTagger):
-    def fit(self, X, y):
-        training.train_in_memory = untrained  # in the process that the fold is trained in
+    def fit(self, X, y):  # in the process that the fold is trained in, without Keras
+        sys.modules["tagsmith.training.train"] = SimpleNamespace(train_in_memory=untrained)
         return super().fit(X, y)
 
-before = training.train_in_memory
 scores = cross_val_score(Untrained(), X * 2, Y * 2, cv=2, n_jobs=2)
-assert training.train_in_memory is before
+assert "tagsmith.training.train" not in sys.modules
 assert scores.tolist() == cross_val_score(Untrained(), X * 2, Y * 2, cv=2).tolist()
 print(len(scores))
 """
