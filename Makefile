@@ -4,6 +4,9 @@ BIN := .venv/bin
 FUZZ_SECONDS ?= 60
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Tests start hundreds of programs: none compiles anew what another has compiled.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test test-fast fuzz release check format coverage clean
 
 demo: .venv/.demo            ## train on the bundled corpus, evaluate, tag a few sentences

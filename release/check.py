@@ -96,12 +96,13 @@ LEFT_OUT_WITH_LOWEST = (
 ENGLISH = """Ada B-PERSON PROPN Lovelace I-PERSON PROPN was O AUX born O VERB in O ADP London B-LOCATION PROPN
 . O PUNCT"""
 TOOLS = Path(sys.executable).parent
+LEFT_UNSET = ("PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")  # with the last, each program compiles all anew
 MOST_SECONDS = 1800  # of one command: none hangs for ever
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **more: Any) -> str:
     """Run a command with what is installed, not with what PYTHONPATH names; return its standard output."""
-    settings = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    settings = {name: value for name, value in os.environ.items() if name not in LEFT_UNSET}
     words = [str(part) for part in command]
     more |= {"env": settings, "cwd": cwd, "timeout": MOST_SECONDS}
     done = subprocess.run(words, check=False, text=True, stdout=subprocess.PIPE, **more)
