@@ -95,7 +95,8 @@ def test_training_evaluating_and_tagging_ask_nothing(watched: Watched):
     from tagsmith.sample import sample_path
 
     train, dev = (sample_path(part) for part in ("train", "dev"))
-    watched.run("-m", "tagsmith", "train", train, "--dev", dev, "--out", "model", "--set", "epochs=1")
+    quick = ("--set=epochs=1", "--set=units=8", "--set=characters=none")
+    watched.run("-m", "tagsmith", "train", train, "--dev", dev, "--out", "model", *quick)
     watched.run("-m", "tagsmith", "evaluate", "model", dev)
     (watched.folder / "text").write_text("Ada lives in Rome.\n", "utf-8")
     assert "Rome" in watched.run("-m", "tagsmith", "tag", "model", "text")

@@ -74,7 +74,7 @@ def test_a_folder_that_holds_something_else_is_not_overwritten(run_here, corpus:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently there")
 @pytest.mark.parametrize(("sent", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny, corpus, tmp_path, sent, status):
+def test_an_interruption_keeps_the_best_model_and_resume_goes_on(run_here, tiny, corpus, tmp_path, sent, status):
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('preset = "fast"\nepochs = 400\nbatch_tokens = 128\n', "utf-8")
     folder = tmp_path / "model"
@@ -97,9 +97,9 @@ def test_an_interruption_keeps_the_best_model_and_resume_goes_on(tagsmith, tiny,
     assert "Traceback" not in said
     assert len(package.load(best).tag([["Ann", "left"]])[0]) == 2
     assert (folder / "config.json").read_bytes() == before  # the older model is not touched
-    again = tagsmith(*arguments)
-    assert again.returncode == 2
-    assert b"an unfinished run (" in again.stderr
-    changed = tagsmith(*arguments, "--resume", "--set=epochs=3")
-    assert changed.returncode == 2
-    assert b"a run with other data, recipe, vectors or seed" in changed.stderr
+    status, _, err = run_here(*arguments)
+    assert status == 2
+    assert "an unfinished run (" in err
+    status, _, err = run_here(*arguments, "--resume", "--set=epochs=3")
+    assert status == 2
+    assert "a run with other data, recipe, vectors or seed" in err
