@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 FUZZ_SECONDS ?= 60
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt
 
 # Tests start hundreds of programs: none compiles anew what another has compiled.
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,11 +55,12 @@ coverage: .venv/.development
 
 .venv/.development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(PIP) --editable ".[train,tensorflow,vectors,serve,arrow,hf,sklearn,spacy,dev]"
+	$(PIP) uv
+	$(UV) --editable ".[train,tensorflow,vectors,serve,arrow,hf,sklearn,spacy,dev]"
 	touch $@
 
 .venv/.release: .venv/.development
-	$(PIP) --editable ".[release]"
+	$(UV) --editable ".[release]"
 	touch $@
 
 clean:
