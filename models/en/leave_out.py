@@ -22,6 +22,7 @@ from few_vectors import write_few_vectors
 from scores import COLUMNS, corpus_scores
 
 RESULTS = Path(__file__).parent / "results" / "leave_out.json"
+SPACY = RESULTS.with_name("spacy.json")  # beside_spacy.py writes it
 DOMAINS: Mapping[str, tuple[str, ...]] = {
     "web": ("uner_ewt",),
     "several genres": ("gum",),
@@ -102,13 +103,18 @@ def corpora_table(results: Mapping[str, Scores]) -> str:
 
 
 def domains_table(results: Mapping[str, Scores]) -> str:
-    """Return the scores on each domain, as a whole, of a model that has seen nothing of it, in Markdown."""
-    rows = [f"| domain | corpus | {' | '.join(COLUMNS)} |", f"|---|---|{'--:|' * len(COLUMNS)}"]
+    """Return the scores on each domain, as a whole, of a model that has seen nothing of it, in Markdown.
+
+    Beside the F1 of names is that of spaCy's small pipeline, which has not seen it either.
+    """
+    spacy: Scores = json.loads(SPACY.read_text("utf-8"))["scores"]
+    head = " | ".join(COLUMNS)
+    rows = [f"| domain | corpus | names | names, spaCy | {head} |", f"|---|---|{'--:|' * (len(COLUMNS) + 2)}"]
     for domain, corpora in DOMAINS.items():
         for name in corpora:
-            scores = results[domain if len(corpora) > 1 else name][f"{name}, whole"]
-            cells = " | ".join(f"{scores[column]:.1f}" if column in scores else "" for column in COLUMNS)
-            rows.append(f"| {domain} | {name} | {cells} |")
+            scores, whole = results[domain if len(corpora) > 1 else name], f"{name}, whole"
+            cells = [scores[whole]["names"], spacy.get(whole, {}).get("names"), *map(scores[whole].get, COLUMNS)]
+            rows.append(f"| {domain} | {name} | {' | '.join('' if x is None else f'{x:.1f}' for x in cells)} |")
     return "\n".join(rows)
 
 

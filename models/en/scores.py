@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 import tagsmith
-from english_corpora import NER, SOURCES, UNSEEN, UPOS, English, data_folder, read
+from english_corpora import NAMES, NER, SOURCES, UNSEEN, UPOS, English, data_folder, read
 from layouts import UNKNOWN, Labeled
 from tagsmith.scores.calibration import reliability
-from tagsmith.scores.scores import score_tags
+from tagsmith.scores.scores import Scores, score_tags
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.document import document_from_sentences, sentence_from_words
 from tagsmith.text.schemes import Scheme, tags_to_spans
@@ -115,12 +115,20 @@ def _known(sentence: Labeled, tags: Sequence[str], knows: Collection[str]) -> tu
 
 
 def corpus_scores(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> dict[str, float]:
-    """Return the ``COLUMNS`` in percent of sentences of a corpus, without those that it does not know or have."""
+    """Return :func:`scores_of_tags` of what a tagger says."""
+    return scores_of_tags(tagger.tag_layers([sentence.words for sentence in sentences]), name, sentences)
+
+
+def scores_of_tags(
+    predicted: Mapping[str, Sequence[Sequence[str]]], name: str, sentences: Sequence[Labeled]
+) -> dict[str, float]:
+    """Return the ``COLUMNS`` in percent of sentences of a corpus, without those that it does not know or have.
+
+    ``predicted`` has the tags of each sentence by layer. ``names`` is the F1 of persons, places and organizations.
+    """
     source = SOURCES[name]
-    predicted = tagger.tag_layers([sentence.words for sentence in sentences])
-    pairs = [_known(sentence, tags, source.knows) for sentence, tags in zip(sentences, predicted[NER], strict=True)]
-    scores = score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
-    found = {"F1": scores.f1} | {
+    scores = _spans_scores(predicted[NER], source.knows, sentences)
+    found = {"F1": scores.f1, "names": _spans_scores(predicted[NER], NAMES, sentences).f1} | {
         label: scores.types[label].f1 for label in LABELS if label in source.knows and label in scores.types
     }
     if source.has_upos:
@@ -131,6 +139,11 @@ def corpus_scores(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> di
         )
         found["upos"] = right / sum(len(sentence.words) for sentence in sentences)
     return {column: 100 * score for column, score in found.items()}
+
+
+def _spans_scores(predicted: Sequence[Sequence[str]], labels: Collection[str], sentences: Sequence[Labeled]) -> Scores:
+    pairs = [_known(sentence, tags, labels) for sentence, tags in zip(sentences, predicted, strict=True)]
+    return score_tags([gold for gold, _ in pairs], [found for _, found in pairs], scheme=Scheme.IOB2)
 
 
 def _row(tagger: Tagger, name: str, sentences: Sequence[Labeled]) -> str:
