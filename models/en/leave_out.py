@@ -1,6 +1,6 @@
 """What each corpus adds: quick models without it, and how well they do on a domain of which they have seen nothing.
 
-    TAGSMITH_DATA=… python models/en/leave_out.py --vectors glove-6b-100d.txt.gz [--every 4] [--epochs 3]
+    TAGSMITH_DATA=… python models/en/leave_out.py --vectors glove-6b-100d.txt.gz [--every 6] [--epochs 3]
 
 Trains a model on all corpora (twice, so that the difference says what chance does), one without each corpus, and one
 without each domain of several corpora. Writes each result to ``results/leave_out.json`` as soon as it is there, goes on
@@ -40,7 +40,7 @@ def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--vectors", type=Path, required=True, help="a file of pretrained word vectors")
-    parser.add_argument("--every", type=int, default=4, metavar="N", help="train on every N-th sentence")
+    parser.add_argument("--every", type=int, default=6, metavar="N", help="train on every N-th sentence")
     parser.add_argument("--epochs", type=int, default=3)
     given = parser.parse_args()
     results: dict[str, Scores] = json.loads(RESULTS.read_text("utf-8"))["scores"] if RESULTS.exists() else {}
