@@ -15,7 +15,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 import layouts
@@ -178,7 +178,6 @@ def read(
     return English(corpora, unseen, swapped if made_sentences else {})
 
 
-@cache
 def _every_part(data: Path, silver_dates: bool) -> Mapping[str, Parts]:
     parts = {name: _parts(name, source, data) for name, source in SOURCES.items()}
     if silver_dates:

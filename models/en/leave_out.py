@@ -91,7 +91,7 @@ def corpora_table(results: Mapping[str, Scores]) -> str:
     ]
     again, everything = results[AGAIN], results[ALL]
     rows.append(f"| nothing, another seed |  |  | {_mean(everything)} | {_mean(again)} | {_loss(everything, again)} |")
-    for name in SOURCES:
+    for name in everything:
         without = results[name]
         others = {other: scores for other, scores in without.items() if other not in (name, f"{name}, whole")}
         rows.append(

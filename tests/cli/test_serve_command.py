@@ -166,7 +166,7 @@ def test_what_is_labeled_is_kept_beside_the_model_and_only_when_someone_labels(m
 def test_without_a_model_it_begins_with_labels(tmp_path: Path):
     with serving("--new", "PERSON", "PLACE,DATE", cwd=tmp_path) as (_, address):
         state = httpx.get(f"{address}/v1/labeling").json()
-        assert (state["labels"], state["model"]) == (["PERSON", "PLACE", "DATE"], None)
+        assert (state["labels"], state["model"]["name"]) == (["PERSON", "PLACE", "DATE"], "en")
         assert httpx.get(f"{address}/v1/labeling", headers={"host": "evil.example"}).status_code == 403
     assert [own.name for own in tmp_path.iterdir()] == ["new.labeling"]
 
