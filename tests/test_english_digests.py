@@ -22,7 +22,7 @@ PEOPLE = ("Ann Lee", "Bob Ray", "Cem Ak", "Dee Wu", "Eli Roth")
 PLACES = ("Paris", "Lima", "Oslo", "Bern", "Hanoi")
 CORPORA = {"uner_ewt", "wikigold"}
 TINY = "epochs=1 units=4 least_steps=2 word_dim=4 batch_tokens=128 characters=none shape_dim=0"
-OPTIONS = ("--preset", "fast", "--silver-dates", "--vectors", "vectors.txt", *(f"--set={one}" for one in TINY.split()))
+OPTIONS = ("--preset", "fast", "--without", "--vectors", "vectors.txt", *(f"--set={one}" for one in TINY.split()))
 READ = f"""
 import hashlib, sys
 from pathlib import Path
@@ -87,7 +87,7 @@ def test_training_and_packing_twice_gives_the_same_files(data, monkeypatch):
     for name in ("one", "other"):
         monkeypatch.setattr(sys, "argv", ["train.py", "--out", f"{name}/en", *OPTIONS])
         train.main()
-        monkeypatch.setattr(sys, "argv", ["pack.py", f"{name}/en", f"{name}/en-1", "--least", "2"])
+        monkeypatch.setattr(sys, "argv", ["pack.py", f"{name}/en", f"{name}/en-1", "--least", "2", "--without"])
         pack.main()
     one, other = (contents(data / name / "en-1") for name in ("one", "other"))
     assert set(one) == {"README.md", "config.json", "vocabulary.json", "weights.safetensors"}
