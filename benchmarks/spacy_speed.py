@@ -136,8 +136,8 @@ def section(result: dict[str, Any] | None) -> str:
 | `en` is faster by a factor of | {times["1"]} | {times["2"]} |
 
 `benchmarks/spacy_speed.py` measured this on {result["words"]:,} words of web text, with spaCy
-{result["machine"]["spacy"]} on an {result["machine"]["processor"]}.
-{what}
+{result["machine"]["spacy"]} on an {result["machine"]["processor"]}. {what}
+
 `python benchmarks/spacy_speed.py --f1 test.conll` compares what `en` and `{PEER}` find in your text, if you
 have both.
 

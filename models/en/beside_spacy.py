@@ -46,15 +46,15 @@ def main() -> None:
 
 def tags_of(pipeline: spacy.Language, sentences: Sequence[Labeled]) -> dict[str, list[Sequence[str]]]:
     """Return the tags of both layers that a pipeline finds in sentences, in the labels of the corpora."""
-    words = [list(sentence.words) for sentence in sentences]
-    documents: Iterable[Doc] = pipeline.pipe(Doc(pipeline.vocab, words=each) for each in words)
-    found: dict[str, list[Sequence[str]]] = {NER: [], UPOS: []}
+    texts = (Doc(pipeline.vocab, words=list(sentence.words)) for sentence in sentences)
+    documents: Iterable[Doc] = pipeline.pipe(texts)
+    layers: dict[str, list[Sequence[str]]] = {NER: [], UPOS: []}
     for document in documents:
         spans = [(span.start, span.end, LABELS[span.label_]) for span in document.ents if span.label_ in LABELS]
-        own = [token.text for token in document]
-        found[NER].append(tagged(own, (without_article(own, span) for span in spans)))
-        found[UPOS].append([token.pos_ for token in document])
-    return found
+        words = [token.text for token in document]
+        layers[NER].append(tagged(words, (without_article(words, span) for span in spans)))
+        layers[UPOS].append([token.pos_ for token in document])
+    return layers
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ NER, UPOS = "ner", "upos"
 NAMES = ("LOCATION", "ORGANIZATION", "PERSON")
 ALL = ("DATE", *NAMES)
 DEV_PLACE = 9  # of ten documents, the one that is held out
-UNSEEN = ("multiner",)  # left out of training, where it adds nothing to the others: a test of an unseen domain
+UNSEEN = ("multiner",)  # not trained on: a test of an unseen domain
 NEWSWIRE = 4000  # sentences made of patterns
 OTHER_NAMES = 20  # percent of the training sentences with names that are there with other names too
 COPIES = {str.lower: 4, str.upper: 4, str.title: 2}  # percent of the training sentences that are there so too
@@ -157,7 +157,7 @@ def read(
         for sentence in (*each.dev, *each.test, *(each.train if name in without else ()))
     }
     names = surely_named(sentence for name, each in parts.items() if name not in without for sentence in each.train)
-    corpora, unseen = {}, {}
+    corpora, unseen = dict[str, Parts](), dict[str, Parts]()
     for name, each in parts.items():
         if name in without:
             unseen[name] = each
@@ -166,16 +166,17 @@ def read(
             train = [without_slips(sentence, names) for sentence in train]
             copies = [copy for sentence in train for copy in _cased(sentence)] if cased_copies else []
             corpora[name] = Parts([*train, *copies], each.dev, each.test)
-    drawn = names_of(sentence for each in corpora.values() for sentence in each.train)
-    swapped = {
-        name: with_other_names(each.train, drawn, OTHER_NAMES, seed)
+    if not made_sentences:
+        return English(corpora, unseen)
+    in_training = names_of(sentence for each in corpora.values() for sentence in each.train)
+    other_names = {
+        name: with_other_names(each.train, in_training, OTHER_NAMES, seed)
         for seed, (name, each) in enumerate(corpora.items())
     }
-    if "sample" in corpora and made_sentences:
-        own = corpora["sample"]
-        made = map(split, newswire(drawn, NEWSWIRE))
-        corpora["sample"] = replace(own, train=[*own.train, *made])
-    return English(corpora, unseen, swapped if made_sentences else {})
+    if sample := corpora.get("sample"):
+        made = map(split, newswire(in_training, NEWSWIRE))
+        corpora["sample"] = replace(sample, train=[*sample.train, *made])
+    return English(corpora, unseen, other_names)
 
 
 def _every_part(data: Path, silver_dates: bool) -> Mapping[str, Parts]:
@@ -213,7 +214,7 @@ def _key(sentence: Labeled) -> str:
 
 
 def _cased(sentence: Labeled) -> list[Labeled]:
-    """Return copies of a few sentences, by their text, in lower or upper case."""
+    """Return a sentence in another case, if its text is among the few that are drawn for one."""
     drawn = zlib.crc32(" ".join(sentence.words).encode()) % 100
     for change, percent in COPIES.items():
         if 0 <= drawn < percent:

@@ -117,8 +117,9 @@ def wikigold(data: Path) -> list[Document]:
 
 def sample(part: str) -> list[Document]:
     """Read a part of the corpus that comes with tagsmith, whose guidelines are followed here."""
+    labels = (PERSON, LOCATION, ORGANIZATION, DATE)
     with resources.as_file(resources.files("tagsmith.sample")) as folder:
-        return columns([folder / f"{part}.conll"], renamed({label: label for label in (*_USUAL.values(), DATE)}))
+        return columns([folder / f"{part}.conll"], renamed(dict(zip(labels, labels, strict=True))))
 
 
 def wnut17(data: Path, name: str) -> list[Document]:
@@ -229,8 +230,8 @@ _WITHIN = frozenset(
 def fewnerd(data: Path) -> list[Document]:
     """Read Few-NERD. Each of its files leaves out many types, so that a capitalized ``O`` may be anything."""
     paths = [data / "fewnerd" / name for name in ("dev.txt", "test.txt", "big_test.txt")]
-    found = [_fewnerd_sentence(words, spans) for path in paths for words, spans in column_sentences(path)]
-    return [found[first : first + 20] for first in range(0, len(found), 20)]
+    sentences = [_fewnerd_sentence(words, spans) for path in paths for words, spans in column_sentences(path)]
+    return [sentences[first : first + 20] for first in range(0, len(sentences), 20)]
 
 
 def _fewnerd_sentence(words: Sequence[str], spans: Sequence[Found]) -> Labeled:

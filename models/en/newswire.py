@@ -24,40 +24,22 @@ _LABELS = {
     **dict.fromkeys(("org", "club", "town", "agency"), ORGANIZATION),
     **dict.fromkeys(("date", "day", "month", "year", "isodate"), DATE),
 }
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-_SHORT_MONTHS = ["Jan.", "Feb.", "March", "April", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec."]
-_DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
 def newswire(names: Names, number: int, seed: int = 1) -> list[Labeled]:
     """Make ``number`` sentences with names drawn from the given ones; the same ones for the same seed."""
     draw = random.Random(seed)
     fillers = _fillers(draw, names)
-    chosen = [line for group in GROUPS for line in patterns()[group]]
-    return [_filled(draw.choice(chosen), fillers) for _ in range(number)]
+    lines = [line for group in GROUPS for line in patterns()[group]]
+    return [_filled(draw.choice(lines), fillers) for _ in range(number)]
 
 
 @cache
 def patterns() -> dict[str, list[str]]:
     """Return the patterns and the word lists of ``newswire.toml`` by group."""
     groups = tomllib.loads(Path(__file__).with_name("newswire.toml").read_text("utf-8"))
-    lists = {
-        name: [one for line in text.strip().split("\n") for one in line.split("|")] for name, text in groups.items()
-    }
-    return {**lists, "text": groups["text"].strip().split("\n")}
+    lines = {name: text.strip().split("\n") for name, text in groups.items()}
+    return {name: each if name in GROUPS else "|".join(each).split("|") for name, each in lines.items()}
 
 
 def _fillers(draw: random.Random, names: Names) -> dict[str, Callable[[], str]]:
@@ -67,9 +49,9 @@ def _fillers(draw: random.Random, names: Names) -> dict[str, Callable[[], str]]:
 
     def date() -> str:
         day, month, year = draw.randint(1, 31), draw.randrange(12), draw.randint(1960, 2030)
-        name, short = _MONTHS[month], _SHORT_MONTHS[month]
+        name, short = lists["months"][month], lists["short_months"][month]
         forms = (f"{day} {name} {year}", f"{name} {day} , {year}", f"{short} {day}", f"{name} {day}", f"{day} {name}")
-        return draw.choice((*forms, draw.choice(_DAYS)))
+        return draw.choice((*forms, draw.choice(lists["days"])))
 
     def small() -> str:
         return str(draw.randint(0, draw.choice((5, 9, 30, 90, 600))))
@@ -87,8 +69,8 @@ def _fillers(draw: random.Random, names: Names) -> dict[str, Callable[[], str]]:
         "sport": lambda: draw.choice(lists["sports"]),
         "people": lambda: draw.choice(peoples),
         "date": date,
-        "day": lambda: draw.choice(_DAYS),
-        "month": lambda: draw.choice(_MONTHS),
+        "day": lambda: draw.choice(lists["days"]),
+        "month": lambda: draw.choice(lists["months"]),
         "year": lambda: str(draw.randint(1950, 2030)),
         "isodate": lambda: f"{draw.randint(1985, 2030)}-{draw.randint(1, 12):02}-{draw.randint(1, 28):02}",
         "n": small,

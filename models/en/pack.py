@@ -1,6 +1,6 @@
 """Make the folder that tagsmith ships of a trained English model: what is seldom needed is left out.
 
-    TAGSMITH_DATA=… python models/en/pack.py MODEL OUT [--least 5] [--without CORPUS …]
+    TAGSMITH_DATA=… python models/en/pack.py MODEL OUT [--least 8] [--without CORPUS …]
 
 Words that training has seen often enough keep their trained vectors; others are to the network what unseen words are,
 which it has learned to read. Vectors take half a byte a number (:mod:`few_vectors`), other weights two bytes.
@@ -30,7 +30,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("model", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--least", type=int, default=5, metavar="N", help="occurrences of a word with a trained vector")
+    parser.add_argument("--least", type=int, default=8, metavar="N", help="occurrences of a word with a trained vector")
     parser.add_argument(
         "--without", nargs="*", default=UNSEEN, metavar="CORPUS", help="corpora that it was not trained on"
     )
