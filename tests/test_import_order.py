@@ -25,6 +25,7 @@ ORDER = (
     "graphs",
     "tagging",
     "redaction",
+    "scale",
     "network",
     "training",
     "tuning",
