@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tagsmith.cli import tag_input
-from tagsmith.cli.tag_input import read_text
+from tagsmith.formats import running_text
+from tagsmith.formats.running_text import read_text
 from tagsmith.formats.options import ReadOptions
 from tagsmith.text.document import Document
 from tagsmith.text.tokenizer import words_and_starts
@@ -40,7 +40,7 @@ def _in_place(documents: list[Document]) -> list[tuple[tuple[str, ...], tuple[in
 @example(text='...)\x00\x00"ann')
 def test_parts_have_the_sentences_of_the_whole(part: int, text: str):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tag_input, "PART", part)
+        patch.setattr(running_text, "PART", part)
         documents = _read(text)
     assert _in_place(documents) == [(tuple(words), tuple(starts)) for words, starts in words_and_starts(text)]
     for document in documents:
@@ -51,8 +51,8 @@ def test_parts_have_the_sentences_of_the_whole(part: int, text: str):
 @given(st.lists(st.sampled_from([*PIECES[:6], " ", "住"]), max_size=60).map("".join))
 def test_endless_sentences_are_cut_but_no_token_is_lost(text: str):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tag_input, "PART", 8)
-        patch.setattr(tag_input, "LONGEST", 4)
+        patch.setattr(running_text, "PART", 8)
+        patch.setattr(running_text, "LONGEST", 4)
         found = _in_place(_read(text))
     assert all(len(words) <= 4 for words, _ in found)
     whole = words_and_starts(text)
@@ -61,7 +61,7 @@ def test_endless_sentences_are_cut_but_no_token_is_lost(text: str):
 
 
 def test_a_line_as_long_as_a_file_is_read_in_full_and_in_linear_time(monkeypatch):
-    monkeypatch.setattr(tag_input, "LONGEST", 8192)
+    monkeypatch.setattr(running_text, "LONGEST", 8192)
     words = "word " * 40_000 + "住" * 40_000
     documents = _read(words)
     assert sum(len(sentence) for document in documents for sentence in document.sentences) == 80_000

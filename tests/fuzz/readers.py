@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tagsmith.cli.tag_input import TEXT_READERS
+from tagsmith.formats.running_text import TEXT_READERS
 from tagsmith.corpus.convert import write_documents
 from tagsmith.corpus.sources import read_documents
 from tagsmith.errors import TagsmithError

@@ -88,14 +88,42 @@ def tag_command(
     word_column: WordColumn = None,
     separator: Separator = None,
     encoding: Encoding = "utf-8",
+    workers: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N",
+            help="Cut texts and tables into shards, and let so many processes tag them into the folder OUT/. A rerun "
+            "does only what is missing.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What runs the workers: processes, or ray. [default: processes]")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", help="The Ray cluster. [default: one on this machine]")
+    ] = None,
+    shard_size: Annotated[float, typer.Option(metavar="MB", help="About how large shards are.")] = 4.0,
 ) -> None:
     """Tag text from files, folders or standard input, in constant memory."""
-    from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
-    from tagsmith.corpus.convert import write_documents
-    from tagsmith.formats import FORMATS
-    from tagsmith.formats.options import WriteOptions, read_options
+    from tagsmith.formats.options import read_options
     from tagsmith.tagging.tagger import load
 
+    if workers is not None or engine is not None or address is not None:
+        from tagsmith.cli.tag_shards import Sharding, tag_in_shards
+
+        if scheme is not None:
+            raise InputError("--workers writes spans, which no scheme changes.", remedy="Leave --scheme out.")
+        tag_in_shards(
+            _named(model),
+            inputs or [Path("-")],
+            output,
+            (wanted_input, wanted_output),
+            text_column,
+            lambda labels: _thresholds(threshold or [], labels),
+            (encoding, separator),
+            Sharding(workers, engine, address, shard_size),
+        )
+        return
     tagger = load(_named(model), scheme=scheme)
     options = read_options(**reading_options(None, column, word_column, separator, encoding))
     layers = tagger.model.layers
@@ -106,6 +134,25 @@ def tag_command(
     if text_column is not None:
         _tag_text_column(tagger, given, output, text_column, (wanted_input, wanted_output), least, options)
         return
+    _tag_documents(tagger, given, output, (wanted_input, wanted_output), least, options)
+
+
+def _tag_documents(
+    tagger: Tagger,
+    given: Sequence[Path],
+    output: str,
+    formats: tuple[str, str],
+    least: Threshold | None,
+    options: ReadOptions,
+) -> None:
+    """Tag the documents of files, folders and standard input, into one output or a file for each input."""
+    from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
+    from tagsmith.corpus.convert import write_documents
+    from tagsmith.formats import FORMATS
+    from tagsmith.formats.options import WriteOptions
+
+    wanted_input, wanted_output = formats
+    layers = tagger.model.layers
     into = _output_folder(output, given)
     if into is not None and Path("-") in given:
         raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=into)
@@ -119,7 +166,7 @@ def tag_command(
             sources += [(file, file.relative_to(path)) for file in files]
         else:
             sources.append((path, Path(path.name)))
-    named = [(str(source), input_format(source, wanted_input, encoding)) for source, _ in sources]
+    named = [(str(source), input_format(source, wanted_input, options.encoding)) for source, _ in sources]
     targets: dict[str, list[tuple[str, str]]] = {output: named}
     if _output_format(wanted_output, "", {name for _, name in named}).write_folder:
         into = None  # the files of all documents go to one folder

@@ -90,12 +90,17 @@ def rows_of(stream: Iterable[str], place: Place) -> tuple[str, Iterator[Row]]:
     """
     lines = iter(stream)
     first = next((line for line in lines if line.strip()), "")
-    delimiter = place.options.separator or max(_SEPARATORS, key=first.count)
+    delimiter = place.options.separator or separator_of(first)
     try:
         reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
     except (TypeError, ValueError) as error:
         raise place.error(f"The separator cannot be {delimiter!r}.", "Give one character.") from error
     return delimiter, _numbered(reader, place)
+
+
+def separator_of(line: str) -> str:
+    """Return the separator that a line has most of."""
+    return max(_SEPARATORS, key=line.count)
 
 
 def _numbered(reader: Any, place: Place) -> Iterator[Row]:
@@ -204,7 +209,7 @@ def write(documents: Iterable[Document], stream: TextIO, options: WriteOptions) 
 def _begins(text: str) -> bool:
     """Whether the first line has headings for the sentence's number and the word."""
     first = text.lstrip().partition("\n")[0]
-    cells = [cell.strip(' "\r').lower() for cell in first.split(max(_SEPARATORS, key=first.count))]
+    cells = [cell.strip(' "\r').lower() for cell in first.split(separator_of(first))]
     return len(cells) > 1 and not {*_SENTENCE_HEADINGS}.isdisjoint(cells) and not {*WORD_HEADINGS}.isdisjoint(cells)
 
 

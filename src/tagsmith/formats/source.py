@@ -17,7 +17,7 @@ from tagsmith.errors import DataError
 from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
-from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, too_large, unpacked
+from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, packed_position, too_large, unpacked
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -90,6 +90,50 @@ def open_source(source: Source, encoding: str = "utf-8", *, newline: str = "\n")
             remedy="Name the file's encoding with --encoding, such as utf-8, or utf-16-le without a mark.",
             path=name,
         ) from error
+
+
+@contextmanager
+def open_utf8(source: str | Path, encoding: str = "utf-8") -> Iterator[io.BufferedReader]:
+    """Open a file as bytes of UTF-8 without the byte-order mark, whatever its encoding is; unpack compressed files.
+
+    What is said to be UTF-8 is not decoded, so that a bad character is found by whoever decodes its line.
+
+    Raises DataError: as :func:`open_source`.
+    """
+    name = source_name(source)
+    if codec_of(encoding, name) != "utf-8-sig":
+        with open_source(source, encoding) as text:
+            yield io.BufferedReader(_Encoded(text))
+        return
+    with open_bytes(source) as data:
+        _check_beginning(beginning := peek(data), "utf-8-sig", name, suffix_of(source))
+        if beginning.startswith(codecs.BOM_UTF8):
+            data.read(len(codecs.BOM_UTF8))
+        yield data  # type: ignore[misc]  # every one of them can be peeked into
+
+
+class _Encoded(io.RawIOBase):
+    """Text as bytes of UTF-8."""
+
+    def __init__(self, text: TextIO) -> None:
+        self._text = text
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._text.read(len(buffer) // 4).encode("utf-8", "replace")
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def share_read(data: BinaryIO, source: str | Path) -> float:
+    """Say which part of an open file is read, 0 to 1; 0 if that cannot be known."""
+    try:
+        place, size = packed_position(data), Path(source).stat().st_size
+        return min(1.0, (data.tell() if place is None else place) / max(size, 1))
+    except (OSError, ValueError):
+        return 0.0
 
 
 def codec_of(encoding: str, name: str) -> str:

@@ -181,11 +181,11 @@ def table_of(documents: Iterable[Document], options: WriteOptions) -> Any:
     documents = () if first is None else chain([first], iterator)
     with encodable("a table"):
         if options.as_texts and not (first and first.meta.get("tokens")):
-            return _table_of_records((record_of(document, options) for document in documents), pyarrow)
+            return table_of_records((record_of(document, options) for document in documents), pyarrow)
         return _table_of_tokens(documents, pyarrow)
 
 
-def _table_of_records(records: Iterator[dict[str, Any]], pyarrow: Any) -> Any:
+def table_of_records(records: Iterator[dict[str, Any]], pyarrow: Any) -> Any:
     """Make a row of each record; a column that has values of several kinds holds them as JSON."""
     blocks: list[dict[str, Any]] = [{"text": pyarrow.array([], pyarrow.string())}]
     as_json: set[str] = set()

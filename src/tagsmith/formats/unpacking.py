@@ -42,6 +42,12 @@ def unpacked(packed: io.BufferedIOBase, kind: str, name: str) -> io.BufferedRead
     return io.BufferedReader(_Unpacked(packed, kind, name), _BUFFER)
 
 
+def packed_position(data: Any) -> int | None:
+    """Return how many bytes of compressed data were read for what :func:`unpacked` gave; None: it is something else."""
+    raw = getattr(data, "raw", None)
+    return raw.packed_bytes if isinstance(raw, _Unpacked) else None
+
+
 class _Counted(io.RawIOBase):
     """A stream that counts the bytes that were read from it."""
 
@@ -64,6 +70,10 @@ class _Unpacked(io.RawIOBase):
         self._kind, self._name, self._size = kind, name, 0
         self._packed = _Counted(packed)
         self._content = _opener(kind, name)(self._packed)
+
+    @property
+    def packed_bytes(self) -> int:
+        return self._packed.count
 
     def readable(self) -> bool:
         return True

@@ -39,7 +39,7 @@ from tagsmith.training.recipe import Recipe, make_recipe, read_changes
 Arrays = dict[str, npt.NDArray[Any]]
 UNLIKELY = -10.0  # what a transition scores at first that the model bars: the new data may show it
 LEARNING_RATE = 1e-3  # chosen by benchmarks/fine_tuning.py; half of what training from scratch begins with
-LEAST_STEPS = 20  # of an epoch: new labels need some hundred steps to be learned, however few the sentences are
+LEAST_STEPS = 60  # of an epoch: new labels need some hundred steps to be learned, however few the sentences are
 
 
 def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Model:
