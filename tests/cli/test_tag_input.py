@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tagsmith.formats import running_text
-from tagsmith.formats.running_text import read_text
 from tagsmith.formats.options import ReadOptions
+from tagsmith.formats.running_text import read_text
 from tagsmith.text.document import Document
 from tagsmith.text.tokenizer import words_and_starts
 

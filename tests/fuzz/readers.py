@@ -14,12 +14,12 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from tagsmith.formats.running_text import TEXT_READERS
 from tagsmith.corpus.convert import write_documents
 from tagsmith.corpus.sources import read_documents
 from tagsmith.errors import TagsmithError
 from tagsmith.formats import FORMATS, check_running_text, detect_format
 from tagsmith.formats.options import ReadOptions, WriteOptions
+from tagsmith.formats.running_text import TEXT_READERS
 from tagsmith.formats.source import open_source
 from tagsmith.labeling.labeled_file import format_of
 from tagsmith.model.vectors import load_vectors

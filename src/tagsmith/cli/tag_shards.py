@@ -17,6 +17,7 @@ import typer
 
 from tagsmith.cli.tag_input import files_to_tag, input_format
 from tagsmith.errors import DataError, InputError, TagsmithError, visible
+from tagsmith.formats.source import open_bytes
 from tagsmith.formats.tables import arrow
 from tagsmith.interrupts import Interrupted, signal_of
 from tagsmith.scale.job import ENDINGS, REJECTS, Job
@@ -116,6 +117,9 @@ def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None],
             found, note = files_to_tag(path, wanted, out)
             base = path
             typer.echo(visible(note), err=True)
+        else:
+            with open_bytes(path):  # a file that is not there is seen before hours of work
+                pass
         for file in found:
             name = str(file.relative_to(base)) if path.is_dir() else file.name
             if name in seen:

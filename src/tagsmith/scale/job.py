@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -89,14 +89,15 @@ def tag_shard(job: Job, shard: Shard) -> Done:
     """
     format, output = job.format_of(shard.format), job.output(shard.name, shard.number, shard.format)
     if shard.format in TABLES:
-        rows, tagged, rejects = _tagged_table(job.worker, shard)
-        names = tagged.column_names
-        records: Iterable[dict[str, Any]] = map(_rounded, with_json_types(tagged).to_pylist())
+        rows, given, tagged, rejects = _tagged_table(job.worker, shard)
+        names, new = tagged.column_names, tagged.column_names[given:]
+        records: Iterable[dict[str, Any]] = (_rounded(one, new) for one in with_json_types(tagged).to_pylist())
     else:
         rows, added, kept, rejects = _tagged_lines(job.worker, shard)
-        names = [*_cells(shard.header, shard.separator), *added.column_names]
+        new = added.column_names
+        names = [*_cells(shard.header, shard.separator), *new]
         tagged = _joined(kept, added) if format in TABLES else None
-        records = ({**record, **_rounded(more)} for record, more in zip(kept, added.to_pylist(), strict=True))
+        records = ({**record, **_rounded(more, new)} for record, more in zip(kept, added.to_pylist(), strict=True))
     _write_rejects(job, shard, rejects)
     path = Path(job.folder, output)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,19 +212,19 @@ def _tagged_lines(worker: Worker, shard: Shard) -> tuple[int, Any, list[dict[str
     return count, added, [record for place, (_, record) in enumerate(parsed) if place not in errors], rejects
 
 
-def _tagged_table(worker: Worker, shard: Shard) -> tuple[int, Any, list[Reject]]:
-    """Tag a shard of a table; return how many rows it has, the tagged ones, and those that cannot be tagged."""
+def _tagged_table(worker: Worker, shard: Shard) -> tuple[int, int, Any, list[Reject]]:
+    """Tag a shard of a table.
+
+    Return how many rows and columns it has, the rows with further columns, and those that cannot be tagged.
+    """
     given = unpacked(shard.data)
     try:
         tagged, errors = _tagged(worker, given)
     except DataError as error:
         raise DataError(error.problem, remedy=error.remedy, path=shard.source) from error
     records = {place: json.dumps(given.slice(place, 1).to_pylist()[0], default=str) for place in errors}
-    return (
-        given.num_rows,
-        tagged,
-        [Reject(shard.line + place, _reason(errors[place]), records[place]) for place in errors],
-    )
+    rejects = [Reject(shard.line + place, _reason(errors[place]), records[place]) for place in errors]
+    return given.num_rows, given.num_columns, tagged, rejects
 
 
 def _tagged(worker: Worker, given: Any) -> tuple[Any, dict[int, Exception]]:
@@ -291,12 +292,13 @@ def _cell(value: Any) -> Any:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
 
 
-def _rounded(added: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is added to a record as JSON has it: probabilities have six digits."""
-    for value in added.values():
-        for span in value if value and isinstance(value[0], dict) else ():
-            span["score"] = round(span["score"], 6)
-    return dict(added)
+def _rounded(record: dict[str, Any], added: Iterable[str]) -> dict[str, Any]:
+    """Round what was added to a record as everywhere in JSON: probabilities have six digits."""
+    for name in added:
+        for span in record[name] or ():
+            if isinstance(span, dict):
+                span["score"] = round(span["score"], 6)
+    return record
 
 
 def _joined(records: Sequence[dict[str, Any]], added: Any) -> Any:
