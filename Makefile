@@ -56,7 +56,7 @@ coverage: .venv/.development
 .venv/.development: pyproject.toml constraints.txt
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(PIP) uv
-	$(UV) --editable ".[train,tensorflow,vectors,serve,arrow,hf,sklearn,spacy,ray,spark,dev]"
+	$(UV) --editable ".[train,tensorflow,vectors,serve,arrow,hf,remote,sklearn,spacy,ray,spark,dev]"
 	touch $@
 
 .venv/.release: .venv/.development

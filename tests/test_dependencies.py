@@ -14,7 +14,7 @@ from packaging.version import Version
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 # The extras that `make release` installs at their lowest versions.
-TRIED = ("train", "serve", "tune", "vectors", "arrow", "hf", "sklearn", "spacy")
+TRIED = ("train", "serve", "tune", "vectors", "arrow", "hf", "remote", "sklearn", "spacy")
 
 
 def pinned(path: Path) -> dict[str, Version]:

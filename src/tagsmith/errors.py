@@ -20,6 +20,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+_ONE_SLASH = re.compile(r"^((?!file:)[A-Za-z][A-Za-z0-9+.-]+:)/(?=[^/])")  # pathlib makes one slash of two
+_PASSWORD = re.compile(r"(\w://)[^/@\s]*:[^/@\s]*@")
+_QUERY = re.compile(r"(\bhttps?://[^\s?'\"]*)\?[^\s'\"]*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -32,6 +35,20 @@ def visible(text: str) -> str:
     '\\x1b[31mred'
     """
     return _CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def place_of(path: str | Path) -> str:
+    """Return how messages name a path: a URL in full, but without passwords and keys.
+
+    >>> place_of(Path("s3://bucket/train.conll")), place_of("https://me:secret@host/a.conll?token=1")
+    ('s3://bucket/train.conll', 'https://…@host/a.conll?…')
+    """
+    text = _ONE_SLASH.sub(r"\1//", str(path) if isinstance(path, str) else _posix(path))
+    return _QUERY.sub(r"\1?…", _PASSWORD.sub(r"\1…@", text))
+
+
+def _posix(path: Path) -> str:
+    return path.as_posix() if _ONE_SLASH.match(path.as_posix()) else str(path)
 
 
 class TagsmithError(Exception):
@@ -55,7 +72,8 @@ class InputError(TagsmithError, ValueError):
         self, problem: str, *, remedy: str = "", path: str | Path | None = None, line: int | None = None
     ) -> None:
         self.problem, self.remedy, self.path, self.line = problem, remedy, path, line
-        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        place = "" if path is None else place_of(path)
+        where = "" if path is None else f"{place}: " if line is None else f"{place}:{line}: "
         super().__init__(f"{where}{problem}{' ' + remedy if remedy else ''}")
 
 

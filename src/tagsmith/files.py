@@ -16,11 +16,14 @@ import secrets
 import shutil
 import stat
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, TextIO, TypeVar
+from typing import IO, Any, TextIO, TypeVar, cast
+
+from tagsmith.remote import local_path, open_to_write, upload_folder, url_of
 
 Result = TypeVar("Result")
 PART, ASIDE = "part", "old"  # suffixes of hidden siblings: half written; an old folder that makes way for a new one
@@ -56,8 +59,14 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 def open_atomically(path: Path) -> Iterator[IO[bytes]]:
     """Open a temporary sibling for writing bytes; it replaces ``path`` at the end, or is deleted after an error.
 
-    A pipe or a device is written directly. A link stays, and the file behind it is replaced. Errors name ``path``.
+    A pipe or a device is written directly. A link stays, and the file behind it is replaced. Errors name ``path``. It
+    may be a URL, see :mod:`tagsmith.remote`.
     """
+    if url := url_of(path):
+        with open_to_write(url) as remote:
+            yield cast(IO[bytes], remote)
+        return
+    path = local_path(path)
     if path.exists() and not path.is_file():  # nothing may take the place of /dev/null
         with NamedFile(path, "wb", str(path)).buffered() as stream:
             yield stream
@@ -148,8 +157,15 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
     The files are on the disk before that. Where the system can, the two folders are exchanged in one step. Elsewhere
     the old one moves aside first; if the process is killed just then, the next reader or writer puts it back. A link
-    stays, and the folder behind it is replaced. Errors name ``folder``.
+    stays, and the folder behind it is replaced. Errors name ``folder``. It may be a URL, where ``config.json`` gets its
+    name last, and other files that are there stay.
     """
+    if url := url_of(folder):
+        with tempfile.TemporaryDirectory(prefix="tagsmith-") as made:
+            yield Path(made)
+            upload_folder(Path(made), url, last="config.json")
+        return
+    folder = local_path(folder)
     target = folder.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     put_back(target)

@@ -10,6 +10,7 @@ from typing import Any
 from tagsmith.corpus.sources import read_sentences
 from tagsmith.errors import DataError
 from tagsmith.model.folder import names_model
+from tagsmith.remote import is_file
 from tagsmith.tagging.tagger import Tagger, load
 from tagsmith.text.document import Sentence
 from tagsmith.text.schemes import Scheme, belongs, convert_tags, detect_scheme, is_legal
@@ -20,7 +21,7 @@ _SHOWN = 60  # characters of a sentence in an error
 
 def open_model(source: Path) -> Tagger | None:
     """Load a model folder, ``en`` or ``hf://OWNER/NAME``; None if it is a file of predictions."""
-    return load(source) if names_model(source) or (source / "config.json").is_file() else None
+    return load(source) if names_model(source) or is_file(source / "config.json") else None
 
 
 def predictions_of_model(tagger: Tagger, source: Path, sentences: Sequence[Sentence], scheme: Scheme) -> Tags:

@@ -102,10 +102,11 @@ def distill_command(
 def _documents(paths: Sequence[Path], reading: ReadOptions, encoding: str) -> Iterator[Document]:
     """Read what is not labeled, as ``tagsmith tag`` reads it."""
     from tagsmith.cli.tag_input import files_to_tag, input_format, read_input
+    from tagsmith.remote import is_folder
 
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        if is_folder(path):
             in_folder, note = files_to_tag(path, "auto", None)
             typer.echo(visible(note), err=True)
             files += in_folder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tagsmith.cli import options
-from tagsmith.errors import DataError, visible
+from tagsmith.errors import DataError, place_of, visible
 
 if TYPE_CHECKING:
     from tagsmith.model.folder import Model
@@ -106,7 +106,7 @@ def evaluate_command(
     _check_outputs(json_file, report, against)
     check_precision(precision)
     tagger = load(model)
-    name = ", ".join(map(str, data))
+    name = ", ".join(map(place_of, data))
     files = _files(data, "test" if precision is None else "dev")
     _warn_of_training_data(files, tagger.model)
     reading = options.reading_options(layer, column, word_column, separator, encoding)
@@ -181,12 +181,13 @@ def _files(data: list[Path], part: str) -> list[Path]:
 def _warn_of_training_data(files: list[Path], model: Model) -> None:
     """Print a warning for each file that the model was trained on, by its digest."""
     from tagsmith.corpus.provenance import file_digest
+    from tagsmith.remote import is_file
 
     sources = [*model.data.get("train", {}).get("sources", ()), *model.data.get("before", ())]
     known = {one["sha256"] for one in sources if one["name"]}
     for path in files:
-        if known and path.is_file() and file_digest(path) in known:
-            note = f"warning: {path}: this file is what the model was trained on; new text will score lower"
+        if known and is_file(path) and file_digest(path) in known:
+            note = f"warning: {place_of(path)}: this file is what the model was trained on; new text will score lower"
             typer.echo(visible(note), err=True)
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from tagsmith.cli.compare_input import Tags, open_model, predictions_of_file
 from tagsmith.corpus.convert import open_target
 from tagsmith.corpus.provenance import file_digest
+from tagsmith.errors import place_of
 from tagsmith.model.hub import hub_name
+from tagsmith.remote import is_file
 from tagsmith.scores.evaluation import Evaluation
 from tagsmith.scores.scores import Mode
 from tagsmith.tagging.labeled import Labeled
@@ -34,16 +36,16 @@ def write_report(
     ``reading`` are the options that such a file is read with.
     """
     alone = len({file.name for file in files}) == len(files)
-    readable = {file.name if alone else str(file): file for file in files if file.is_file()}  # again: no streams
+    readable = {file.name if alone else place_of(file): file for file in files if is_file(file)}  # again: no streams
     digests = {f"SHA-256 of {name}": file_digest(file) for name, file in readable.items()}
     page = tagger.report(
         labeled,
         scores,
         title=f"{model.name or model} on {', '.join(one.name or str(one) for one in data)}",
-        settings={"model": str(hub_name(model) or model), "data": ", ".join(map(str, data)), **digests},
+        settings={"model": str(hub_name(model) or place_of(model)), "data": ", ".join(map(place_of, data)), **digests},
         mode=mode,
         against=None if against is None else _other(against, labeled, tagger, reading),
-        against_name=str(against),
+        against_name=place_of(against or ""),
         folder=model,
     )
     with open_target(target) as stream:

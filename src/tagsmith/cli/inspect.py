@@ -94,11 +94,12 @@ def _look(
 ) -> list[dict[str, Any]]:
     """Report on each file and model, and then on what several files share."""
     from tagsmith.model.folder import names_model
+    from tagsmith.remote import is_folder
 
     reports: list[dict[str, Any]] = []
     data: list[DataFile] = []
     for path in paths:
-        if path.is_dir() or names_model(path):
+        if is_folder(path) or names_model(path):
             reports.append(model_report(path, speed=speed))
         else:
             data.append(read_data(path, format, dict(reading)))
@@ -110,9 +111,10 @@ def _look(
 
 def _find(paths: Sequence[Path], vectors: str | None, folds: int, seed: int, reading: dict[str, Any]) -> LabelErrors:
     from tagsmith.model.folder import names_model
+    from tagsmith.remote import is_folder
 
     for path in paths:
-        if path.is_dir() or names_model(path):
+        if is_folder(path) or names_model(path):
             raise DataError("--find-errors looks at labeled data; this is a model.", remedy="Name files.", path=path)
     from tagsmith.cli.train import check_files
 
@@ -129,10 +131,11 @@ def _find(paths: Sequence[Path], vectors: str | None, folds: int, seed: int, rea
 def _without_folders(paths: Sequence[Path]) -> list[Path]:
     """Replace folders of labeled files by these; model folders stay."""
     from tagsmith.corpus.folders import files_of_folder
+    from tagsmith.remote import exists, is_folder
 
     files: list[Path] = []
     for path in paths:
-        if path.is_dir() and not (path / "config.json").exists():
+        if is_folder(path) and not exists(path / "config.json"):
             try:
                 found = files_of_folder(path)
             except DataError as error:

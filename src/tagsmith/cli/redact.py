@@ -131,12 +131,14 @@ def redact_command(
 
 
 def _check_files(sources: Sequence[str], output: Path, offsets: Path | None) -> None:
+    from tagsmith.remote import whole
+
     if sources.count(_STDIO) > 1:
         raise DataError("Standard input can be read once.", remedy="Name '-' once.")
     if offsets is None:
         return
     others = [*sources, str(output)]
-    if str(offsets) == str(output) or offsets.resolve() in [Path(one).resolve() for one in others if one != _STDIO]:
+    if str(offsets) == str(output) or whole(offsets) in [whole(one) for one in others if one != _STDIO]:
         raise DataError("The map would replace an input or the output.", remedy="Name another file.", path=offsets)
 
 

@@ -150,6 +150,7 @@ def _tag_documents(
     from tagsmith.corpus.convert import write_documents
     from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions
+    from tagsmith.remote import is_folder, make_folder, whole
 
     wanted_input, wanted_output = formats
     layers = tagger.model.layers
@@ -158,9 +159,9 @@ def _tag_documents(
         raise DataError("Standard input has no name in a folder.", remedy="Name a file with -o.", path=into)
     sources: list[tuple[Path, Path]] = []  # each file, and its place below the folder of results
     for path in given:
-        if str(path) != "-" and path.is_dir():
+        if str(path) != "-" and is_folder(path):
             files, note = files_to_tag(path, wanted_input, into)
-            if Path(output).resolve() in [path.resolve(), *(file.resolve() for file in files)]:
+            if whole(output) in map(whole, [path, *files]):
                 raise _overwritten(Path(output))
             typer.echo(visible(note), err=True)
             sources += [(file, file.relative_to(path)) for file in files]
@@ -177,7 +178,7 @@ def _tag_documents(
         documents = read_input(read, options, tagger.layers)
         tagged = _tagged(tagger, documents, spans=written.holds_spans, threshold=least)
         if into is not None:
-            Path(target).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(target).parent)
         as_texts = any(name == "text" or FORMATS[name].holds_spans for _, name in read if name != "tokens")
         form = WriteOptions(layers=layers, place="append", as_texts=as_texts)
         write_documents(written, _written_whole(tagged), target, form)
@@ -206,8 +207,9 @@ def _tag_text_column(
     from tagsmith.cli.tag_table import tag_table
     from tagsmith.formats import detect_format, format_to_write
     from tagsmith.formats.options import AUTO
+    from tagsmith.remote import is_folder
 
-    if len(inputs) > 1 or inputs[0].is_dir():
+    if len(inputs) > 1 or is_folder(inputs[0]):
         raise DataError("--text-column takes one table at a time.", remedy="Tag them one by one.")
     source, (read, written) = str(inputs[0]), wanted
     read = detect_format(source, options.encoding) if read == AUTO else read
@@ -227,10 +229,12 @@ def _written_whole(documents: Iterable[Written]) -> Iterator[Written]:
 
 def _output_folder(output: str, inputs: Sequence[Path]) -> Path | None:
     """Return the folder that gets a file for each input, or None if there is one output."""
-    folder = output.endswith(("/", os.sep)) or Path(output).is_dir()
+    from tagsmith.remote import exists, is_folder, local_path
+
+    folder = output.endswith(("/", os.sep)) or is_folder(output)
     if output != "-" and not folder and not Path(output).suffix:
-        folder = not Path(output).exists() and any(str(path) != "-" and path.is_dir() for path in inputs)
-    return Path(output) if folder else None
+        folder = not exists(output) and any(str(path) != "-" and is_folder(path) for path in inputs)
+    return local_path(output) if folder else None
 
 
 def _targets(
@@ -238,6 +242,7 @@ def _targets(
 ) -> dict[str, list[tuple[str, str]]]:
     """Name the result of each input: as the input, with the suffix of the output's format."""
     from tagsmith.cli.tag_input import has_known_suffix
+    from tagsmith.remote import whole
 
     formats = [_output_format(wanted, "", {name}) for _, name in named]
     suffixes = [one.file_ending for one in formats]
@@ -248,8 +253,8 @@ def _targets(
     targets = [place.with_name(stem + end) for place, stem, end in zip(places, stems, suffixes, strict=True)]
     if len(set(targets)) < len(targets):
         raise DataError("Two inputs have the same name.", remedy="Tag them one by one.", path=folder)
-    existing = {source.resolve() for source, _ in sources}
-    if own := next((target for target in targets if target.resolve() in existing), None):
+    existing = {whole(source) for source, _ in sources}
+    if own := next((target for target in targets if whole(target) in existing), None):
         raise _overwritten(own)
     return {str(target): [source] for target, source in zip(targets, named, strict=True)}
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tagsmith.errors import DataError
+from tagsmith.errors import DataError, place_of
 from tagsmith.formats import FORMATS, check_running_text, companion_format, format_by_suffix
 from tagsmith.formats.options import AUTO, ReadOptions
 from tagsmith.formats.running_text import TEXT_READERS
 from tagsmith.formats.source import source_name, suffix_of
+from tagsmith.remote import files_below, whole
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence
 
 _TEXT_SUFFIXES = frozenset({"", ".txt", ".text"})
@@ -65,19 +66,19 @@ def files_to_tag(folder: Path, wanted: str, outside: Path | None) -> tuple[list[
 
     Raises DataError: there is no such file.
     """
-    found = (path for path in sorted(folder.rglob("*")) if path.is_file() and not companion_format(path))
+    found = (path for path in files_below(folder) if not companion_format(path))
     inner = (path.relative_to(folder) for path in found)
     files = [folder / path for path in inner if not any(part.startswith(".") for part in path.parts)]
-    if outside is not None and outside.resolve() != folder.resolve():
-        files = [path for path in files if not path.resolve().is_relative_to(outside.resolve())]
+    if outside is not None and whole(outside) != whole(folder):
+        files = [path for path in files if not whole(path).is_relative_to(whole(outside))]
     taken = [path for path in files if wanted != AUTO or has_known_suffix(path)]
     left = [str(path.relative_to(folder)) for path in files if path not in set(taken)]
     names = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN:,} more" if len(left) > _SHOWN else "")
     if not taken:
         problem = f"There is no text in this folder{f', only {names}' if left else ''}."
         raise DataError(problem, remedy="Name the files, or their format with --input-format.", path=folder)
-    note = f"{folder}: {len(taken):,} files" + (f" (left out: {names}; --input-format takes all)" if left else "")
-    return taken, note
+    note = f" (left out: {names}; --input-format takes all)" if left else ""
+    return taken, f"{place_of(folder)}: {len(taken):,} files{note}"
 
 
 def has_known_suffix(path: Path) -> bool:

@@ -124,11 +124,11 @@ def chosen_recipe(
 
 def check_files(files: list[Path]) -> None:
     """Raise if a file cannot be opened, or a folder has no labeled files."""
-    from tagsmith.corpus.folders import files_of_folder
+    from tagsmith.corpus.folders import files_of_folder, is_folder
     from tagsmith.formats.source import open_bytes, rereadable
 
     for path in files:
-        if path.is_dir():
+        if is_folder(path):
             files_of_folder(path)
         elif rereadable(path):
             with open_bytes(path):

@@ -18,6 +18,7 @@ from tagsmith.formats import format_to_write
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO, Problem, ReadOptions, WriteOptions, read_options
 from tagsmith.formats.source import STDIN, Source, rereadable, source_name
+from tagsmith.remote import entries, exists, is_folder, local_path, url_of
 from tagsmith.text.document import Document
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import Scheme, convert_tags, detect_scheme
@@ -162,8 +163,8 @@ def write_documents(
     remedy = "Name a new folder."
     if not isinstance(target, str | Path) or str(target) == STDIN:
         raise DataError(f"{format.name} is several files, which go to a folder.", remedy=remedy)
-    folder = Path(target)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    folder = local_path(target)
+    if exists(folder) and (not is_folder(folder) or entries(folder)):
         raise DataError(f"{format.name} is several files; this is no empty folder.", remedy=remedy, path=folder)
     with new_folder(folder) as made:
         format.write_folder(documents, made, options)
@@ -203,13 +204,12 @@ def open_binary_target(target: str | Path | TextIO, format: str) -> Iterator[IO[
 
 @contextmanager
 def _new_file(path: Path, open_it: Callable[[Path], AbstractContextManager[Stream]]) -> Iterator[Stream]:
-    if path.is_dir():
+    if is_folder(path):
         raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=path)
     with ExitStack() as opened:
         try:
             stream = opened.enter_context(open_it(path))
         except OSError as error:
-            raise DataError(
-                f"No file can be written here: {error.strerror}.", remedy="Check the directory.", path=path
-            ) from error
+            remedy = "Check the name, the network and your access." if url_of(path) else "Check the directory."
+            raise DataError(f"No file can be written here: {error.strerror}.", remedy=remedy, path=path) from error
         yield stream

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from tagsmith.errors import DataError
+from tagsmith import remote
+from tagsmith.errors import DataError, place_of
 from tagsmith.formats import FALLBACK, companion_format, detect_format, format_by_suffix
 from tagsmith.formats.columns import looks_like_columns
 from tagsmith.formats.source import BEGINNING, beginning_of
+from tagsmith.remote import entries, local_path
 from tagsmith.text.arguments import shown
 
 PARTS = ("train", "dev", "test")
@@ -54,7 +56,7 @@ class FolderFiles:
         each = "; ".join(f"{name} {_names(files, self.folder) or 'none'}" for name, files in taken.items())
         used = {path for files in taken.values() for path in files}
         left = [path for files in (*self.parts.values(), self.others) for path in files if path not in used]
-        return f"{self.folder}: {each}" + (f" (not taken: {_names(left, self.folder)})" if left else "")
+        return f"{place_of(self.folder)}: {each}" + (f" (not taken: {_names(left, self.folder)})" if left else "")
 
 
 def part_of_name(name: str) -> str | None:
@@ -75,10 +77,10 @@ def files_of_folder(folder: str | Path) -> FolderFiles:
     Raises DataError: there is no labeled file, but perhaps in the folders inside, which are named; a part has files of
     several kinds, which may be the same twice.
     """
-    folder = Path(folder)
+    folder = local_path(folder)
     files = _find_files(folder)
     if not any(files.parts.values()):
-        inside = [path for path in sorted(folder.iterdir()) if path.is_dir() and _holds_labeled(path)]
+        inside = [one.path for one in entries(folder) if one.is_folder and _holds_labeled(one.path)]
         problem = "There is no labeled file in this folder" + (f", but in {_names(inside, folder)}." if inside else ".")
         remedy = "Name one of them." if inside else "Name files, or put 'train', 'dev' and 'test' into their names."
         raise DataError(problem, remedy=remedy, path=folder)
@@ -87,19 +89,20 @@ def files_of_folder(folder: str | Path) -> FolderFiles:
 
 def _find_files(folder: Path) -> FolderFiles:
     """Find the labeled files of a folder; there may be none."""
-    if (folder / "config.json").is_file() and (folder / "vocabulary.json").is_file():
+    inside = entries(folder)
+    if {"config.json", "vocabulary.json"} <= {one.path.name for one in inside if one.is_file}:
         problem = "This is a model folder, not labeled data."
         raise DataError(problem, remedy="To go on from a model, name it with --from.", path=folder)
     found: dict[str | None, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        inner = part_of_name(path.name) if path.is_dir() else None
-        for file in sorted(path.iterdir()) if inner else [path]:
-            if file.is_file() and not file.name.startswith(".") and _may_be_labeled(file):
+    for entry in inside:
+        inner = part_of_name(entry.path.name) if entry.is_folder else None
+        for file in [one.path for one in (entries(entry.path) if inner else [entry]) if one.is_file]:
+            if not file.name.startswith(".") and _may_be_labeled(file):
                 found.setdefault(part_of_name(file.name) or inner, []).append(file)
     parts = {part: _of_one_kind(found.get(part, []), part, folder) for part in PARTS}
     others = [path for path in found.get(None, ()) if _has_format(path)]
     if not any(parts.values()) and not others:
-        others = [path for path in sorted(folder.iterdir()) if path.is_file() and _looks_labeled(path)]
+        others = [one.path for one in inside if one.is_file and _looks_labeled(one.path)]
     unnamed = not any(parts.values())
     if unnamed:
         parts, others = {**parts, "train": _of_one_kind(others, "train", folder)}, []
@@ -108,7 +111,7 @@ def _find_files(folder: Path) -> FolderFiles:
 
 def is_folder(source: object) -> TypeGuard[str | Path]:
     """Whether data is the path of a folder."""
-    return isinstance(source, str | Path) and str(source) != "-" and Path(source).is_dir()
+    return isinstance(source, str | Path) and str(source) != "-" and remote.is_folder(source)
 
 
 def without_folders(train: Any, dev: Any, test: Any) -> tuple[Any, Any, Any, list[str]]:

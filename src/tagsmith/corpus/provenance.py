@@ -7,12 +7,14 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tagsmith.corpus.sources import IN_MEMORY, Part, groups_of
 from tagsmith.formats.options import ReadOptions
-from tagsmith.formats.source import Source
+from tagsmith.formats.source import STDIN, Source, open_file, without_query
+from tagsmith.remote import is_file, local_path
 from tagsmith.text.document import Sentence
 
 
@@ -63,17 +65,16 @@ class Reading:
     def source(self) -> DataSource:
         """Return what was read, once all of it has been."""
         documents = self._documents if 0 < self._documents < self._sentences else None
-        name, sha256 = (
-            ("", self._content.hexdigest()) if self.path is None else (self.path.name, file_digest(self.path))
-        )
+        name = "" if self.path is None else without_query(self.path).name
+        sha256 = self._content.hexdigest() if self.path is None else file_digest(self.path)
         return DataSource(name, sha256, self._sentences, self._tokens, documents)
 
 
 def _regular_file(source: Source | None) -> Path | None:
     """Return the path of a file that can be read again: no stream, pipe or folder, nor a name that no file can have."""
     with suppress(OSError):
-        if isinstance(source, str | Path) and Path(source).is_file():
-            return Path(source)
+        if isinstance(source, str | Path) and str(source) != STDIN and is_file(source):
+            return local_path(source)
     return None
 
 
@@ -87,5 +88,5 @@ def source_of(sentences: Sequence[Sentence]) -> DataSource:
 
 def file_digest(path: Path) -> str:
     """Return the sha256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    with open_file(path) as stream:
+        return hashlib.file_digest(cast(BufferedReader, stream), "sha256").hexdigest()

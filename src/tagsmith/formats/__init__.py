@@ -17,6 +17,7 @@ from tagsmith.formats.format import Format
 from tagsmith.formats.options import AUTO
 from tagsmith.formats.source import Source, beginning_of, codec_of, source_name, suffix_of
 from tagsmith.formats.unpacking import SUFFIXES
+from tagsmith.remote import is_file
 
 FALLBACK = "conll"  # what nothing else claims, and every stream
 
@@ -80,7 +81,7 @@ def companion_format(source: Source) -> str | None:
     path = Path(source)
     for format in FORMATS.values():
         other = format.companions.get(path.suffix.lower())
-        if other is not None and path.with_suffix(other).is_file():
+        if other is not None and is_file(path.with_suffix(other)):
             return format.name
     return None
 

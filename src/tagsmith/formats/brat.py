@@ -21,6 +21,7 @@ from tagsmith.formats.alignment import build_document
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Place, Source, open_source, shortened, source_name, spans_to_write
+from tagsmith.remote import is_file
 from tagsmith.text.document import Document, Span
 
 ANNOTATIONS, TEXT = ".ann", ".txt"
@@ -51,7 +52,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     place = Place(str(annotations), options)
     with open_source(path.with_suffix(TEXT), options.encoding, newline="") as stream:
         text = stream.read()
-    if not annotations.is_file() and not options.labels_required:
+    if not is_file(annotations) and not options.labels_required:
         yield build_document(text, tokenize_text(text), place._replace(path=str(path)))
         return
     with open_source(annotations, options.encoding) as stream:

@@ -12,6 +12,7 @@ from tagsmith.files import open_text_atomically
 from tagsmith.formats.format import Format
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.source import Place, Source, at_least_one, open_source, source_name, written_layers
+from tagsmith.remote import is_file
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
 
 TAGS_BESIDE = {".in": ".out", ".words": ".tags"}  # the endings of words and of their tags
@@ -27,7 +28,7 @@ def read(source: Source, options: ReadOptions) -> Iterator[Document]:
     """
     words, tags = _both(source)
     place = Place(str(words), options)
-    if not tags.is_file() and not options.labels_required:
+    if not is_file(tags) and not options.labels_required:
         with open_source(words, options.encoding) as stream:
             yield from (_document(_cut(line), None, place, number) for number, line in enumerate(stream, 1))
         return

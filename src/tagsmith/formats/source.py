@@ -13,11 +13,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, TextIO, TypeGuard, TypeVar
 
-from tagsmith.errors import DataError
+from tagsmith.errors import DataError, place_of
 from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, packed_position, too_large, unpacked
+from tagsmith.remote import is_folder, local_path, open_to_read, url_of
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -36,25 +37,31 @@ class NoTokensError(DataError):
 
 
 def source_name(source: Source) -> str:
-    """Return the path of a source, or the name of a stream, for messages."""
+    """Return the path of a source, of a URL without what gives access, or the name of a stream, for messages."""
     if isinstance(source, str | Path):
-        return "<stdin>" if str(source) == STDIN else str(source)
+        return "<stdin>" if str(source) == STDIN else place_of(source)
     return str(getattr(source, "name", "<stream>"))
 
 
 def rereadable(source: Source) -> TypeGuard[str | Path]:
     """Whether a source can be read again: it is a file, not a stream, standard input or a pipe."""
-    return isinstance(source, str | Path) and str(source) != STDIN and not Path(source).is_fifo()
+    return isinstance(source, str | Path) and str(source) != STDIN and not local_path(source).is_fifo()
 
 
 def suffix_of(source: Source) -> str:
     """Return the suffix of a file's name in lower case, without that of a compression; "" for streams."""
     if not isinstance(source, str | Path):
         return ""
-    path = Path(source)
+    path = without_query(source)
     if path.suffix.lower() in SUFFIXES:
         path = path.with_suffix("")
     return path.suffix.lower()
+
+
+def without_query(source: str | Path) -> Path:
+    """Return a path; of a URL of the web, without what follows a question mark."""
+    url = url_of(source)
+    return Path(url.partition("?")[0] if url and url.startswith("http") else source)
 
 
 @contextmanager
@@ -157,7 +164,7 @@ def open_bytes(source: str | Path) -> Iterator[BinaryIO]:
     Raises DataError: the file is missing, a directory or unreadable.
     """
     with ExitStack() as opened:
-        data: Any = sys.stdin.buffer if str(source) == STDIN else opened.enter_context(_open_file(Path(source)))
+        data: Any = sys.stdin.buffer if str(source) == STDIN else opened.enter_context(open_file(source))
         if kind := kind_of_packing(peek(data)):
             data = unpacked(data, kind, source_name(source))
         yield data
@@ -237,16 +244,22 @@ def _check_beginning(beginning: bytes, codec: str, name: str, suffix: str) -> No
         raise BINARY.error(name, otherwise="")
 
 
-def _open_file(path: Path) -> BinaryIO:
-    if path.is_dir():
-        raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=path)
+def open_file(source: str | Path) -> BinaryIO:
+    """Open a file, here or elsewhere, as the bytes that it has.
+
+    Raises DataError: the file is missing, a directory or unreadable.
+    """
+    if is_folder(source):
+        raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=source)
+    url = url_of(source)
     try:
-        return path.open("rb", buffering=2 * BEGINNING)
+        return open_to_read(url) if url else local_path(source).open("rb", buffering=2 * BEGINNING)
     except FileNotFoundError:
-        raise DataError("There is no such file.", remedy="Check the path.", path=path) from None
+        raise DataError("There is no such file.", remedy="Check the path.", path=source) from None
     except OSError as error:
         problem = f"The file cannot be opened: {error.strerror}."
-        raise DataError(problem, remedy="Check its permissions.", path=path) from error
+        remedy = "Check the name, the network and your access." if url else "Check its permissions."
+        raise DataError(problem, remedy=remedy, path=source) from error
 
 
 def _first_bad_byte(source: Source, encoding: str) -> tuple[int | None, int | None]:

@@ -19,7 +19,8 @@ from tagsmith.errors import DataError, MissingExtraError
 from tagsmith.formats.jsonl import record_of
 from tagsmith.formats.options import ReadOptions, WriteOptions
 from tagsmith.formats.records import document_of
-from tagsmith.formats.source import Place, Source, at_least_one, encodable, read_bytes, source_name
+from tagsmith.formats.source import Place, Source, at_least_one, encodable, open_file, read_bytes, source_name
+from tagsmith.remote import local_path, url_of
 from tagsmith.text.document import Document
 from tagsmith.text.schemes import OUTSIDE
 
@@ -158,12 +159,15 @@ def errors_of(title: str, source: Source) -> Iterator[None]:
 
 
 def file_to_open(source: Source) -> str | IO[bytes]:
-    """Return what pyarrow opens: the path of a file, or the bytes of standard input or of a stream.
+    """Return what pyarrow opens: the path of a file, a file elsewhere, or the bytes of standard input or of a stream.
 
     Raises DataError: as :func:`~tagsmith.formats.source.read_bytes`.
     """
-    if isinstance(source, str | Path) and Path(source).is_file():
-        return str(source)
+    if isinstance(source, str | Path):
+        if url_of(source):
+            return open_file(source)
+        if (path := local_path(source)).is_file():
+            return str(path)
     return io.BytesIO(read_bytes(source))
 
 

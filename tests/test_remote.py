@@ -1,0 +1,216 @@
+"""Files elsewhere: read, listed and written at URLs, in fsspec's memory file system."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from tagsmith.corpus.convert import convert, open_target
+from tagsmith.corpus.corpus import read_corpus
+from tagsmith.corpus.folders import files_of_folder
+from tagsmith.corpus.sources import read_sentences
+from tagsmith.errors import DataError, InputError, place_of
+from tagsmith.files import new_folder, open_atomically
+from tagsmith.formats.source import open_bytes
+from tagsmith.remote import entries, exists, files_below, is_file, is_folder, local_path, url_of
+
+CONLL = "John B-PER\nlives O\nin O\nYork B-LOC\n\nMary B-PER\nleft O\n"
+
+
+@pytest.fixture
+def memory():
+    """An empty memory file system; yields its files, name → content."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+    def put(**files):
+        for name, content in files.items():
+            system.pipe_file("/" + name, content.encode() if isinstance(content, str) else content)
+
+    yield put
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+
+def stored() -> dict[str, bytes]:
+    return {name: file.getvalue() for name, file in fsspec.filesystem("memory").store.items()}
+
+
+# ------------------------------------------------------------------------------------------------------------ names
+
+
+@pytest.mark.parametrize("path", ["s3://bucket/a b/train.conll", Path("s3://bucket/a b/train.conll")])
+def test_a_url_is_one_as_a_string_and_as_a_path(path):
+    assert url_of(path) == place_of(path) == "s3://bucket/a b/train.conll"
+
+
+@pytest.mark.parametrize("path", ["train.conll", "/data/s3/x", "C:/data", "hf://owner/name", "file:///x", "-", "a:b"])
+def test_other_paths_are_none(path):
+    assert url_of(path) is url_of(Path(path)) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["github://org:repo@main/x", "zip://x.zip", "reference://x", "dask://x", "nonsense://x"]
+)
+def test_only_known_kinds_of_urls_are_opened(url):
+    for path in (url, Path(url)):
+        with pytest.raises(InputError, match=r"is no place that is read or written. Use one of s3://"):
+            read_sentences(path)
+
+
+def test_a_chain_of_urls_is_not_opened():
+    with pytest.raises(InputError, match="chain"):
+        read_sentences("https://host/a.zip::memory://x")
+
+
+def test_a_local_folder_may_be_called_like_a_scheme(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("data:").mkdir()
+    Path("data:/train.conll").write_text(CONLL, "utf-8")
+    assert len(read_sentences(Path("data:/train.conll"))) == 2
+
+
+def test_messages_do_not_tell_what_gives_access():
+    assert place_of("sftp://me:secret@host/a") == "sftp://…@host/a"
+    assert (
+        place_of("abfs://container@account.dfs.core.windows.net/a") == "abfs://container@account.dfs.core.windows.net/a"
+    )
+    assert place_of(Path("https://host/train.conll?sig=secret")) == "https://host/train.conll?…"
+    assert "secret" not in str(DataError("Wrong.", path="https://host/a?token=secret"))
+
+
+def test_file_urls_are_paths_of_this_machine(tmp_path):
+    path = tmp_path / "a file.conll"
+    path.write_text(CONLL, "utf-8")
+    assert local_path(path.as_uri()) == local_path(Path(path.as_uri())) == path
+    assert read_sentences(path.as_uri()) == read_sentences(path)
+    with pytest.raises(InputError, match="file:///"):
+        local_path("file://data/train.conll")
+
+
+# ---------------------------------------------------------------------------------------------------------- reading
+
+
+def test_what_is_elsewhere_is_read_as_what_is_here(memory, tmp_path):
+    memory(**{"data/train.conll": CONLL})
+    (tmp_path / "train.conll").write_text(CONLL, "utf-8")
+    here = read_sentences(tmp_path / "train.conll")
+    assert read_sentences("memory://data/train.conll") == here
+    assert read_sentences(Path("memory://data/train.conll")) == here
+
+
+def test_compressed_files_are_unpacked(memory):
+    memory(**{"train.conll.gz": gzip.compress(CONLL.encode())})
+    assert len(read_sentences("memory://train.conll.gz")) == 2
+
+
+def test_a_large_file_is_read_in_pieces(memory):
+    memory(large=b"0123456789" * (1 << 20))
+    with open_bytes("memory://large") as stream:
+        assert stream.read(10) == b"0123456789"
+        assert stream.seek(5_000_001)
+        assert stream.read(3) == b"123"
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_tables_are_read_and_written(memory, suffix):
+    memory(**{"train.conll": CONLL})
+    convert("memory://train.conll", f"memory://out/train.{suffix}")
+    read, given = (read_sentences(source) for source in (f"memory://out/train.{suffix}", io.StringIO(CONLL)))
+    assert [(one.words, one.layers) for one in read] == [(one.words, one.layers) for one in given]
+
+
+def test_two_files_that_belong_together_are_found(memory):
+    memory(
+        **{"d/a.txt": "Ada left", "d/a.ann": "T1\tPER 0 3\tAda\n", "d/seq.in": "Ada left\n", "d/seq.out": "B-PER O\n"}
+    )
+    tags = [("B-PER", "O")]
+    assert [s.layers["tags"] for s in read_sentences("memory://d/a.txt")] == tags
+    assert [s.layers["tags"] for s in read_sentences("memory://d/seq.in")] == tags
+
+
+def test_a_missing_file_is_an_error_that_names_it(memory):
+    with pytest.raises(DataError, match=r"^memory://data/none.conll: There is no such file"):
+        read_sentences("memory://data/none.conll")
+
+
+def test_a_folder_is_no_file(memory):
+    memory(**{"data/train.conll": CONLL})
+    with pytest.raises(DataError, match="directory"):
+        read_sentences("memory://data", format="conll")
+
+
+# ---------------------------------------------------------------------------------------------------------- folders
+
+
+def test_folders_are_listed(memory):
+    memory(**{"d/b.conll": CONLL, "d/a.txt": "x", "d/in/c.conll": CONLL, "other/d.conll": CONLL})
+    assert [(one.path.name, one.is_folder, one.is_file) for one in entries("memory://d")] == [
+        ("a.txt", False, True),
+        ("b.conll", False, True),
+        ("in", True, False),
+    ]
+    assert [url_of(path) for path in files_below(Path("memory://d"))] == [
+        f"memory://d/{name}" for name in ("a.txt", "b.conll", "in/c.conll")
+    ]
+    assert is_folder("memory://d")
+    assert is_file("memory://d/a.txt")
+    assert exists("memory://d/in")
+    assert not exists("memory://d/none")
+
+
+def test_a_folder_of_data_has_its_parts(memory):
+    memory(**{"d/train.conll": CONLL, "d/dev.conll": CONLL, "d/README.md": "# data"})
+    parts = files_of_folder("memory://d").parts
+    assert [list(map(place_of, parts[part])) for part in ("train", "dev")] == [
+        ["memory://d/train.conll"],
+        ["memory://d/dev.conll"],
+    ]
+
+
+def test_a_corpus_knows_the_files_that_it_was_read_from(memory, tmp_path):
+    memory(**{"d/train.conll": CONLL})
+    (tmp_path / "train.conll").write_text(CONLL, "utf-8")
+    there, here = (
+        read_corpus(str(path), dev=[(["Ada"], ["B-PER"])])
+        for path in ("memory://d/train.conll", tmp_path / "train.conll")
+    )
+    assert there.sources == here.sources
+
+
+# ---------------------------------------------------------------------------------------------------------- writing
+
+
+def test_a_file_appears_when_it_is_complete(memory):
+    with open_target("memory://out/a.txt") as stream:
+        stream.write("half")
+        assert "/out/a.txt" not in stored()
+        stream.write(" and half")
+    assert stored() == {"/out/a.txt": b"half and half"}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError("the disk is full"), ValueError])
+def test_an_interrupted_file_never_appears_and_the_old_one_stays(memory, error):
+    memory(**{"old.txt": "old"})
+    for name in ("old.txt", "new.txt"):
+        with pytest.raises(BaseException), open_atomically(Path(f"memory://{name}")) as stream:  # noqa: B017, PT012
+            stream.write(b"half")
+            raise error
+    assert stored() == {"/old.txt": b"old"}
+
+
+def test_a_folder_is_written_when_it_is_complete(memory):
+    with new_folder(Path("memory://m")) as made:
+        (made / "config.json").write_text("{}", "utf-8")
+        (made / "weights").write_bytes(b"1")
+        assert stored() == {}
+    assert stored() == {"/m/config.json": b"{}", "/m/weights": b"1"}
+    with pytest.raises(KeyboardInterrupt), new_folder(Path("memory://m")) as made:  # noqa: PT012
+        (made / "config.json").write_text("new", "utf-8")
+        raise KeyboardInterrupt
+    assert stored() == {"/m/config.json": b"{}", "/m/weights": b"1"}
