@@ -245,7 +245,7 @@ def agreement(texts: Sequence[str]) -> dict[str, Any]:
             ]
             scores = [
                 {
-                    (number, span.start, span.end, span.label): span.score
+                    (number, span.start, span.end, span.label): span.score or 0.0
                     for number, one in enumerate(several)
                     for span in one.spans
                 }

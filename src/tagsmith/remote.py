@@ -162,6 +162,25 @@ def files_below(folder: str | Path) -> list[Path]:
     return sorted(Path(folder, path) for path in inside)
 
 
+def size_of(path: str | Path) -> int:
+    """Return the bytes of a file, here or elsewhere. Raises OSError: it is not there, or cannot be looked at."""
+    if not (url := url_of(path)):
+        return local_path(path).stat().st_size
+    system, name = _system(url)
+    with _errors_of(url):
+        return int(system.info(name)["size"] or 0)
+
+
+def remove_file(path: str | Path) -> None:
+    """Remove a file, here or elsewhere, if it is there. Raises OSError: it cannot be removed."""
+    if not (url := url_of(path)):
+        local_path(path).unlink(missing_ok=True)
+        return
+    system, name = _system(url)
+    with suppress(FileNotFoundError), _errors_of(url):
+        system.rm_file(name)
+
+
 def make_folder(folder: str | Path) -> None:
     """Make a folder and those above it, where they are needed to write files there."""
     if not (url := url_of(folder)):

@@ -330,6 +330,32 @@ def test_nothing_is_half_written_on_a_full_disk(job, rows, monkeypatch):
     assert totals.tagged == 100
 
 
+def test_files_and_results_may_be_elsewhere(job, rows):
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    there = MemoryFileSystem()
+    there.store.clear()
+    content = Path(rows.source).read_bytes()
+    there.pipe("/bucket/in/rows.jsonl", content)
+    file = Input("memory://bucket/in/rows.jsonl", "rows.jsonl", "jsonl")
+    far = replace(job, folder="memory://bucket/out")
+    totals, watch = tag(far, file, Input("memory://bucket/in/none.jsonl", "none.jsonl", "jsonl"))
+    assert (totals.rows, totals.tagged) == (100, 100)
+    assert "memory://bucket/in/none.jsonl: There is no such file" in totals.problems[0]
+    assert watch.size == watch.total == len(content)
+    names = [path.removeprefix("/bucket/out/") for path in sorted(there.find("/bucket/out"))]
+    assert names == [MANIFEST, *(f"rows.jsonl-{number:05}.jsonl" for number in range(totals.shards))]
+    tag(job, rows)
+    for name in names[1:]:
+        assert there.cat(f"/bucket/out/{name}") == (Path(job.folder) / name).read_bytes()
+    there.rm(f"/bucket/out/{names[2]}")
+    engine = Here()
+    again, _ = tag(far, file, engine=engine)
+    assert (engine.given, again.tagged) == ([("rows.jsonl", 1)], 100)
+    with pytest.raises(DataError, match=r"holds rows\.jsonl and no manifest"):
+        tag(replace(job, folder="memory://bucket/in"), file)
+
+
 def test_totals_that_do_not_add_up_are_seen():
     totals = run_module.Totals()
     totals.count(Done("a", 0, "", rows=5, tagged=3, rejected=2, output=""))

@@ -20,6 +20,7 @@ from tagsmith.errors import DataError, InputError, TagsmithError, visible
 from tagsmith.formats.source import open_bytes
 from tagsmith.formats.tables import arrow
 from tagsmith.interrupts import Interrupted, signal_of
+from tagsmith.remote import is_folder
 from tagsmith.scale.job import ENDINGS, REJECTS, Job
 from tagsmith.scale.run import Engine, Totals, Watch, tag_files
 from tagsmith.scale.shards import FORMATS, Input
@@ -113,7 +114,7 @@ def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None],
         if str(path) == "-":
             raise DataError("Standard input cannot be tagged again.", remedy="Write it to a file for --workers.")
         found, base = [path], path.parent
-        if path.is_dir():
+        if is_folder(path):
             found, note = files_to_tag(path, wanted, out)
             base = path
             typer.echo(visible(note), err=True)
@@ -121,7 +122,7 @@ def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None],
             with open_bytes(path):  # a file that is not there is seen before hours of work
                 pass
         for file in found:
-            name = str(file.relative_to(base)) if path.is_dir() else file.name
+            name = str(file.relative_to(base))
             if name in seen:
                 problem = f"Two inputs would have the same results: {seen[name]} and {file}."
                 raise DataError(problem, remedy="Tag them into two folders.")

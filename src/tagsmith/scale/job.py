@@ -18,6 +18,7 @@ from tagsmith.errors import DataError, MissingExtraError, ModelError
 from tagsmith.files import open_atomically, open_text_atomically
 from tagsmith.formats.running_text import PART, paragraphs
 from tagsmith.formats.tables import arrow, table_of_records, with_json_types
+from tagsmith.remote import make_folder, remove_file
 from tagsmith.scale.shards import ENDS_OF_ROWS, Shard, unpacked
 from tagsmith.scale.worker import Worker
 from tagsmith.text.arguments import shown
@@ -100,7 +101,7 @@ def tag_shard(job: Job, shard: Shard) -> Done:
         records = ({**record, **_rounded(more, new)} for record, more in zip(kept, added.to_pylist(), strict=True))
     _write_rejects(job, shard, rejects)
     path = Path(job.folder, output)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with open_atomically(path) as stream:
         if format in TABLES:
             count = _write_table(stream, format, tagged)
@@ -320,9 +321,9 @@ def _write_rejects(job: Job, shard: Shard, rejects: Sequence[Reject]) -> None:
     """Write the rows that could not be tagged beside the results, or remove those of an earlier run."""
     path = Path(job.folder, REJECTS, f"{shard.name}-{shard.number:05}.jsonl")
     if not rejects:
-        path.unlink(missing_ok=True)
+        remove_file(path)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     with open_text_atomically(path) as stream:
         for line, reason, record in sorted(rejects):
             values = {"source": shard.source, "line": line, "reason": reason, "record": record}

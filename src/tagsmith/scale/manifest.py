@@ -8,73 +8,92 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 from tagsmith.errors import DataError
 from tagsmith.files import lock_file, write_atomically
+from tagsmith.formats.source import read_bytes
+from tagsmith.remote import entries, files_below, is_file, is_folder, local_path, make_folder, remove_file, url_of
 from tagsmith.scale.job import REJECTS, Done, Job
 
 MANIFEST, LOCK = "_manifest.jsonl", "_lock"
 VERSION = 1
+WRITE_SECONDS = 30.0  # of tagging that may have to be done again, where the manifest cannot grow line by line
 _OURS = (MANIFEST, LOCK, REJECTS)
 
 
 class Manifest:
     """The finished shards of a folder of results, by name and number; see :func:`open_manifest`."""
 
-    def __init__(self, folder: Path, stream: IO[str], shards: dict[tuple[str, int], Done]) -> None:
-        self.folder, self.shards = folder, shards
-        self._stream = stream
+    def __init__(self, folder: Path, settings: dict[str, Any], shards: dict[tuple[str, int], Done]) -> None:
+        self.folder, self.settings, self.shards = folder, settings, shards
+        self._there = {str(path.relative_to(folder)) for path in files_below(folder)} if shards else set()
+        self._stream: IO[str] | None = None
+        self.write()
+        if url_of(folder) is None:
+            self._stream = (folder / MANIFEST).open("a", encoding="utf-8")
 
     def has(self, name: str, number: int, digest: str) -> Done | None:
         """Return what became of a shard, if its content is the same and its results are there."""
         done = self.shards.get((name, number))
-        if done is None or done.digest != digest or not (self.folder / done.output).is_file():
-            return None
-        return done
+        return done if done is not None and done.digest == digest and done.output in self._there else None
 
     def add(self, done: Done) -> None:
-        """Remember a shard, on the disk too."""
-        before = self.shards.get((done.name, done.number))
-        if before is not None and before.output != done.output:
-            (self.folder / before.output).unlink(missing_ok=True)
+        """Remember a shard, on the disk too; elsewhere, where nothing can be added to a file, from time to time."""
         self.shards[done.name, done.number] = done
-        self._stream.write(json.dumps(done._asdict(), ensure_ascii=False) + "\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        if self._stream is not None:
+            self._stream.write(_line(done._asdict()))
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+        elif time.monotonic() - self._written > WRITE_SECONDS:
+            self.write()
 
     def remove_behind(self, name: str, count: int) -> None:
         """Remove the results of shards that a file no longer has: it has ``count``."""
         for key in [key for key in self.shards if key[0] == name and key[1] >= count]:
-            done = self.shards.pop(key)
-            (self.folder / done.output).unlink(missing_ok=True)
-            (self.folder / REJECTS / f"{name}-{key[1]:05}.jsonl").unlink(missing_ok=True)
+            remove_file(self.folder / self.shards.pop(key).output)
+            remove_file(self.folder / REJECTS / f"{name}-{key[1]:05}.jsonl")
+
+    def write(self) -> None:
+        """Write the whole: one line for each shard, and none that is cut off."""
+        self._written = time.monotonic()
+        lines = [self.settings, *(done._asdict() for done in self.shards.values())]
+        write_atomically(self.folder / MANIFEST, "".join(map(_line, lines)))
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        if self._stream is not None:
+            self._stream.close()
+        else:
+            self.write()
 
 
 @contextmanager
 def open_manifest(job: Job) -> Iterator[Manifest]:
     """Open the manifest of a folder of results, which is made if it is not there; nobody else may write there then.
 
+    At a URL there are no locks, so that nothing keeps two runs apart.
+
     Raises DataError: the folder holds something else; results of another model or with other settings; another run is
-    writing there.
+    writing there. OSError: nothing can be written there.
     """
-    folder = Path(job.folder)
-    if folder.exists() and not folder.is_dir():
+    folder = local_path(job.folder)
+    if is_file(folder):
         raise DataError("This is a file.", remedy="Name a folder with -o.", path=folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock_file(folder / LOCK) as free:
+    make_folder(folder)
+    with nullcontext(True) if url_of(folder) else lock_file(folder / LOCK) as free:
         if not free:
             raise DataError("Another run is writing here.", remedy="Wait for it, or name another folder.", path=folder)
         settings = settings_of(job)
-        shards = _read(folder, settings)
-        # Written anew: without a line that was cut off, and with one line for a shard that was tagged again.
-        lines = [settings, *(done._asdict() for done in shards.values())]
-        write_atomically(folder / MANIFEST, "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in lines))
-        with (folder / MANIFEST).open("a", encoding="utf-8") as stream:
-            yield Manifest(folder, stream, shards)
+        manifest = Manifest(folder, settings, _read(folder, settings))
+        try:
+            yield manifest
+        finally:
+            manifest.close()
 
 
 def settings_of(job: Job) -> dict[str, Any]:
@@ -86,12 +105,13 @@ def settings_of(job: Job) -> dict[str, Any]:
 
 def _read(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, int], Done]:
     path = folder / MANIFEST
-    if not path.exists():
-        if others := sorted(one.name for one in folder.iterdir() if one.name not in _OURS):
+    if not is_file(path):
+        there = entries(folder) if is_folder(folder) else []  # an object store has no empty folders
+        if others := [one.path.name for one in there if one.path.name not in _OURS]:
             problem = f"This folder holds {others[0]} and no manifest: it is not that of a run with --workers."
             raise DataError(problem, remedy="Name a new or empty folder.", path=folder)
         return {}
-    lines = path.read_text("utf-8", errors="replace").split("\n")
+    lines = read_bytes(path).decode("utf-8", "replace").split("\n")
     before = _parsed(lines[0])
     if before is None or before.get("manifest") != VERSION:
         raise DataError("This is no manifest of this version of tagsmith.", remedy="Name another folder.", path=path)
@@ -107,6 +127,10 @@ def _read(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, int], Done]
             done = Done(**values)
             shards[done.name, done.number] = done
     return shards
+
+
+def _line(values: dict[str, Any]) -> str:
+    return json.dumps(values, ensure_ascii=False) + "\n"
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

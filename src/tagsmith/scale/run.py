@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
-from tagsmith.errors import DataError, ModelError
+from tagsmith.errors import DataError, InputError, ModelError
+from tagsmith.remote import size_of
 from tagsmith.scale.job import Done, Failed, Job
 from tagsmith.scale.manifest import Manifest, open_manifest
 from tagsmith.scale.shards import SHARD_BYTES, Input, Shard, shards_of
@@ -132,6 +132,6 @@ class _Run:
 
 def _size(source: str) -> int:
     try:
-        return Path(source).stat().st_size
-    except OSError:
+        return size_of(source)
+    except (OSError, InputError):  # reading it says more
         return 0
