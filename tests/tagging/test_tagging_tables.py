@@ -61,6 +61,12 @@ def test_an_index_of_pandas_stays():
     assert list(TAGGER.tag_frame(frame).index) == [5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("kind", [object, "str", "string", "string[pyarrow]"])
+def test_whatever_pandas_calls_missing_is_null(kind):
+    frame = pytest.importorskip("pandas").DataFrame({"text": ["Paris", None]}).astype(kind)
+    assert listed(TAGGER.tag_frame(frame), "spans")[1] is None
+
+
 def test_tokens_get_tags_and_spans_counted_in_tokens():
     rows = [["John", "lives", "in", "New", "York"], [], None, ["Paris"]]
     expected = [None if row is None else TAGGER.tag([row])[0] for row in rows]
@@ -71,6 +77,20 @@ def test_tokens_get_tags_and_spans_counted_in_tokens():
             for span in spans or ():
                 assert " ".join(row[span["start"] : span["end"]]) == span["text"]
     assert any(listed(tagged, "spans")[0])
+
+
+def test_a_column_of_tokens_without_any_has_the_same_columns():
+    pandas, polars = pytest.importorskip("pandas"), pytest.importorskip("polars")
+    kind = pyarrow.list_(pyarrow.string())
+    for rows in ([], [None, None]):
+        table = pyarrow.table({"tokens": pyarrow.array(rows, kind)})
+        frames = [table, polars.from_arrow(table), table.to_pandas(types_mapper=pandas.ArrowDtype)]
+        for frame in frames:
+            tagged = pyarrow.table(TAGGER.tag_frame(frame))
+            assert tagged.column_names == ["tokens", "ner", "spans"]
+            assert tagged.column("ner").to_pylist() == rows
+    rows = [None] * BLOCK_ROWS + [["Paris"]]
+    assert listed(TAGGER.tag_frame(pandas.DataFrame({"tokens": rows})), "ner")[-1] is not None
 
 
 def test_tags_of_texts_come_with_their_tokens_on_request():

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 BLOCK_ROWS = 4096  # tagged at a time
 SPANS, TOKENS = "spans", "tokens"
 _COLUMNS_OF_TOKENS = (TOKENS, "words")
+_TYPES_OF_TOKENS = ("list", "large_list", "fixed_size_list", "array")  # as pyarrow, Polars and pandas call them
 FIELDS = ("start", "end", "label", "text", "score")  # of a span
 _Field = tuple[int, int, str, str, float | None]
 
@@ -43,9 +44,14 @@ def tag_frame(
         raise DataError(f"The frame is {shown(frame)}.", remedy=remedy)
     names = list(frame.column_names if kind == "pyarrow" else frame.columns)
     values = frame[_column(column, names)]
-    rows = values.tolist() if kind == "pandas" else values.to_pylist() if kind == "pyarrow" else values.to_list()
+    if kind == "pandas":  # which has several values that mean missing
+        rows = values.astype(object).where(values.notna(), None).tolist()
+    else:
+        rows = values.to_pylist() if kind == "pyarrow" else values.to_list()
+    type_of_values = str(values.type if kind == "pyarrow" else values.dtype).lower()
+    tokens = type_of_values.startswith(_TYPES_OF_TOKENS) or any(isinstance(row, list | np.ndarray) for row in rows)
     blocks = [
-        predicted_columns(tagger, rows[start : start + BLOCK_ROWS], tags=tags, threshold=threshold)
+        predicted_columns(tagger, rows[start : start + BLOCK_ROWS], tags=tags, threshold=threshold, tokens=tokens)
         for start in range(0, max(len(rows), 1), BLOCK_ROWS)
     ]
     columns = {f"{prefix}{name}": pyarrow.chunked_array([block[name] for block in blocks]) for name in blocks[0]}
@@ -129,9 +135,11 @@ class BatchTagger:
 
 
 def predicted_columns(
-    tagger: Tagger, rows: Sequence[Any], *, tags: bool, threshold: Threshold | None
+    tagger: Tagger, rows: Sequence[Any], *, tags: bool, threshold: Threshold | None, tokens: bool = False
 ) -> dict[str, Any]:
     """Tag rows that are texts, or lists of tokens; return arrays of pyarrow by name, one value a row.
+
+    ``tokens`` says which columns there are if no row has a value: those of tokens, or those of texts.
 
     ``spans`` are lists of structs: ``start``, ``end`` (in characters of a text, or in tokens), ``label``, ``text``,
     ``score``. The tags of a layer have the layer's name; those of texts come with their ``tokens``, for layers without
@@ -139,7 +147,7 @@ def predicted_columns(
     """
     missing = [row is None or (isinstance(row, float) and row != row) for row in rows]  # pandas writes NaN
     given = {number: row for number, (row, none) in enumerate(zip(rows, missing, strict=True), 1) if not none}
-    if any(isinstance(row, str) for row in given.values()) or not given:
+    if any(isinstance(row, str) for row in given.values()) or not (given or tokens):
         for number, text in given.items():
             check_text(text, f"The text of row {number}")
         return _of_texts(tagger, list(given.values()), missing, tags, threshold)
