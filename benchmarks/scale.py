@@ -295,8 +295,9 @@ def draw(medians: dict[str, float], path: Path) -> None:
     figure.savefig(path, dpi=100)
 
 
-def report(medians: dict[str, float], bytes_a_word: float) -> str:
+def report(values: dict[str, Any]) -> str:
     """Return the tables of the page."""
+    medians, bytes_a_word, agreement = values["medians"], values["bytes_a_word"], values["agreement"]
     one, two = (medians[f"{name}, words per second"] for name in ("one worker", "two workers"))
     hours = 1e12 / bytes_a_word / one / 3600
     stages = [name for name in medians if name.startswith("jsonl: ") and name.endswith("per word")]
@@ -332,6 +333,14 @@ def report(medians: dict[str, float], bytes_a_word: float) -> str:
     lines += [
         f"| {kind} | {medians[f'cutting, {kind}, megabytes per second']:,.0f} |" for kind in ("plain", "gzip", "zstd")
     ]
+    lines += [
+        "",
+        "| the same texts tagged in blocks of other sizes | tags | other tags | largest difference of scores |",
+        "|---|--:|--:|--:|",
+    ]
+    for name, one in agreement.items():
+        difference = f"{one['largest difference of scores']:.0e}" if one["largest difference of scores"] else "0"
+        lines.append(f"| {name} | {one['tags']:,} | {one['other tags']:,} | {difference} |")
     return "\n".join(lines) + "\n"
 
 
@@ -371,7 +380,7 @@ def main() -> None:
     draw(values["medians"], PLOT)
     page = PAGE.read_text("utf-8")
     before, after = page.partition(BEGIN)[0], page.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{report(values['medians'], values['bytes_a_word'])}\n{END}{after}", "utf-8")
+    PAGE.write_text(f"{before}{BEGIN}\n{report(values)}\n{END}{after}", "utf-8")
 
 
 if __name__ == "__main__":
