@@ -63,6 +63,8 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
         (tmp_path / f"{part}.conll").write_text("\n\n".join(lines) + "\n", "utf-8")
     (tmp_path / "dev.conll").write_text((tmp_path / "train.conll").read_text("utf-8"), "utf-8")
     (tmp_path / "articles.txt").write_text("Ella moved to Oslo.\n", "utf-8")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "letter.txt").write_text("Ella moved to Oslo.\n", "utf-8")
     (tmp_path / "annotations.jsonl").write_text('{"text": "Ella left.", "label": [[0, 4, "PERSON"]]}\n', "utf-8")
     (tmp_path / "glove.6B.100d.txt").write_text(
         "oslo " + " ".join(["0.5"] * 100) + "\nleft " + " ".join(["0.1"] * 100) + "\n", "utf-8"
@@ -75,6 +77,7 @@ def test_the_commands_for_the_users_own_data_run(tmp_path):
         )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "tagged.jsonl").exists()
+    assert (tmp_path / "tagged" / "letter.txt-00000.jsonl").exists()
 
 
 @pytest.mark.slow
