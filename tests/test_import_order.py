@@ -35,7 +35,7 @@ ORDER = (
     "cli",
 )
 FILES = sorted(SOURCE.rglob("*.py"))
-BELOW = {"errors", "remote", "files", "interrupts", "streams"}  # modules that every package may import
+BELOW = {"errors", "remote", "downloads", "files", "interrupts", "streams"}  # modules that every package may import
 TOP = {"__init__", "__main__", *BELOW}  # modules outside any package
 USES_PUBLIC_API = ("labeling",)  # imports tagsmith's public names from the top, where other packages need modules
 HEAVY = {"keras", "jax", "tensorflow", "torch"}

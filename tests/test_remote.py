@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
 import pytest
 
+import tagsmith
+from random_model import random_model
+from tagsmith.cli.serve import labeling_folder
 from tagsmith.corpus.convert import convert, open_target
 from tagsmith.corpus.corpus import read_corpus
 from tagsmith.corpus.folders import files_of_folder
 from tagsmith.corpus.sources import read_sentences
-from tagsmith.errors import DataError, InputError, place_of
+from tagsmith.errors import DataError, InputError, ModelError, VectorsError, place_of
 from tagsmith.files import new_folder, open_atomically
 from tagsmith.formats.source import open_bytes
+from tagsmith.model.folder import ModelFile, write_model
+from tagsmith.model.frozen_vectors import frozen_vectors
+from tagsmith.model.vectors import load_vectors
 from tagsmith.remote import entries, exists, files_below, is_file, is_folder, local_path, url_of
+from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.target import check_new_run
 
 CONLL = "John B-PER\nlives O\nin O\nYork B-LOC\n\nMary B-PER\nleft O\n"
 
@@ -214,3 +224,115 @@ def test_a_folder_is_written_when_it_is_complete(memory):
         (made / "config.json").write_text("new", "utf-8")
         raise KeyboardInterrupt
     assert stored() == {"/m/config.json": b"{}", "/m/weights": b"1"}
+
+
+# ----------------------------------------------------------------------------------------------------------- models
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "tagsmith"
+
+
+def test_a_model_is_written_and_loaded_elsewhere(memory, cache):
+    tagger = Tagger(random_model())
+    tagger.save("memory://models/m")
+    assert {"/models/m/config.json", "/models/m/weights.safetensors"} <= stored().keys()
+    words = [["John", "lives", "in", "York"]]
+    assert tagsmith.load("memory://models/m").tag(words) == tagger.tag(words)
+    assert tagsmith.load(Path("memory://models/m")).tag(words) == tagger.tag(words)
+
+
+def test_a_model_is_copied_again_only_when_it_has_changed(memory, cache):
+    Tagger(random_model()).save("memory://m")
+    tagsmith.load("memory://m")
+    (folder,) = (cache / "elsewhere").iterdir()
+    before = folder.stat().st_ino
+    tagsmith.load("memory://m")
+    assert folder.stat().st_ino == before
+    Tagger(random_model(seed=1)).save("memory://m")
+    assert tagsmith.load("memory://m").model.recipe == {"seed": 1}
+    assert [one.name for one in (cache / "elsewhere").iterdir()] == [folder.name]
+
+
+def test_a_file_of_an_older_model_does_not_stay(memory, cache):
+    write_model(replace(random_model(), extras={"learning_curve.png": b"old"}), Path("memory://m"))
+    write_model(random_model(), Path("memory://m"))
+    assert "/m/learning_curve.png" not in stored()
+
+
+def test_what_is_no_model_is_not_replaced(memory, cache):
+    memory(**{"data/train.conll": CONLL})
+    for place, problem in (("data", "is not empty and holds no model"), ("data/train.conll", "this is a file")):
+        with pytest.raises(ModelError, match=rf"^memory://{place}: .*{problem}"):
+            Tagger(random_model()).save(f"memory://{place}")
+    assert stored() == {"/data/train.conll": CONLL.encode()}
+
+
+def test_an_altered_or_missing_model_is_an_error_that_names_it(memory, cache):
+    with pytest.raises(ModelError, match=r"^memory://none: there is no such model folder"):
+        tagsmith.load("memory://none")
+    Tagger(random_model()).save("memory://m")
+    memory(**{"m/vocabulary.json": b"{}"})
+    with pytest.raises(ModelError, match=r"^memory://m, vocabulary.json: .* has to upload it again"):
+        tagsmith.load("memory://m")
+
+
+def test_a_file_that_is_too_large_for_a_model_is_not_copied(memory, cache, monkeypatch):
+    Tagger(random_model()).save("memory://m")
+    monkeypatch.setitem(tagsmith.model.folder.MOST, ModelFile.WEIGHTS, 100)
+    with pytest.raises(ModelError, match=r"weights.safetensors: it cannot be copied: It has more than 100 bytes"):
+        tagsmith.load("memory://m")
+    assert not list((cache / "elsewhere").glob("*"))
+
+
+def test_vectors_are_copied_to_the_cache(memory, cache):
+    memory(**{"v/glove.txt": "the 0.5 1\nof 1 2\n"})
+    assert load_vectors("memory://v/glove.txt").words == ("the", "of")
+    assert frozen_vectors("memory://v/glove.txt").words == ("the", "of")
+    with pytest.raises(VectorsError, match=r"^memory://v/none.txt: There is no such file"):
+        load_vectors("memory://v/none.txt")
+
+
+TINY = {"units": 8, "characters": "none", "average_epochs": 0, "batch_tokens": 128, "least_steps": 1, "epochs": 2}
+
+
+@pytest.mark.slow
+def test_a_model_is_trained_here_and_sent_there(memory, cache, capfd):
+    memory(**{"data/train.conll": CONLL * 20, "data/dev.conll": CONLL})
+    tagger = tagsmith.train("memory://data", out="memory://m", preset="fast", recipe=TINY)
+    assert tagsmith.load("memory://m").tag([["Mary"]]) == tagger.tag([["Mary"]])
+    assert "model sent to memory://m" in capfd.readouterr().err
+    assert not [path for path in (cache / "training").rglob("*") if path.is_file()]
+    with pytest.raises(ModelError, match=r"^memory://m: this folder holds a model. .*--force"):
+        tagsmith.train("memory://data", out="memory://m", preset="fast", recipe=TINY)
+
+
+@pytest.mark.slow
+def test_a_model_that_cannot_be_sent_is_kept(memory, cache, monkeypatch, capfd):
+    monkeypatch.setattr("tagsmith.files.upload_folder", lost)
+    with pytest.raises(OSError, match="The connection is lost"):
+        tagsmith.train([(["Ada", "left"], ["B-PER", "O"])] * 20, out="memory://m", preset="fast", recipe=TINY)
+    kept = re.search(r"the model was finished, and is in (\S+);", capfd.readouterr().err)
+    assert tagsmith.load(kept[1]).tag([["Ada"]])
+    assert "/m/config.json" not in stored()
+
+
+def lost(*arguments, **options):
+    raise OSError(5, "The connection is lost")
+
+
+def test_nothing_is_trained_for_a_place_that_cannot_be_written(memory, cache):
+    memory(file="x")
+    with pytest.raises(ModelError, match=r"^memory://file/m: no model can be written here"):
+        check_new_run(Path("memory://file/m"), resume=False, force=False)
+
+
+def test_a_search_and_labels_are_kept_on_this_machine():
+    from tagsmith.tuning.tune import tune  # imports Keras
+
+    with pytest.raises(InputError, match="cannot be elsewhere"):
+        tune([(["Ada"], ["B-PER"])], out="memory://search")
+    with pytest.raises(InputError, match="cannot be elsewhere"):
+        labeling_folder({}, Path("memory://labels"))

@@ -7,6 +7,7 @@ fsspec is imported only where a path is a URL. A path may be one as a string or 
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import re
@@ -15,7 +16,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError, place_of
 
@@ -43,6 +44,13 @@ WITHOUT_LISTS = ("http", "https")
 BLOCK = 1 << 22  # bytes that are asked for at a time
 BUFFER = 1 << 16
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+
+
+class State(NamedTuple):
+    """What is known of a file elsewhere without reading it: its bytes, and a digest that changes with it."""
+
+    size: int | None
+    digest: str
 
 
 class Entry(NamedTuple):
@@ -98,6 +106,11 @@ def whole(path: str | Path) -> Path:
     return Path(path) if url_of(path) else local_path(path).resolve()
 
 
+def below(folder: str, name: str) -> str:
+    """Return the URL of a file in the folder with this URL."""
+    return f"{folder.rstrip('/')}/{name}"
+
+
 # ------------------------------------------------------------------------------------------------------ what is there
 
 
@@ -124,6 +137,17 @@ def _is(path: str | Path, kind: str) -> bool:
     with suppress(OSError), _errors_of(url):
         return bool(system.info(name)["type"] == kind)
     return False
+
+
+def state_of(url: str) -> State | None:
+    """Return the state of a file elsewhere; None: it is not there. Raises OSError: it cannot be looked at."""
+    system, name = _system(url)
+    with suppress(FileNotFoundError), _errors_of(url):
+        system.invalidate_cache()
+        info = system.info(name)
+        said = repr(sorted((key, str(value)) for key, value in info.items()))
+        return State(info.get("size"), hashlib.sha256(said.encode()).hexdigest())
+    return None
 
 
 def entries(folder: str | Path) -> list[Entry]:
@@ -194,6 +218,12 @@ def make_folder(folder: str | Path) -> None:
 # ---------------------------------------------------------------------------------------------------- reading, writing
 
 
+def opened(path: str | Path) -> BinaryIO:
+    """Open a file, here or elsewhere, for reading bytes. Raises OSError: as :func:`open_to_read`, or ``open``."""
+    url = url_of(path)
+    return open_to_read(url) if url else local_path(path).open("rb", buffering=BUFFER)
+
+
 def open_to_read(url: str) -> io.BufferedReader:
     """Open a file for reading bytes, some blocks at a time; it can be sought, but over HTTP not always.
 
@@ -203,6 +233,23 @@ def open_to_read(url: str) -> io.BufferedReader:
     with _errors_of(url):
         file = system.open(name, "rb", block_size=BLOCK)
     return io.BufferedReader(_Read(file, url), BUFFER)
+
+
+def check_writable(folder: str) -> None:
+    """Write a file to the folder with this URL and delete it again. Raises OSError: nothing can be written there."""
+    make_folder(folder)
+    url = below(folder, f".tagsmith-{secrets.token_hex(4)}")
+    with open_to_write(url) as stream:
+        stream.write(b"tagsmith can write here")
+    remove(url)
+
+
+def remove(url: str) -> None:
+    """Delete a file elsewhere, if that is possible."""
+    system, name = _system(url)
+    with suppress(Exception):
+        system.rm_file(name)
+        system.invalidate_cache()
 
 
 @contextmanager
@@ -246,7 +293,7 @@ def upload_folder(folder: Path, url: str, last: str = "") -> None:
     make_folder(url)
     with ExitStack() as opened:  # which closes them in reverse order
         for path in sorted(folder.iterdir(), key=lambda path: (path.name != last, path.name)):
-            stream = opened.enter_context(open_to_write(f"{url.rstrip('/')}/{path.name}"))
+            stream = opened.enter_context(open_to_write(below(url, path.name)))
             with path.open("rb") as local:
                 shutil.copyfileobj(local, stream, BLOCK)
 

@@ -103,7 +103,7 @@ def serve_command(
     else:
         begun = chosen_start(start, vectors) if new else None
         project = LabelingProject(
-            folder=labeling or labeling_folder(folders),
+            folder=labeling_folder(folders, labeling),
             layer=layer,
             labels=check_labels(models) if new else (),
             start=begun,
@@ -137,6 +137,7 @@ def name_folders(models: Sequence[str]) -> dict[str, Path]:
     """Read ``FOLDER`` and ``NAME=FOLDER``; two models must not have the same name."""
     from tagsmith.model.hub import hub_name
     from tagsmith.model.packaged import packaged_name
+    from tagsmith.remote import whole
 
     folders: dict[str, Path] = {}
     for text in models:
@@ -144,27 +145,35 @@ def name_folders(models: Sequence[str]) -> dict[str, Path]:
         path = Path(folder if equals else text)
         if not equals:
             on_hub = hub_name(path)
-            name = on_hub.name if on_hub else packaged_name(path) or path.resolve().name
+            name = on_hub.name if on_hub else packaged_name(path) or whole(path).name
         if name in folders:
             raise ModelError(f"two models are named {name!r}.", remedy="Write NAME=FOLDER to name them.")
         folders[name] = path
     return folders
 
 
-def labeling_folder(models: Mapping[str, Path]) -> Path:
-    """The folder for the labels where none is named: beside the model, or here."""
+def labeling_folder(models: Mapping[str, Path], wanted: Path | None = None) -> Path:
+    """The folder for the labels: the one wanted or, where none is named, one beside the model, or here."""
     from tagsmith.model.folder import names_model
+    from tagsmith.remote import local_path, url_of
 
+    if wanted is not None:
+        if url_of(wanted):
+            remedy = "Name a folder of this machine with --labeling."
+            raise InputError("labels are in a database, which cannot be elsewhere.", path=wanted, remedy=remedy)
+        return local_path(wanted)
     name, model = next(iter(models.items()), ("new", None))
-    if model is None or names_model(model):
+    if model is None or names_model(model) or url_of(model):
         return Path(f"{name}.labeling")
     return model.with_name(f"{model.resolve().name}.labeling")
 
 
 def existing(files: Sequence[Path]) -> tuple[Path, ...]:
     """Check labeled files, so that an error comes now and not when training begins."""
+    from tagsmith.remote import is_file
+
     for path in files:
-        if not path.is_file():
+        if not is_file(path):
             raise DataError("there is no such file.", path=path, remedy="Check the path.")
     return tuple(files)
 

@@ -18,7 +18,7 @@ from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, packed_position, too_large, unpacked
-from tagsmith.remote import is_folder, local_path, open_to_read, size_of, url_of
+from tagsmith.remote import is_folder, local_path, opened, size_of, url_of
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -251,14 +251,13 @@ def open_file(source: str | Path) -> BinaryIO:
     """
     if is_folder(source):
         raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=source)
-    url = url_of(source)
     try:
-        return open_to_read(url) if url else local_path(source).open("rb", buffering=2 * BEGINNING)
+        return opened(source)
     except FileNotFoundError:
         raise DataError("There is no such file.", remedy="Check the path.", path=source) from None
     except OSError as error:
         problem = f"The file cannot be opened: {error.strerror}."
-        remedy = "Check the name, the network and your access." if url else "Check its permissions."
+        remedy = "Check the name, the network and your access." if url_of(source) else "Check its permissions."
         raise DataError(problem, remedy=remedy, path=source) from error
 
 

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any
 
-from tagsmith.errors import DataError
+from tagsmith.errors import DataError, install_command
 
 SUFFIXES = (".gz", ".bz2", ".xz", ".zst")
 MOST_TIMES = 50  # how many times longer than the file its content may be; text is packed to a third or a tenth
@@ -24,6 +24,11 @@ _BEGINNINGS = {
     b"\xfd7zXZ\x00": "xz",
     b"\x28\xb5\x2f\xfd": "zstd",
 }
+_DAMAGED: tuple[type[Exception], ...] = (EOFError, OSError, zlib.error, lzma.LZMAError)
+if sys.version_info >= (3, 14):
+    from compression import zstd
+
+    _DAMAGED += (zstd.ZstdError,)
 _BZIP2_BLOCK = (b"1AY&SY", b"\x17rE8P\x90")  # after "BZh" and a digit; the second is that of an empty file
 
 
@@ -81,7 +86,7 @@ class _Unpacked(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             data: bytes = self._content.read(len(buffer))
-        except (EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        except _DAMAGED as error:
             problem = f"The {self._kind} data are damaged or cut off: {error}."
             raise DataError(problem, remedy="Copy the file again.", path=self._name) from error
         except MemoryError as error:  # xz says in its header how much it needs, up to 4 GB
@@ -106,13 +111,21 @@ def too_large(name: str) -> DataError:
 def _opener(kind: str, name: str) -> Callable[[Any], Any]:
     if kind == "zstd":
         if sys.version_info >= (3, 14):
-            from compression import zstd
-
             return zstd.ZstdFile
-        raise DataError("The file is compressed with zstd.", remedy="Unpack it: zstd -d.", path=name)
+        return _zstd_of_arrow(name)
     openers: dict[str, Callable[[Any], Any]] = {
         "gzip": lambda packed: gzip.GzipFile(fileobj=packed),
         "bzip2": bz2.BZ2File,
         "xz": lzma.LZMAFile,
     }
     return openers[kind]
+
+
+def _zstd_of_arrow(name: str) -> Callable[[Any], Any]:
+    """Return what reads zstd where Python itself does not. Raises DataError: pyarrow, which can, is not installed."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        remedy = f"Unpack it (zstd -d), take Python 3.14, or install pyarrow: {install_command('arrow')}"
+        raise DataError("The file is compressed with zstd.", remedy=remedy, path=name) from error
+    return lambda packed: pyarrow.CompressedInputStream(packed, "zstd")

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from tagsmith import __version__
 from tagsmith.errors import DataError, MissingExtraError, ModelError
+from tagsmith.remote import exists
 
 try:
     import srsly
@@ -132,7 +133,7 @@ def make_component(
         try:
             component.load(model)
         except ModelError as error:
-            if Path(model).exists():
+            if exists(model):
                 raise
             warnings.warn(f"{error} Until from_disk or from_bytes brings it, {name!r} has no model.", stacklevel=2)
     if not saved:

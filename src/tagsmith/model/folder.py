@@ -1,7 +1,7 @@
 """The model folder: written whole or not at all, verified when read; nothing in it can execute code.
 
-A model on the Hugging Face Hub is read from its copy in the cache (:mod:`tagsmith.model.hub`), and ``en`` from the
-package (:mod:`tagsmith.model.packaged`).
+A model on the Hugging Face Hub (:mod:`tagsmith.model.hub`) or at a URL (:mod:`tagsmith.downloads`) is read from its
+copy in the cache, and ``en`` from the package (:mod:`tagsmith.model.packaged`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 
-from tagsmith.errors import ModelError
+from tagsmith import downloads
+from tagsmith.errors import ModelError, place_of
 from tagsmith.files import OpenFolder, digest, new_folder, read_folder
 from tagsmith.model.architecture import Architecture
 from tagsmith.model.card import write_card
@@ -31,6 +32,7 @@ from tagsmith.model.json_values import parse_json
 from tagsmith.model.packaged import packaged_folder, packaged_name, packaged_remedy
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
 from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights, stored
+from tagsmith.remote import below, entries, exists, is_file, is_folder, local_path, remove, url_of
 from tagsmith.scores.scores import scores_from_dict
 from tagsmith.text.layer import Layer, layers_problem
 
@@ -95,6 +97,9 @@ def write_model(model: Model, folder: Path) -> None:
     with new_folder(folder) as temporary:
         for name, content in files.items():
             (temporary / name).write_bytes(content)
+    if url := url_of(folder):
+        for name in {*ModelFile} - {*files}:  # of the model that was there before
+            remove(below(url, name))
 
 
 def check_readable(model: Model, files: Mapping[str, bytes], folder: str | Path) -> None:
@@ -115,14 +120,16 @@ def check_target(folder: Path) -> None:
     if on_hub := hub_name(folder):
         remedy = "Name a folder, load the model from there, and call its push_to_hub."
         raise ModelError("a model is written to this machine first.", path=str(on_hub), remedy=remedy)
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / ModelFile.CONFIG).is_file():
+    if is_folder(folder) and not is_file(folder / ModelFile.CONFIG) and entries(folder):
         raise ModelError(
             "this folder exists, is not empty and holds no model.",
             path=folder,
             remedy="Choose another folder.",
         )
-    if folder.exists() and not folder.is_dir():
+    if exists(folder) and not is_folder(folder):
         raise ModelError("this is a file.", path=folder, remedy="Name a folder for the model.")
+    if url_of(folder):
+        return
     if folder.resolve().is_mount():
         remedy = "Name a folder inside it for the model."
         raise ModelError("a disk is mounted here, so no other folder can take its place.", path=folder, remedy=remedy)
@@ -171,7 +178,8 @@ def with_card(model: Model) -> Model:
 def read_model(folder: str | Path) -> Model:
     """Read and verify a model folder; if another process replaces it meanwhile, the new one.
 
-    ``folder`` may be ``en``, see :mod:`tagsmith.model.packaged`, or ``hf://owner/name``, see :mod:`tagsmith.model.hub`.
+    ``folder`` may be ``en``, see :mod:`tagsmith.model.packaged`, or ``hf://owner/name``, see :mod:`tagsmith.model.hub`,
+    or a URL such as ``s3://bucket/model``, see :mod:`tagsmith.downloads`.
 
     Raises ModelError: the folder or one of its files is missing, truncated or altered, or of another format version.
     """
@@ -191,14 +199,31 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 def local_folder(folder: str | Path) -> Path:
     """Return the folder itself, or that of a model which has a name.
 
-    A model on the Hub is downloaded if its newest version is not there.
+    A model on the Hub, or one that is named by a URL, is downloaded if its newest version is not there.
 
     Raises ModelError: it is not there and cannot be downloaded, or comes with tagsmith in another version.
     """
     on_hub = hub_name(folder)
     if on_hub is not None:
         return download(on_hub, [*ModelFile], INSIDE)
-    return packaged_folder(folder) or Path(folder)
+    if url := url_of(folder):
+        return _copied(url)
+    return packaged_folder(folder) or local_path(folder)
+
+
+def _copied(url: str) -> Path:
+    """Return the folder in the cache with a copy of a model elsewhere."""
+    most = {ModelFile.HISTORY.value: 64 * MIB, **{name.value: size for name, size in MOST.items()}}
+    try:
+        return downloads.download({name: below(url, name) for name in ModelFile}, most)
+    except FileNotFoundError:
+        remedy = "Check the URL; it is that of the folder."
+        raise ModelError("there is no such model folder.", path=url, remedy=remedy) from None
+    except OSError as error:
+        remedy = "Check the URL, the network, your access and the disk."
+        raise ModelError(
+            f"it cannot be copied: {error.strerror}.", path=error.filename or url, remedy=remedy
+        ) from error
 
 
 def names_model(text: str | Path) -> bool:
@@ -232,8 +257,8 @@ def read_history(folder: Path) -> list[dict[str, Any]]:
 
 
 def _read(folder: str | Path, read: Callable[[OpenFolder], Result]) -> Result:
-    """Read a folder; of a model on the Hub, errors have the name that it has there."""
-    local, on_hub = local_folder(folder), hub_name(folder)
+    """Read a folder; of a model on the Hub or elsewhere, errors have the name that it has there."""
+    local, on_hub = local_folder(folder), hub_name(folder) or url_of(folder)
     try:
         return _read_folder(local, read)
     except ModelError as error:
@@ -243,8 +268,11 @@ def _read(folder: str | Path, read: Callable[[OpenFolder], Result]) -> Result:
             raise
         remedy = error.remedy
         if remedy == REMEDY:
-            remedy = f"Delete {local} and load it again; if that does not help, its owner has to push it again."
-        raise ModelError(error.problem, path=f"{on_hub}, {Path(error.path or local).name}", remedy=remedy) from error
+            again = "push" if hub_name(folder) else "upload"
+            remedy = f"Delete {local} and load it again; if that does not help, its owner has to {again} it again."
+        raise ModelError(
+            error.problem, path=f"{place_of(str(on_hub))}, {Path(error.path or local).name}", remedy=remedy
+        ) from error
 
 
 def config_digest(folder: Path) -> str | None:

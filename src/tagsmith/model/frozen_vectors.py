@@ -21,7 +21,7 @@ from tagsmith.errors import VectorsError
 from tagsmith.files import cache_folder, digest, open_atomically
 from tagsmith.model.fasttext import DAMAGED, FastText
 from tagsmith.model.ngrams import BLOCK, Ngrams, sums_of_rows
-from tagsmith.model.vectors import FloatMatrix, Vectors, load_fasttext, load_vectors, quantize_rows
+from tagsmith.model.vectors import FloatMatrix, Vectors, load_fasttext, load_vectors, path_of_vectors, quantize_rows
 from tagsmith.model.vocabulary import Vocabulary
 from tagsmith.model.weights import LARGEST
 
@@ -90,12 +90,13 @@ def frozen_vectors(source: str | Path | Vectors) -> FrozenVectors:
     """
     if isinstance(source, Vectors):
         return _freeze(source)
-    if not Path(source).is_file():
+    path = path_of_vectors(source)
+    if not path.is_file():
         return _freeze(load_vectors(source))
-    cached = _cached_file(Path(source))
+    cached = _cached_file(path)
     if (table := _read(cached)) is None:
-        model = load_fasttext(source)
-        table = _freeze(load_vectors(source)) if model is None else _freeze_fasttext(model, Path(source))
+        model = load_fasttext(path)
+        table = _freeze(load_vectors(path)) if model is None else _freeze_fasttext(model, path)
         _keep(cached, table)
     return table
 

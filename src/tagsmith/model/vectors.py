@@ -20,14 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, Any, BinaryIO, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tagsmith.downloads import download
 from tagsmith.errors import MissingExtraError, VectorsError
 from tagsmith.model.fasttext import MAGIC, MOST_DIMENSIONS, FastText, read_fasttext
+from tagsmith.remote import local_path, url_of
 
 FloatMatrix = NDArray[np.float32]
 
@@ -76,7 +78,7 @@ def load_vectors(source: str | Path, words: Container[str] | None = None, limit:
         In the order of the file, without rows that have no word. If a word occurs twice, its first row counts.
 
     """
-    path = Path(source)
+    path = path_of_vectors(source)
     if str(source) in _PACKAGES and not path.exists():
         return _load_package(str(source), words, limit)
     _check_is_file(path, str(source))
@@ -102,7 +104,7 @@ def load_fasttext(source: str | Path) -> FastText | None:
 
     A plain file is read as it is used, a compressed one as a whole. Raises VectorsError as :func:`load_vectors` does.
     """
-    path = Path(source)
+    path = path_of_vectors(source)
     if not path.is_file():
         return None
     with _reading(path), _open(path) as stream:
@@ -128,6 +130,26 @@ def quantize_rows(matrix: NDArray[np.floating]) -> tuple[NDArray[np.int8], Float
     scale = np.maximum((largest / 127).astype(np.float32), np.finfo(np.float32).tiny)
     rounded = np.rint(matrix / scale)
     return np.clip(rounded, -127, 127).astype(np.int8), scale
+
+
+def path_of_vectors(source: str | Path) -> Path:
+    """Return the path of a file of vectors; of one that is elsewhere, that of its copy in the cache.
+
+    Raises VectorsError: there is no copy, and none can be made.
+    """
+    if not (url := url_of(source)):
+        return local_path(source)
+    name = PurePosixPath(url.partition("?")[0]).name
+    try:
+        return download({name: url}, {}) / name
+    except FileNotFoundError:
+        raise VectorsError("There is no such file.", remedy="Check the URL.", path=url) from None
+    except OSError as error:
+        problem, remedy = (
+            f"The file cannot be copied: {error.strerror}.",
+            "Check the network, your access and the disk.",
+        )
+        raise VectorsError(problem, remedy=remedy, path=error.filename or url) from error
 
 
 # --- files ---------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from tagsmith.errors import DataError, ModelError
 from tagsmith.model.configuration import Precision, Scaling
 from tagsmith.model.folder import Model, check_readable, model_files, read_model, with_card, write_model
 from tagsmith.model.hub import upload
+from tagsmith.remote import local_path
 from tagsmith.scores.calibration import Calibration
 from tagsmith.scores.comparison import SHUFFLES, Comparison
 from tagsmith.scores.evaluation import Evaluation
@@ -350,11 +351,11 @@ class Tagger(SentenceTagger):
         ModelError
             ``folder`` is a file, or holds something else than a model.
         OSError
-            The disk is full, or the place is not writable.
+            The disk is full, the place is not writable, or the connection to it is lost.
         """
         if not isinstance(folder, str | os.PathLike):
             raise ModelError(f"the model folder is {shown(folder)}, not a path.", remedy='Write save("model/").')
-        write_model(with_card(self.model), Path(folder))
+        write_model(with_card(self.model), local_path(os.fspath(folder)))
 
     def push_to_hub(
         self,

@@ -26,6 +26,7 @@ from tagsmith.formats.alignment import tag_document
 from tagsmith.formats.options import ReadOptions, read_options
 from tagsmith.model.folder import read_model
 from tagsmith.network.batches import piece_lengths
+from tagsmith.remote import is_file, local_path, whole
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.arguments import shown
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, sentence_from_words
@@ -113,7 +114,7 @@ def distill(
     --------
     >>> tagger = distill(["m1/", "m2/", "m3/"], train="train.conll", out="one/")  # doctest: +SKIP
     """
-    out = Path(out)
+    out = local_path(out)
 
     def lesson() -> Lesson:
         taggers, sources = _read_teachers(teachers, out)
@@ -174,12 +175,12 @@ def _read_teachers(teachers: Teacher | Sequence[Teacher], out: Path) -> tuple[li
             taggers.append(teacher)
         elif isinstance(teacher, Document):
             sources.append(teacher)
-        elif (path := Path(teacher)).is_file():
-            sources.append(path)
-        elif path.resolve() == out.resolve():
-            raise ModelError("the student would replace it.", path=path, remedy="Name another folder with --out.")
+        elif is_file(teacher):
+            sources.append(local_path(teacher))
+        elif whole(teacher) == whole(out):
+            raise ModelError("the student would replace it.", path=teacher, remedy="Name another folder with --out.")
         else:
-            taggers.append(Tagger(read_model(path)))
+            taggers.append(Tagger(read_model(teacher)))
     if not taggers and not sources:
         raise RecipeError("There is no teacher.", remedy="Give at least one model folder, or a file of predictions.")
     _check_alike(taggers)

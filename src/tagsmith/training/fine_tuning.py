@@ -31,6 +31,7 @@ from tagsmith.model.frozen_vectors import FrozenVectors, frozen_ngrams
 from tagsmith.model.packaged import packaged_folder
 from tagsmith.model.vocabulary import UNKNOWN_CHARACTER, UNKNOWN_WORD, UNSEEN_WORD, Vocabulary
 from tagsmith.model.weights import BARRED
+from tagsmith.remote import whole
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.text.layer import Layer
 from tagsmith.text.schemes import spans_to_tags, tags_to_spans
@@ -48,13 +49,12 @@ def read_start(folder: str | Path, out: Path, vectors: str | Path | None) -> Mod
     Raises ModelError: it cannot be read, or the new model would take its place; VectorsError: vectors are given: the
     model has its own, or was trained to do without.
     """
-    folder = Path(folder)
     if vectors is not None:
         raise VectorsError(
             "A model that training goes on from keeps the vectors that it has.", remedy="Leave --vectors out."
         )
     model = read_model(folder)
-    if (packaged_folder(folder) or folder).resolve() == out.resolve():
+    if whole(packaged_folder(folder) or folder) == whole(out):
         raise ModelError(
             "the new model would replace the one that training goes on from.",
             path=folder,

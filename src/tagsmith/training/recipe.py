@@ -11,6 +11,7 @@ from typing import Any
 
 from tagsmith.errors import RecipeError
 from tagsmith.model.architecture import Architecture
+from tagsmith.remote import opened
 
 _LONGEST_FILE = 1 << 16  # bytes
 _LONGEST_LINE = 4000  # bytes: tomllib takes quadratic time for a key of many parts, a.a.a.a
@@ -191,7 +192,7 @@ def read_changes(path: Path, what: str = "the recipe", example: str = "units = 2
     Raises RecipeError: the file is missing or not TOML.
     """
     try:
-        with path.open("rb") as stream:
+        with opened(path) as stream:
             content = stream.read(_LONGEST_FILE + 1)
         if len(content) > _LONGEST_FILE:
             raise RecipeError(f"{what} is longer than {_LONGEST_FILE:,} bytes.", path=path, remedy="Check the path.")

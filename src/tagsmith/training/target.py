@@ -1,6 +1,7 @@
 """Where a run writes: its model goes to ``out``, and ``out.training`` keeps what an interrupted run leaves.
 
-That folder holds the checkpoint, ``best``, the model of the best epoch so far, and a lock: one run at a time.
+That folder holds the checkpoint, ``best``, the model of the best epoch so far, and a lock: one run at a time. A model
+that goes elsewhere, to a URL, is trained in a folder of the cache.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tagsmith.errors import InputError, ModelError, RecipeError
-from tagsmith.files import lock_file, put_back, remove_abandoned
+from tagsmith.errors import InputError, ModelError, RecipeError, place_of
+from tagsmith.files import cache_folder, digest, lock_file, put_back, remove_abandoned
 from tagsmith.model.folder import ModelFile, check_target, read_config
+from tagsmith.remote import check_writable, is_file, url_of
 from tagsmith.training.checkpoint import FILE, read_progress
 
 BEST, LOCK = "best", "lock"
@@ -30,6 +32,11 @@ def training_folder(out: Path) -> Path:
     return out.with_name(f"{out.name}.training")
 
 
+def folder_to_send(out: Path) -> Path:
+    """Return the folder of this machine where a model is trained that is to be sent elsewhere in the end."""
+    return cache_folder("training") / digest(str(url_of(out)).encode())[:16] / out.name
+
+
 def check_new_run(out: Path, *, resume: bool, force: bool) -> None:
     """Raise unless a run may write its model to ``out``.
 
@@ -39,12 +46,16 @@ def check_new_run(out: Path, *, resume: bool, force: bool) -> None:
     if resume and force:
         raise RecipeError("a run cannot both go on and begin anew.", remedy="Leave out --resume or --force.")
     check_target(out)
-    put_back(out)
-    model, run = describe_model(out), describe_run(training_folder(out))
+    if url := url_of(out):
+        with _writing(out):
+            check_writable(url)
+    here = folder_to_send(out) if url else out
+    put_back(here)
+    model, run = describe_model(out), describe_run(training_folder(here))
     if force or (resume and run):
         return
     if run:
-        problem = f"{run} is in {training_folder(out)}" + (f", and {out} holds {model}" if model else "")
+        problem = f"{run} is in {training_folder(here)}" + (f", and {place_of(out)} holds {model}" if model else "")
         remedy = f"{RESUME} goes on with it, and {FORCE} begins anew."
     elif model:
         problem, remedy = f"this folder holds {model}", f"Name another folder, or replace the model with {FORCE}."
@@ -120,8 +131,10 @@ def discard_run(folder: Path) -> None:
 
 def describe_model(folder: Path) -> str:
     """Say which model a folder holds, as in "a model (dev F1 81.20, 2026-05-01 12:30)"; nothing if there is none."""
-    if not (folder / ModelFile.CONFIG).is_file():
+    if not is_file(folder / ModelFile.CONFIG):
         return ""
+    if url_of(folder):
+        return "a model"
     try:
         score, when = _dev_score(read_config(folder)), _changed(folder / ModelFile.CONFIG)
     except (InputError, OSError, KeyError, TypeError, ValueError, AttributeError):

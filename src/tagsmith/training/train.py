@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
@@ -15,10 +16,11 @@ from rich.console import Console
 from tagsmith.corpus.corpus import Corpus, read_corpus
 from tagsmith.corpus.knowledge import Partial
 from tagsmith.corpus.sources import Data
-from tagsmith.errors import TrainingError
+from tagsmith.errors import TrainingError, place_of, visible
 from tagsmith.interrupts import Interrupted, Interrupts, catch_interrupts, signal_of
 from tagsmith.model.folder import Model, ModelFile, write_model
 from tagsmith.model.frozen_vectors import FrozenVectors
+from tagsmith.remote import local_path, url_of
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
 from tagsmith.training.display import Display, Silent, open_display
@@ -35,7 +37,15 @@ from tagsmith.training.measure import (
 )
 from tagsmith.training.model_card import data_of, learning_curve, model_card
 from tagsmith.training.recipe import Recipe, choose_recipe
-from tagsmith.training.target import BEST, check_new_run, check_space, discard_run, reserved, what_is_kept
+from tagsmith.training.target import (
+    BEST,
+    check_new_run,
+    check_space,
+    discard_run,
+    folder_to_send,
+    reserved,
+    what_is_kept,
+)
 from tagsmith.training.task import Task, prepare
 from tagsmith.training.unknown_labels import describe_unknown
 
@@ -73,7 +83,8 @@ def train(
         ``DatasetDict``. Without ``dev`` a tenth of ``train`` is held out; ``test`` is scored once, at the end.
     out
         The model folder to write. While training, the run's state is kept beside it in ``<out>.training``. If there is
-        a model or an unfinished run already, say with ``resume`` or ``force`` what is to become of it.
+        a model or an unfinished run already, say with ``resume`` or ``force`` what is to become of it. It may be a URL,
+        such as ``s3://bucket/model``: training then writes to the cache, and the model is sent there at the end.
     preset, recipe
         ``"fast"``, ``"balanced"`` or ``"accurate"``, and what to change in it: fields, a TOML file, or a whole recipe.
     vectors
@@ -124,7 +135,7 @@ def train(
     --------
     >>> tagger = train("train.conll", dev="dev.conll", out="model/")  # doctest: +SKIP
     """
-    out = Path(out)
+    out = local_path(out)
 
     def lesson() -> Lesson:
         model = read_start(start, out, vectors) if start is not None else None
@@ -162,6 +173,11 @@ def run_lesson(
 ) -> Tagger:
     """Prepare a lesson, train, and write the model folder; arguments and errors are those of :func:`train`."""
     check_new_run(out, resume=resume, force=force)
+    if url_of(out):
+        place = folder_to_send(out)
+        tagger = run_lesson(lesson, place, seed=seed, resume=resume, force=force, console=console, display=display)
+        _send(tagger.model, place, out, console or _stderr())
+        return tagger
     console = console or _stderr()
     try:
         with catch_interrupts() as interrupts, reserved(out) as folder:
@@ -184,6 +200,20 @@ def run_lesson(
     except KeyboardInterrupt as error:
         message = str(error) or f"interrupted; {what_is_kept(out)}"
         raise Interrupted(message, signal_of(error)) from None
+
+
+def _send(model: Model, place: Path, out: Path, console: Console) -> None:
+    """Write a finished model elsewhere, and then delete the folder here; errors cost nothing."""
+    finished = f"the model was finished, and is in {place}"
+    try:
+        write_model(model, out)
+    except KeyboardInterrupt as error:
+        raise Interrupted(f"interrupted; {finished}", signal_of(error)) from None
+    except OSError:
+        console.print(visible(f"{finished}; it was not sent"), markup=False, highlight=False, soft_wrap=True)
+        raise
+    shutil.rmtree(place, ignore_errors=True)
+    console.print(visible(f"model sent to {place_of(out)}"), markup=False, highlight=False, soft_wrap=True)
 
 
 def train_in_memory(

@@ -21,6 +21,7 @@ from tagsmith.errors import InputError, RecipeError, TrainingError
 from tagsmith.files import only_one, write_atomically
 from tagsmith.interrupts import catch_interrupts
 from tagsmith.model.frozen_vectors import frozen_vectors
+from tagsmith.remote import local_path, url_of
 from tagsmith.streams import Remarks
 from tagsmith.training.measure import deciding_measure
 from tagsmith.training.recipe import Recipe, choose_recipe
@@ -113,7 +114,7 @@ def tune(
             raise RecipeError(f"{name} is {number}.", remedy="It must be at least 1.")
     if minutes is not None and not 0 < minutes < math.inf:
         raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
-    folder, base = Path(out), choose_recipe(preset, recipe, with_vectors=vectors is not None)
+    folder, base = local_path(out), choose_recipe(preset, recipe, with_vectors=vectors is not None)
     searched = choose_space(space, base)
     if vectors is not None and "word_dim" in searched:
         raise RecipeError("word_dim cannot be searched: the pretrained vectors set it.", remedy="Leave it out.")
@@ -147,6 +148,9 @@ def tune(
 
 def _check_folder(folder: Path, resume: bool) -> None:
     """Raise unless a search can begin in the folder or, for ``resume``, go on there."""
+    if url_of(folder):
+        remedy = "Name a folder of this machine."
+        raise InputError("a search keeps a database, which cannot be elsewhere.", path=folder, remedy=remedy)
     has_study = (folder / DATABASE).is_file()
     if folder.exists() and not folder.is_dir():
         problem, remedy = "this is a file.", "Name a folder for the search."
