@@ -41,6 +41,7 @@ ELSEWHERE = ("file", "hf")  # schemes of paths of this machine, and of models: s
 COMMITTING = ("s3", "s3a", "gs", "gcs")  # an object is sent in parts, which become one when all are there
 WITH_FOLDERS = ("hdfs", "sftp", "ssh")  # a file needs its folder; elsewhere names only look like folders
 WITHOUT_LISTS = ("http", "https")
+CLIENTS = ("fsspec", "s3fs", "gcsfs", "adlfs", "azure")  # loggers
 BLOCK = 1 << 22  # bytes that are asked for at a time
 BUFFER = 1 << 16
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
@@ -235,13 +236,15 @@ def open_to_read(url: str) -> io.BufferedReader:
     return io.BufferedReader(_Read(file, url), BUFFER)
 
 
+class _Enough(Exception):  # noqa: N818 - it is no error
+    """Nothing more is to be written."""
+
+
 def check_writable(folder: str) -> None:
-    """Write a file to the folder with this URL and delete it again. Raises OSError: nothing can be written there."""
+    """Begin to write a file in the folder with this URL. Raises OSError: nothing can be written there."""
     make_folder(folder)
-    url = below(folder, f".tagsmith-{secrets.token_hex(4)}")
-    with open_to_write(url) as stream:
-        stream.write(b"tagsmith can write here")
-    remove(url)
+    with suppress(_Enough), open_to_write(below(folder, f".tagsmith-{secrets.token_hex(4)}")):
+        raise _Enough
 
 
 def remove(url: str) -> None:
@@ -268,6 +271,8 @@ def open_to_write(url: str) -> Iterator[io.RawIOBase]:
     written = name if commits else f"{folder}/.{last}.{secrets.token_hex(4)}.part"
     with _errors_of(url):
         file = system.open(written, "wb", **({"autocommit": False} if commits else {}))
+        if commits:
+            _begin(file)
     try:
         yield _Written(file, url)
         with _errors_of(url):
@@ -281,6 +286,16 @@ def open_to_write(url: str) -> Iterator[io.RawIOBase]:
             system.invalidate_cache()
     except BaseException:  # Ctrl-C too
         _discard(system, file, None if commits else written)
+        raise
+
+
+def _begin(file: Any) -> None:
+    """Begin to send an object now, not with its first part: what is wrong should be known before hours of work."""
+    try:
+        file.offset = 0
+        file._initiate_upload()
+    except BaseException:
+        file.closed = True  # or Python would try again when it deletes it
         raise
 
 
@@ -375,11 +390,16 @@ def _system(url: str) -> tuple[Any, str]:
 
     Raises MissingExtraError: fsspec is not installed; InputError: a package that it needs for this is not.
     """
+    import logging
+
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise MissingExtraError(f"Opening {place_of(url)}", "remote") from error
     packages = PACKAGES[_scheme(url)]
+    for name in CLIENTS:  # what they log, pages of it if there is no network, comes as one error
+        if not (logger := logging.getLogger(name)).handlers:
+            logger.addHandler(logging.NullHandler())
     try:
         with _errors_of(url):
             system, name = url_to_fs(url)
@@ -396,8 +416,12 @@ def _errors_of(url: str) -> Iterator[None]:
         yield
     except (TagsmithError, ImportError, MemoryError):
         raise
+    except FileNotFoundError as error:
+        if _scheme(url) in WITHOUT_LISTS and isinstance(error.__cause__, Exception):  # whatever went wrong
+            raise OSError(errno.EIO, _said(error.__cause__, url), place_of(url)) from error
+        raise FileNotFoundError(errno.ENOENT, _said(error, url), place_of(url)) from error
     except OSError as error:
-        number = error.errno or (errno.ENOENT if isinstance(error, FileNotFoundError) else errno.EIO)
+        number = error.errno or errno.EIO
         kind = type(error) if type(error) in _KINDS else OSError
         raise kind(number, _said(error, url), place_of(url)) from error
     except NotImplementedError as error:
@@ -407,7 +431,7 @@ def _errors_of(url: str) -> Iterator[None]:
         raise OSError(errno.EIO, _said(error, url), place_of(url)) from error
 
 
-_KINDS = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
+_KINDS = (PermissionError, IsADirectoryError, NotADirectoryError, FileExistsError)
 
 
 def _said(error: Exception, url: str) -> str:

@@ -11,7 +11,7 @@ import typer
 
 from tagsmith.cli import options
 from tagsmith.cli.evaluate import CountedAs, Mode
-from tagsmith.errors import DataError, visible
+from tagsmith.errors import DataError, place_of, visible
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -105,7 +105,7 @@ def compare_command(
             remedy="Choose the column or layer that holds the labels with --column or --layer.",
             path=data,
         )
-    _write(comparison, {"a": str(a), "b": str(b), "data": str(data)}, json_file)
+    _write(comparison, {"a": place_of(a), "b": place_of(b), "data": place_of(data)}, json_file)
     if show and str(json_file) != "-":
         sides = {"gold": gold, "A": tags[0], "B": tags[1]}
         for line in _shown(comparison, sentences, [str(origin.source) for origin in origins], sides, scheme, show):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tagsmith.cli.inspect_view import Section, View
 from tagsmith.cli.options import counted
+from tagsmith.errors import place_of
 
 if TYPE_CHECKING:
     from tagsmith.corpus.quality import Uneven
@@ -56,8 +57,8 @@ def read_data(path: Path, format: str, options: dict[str, Any]) -> DataFile:
     problems = options.setdefault("problems", [])
     read = read_sentences(path, format=format, **options)
     layer = next(iter(read[0].layers)) if read else ""
-    counts = statistics(read, layer, path=str(path))
-    held = hold_sentences(read, str(path))
+    counts = statistics(read, layer, path=place_of(path))
+    held = hold_sentences(read, place_of(path))
     doubts = [
         doubt_of_sentences(held),
         doubt_of_offsets(problems, sum(counts.labels.values())),
@@ -66,7 +67,7 @@ def read_data(path: Path, format: str, options: dict[str, Any]) -> DataFile:
     spans = spans_of(held, layer, counts.scheme)
     uneven = labeled_differently(held.words(), spans)
     report = {
-        "path": str(path),
+        "path": place_of(path),
         "kind": "corpus",
         "format": format,
         "layer": layer,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tagsmith.cli.inspect_view import Section, View
 from tagsmith.cli.options import counted
+from tagsmith.errors import place_of
 
 if TYPE_CHECKING:
     from tagsmith.model.folder import Model
@@ -29,7 +30,7 @@ def model_report(folder: Path, *, speed: bool = False) -> dict[str, Any]:
     layers = [{"layer": layer.name, "scheme": layer.scheme, "labels": list(layer.labels)} for layer in model.layers]
     card = model.extras.get(ModelFile.CARD, b"").decode("utf-8", "replace")
     return {
-        "path": str(hub_name(folder) or folder),
+        "path": str(hub_name(folder) or place_of(folder)),
         "kind": "model",
         "format_version": read_config(local)["format_version"],
         "digest": config_digest(local),

@@ -150,6 +150,7 @@ def _tag_documents(
     from tagsmith.corpus.convert import write_documents
     from tagsmith.formats import FORMATS
     from tagsmith.formats.options import WriteOptions
+    from tagsmith.formats.source import without_query
     from tagsmith.remote import is_folder, make_folder, whole
 
     wanted_input, wanted_output = formats
@@ -166,7 +167,7 @@ def _tag_documents(
             typer.echo(visible(note), err=True)
             sources += [(file, file.relative_to(path)) for file in files]
         else:
-            sources.append((path, Path(path.name)))
+            sources.append((path, Path(without_query(path).name)))
     named = [(str(source), input_format(source, wanted_input, options.encoding)) for source, _ in sources]
     targets: dict[str, list[tuple[str, str]]] = {output: named}
     if _output_format(wanted_output, "", {name for _, name in named}).write_folder:
