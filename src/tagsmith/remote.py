@@ -247,14 +247,6 @@ def check_writable(folder: str) -> None:
         raise _Enough
 
 
-def remove(url: str) -> None:
-    """Delete a file elsewhere, if that is possible."""
-    system, name = _system(url)
-    with suppress(Exception):
-        system.rm_file(name)
-        system.invalidate_cache()
-
-
 @contextmanager
 def open_to_write(url: str) -> Iterator[io.RawIOBase]:
     """Open a file for writing bytes; it appears as a whole when all is written, and after an error not at all.

@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -32,7 +32,7 @@ from tagsmith.model.json_values import parse_json
 from tagsmith.model.packaged import packaged_folder, packaged_name, packaged_remedy
 from tagsmith.model.vocabulary import MOST_WORDS, Vocabulary, vocabulary_from_dict
 from tagsmith.model.weights import MOST_BYTES, bars_problem, first_unsound, read_weights, stored
-from tagsmith.remote import below, entries, exists, is_file, is_folder, local_path, remove, url_of
+from tagsmith.remote import below, entries, exists, is_file, is_folder, local_path, remove_file, url_of
 from tagsmith.scores.scores import scores_from_dict
 from tagsmith.text.layer import Layer, layers_problem
 
@@ -99,7 +99,8 @@ def write_model(model: Model, folder: Path) -> None:
             (temporary / name).write_bytes(content)
     if url := url_of(folder):
         for name in {*ModelFile} - {*files}:  # of the model that was there before
-            remove(below(url, name))
+            with suppress(OSError):  # nobody reads it
+                remove_file(below(url, name))
 
 
 def check_readable(model: Model, files: Mapping[str, bytes], folder: str | Path) -> None:
