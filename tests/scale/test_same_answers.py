@@ -120,6 +120,7 @@ def test_http(model, texts, expected):
     assert answers_of(found) == expected
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_ray(model, texts, expected):
     ray = pytest.importorskip("ray")
     from tagsmith.scale.ray import tag_dataset
@@ -133,8 +134,10 @@ def test_ray(model, texts, expected):
     assert answers_of(row["spans"] for row in sorted(tagged, key=lambda row: row["id"])) == expected
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.skipif(not (shutil.which("java") or os.environ.get("JAVA_HOME")), reason="Spark needs Java")
-def test_spark(model, texts, expected):
+def test_spark(model, texts, expected, monkeypatch):
+    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     sql = pytest.importorskip("pyspark.sql")
     from tagsmith.scale.spark import tag_dataframe
 

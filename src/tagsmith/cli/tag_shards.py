@@ -20,7 +20,7 @@ from tagsmith.errors import DataError, InputError, TagsmithError, visible
 from tagsmith.formats.source import open_bytes
 from tagsmith.formats.tables import arrow
 from tagsmith.interrupts import Interrupted, signal_of
-from tagsmith.remote import is_folder
+from tagsmith.remote import is_folder, local_path, url_of
 from tagsmith.scale.job import ENDINGS, REJECTS, Job
 from tagsmith.scale.run import Engine, Totals, Watch, tag_files
 from tagsmith.scale.shards import FORMATS, Input
@@ -84,7 +84,10 @@ def tag_in_shards(
     labels = [label for layer in layers if layer.gives_spans for label in layer.labels]
     worker = replace(worker, threshold=thresholds(labels))
     worker.schema(arrow("Tagging").schema([(worker.column, arrow("Tagging").string())]))  # raises if it is impossible
-    job = Job(worker, output, None if written == "auto" else written)
+    # Absolute: a worker elsewhere may have another working directory.
+    job = Job(
+        worker, output if url_of(output) else str(local_path(output).absolute()), None if written == "auto" else written
+    )
     try:
         with _open_watch() as watch:
             totals = tag_files(job, files, engine, watch, size=max(1, round(sharding.megabytes * MEGABYTE)))
@@ -101,9 +104,16 @@ def _engine(sharding: Sharding) -> Engine:
     workers = available_processors() if text is None else int(text) if text.isdecimal() else 0
     if not 1 <= workers <= 10_000:
         raise InputError(f"--workers {text} is no number of workers.", remedy="Give a whole number from 1 on.")
-    from tagsmith.scale import processes
+    if name == "processes":
+        if sharding.address is not None:
+            raise InputError("--address is that of a Ray cluster.", remedy="Say --engine ray too.")
+        from tagsmith.scale import processes
 
-    return partial(processes.run, workers=workers)
+        return partial(processes.run, workers=workers)
+    from tagsmith.scale import ray
+
+    ray.import_ray("--engine ray")
+    return partial(ray.run, workers=workers, address=sharding.address)
 
 
 def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None], out: Path) -> Iterator[Input]:

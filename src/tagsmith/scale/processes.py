@@ -98,10 +98,11 @@ def _serve(job: Job, pipe: Connection) -> None:
     with suppress(EOFError, OSError):  # the parent is gone
         while True:
             shard = pipe.recv()
-            pipe.send(_tagged(job, shard))
+            pipe.send(tagged(job, shard))
 
 
-def _tagged(job: Job, shard: Shard) -> Done | Failed:
+def tagged(job: Job, shard: Shard) -> Done | Failed:
+    """Tag a shard; say what went wrong as a value, for errors of all kinds cannot be sent between processes."""
     try:
         return tag_shard(job, shard)
     except (InputError, OSError) as error:
