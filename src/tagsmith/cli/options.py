@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _LAYER = "The layer to read, such as upos, xpos or feats in conllu."
 _COLUMN = "The column of the tags, counted from 1, or from -1 at the end; in csv also its heading."
 
-MODEL_HELP = "A model folder, en (English), or hf://OWNER/NAME."
+MODEL_HELP = "A model folder or its URL, en (English), or hf://OWNER/NAME."
 ModelFolder = Annotated[Path, typer.Argument(metavar="MODEL", help=MODEL_HELP)]
 Format = Annotated[
     str, typer.Option("--format", help="A file format, such as conll or jsonl; auto goes by suffix and content.")
