@@ -80,16 +80,19 @@ def tag_dataframe(
     types, struct = _spark_types()
     names = list(df.columns)
     place = _place(names, column)
-    given = pyarrow.schema([(column, _arrow_type(df.schema.fields[place], types))])
+    given = pyarrow.schema([(column, _arrow_type(df.schema.fields[place]))])
     worker = Worker(str(model), column, prefix, tags, threshold, precision).pinned()
     added = types.from_arrow_schema(worker.schema(given).remove(0))
-    _check_types(df.schema.fields, types)
     _check_new(added.names, names)
     archive = _ship(df.sparkSession, worker) if ship else None
     # Spark looks columns up by name, so names with dots and those of several columns would fail here.
-    numbered = [f"c{number}" for number in range(len(names))]
-    columns = struct([*df.schema.fields, *added.fields])
-    return df.toDF(*numbered).mapInArrow(_Task(worker, place, archive), columns)
+    numbered = df.toDF(*(f"c{number}" for number in range(len(names))))
+    try:
+        return numbered.mapInArrow(_Task(worker, place, archive), struct([*df.schema.fields, *added.fields]))
+    except NotImplementedError as error:
+        kinds = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in df.schema.fields)
+        problem = f"Spark cannot pass one of these columns to Python: {kinds}."
+        raise DataError(problem, remedy="Drop those of intervals, or cast them to strings.") from error
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,11 @@ class _Task:
         for batch in batches:
             for piece in _pieces(batch, self.place):
                 texts = piece.column(self.place)
-                tagged = worker(pyarrow.RecordBatch.from_arrays([texts], [worker.column]))
+                try:
+                    tagged = worker(pyarrow.RecordBatch.from_arrays([texts], [worker.column]))
+                except UnicodeDecodeError as error:  # Spark does not check the bytes that it reads
+                    problem = f"The column {worker.column!r} holds what is not UTF-8: {error}."
+                    raise DataError(problem, remedy="Apply pyspark.sql.functions.make_valid_utf8 to it.") from error
                 names = [*piece.schema.names, *tagged.schema.names[1:]]
                 yield pyarrow.RecordBatch.from_arrays([*piece.columns, *tagged.columns[1:]], names)
 
@@ -180,23 +187,16 @@ def _place(names: list[str], column: str) -> int:
     return names.index(column)
 
 
-def _arrow_type(field: Any, types: Any) -> Any:
-    kind = field.dataType
-    if (kind.elementType if kind.typeName() == "array" else kind).typeName() != "string":
-        problem = f"The column {field.name!r} is {kind.simpleString()}, neither string nor array<string>."
-        raise DataError(problem, remedy="Name another column, or cast it.")
-    return types.to_arrow_type(kind)
+def _arrow_type(field: Any) -> Any:
+    import pyarrow
 
-
-def _check_types(fields: Iterable[Any], types: Any) -> None:
-    from pyspark.errors import PySparkException
-
-    for field in fields:
-        try:
-            types.to_arrow_type(field.dataType, timezone="UTC")
-        except PySparkException as error:
-            problem = f"Spark cannot pass the column {field.name!r}, {field.dataType.simpleString()}, to Python."
-            raise DataError(problem, remedy="Drop it, or cast it to a string.") from error
+    kind = field.dataType.simpleString()
+    if field.dataType.typeName() == "string":
+        return pyarrow.string()
+    if field.dataType.typeName() == "array" and field.dataType.elementType.typeName() == "string":
+        return pyarrow.list_(pyarrow.string())
+    problem = f"The column {field.name!r} is {kind}, neither string nor array<string>."
+    raise DataError(problem, remedy="Name another column, or cast it.")
 
 
 def _check_new(added: Iterable[str], there: Iterable[str]) -> None:
