@@ -21,7 +21,7 @@ from tagsmith.model.folder import write_model
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")
-pytest.importorskip("pyspark")
+pyspark = pytest.importorskip("pyspark")
 if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
     pytest.skip("there is no Java", allow_module_level=True)
 
@@ -207,10 +207,15 @@ def test_bytes_that_are_no_text_are_an_error_with_the_remedy(spark, model):
     from pyspark.sql.functions import make_valid_utf8
 
     df = spark.sql("select 0 as id, cast(x'4a6fe9' as string) as text")
-    with pytest.raises(PySparkException, match="'text' holds what is not UTF-8.*Apply .*make_valid_utf8"):
+    with pytest.raises(PySparkException, match=r"'text' holds what is not UTF-8.*Apply .*make_valid_utf8"):
         rows(tag_dataframe(df, model))
     valid = df.withColumn("text", make_valid_utf8("text"))
     assert rows(tag_dataframe(valid, model)) == expected(model, ["Jo\N{REPLACEMENT CHARACTER}"])
+
+
+def test_other_frames_are_sent_elsewhere():
+    with pytest.raises(DataError, match=r"not a DataFrame of Spark\. .*tag_frame"):
+        tag_dataframe(pyarrow.table({"text": TEXTS}), "en")
 
 
 def test_there_must_be_a_model(spark):
@@ -218,7 +223,7 @@ def test_there_must_be_a_model(spark):
         tag_dataframe(frame(spark, TEXTS), "nowhere")
 
 
-@pytest.mark.parametrize("package", ["pandas", "pyspark.sql.pandas"])
+@pytest.mark.parametrize("package", ["pandas", "pyarrow", "pyspark.sql.pandas"])
 def test_a_missing_package_names_the_extra(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtraError, match="spark"):
@@ -286,15 +291,18 @@ def test_a_worker_that_is_killed_costs_no_row_and_doubles_none(spark, model, tmp
 def test_the_example_runs_under_spark_submit(model, tmp_path):
     (tmp_path / "texts.jsonl").write_text('{"id": 0, "text": "John lives in New York."}\n{"id": 1}\n', "utf-8")
     configuration = [part for name, value in QUIET.items() for part in ("--conf", f"{name}={value}")]
-    # A cluster on this machine: its executor is a process that has nothing but what it is sent.
-    master = ["--master", "local-cluster[1,1,1024]"]
-    submit = [Path(sys.executable).with_name("spark-submit"), *master, *configuration]
+    # A cluster on this machine: its executor is a process that has nothing but what it is sent. It works in SPARK_HOME.
+    home = tmp_path / "home"
+    home.mkdir()
+    for part in Path(pyspark.__file__).parent.glob("[!w]*"):
+        (home / part.name).symlink_to(part)
+    submit = [Path(sys.executable).with_name("spark-submit"), "--master", "local-cluster[1,1,1024]", *configuration]
     command = [*submit, EXAMPLE, model, "texts.jsonl", "tagged", "--format", "json"]
-    environment = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_WORKER_DIR": tmp_path / "work"}
-    done = subprocess.run(
-        command, cwd=tmp_path, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300
-    )
+    of_spark = {"PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_HOME": str(home)}
+    environment = {**os.environ, **of_spark}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     tagged = parquet.read_table(tmp_path / "tagged").to_pylist()
     assert rounded(tagged) == expected(model, ["John lives in New York.", None])
-    assert {path.name for path in tmp_path.iterdir()} == {"texts.jsonl", "tagged", "work"}
+    assert {path.name for path in tmp_path.iterdir()} == {"home", "texts.jsonl", "tagged"}
+    assert list(home.glob("work/*/*/tagsmith-*.zip/config.json"))

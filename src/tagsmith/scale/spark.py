@@ -14,12 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tagsmith.errors import DataError, MissingExtraError
-from tagsmith.files import OpenFolder, read_folder, write_atomically
-from tagsmith.formats.tables import arrow
+from tagsmith.errors import DataError, MissingExtraError, ModelError
+from tagsmith.files import OpenFolder, digest, read_folder, write_atomically
 from tagsmith.model.configuration import Precision
-from tagsmith.model.folder import INSIDE, MOST, local_folder
+from tagsmith.model.folder import INSIDE, MOST, ModelFile, local_folder
 from tagsmith.scale.worker import Worker
+from tagsmith.text.arguments import shown
 
 PIECE_ROWS, PIECE_BYTES = 2048, 4 << 20  # of a batch of Spark, tagged together: its texts may be long
 
@@ -64,8 +64,8 @@ def tag_dataframe(
     Raises
     ------
     DataError
-        There is no such column, or it holds neither texts nor tokens; a new column's name is taken; the threshold is
-        impossible; a column is of a type that Spark cannot pass to Python.
+        ``df`` is another kind of frame; there is no such column, or it holds neither texts nor tokens; a new column's
+        name is taken; the threshold is impossible; a column is of a type that Spark cannot pass to Python.
     ModelError
         As :func:`tagsmith.load`.
     MissingExtraError
@@ -76,8 +76,12 @@ def tag_dataframe(
     >>> tagged = tag_dataframe(spark.read.parquet("texts.parquet"), "en")  # doctest: +SKIP
     >>> tagged.write.parquet("tagged.parquet")  # doctest: +SKIP
     """
-    pyarrow = arrow("Tagging a DataFrame of Spark")
     types, struct = _spark_types()
+    import pyarrow
+
+    if not hasattr(df, "mapInArrow"):
+        remedy = "Those of pandas and Polars are tagged by Tagger.tag_frame."
+        raise DataError(f"The frame is {shown(df)}, not a DataFrame of Spark.", remedy=remedy)
     names = list(df.columns)
     place = _place(names, column)
     given = pyarrow.schema([(column, _arrow_type(df.schema.fields[place]))])
@@ -153,14 +157,17 @@ def _ship(spark: Any, worker: Worker) -> str:
 
 
 def _archive(worker: Worker) -> bytes:
-    """Pack a model; the same bytes each time."""
+    """Pack a model, into the same bytes each time. Raises ModelError: it is another than the worker's by now."""
 
     def contents(folder: OpenFolder) -> dict[str, bytes]:
-        return {name: bytes(folder.read(name, MOST[name])) for name in INSIDE}
+        return {name: folder.read(name, MOST[name]) for name in INSIDE}
 
+    files = read_folder(local_folder(worker.model), contents)
+    if digest(files[ModelFile.CONFIG]) != worker.digest:  # executors would refuse it
+        raise ModelError("The model was replaced while it was read.", path=worker.model, remedy="Try again.")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in read_folder(local_folder(worker.model), contents).items():
+        for name, content in files.items():
             archive.writestr(zipfile.ZipInfo(name), content)
     return packed.getvalue()
 
