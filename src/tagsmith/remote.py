@@ -275,7 +275,7 @@ def open_to_write(url: str) -> Iterator[io.RawIOBase]:
                 if scheme == "hdfs" and system.exists(name):  # whose rename replaces nothing
                     system.rm_file(name)
                 system.mv(written, name)
-            system.invalidate_cache()
+            system.invalidate_cache(folder)
     except BaseException:  # Ctrl-C too
         _discard(system, file, None if commits else written)
         raise

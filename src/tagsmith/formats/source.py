@@ -249,13 +249,13 @@ def open_file(source: str | Path) -> BinaryIO:
 
     Raises DataError: the file is missing, a directory or unreadable.
     """
-    if is_folder(source):
-        raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=source)
     try:
         return opened(source)
-    except FileNotFoundError:
-        raise DataError("There is no such file.", remedy="Check the path.", path=source) from None
     except OSError as error:
+        if is_folder(source):
+            raise DataError("This is a directory, not a file.", remedy="Name a file inside it.", path=source) from None
+        if isinstance(error, FileNotFoundError):
+            raise DataError("There is no such file.", remedy="Check the path.", path=source) from None
         problem = f"The file cannot be opened: {error.strerror}."
         remedy = "Check the name, the network and your access." if url_of(source) else "Check its permissions."
         raise DataError(problem, remedy=remedy, path=source) from error
