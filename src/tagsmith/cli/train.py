@@ -66,6 +66,9 @@ def train_command(
         ),
     ] = None,
     keep: options.Keep = None,
+    devices: Annotated[
+        int, typer.Option(metavar="N", help="On how many devices of JAX, such as GPUs; each takes a part of a batch.")
+    ] = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: options.Force = False,
 ) -> None:
@@ -99,6 +102,7 @@ def train_command(
         has=layers_of_files,
         start=start,
         keep=kept,
+        devices=devices,
         format=format,
         resume=resume,
         force=force,

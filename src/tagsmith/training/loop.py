@@ -50,9 +50,11 @@ class TrainingRun:
         What is trained, and how.
     folder
         Where checkpoints are kept.
+    devices
+        On how many devices.
     """
 
-    def __init__(self, task: Task, recipe: Recipe, seed: int, folder: Path) -> None:
+    def __init__(self, task: Task, recipe: Recipe, seed: int, folder: Path, devices: int = 1) -> None:
         self.task, self.recipe, self.seed, self.folder = task, recipe, seed, folder
         layers = task.corpus.layers
         self.network = TaggerNetwork(
@@ -72,7 +74,7 @@ class TrainingRun:
         weights = self.network.learned_weights()
         table = weights.pop("word/trained")
         self.optimizer = Optimizer(recipe, self.steps_per_epoch, list(weights.values()), table)
-        self.step = make_step(self.network, self.optimizer)
+        self.step = make_step(self.network, self.optimizer, devices)
         self.progress = Progress()
         self.best: Arrays = {}
         self.average = self._new_average(self.network.arrays(), 0)

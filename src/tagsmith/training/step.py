@@ -200,6 +200,10 @@ STEPS: dict[str, Callable[[TaggerNetwork, Optimizer], Step]] = {
 }
 
 
-def make_step(network: TaggerNetwork, optimizer: Optimizer) -> Step:
-    """Return the step for the backend in use."""
+def make_step(network: TaggerNetwork, optimizer: Optimizer, devices: int = 1) -> Step:
+    """Return the step for the backend in use; for several devices see :mod:`tagsmith.training.devices`."""
+    if devices > 1:
+        from tagsmith.training.devices import ParallelStep
+
+        return ParallelStep(network, optimizer, devices)
     return STEPS[keras.config.backend()](network, optimizer)

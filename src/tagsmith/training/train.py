@@ -23,6 +23,7 @@ from tagsmith.model.frozen_vectors import FrozenVectors
 from tagsmith.remote import local_path, url_of
 from tagsmith.streams import Remarks
 from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.devices import check_devices
 from tagsmith.training.display import Display, Silent, open_display
 from tagsmith.training.fine_tuning import fine_tuning_recipe, kept_layers, label_unknown, read_start
 from tagsmith.training.loop import TrainingRun
@@ -67,6 +68,7 @@ def train(
     has: Mapping[str, Collection[str]] | None = None,
     start: str | Path | None = None,
     keep: Collection[str] | None = None,
+    devices: int = 1,
     resume: bool = False,
     force: bool = False,
     console: Console | None = None,
@@ -105,6 +107,9 @@ def train(
     options
         How to read files, see :func:`tagsmith.corpus.sources.read_documents`. With several layers
         (``layer=("upos", "xpos")``) one network learns them all, each with an output layer and a CRF of its own.
+    devices
+        On how many devices of JAX to train; each computes a part of every batch. The losses are those of one device but
+        for rounding. See :mod:`tagsmith.training.devices`.
     resume
         Go on from the last finished epoch of an interrupted run with the same arguments.
     force
@@ -149,7 +154,10 @@ def train(
             corpus = label_unknown(corpus, model)
         return Lesson(prepare(corpus, chosen, vectors, seed, model), chosen)
 
-    return run_lesson(lesson, out, seed=seed, resume=resume, force=force, console=console, display=display)
+    check_devices(devices)
+    return run_lesson(
+        lesson, out, seed=seed, devices=devices, resume=resume, force=force, console=console, display=display
+    )
 
 
 @dataclass(frozen=True)
@@ -168,6 +176,7 @@ def run_lesson(
     seed: int,
     resume: bool,
     force: bool,
+    devices: int = 1,
     console: Console | None = None,
     display: Display | None = None,
 ) -> Tagger:
@@ -175,7 +184,8 @@ def run_lesson(
     check_new_run(out, resume=resume, force=force)
     if url_of(out):
         place = folder_to_send(out)
-        tagger = run_lesson(lesson, place, seed=seed, resume=resume, force=force, console=console, display=display)
+        more: dict[str, Any] = {"console": console, "display": display}
+        tagger = run_lesson(lesson, place, seed=seed, resume=resume, force=force, devices=devices, **more)
         _send(tagger.model, place, out, console or _stderr())
         return tagger
     console = console or _stderr()
@@ -183,7 +193,7 @@ def run_lesson(
         with catch_interrupts() as interrupts, reserved(out) as folder:
             prepared = lesson()
             task, recipe = prepared.task, prepared.recipe
-            run = TrainingRun(task, recipe, seed, folder)
+            run = TrainingRun(task, recipe, seed, folder, devices)
             changed = run.resume() if resume else ""
             check_space(out, run.bytes_to_write())
             shown = nullcontext(display) if display else open_display(console, run.steps_per_epoch, recipe.epochs)
