@@ -26,6 +26,7 @@ from tagsmith.model.frozen_vectors import frozen_vectors
 from tagsmith.model.vectors import load_vectors
 from tagsmith.remote import entries, exists, files_below, is_file, is_folder, local_path, url_of
 from tagsmith.tagging.tagger import Tagger
+from tagsmith.training.display import Silent
 from tagsmith.training.target import check_new_run
 
 CONLL = "John B-PER\nlives O\nin O\nYork B-LOC\n\nMary B-PER\nleft O\n"
@@ -307,6 +308,26 @@ def test_a_model_is_trained_here_and_sent_there(memory, cache, capfd):
     assert not [path for path in (cache / "training").rglob("*") if path.is_file()]
     with pytest.raises(ModelError, match=r"^memory://m: this folder holds a model. .*--force"):
         tagsmith.train("memory://data", out="memory://m", preset="fast", recipe=TINY)
+
+
+class Stopping(Silent):
+    """Interrupts training after its first epoch."""
+
+    def epoch(self, entry):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_goes_on_and_is_sent(memory, cache):
+    data = [(["Ada", "left"], ["B-PER", "O"])] * 20
+    how = {"out": "memory://m", "preset": "fast", "recipe": TINY}
+    with pytest.raises(KeyboardInterrupt, match="--resume"):
+        tagsmith.train(data, **how, display=Stopping())
+    assert stored() == {}
+    with pytest.raises(ModelError, match=r"^memory://m: an unfinished run .* --resume"):
+        tagsmith.train(data, **how)
+    tagger = tagsmith.train(data, **how, resume=True)
+    assert tagsmith.load("memory://m").tag([["Ada"]]) == tagger.tag([["Ada"]])
 
 
 @pytest.mark.slow

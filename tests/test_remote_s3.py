@@ -136,7 +136,16 @@ def test_what_goes_wrong_is_one_clear_line(store, arguments, status, said):
     assert "the-secret" not in lines[0]
 
 
-def test_no_network_and_no_credentials_are_one_clear_line(store):
-    done = store.run("convert", "s3://bucket/a.conll", "-", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "Could not connect"),
+        ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "Unable to locate credentials"),
+    ],
+)
+def test_no_network_and_no_credentials_are_one_clear_line(store, environment, said):
+    none = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
+    done = store.run("convert", "s3://bucket/a.conll", "-", **none, **environment)
+    (line,) = done.stderr.decode().splitlines()
     assert done.returncode == 2
-    assert "error: s3://bucket/a.conll: The file cannot be opened:" in done.stderr.decode()
+    assert line.startswith(f"error: s3://bucket/a.conll: The file cannot be opened: {said}")

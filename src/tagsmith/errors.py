@@ -48,7 +48,8 @@ def place_of(path: str | Path) -> str:
 
 
 def _posix(path: Path) -> str:
-    return path.as_posix() if _ONE_SLASH.match(path.as_posix()) else str(path)
+    posix = Path(path).as_posix()
+    return posix if _ONE_SLASH.match(posix) else str(path)
 
 
 class TagsmithError(Exception):

@@ -70,7 +70,7 @@ def url_of(path: str | Path) -> str | None:
     >>> url_of(Path("s3://bucket/train.conll")), url_of("train.conll")
     ('s3://bucket/train.conll', None)
     """
-    found = _URL.match(path if isinstance(path, str) else path.as_posix())
+    found = _URL.match(path if isinstance(path, str) else Path(path).as_posix())
     if not found or found[1].lower() in ELSEWHERE:
         return None
     scheme, rest = found[1].lower(), found[2]
@@ -91,7 +91,7 @@ def local_path(path: str | Path) -> Path:
     >>> local_path("file:///data/a%20file.conll").as_posix()
     '/data/a file.conll'
     """
-    text = path if isinstance(path, str) else path.as_posix()
+    text = path if isinstance(path, str) else Path(path).as_posix()
     if not text.lower().startswith("file:/"):
         return Path(path)
     from urllib.request import url2pathname  # takes as long to import as all the rest
