@@ -32,6 +32,10 @@ def tune_command(
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Trials in total, those before --resume included.")] = 20,
     processes: Annotated[int, typer.Option(min=1, help="Trials at a time, each in its own process.")] = 1,
+    engine: Annotated[str, typer.Option(help="What runs the trials: processes of this machine, or ray.")] = "processes",
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", help="The Ray cluster. [default: one on this machine]")
+    ] = None,
     hours: Annotated[float | None, typer.Option(help="No trial begins after this time.")] = None,
     minutes: Annotated[float | None, typer.Option(help="The same in minutes; both add up.")] = None,
     seed: options.Seed = 0,
@@ -63,6 +67,8 @@ def tune_command(
             vectors=vectors,
             trials=trials,
             processes=processes,
+            engine=engine,
+            address=address,
             minutes=time,
             seed=seed,
             format=format,

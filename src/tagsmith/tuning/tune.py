@@ -6,8 +6,9 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -38,9 +39,10 @@ from tagsmith.tuning.study import (
     open_study,
     queue_lost,
 )
-from tagsmith.tuning.worker import Search, work, work_in_processes
+from tagsmith.tuning.worker import Search, Tell, work, work_in_processes
 
 SPACE = "space.toml"
+ENGINES = ("processes", "ray")
 
 
 def tune(
@@ -54,6 +56,8 @@ def tune(
     vectors: str | Path | None = None,
     trials: int = 20,
     processes: int = 1,
+    engine: str = "processes",
+    address: str | None = None,
     minutes: float | None = None,
     seed: int = 0,
     resume: bool = False,
@@ -80,6 +84,9 @@ def tune(
     processes
         Trials at a time, each in a process of its own if there are several. (A script then needs the usual
         ``if __name__ == "__main__":``.)
+    engine, address
+        ``"processes"`` of this machine; or ``"ray"``: as many tasks of the Ray cluster at the address, which all see
+        ``out``, or of Ray started on this machine.
     minutes
         No trial begins after this time; those that are running end.
     seed
@@ -112,6 +119,8 @@ def tune(
     for name, number in (("trials", trials), ("processes", processes)):
         if number < 1:
             raise RecipeError(f"{name} is {number}.", remedy="It must be at least 1.")
+    if engine not in ENGINES:
+        raise RecipeError(f"There is no engine {engine!r}.", remedy=f"Choose one of {', '.join(ENGINES)}.")
     if minutes is not None and not 0 < minutes < math.inf:
         raise RecipeError(f"the time is {minutes:g} minutes.", remedy="It must be above 0 and finite.")
     folder, base = local_path(out), choose_recipe(preset, recipe, with_vectors=vectors is not None)
@@ -127,14 +136,16 @@ def tune(
     frozen = None if vectors is None else frozen_vectors(vectors)
     identity = prepare(corpus, base, frozen, seed).identity
     deadline = None if minutes is None else time.time() + 60 * minutes
-    search = Search(folder, corpus, base, searched, frozen if processes == 1 else vectors, seed, trials, deadline)
+    search = Search(
+        folder, corpus, base, searched, frozen if processes == 1 or engine == "ray" else vectors, seed, trials, deadline
+    )
     folder.mkdir(parents=True, exist_ok=True)
     with catch_interrupts(), only_one(folder / ".search", seconds=0) as alone, errors_of_the_database(folder):
         if not alone:
             raise InputError("a search is running in this folder.", path=folder, remedy="Wait for it, or stop it.")
         study = _begin_or_resume(search, resume, identity)
         try:
-            _run_trials(search, study, processes, console)
+            _run_trials(search, study, console, partial(_work, processes=processes, engine=engine, address=address))
         finally:  # after Ctrl-C too
             queue_lost(study)
             tuning = _write_results(search, study)
@@ -191,17 +202,27 @@ def _begin_or_resume(search: Search, resume: bool, identity: str) -> optuna.Stud
     return study
 
 
-def _run_trials(search: Search, study: optuna.Study, processes: int, console: Console) -> None:
+def _work(search: Search, tell: Tell, *, processes: int, engine: str, address: str | None) -> None:
+    """Run trials: here, in processes, or on Ray."""
+    at_once = min(processes, search.trials)
+    if engine == "ray":
+        from tagsmith.tuning.on_ray import work_on_ray
+
+        work_on_ray(search, tell, at_once, address)
+    elif processes == 1:
+        work(search, tell)
+    else:
+        work_in_processes(search, tell, at_once)
+
+
+def _run_trials(search: Search, study: optuna.Study, console: Console, run: Callable[[Search, Tell], None]) -> None:
     done = list(finished_trials(study))
     display = SearchDisplay(console, search.trials, done, deciding_measure(search.corpus))
     with display.bar if console.is_terminal else nullcontext():
         sentences = f"{len(search.corpus.train):,} train, {len(search.corpus.dev):,} dev sentences"
         before = f"; {len(done)} done before" if done else ""
         display.message(f"{sentences}; searching {', '.join(search.space)}; {search.trials} trials{before}")
-        if processes == 1:
-            work(search, display.tell)
-        else:
-            work_in_processes(search, display.tell, min(processes, search.trials))
+        run(search, display.tell)
 
 
 def _write_results(search: Search, study: optuna.Study) -> Tuning | None:
