@@ -1,8 +1,4 @@
-"""The command line with files in S3, served by moto on this machine.
-
-s3fs and moto are not among the packages that ``make`` installs: botocore wants an older python-dateutil than other
-packages have here. These tests are skipped without them.
-"""
+"""The command line with files in S3, served by moto on this machine."""
 
 from __future__ import annotations
 
