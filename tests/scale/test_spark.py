@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -30,6 +31,7 @@ from tagsmith.scale.spark import PIECE_BYTES, _pieces, tag_dataframe  # noqa: E4
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
 ]
 EXAMPLE = Path(__file__).parents[2] / "docs" / "spark_tag.py"
 TEXTS = ["John lives in New York.", None, "", "the 🙂 London. Paris in the café!", "A girl. Runs to Mary!"]
@@ -56,6 +58,7 @@ def spark(tmp_path_factory):
         gateway.proc.stdin.close()  # which ends the JVM
         gateway.proc.wait(60)
         SparkContext._gateway = SparkContext._jvm = None
+        gc.collect()  # of sockets that PySpark leaves open
 
 
 @pytest.fixture(scope="module")
@@ -233,16 +236,20 @@ def test_a_missing_package_names_the_extra(monkeypatch, package):
 # -------------------------------------------------------------------------------------------- what dies
 
 
+def parent(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[1])
+
+
 def tagging_processes():
-    """The Python workers of Spark that have loaded what runs a model."""
+    """The Python workers of this process's Spark that have loaded what runs a model."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if b"pyspark.daemon" in (process / "cmdline").read_bytes() and "onnxruntime" in (
-                process / "maps"
-            ).read_text("utf-8"):
+            # They are children of a daemon, which is a child of the JVM: other tests may have a Spark of their own.
+            ours = parent(parent(parent(process.name))) == os.getpid()
+            if ours and "onnxruntime" in (process / "maps").read_text("utf-8"):
                 found.append(int(process.name))
-        except OSError:  # it has ended meanwhile
+        except OSError:  # it has ended meanwhile, or has no such ancestor
             continue
     return found
 
