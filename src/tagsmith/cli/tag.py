@@ -102,7 +102,7 @@ def tag_command(
     address: Annotated[
         str | None, typer.Option(metavar="auto|HOST:PORT", help="The Ray cluster. [default: one on this machine]")
     ] = None,
-    shard_size: Annotated[float, typer.Option(metavar="MB", help="About how large shards are.")] = 4.0,
+    shard_size: Annotated[float, typer.Option(metavar="MB", help="About how large shards are.")] = 2.0,
 ) -> None:
     """Tag text from files, folders or standard input, in constant memory."""
     from tagsmith.formats.options import read_options

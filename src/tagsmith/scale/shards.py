@@ -20,7 +20,7 @@ from tagsmith.formats.source import open_utf8, share_read
 from tagsmith.formats.tables import arrow as pyarrow_for
 from tagsmith.text.tokenizer import words_and_starts
 
-SHARD_BYTES = 4 << 20  # some seconds of a worker's time: what a killed one costs
+SHARD_BYTES = 2 << 20  # some seconds of a worker's time: what a killed one costs
 MOST_TIMES = 16  # as long as a shard may a row be: it has to be held in memory
 WINDOW = 1 << 14  # bytes in which the end of a sentence is looked for where a long paragraph is cut
 FORMATS = ("text", "jsonl", "csv", "parquet", "arrow")  # that can be cut
