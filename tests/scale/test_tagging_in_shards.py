@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -308,6 +309,53 @@ def test_a_manifest_that_is_cut_off_costs_its_last_line(job, rows):
     tag(job, rows, engine=engine)
     assert engine.given == [("rows.jsonl", totals.shards - 1)]
     assert len(path.read_text().splitlines()) == totals.shards + 1
+
+
+def test_a_manifest_of_a_stranger_reaches_nothing_outside(job, rows, tmp_path):
+    totals, _ = tag(job, rows)
+    (tmp_path / "thesis.jsonl").write_text("years of work")
+    path = Path(job.folder) / MANIFEST
+    done = json.loads(path.read_text().splitlines()[-1])
+    bad = [
+        {**done, "number": 90, "output": "../thesis.jsonl"},
+        {**done, "number": 90, "output": "rows.jsonl-00090./../../thesis.jsonl"},
+        {**done, "number": "90"},
+        {**done, "rows": None},
+        {"name": "rows.jsonl"},
+        [1],
+    ]
+    path.write_text(path.read_text() + "".join(json.dumps(one) + "\n" for one in bad))
+    again, _ = tag(job, rows)
+    assert (again.kept, again.rows) == (totals.shards, 100)
+    assert (tmp_path / "thesis.jsonl").read_text() == "years of work"
+    assert len(path.read_text().splitlines()) == totals.shards + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("a.csv", b"id,body\n1,John\n", r"a\.csv:1: There is no column 'text'\. Name one with --text-column: id, body"),
+        ("a.csv", b"text,text\n1,John\n", "does not name each column once"),
+        ("a.csv", b"text,\xff\n1,John\n", "The first line cannot be read: 'utf-8'"),
+        (
+            "a.jsonl",
+            b'{"body": "John"}\n',
+            r"a\.jsonl:1: There is no column 'text'\. Name one with --text-column: body",
+        ),
+    ],
+)
+def test_a_file_without_the_column_is_a_problem(job, tmp_path, name, content, problem):
+    (tmp_path / name).write_bytes(content)
+    totals, _ = tag(job, Input(str(tmp_path / name), name, name.partition(".")[2]))
+    assert re.search(problem, totals.problems[0])
+    assert totals.rows == 0
+
+
+def test_a_file_with_nothing_but_headings_has_no_rows(job, tmp_path):
+    (tmp_path / "a.csv").write_text("id,text\n\n")
+    totals, _ = tag(job, Input(str(tmp_path / "a.csv"), "a.csv", "csv"))
+    assert (totals.rows, totals.problems) == (0, [])
+    assert (Path(job.folder) / "a.csv-00000.csv").read_text() == "id,text,spans\n"
 
 
 def test_columns_that_are_taken_are_an_error(job, tmp_path):

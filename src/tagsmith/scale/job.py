@@ -11,6 +11,7 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -96,7 +97,7 @@ def tag_shard(job: Job, shard: Shard) -> Done:
     else:
         rows, added, kept, rejects = _tagged_lines(job.worker, shard)
         new = added.column_names
-        names = [*_cells(shard.header, shard.separator), *new]
+        names = [*_headings(shard, job.worker.column or "text"), *new]
         tagged = _joined(kept, added) if format in TABLES else None
         records = ({**record, **_rounded(more, new)} for record, more in zip(kept, added.to_pylist(), strict=True))
     _write_rejects(job, shard, rejects)
@@ -116,19 +117,18 @@ def tag_shard(job: Job, shard: Shard) -> Done:
 def rows_of(shard: Shard) -> Iterator[Row]:
     """Yield the rows of a shard of lines, without blank ones."""
     ends_row = ENDS_OF_ROWS[shard.format](shard.separator)
-    line, offset, held = shard.line, shard.offset, b""
-    first = line
-    for piece in io.BytesIO(shard.data):
-        held += piece
+    line, offset = shard.line, shard.offset
+    first, held = line, list[bytes]()
+    for piece in chain(io.BytesIO(shard.data), [b""]):  # at the end, a row may lack its line end
+        held.append(piece)
         line += 1
-        if not ends_row(piece):
+        if piece and not ends_row(piece):
             continue
-        if not held.isspace():
-            yield Row(first, held, offset)
-        offset += _length(held) if shard.format == "text" else 0
-        held, first = b"", line
-    if held and not held.isspace():
-        yield Row(first, held, offset)
+        data = b"".join(held)
+        if data and not data.isspace():
+            yield Row(first, data, offset)
+        offset += _length(data) if shard.format == "text" else 0
+        first, held = line, []
 
 
 def _length(data: bytes) -> int:
@@ -139,7 +139,7 @@ def _parsed(shard: Shard, column: str) -> tuple[list[tuple[Row, dict[str, Any]]]
     """Parse the rows of a shard of lines: each with its record, and those that cannot be read."""
     parsed: list[tuple[Row, dict[str, Any]]] = []
     rejects: list[Reject] = []
-    headings = _cells(shard.header, shard.separator) or []
+    headings = _headings(shard, column)
     for row in rows_of(shard):
         try:
             text = row.data.decode()
@@ -154,7 +154,32 @@ def _parsed(shard: Shard, column: str) -> tuple[list[tuple[Row, dict[str, Any]]]
             rejects.append(_reject(row, error))
             continue
         parsed.append((row, record))
+    if parsed and not any(column in record for _, record in parsed):
+        first, record = parsed[0]
+        raise _no_column(column, record, shard, first.line)
     return parsed, rejects
+
+
+def _headings(shard: Shard, column: str) -> list[str]:
+    """Return the headings of a csv file, of another none. Raises DataError: they cannot be read, or lack the column."""
+    if shard.format != "csv" or not shard.header:
+        return []
+    try:
+        headings = _cells(shard.header, shard.separator)
+    except (ValueError, csv.Error) as error:
+        remedy = "Mend it, or name the encoding with --encoding."
+        raise DataError(f"The first line cannot be read: {error}.", remedy=remedy, path=shard.source) from error
+    if len(set(headings)) < len(headings):
+        problem = "The first line does not name each column once."
+        raise DataError(problem, remedy="Give it different headings.", path=shard.source)
+    if column not in headings:
+        raise _no_column(column, headings, shard, 1)
+    return headings
+
+
+def _no_column(column: str, names: Iterable[str], shard: Shard, line: int) -> DataError:
+    remedy = f"Name one with --text-column: {', '.join(names)}."
+    return DataError(f"There is no column {column!r}.", remedy=remedy, path=shard.source, line=line)
 
 
 def _parts(text: str, offset: int) -> Iterator[tuple[str, int]]:
@@ -281,7 +306,7 @@ def _write_records(
             if format == "csv":
                 writer.writerow([_cell(record.get(name)) for name in names])
             else:
-                text.write(json.dumps(record, ensure_ascii=False) + "\n")
+                text.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
             count += 1
         text.flush()
     finally:
@@ -290,7 +315,7 @@ def _write_records(
 
 
 def _cell(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else value
 
 
 def _rounded(record: dict[str, Any], added: Iterable[str]) -> dict[str, Any]:

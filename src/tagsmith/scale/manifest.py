@@ -24,6 +24,7 @@ MANIFEST, LOCK = "_manifest.jsonl", "_lock"
 VERSION = 1
 WRITE_SECONDS = 30.0  # of tagging that may have to be done again, where the manifest cannot grow line by line
 _OURS = (MANIFEST, LOCK, REJECTS)
+_TYPES = {"name": str, "number": int, "digest": str, "rows": int, "tagged": int, "rejected": int, "output": str}
 
 
 class Manifest:
@@ -122,11 +123,18 @@ def _read(folder: Path, settings: dict[str, Any]) -> dict[tuple[str, int], Done]
             raise DataError(f"These results were made with {what}.", remedy=remedy, path=folder)
     shards = {}
     for line in lines[1:]:
-        values = _parsed(line)
-        if values is not None and values.keys() == set(Done._fields):
-            done = Done(**values)
+        if (done := _done(_parsed(line))) is not None:
             shards[done.name, done.number] = done
     return shards
+
+
+def _done(values: dict[str, Any] | None) -> Done | None:
+    """Return the shard of a line; None of a line that is damaged, or a stranger's: its results would be elsewhere."""
+    if values is None or {name: type(value) for name, value in values.items()} != _TYPES:
+        return None
+    done = Done(**values)
+    begins = f"{done.name}-{done.number:05}."
+    return done if done.output.startswith(begins) and "/" not in done.output[len(begins) :] else None
 
 
 def _line(values: dict[str, Any]) -> str:
