@@ -174,6 +174,7 @@ def test_bad_calls_are_refused_before_anything_is_tagged(model, rows, tmp_path):
     for arguments, message in [
         ((rows,), "The results of --workers are many files"),
         ((rows, "-o", out, "--workers", "0"), "--workers 0 is no number"),
+        ((rows, "-o", out, "--workers", "1", "--shard-size", "0"), "--shard-size 0 is no size"),
         ((rows, "-o", out, "--engine", "spark"), "There is no engine 'spark'"),
         ((tmp_path / "a.conll", "-o", out), "conll files cannot be cut into shards"),
         ((rows, other / "rows.jsonl", "-o", out), "Two inputs would have the same results"),

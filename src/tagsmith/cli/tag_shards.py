@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 LINE_SECONDS = 30.0  # between lines of progress where there is no terminal
 ENGINES = ("processes", "ray")
 MEGABYTE = 1 << 20
+MOST_MEGABYTES = 1024  # of a shard: each worker holds one in memory
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,9 @@ def tag_in_shards(
     engine = _engine(sharding)
     if output == "-":
         raise DataError("The results of --workers are many files.", remedy="Name a folder with -o OUT/.")
+    if not 0 < sharding.megabytes <= MOST_MEGABYTES:
+        remedy = f"Give megabytes, above 0 and up to {MOST_MEGABYTES:,}."
+        raise InputError(f"--shard-size {sharding.megabytes:g} is no size of shards.", remedy=remedy)
     wanted, written = formats
     if written not in ("auto", *ENDINGS):
         remedy = f"Choose one of {', '.join(ENDINGS)}; or tag without --workers."
@@ -85,9 +89,8 @@ def tag_in_shards(
     worker = replace(worker, threshold=thresholds(labels))
     worker.schema(arrow("Tagging").schema([(worker.column, arrow("Tagging").string())]))  # raises if it is impossible
     # Absolute: a worker elsewhere may have another working directory.
-    job = Job(
-        worker, output if url_of(output) else str(local_path(output).absolute()), None if written == "auto" else written
-    )
+    folder = output if url_of(output) else str(local_path(output).absolute())
+    job = Job(worker, folder, None if written == "auto" else written)
     try:
         with _open_watch() as watch:
             totals = tag_files(job, files, engine, watch, size=max(1, round(sharding.megabytes * MEGABYTE)))

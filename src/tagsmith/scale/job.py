@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -66,6 +66,9 @@ class Failed(NamedTuple):
     name: str
     number: int
     error: Exception
+
+
+Results = Generator[Done | Failed, None, None]  # what an engine yields
 
 
 class Row(NamedTuple):

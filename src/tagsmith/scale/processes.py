@@ -11,14 +11,14 @@ import signal
 import sys
 import traceback
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import NamedTuple
 
 from tagsmith.errors import InputError, TagsmithError
-from tagsmith.scale.job import Done, Failed, Job, tag_shard
+from tagsmith.scale.job import Done, Failed, Job, Results, tag_shard
 from tagsmith.scale.shards import Shard
 
 TRIES = 3  # of a shard that kills the process that tags it
@@ -33,7 +33,7 @@ class _Process(NamedTuple):
     pipe: Connection
 
 
-def run(job: Job, shards: Iterable[Shard], workers: int) -> Iterator[Done | Failed]:
+def run(job: Job, shards: Iterable[Shard], workers: int) -> Results:
     """Tag shards in processes; yield what becomes of each, as it is finished. Few more than ``workers`` are in memory.
 
     When the iterator is closed, the processes are ended, and what they were writing is removed. As everywhere that

@@ -7,7 +7,7 @@ them. An actor that dies is replaced by Ray, and does again what it had begun.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from tagsmith.formats.tables import arrow
 from tagsmith.model.configuration import Precision
 from tagsmith.model.folder import MOST, config_digest, local_folder, names_model
 from tagsmith.remote import is_file
-from tagsmith.scale.job import Done, Failed, Job
+from tagsmith.scale.job import Done, Failed, Job, Results
 from tagsmith.scale.processes import TRIES, tagged
 from tagsmith.scale.shards import Shard
 from tagsmith.scale.worker import Worker
@@ -98,7 +98,7 @@ def tag_dataset(
     )
 
 
-def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = None) -> Iterator[Done | Failed]:
+def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = None) -> Results:
     """Tag shards by actors; yield what becomes of each, as it is finished. Few more than ``workers`` are in memory.
 
     The actors write the results. So the folder must be one that all machines of the cluster see, or a URL.

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tagsmith.errors import DataError, InputError, ModelError
 from tagsmith.remote import size_of
-from tagsmith.scale.job import Done, Failed, Job
+from tagsmith.scale.job import Done, Failed, Job, Results
 from tagsmith.scale.manifest import Manifest, open_manifest
 from tagsmith.scale.shards import SHARD_BYTES, Input, Shard, shards_of
 
-Engine = Callable[[Job, Iterable[Shard]], Iterator[Done | Failed]]
+Engine = Callable[[Job, Iterable[Shard]], Results]
 """What tags shards: it calls :func:`tagsmith.scale.job.tag_shard` for each, wherever that is, and yields what becomes
-of them, in any order. It holds few of them at a time, and does again what a worker that died had begun.
+of them, in any order. It holds few of them at a time, does again what a worker that died had begun, and ends its
+workers when it is closed.
 """
 
 
@@ -67,8 +69,9 @@ def tag_files(job: Job, files: Sequence[Input], engine: Engine, watch: Watch, *,
     """
     with open_manifest(job) as manifest:
         run = _Run(manifest, watch, files)
-        for result in engine(job, run.missing(files, size)):
-            run.take(result)
+        with closing(engine(job, run.missing(files, size))) as results:
+            for result in results:
+                run.take(result)
         run.check()
         return run.totals
 
