@@ -72,7 +72,8 @@ def test_the_losses_are_those_of_one_device(one, tmp_path):
     expected, found = (load_file(path / "weights.safetensors") for path in (one, folder))
     assert found.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, atol=2e-3, err_msg=name)
+        # The trained table is rounded to halves, whose steps are larger than 1e-4.
+        np.testing.assert_allclose(found[name], values, atol=3e-4, err_msg=name)
 
 
 def test_two_processes_that_jax_joins_train_one_model(one, tmp_path):

@@ -45,7 +45,11 @@ def check_devices(count: int) -> None:
         except (ValueError, RuntimeError) as error:
             remedy = f"Set {COORDINATOR} and, unless a cluster says them, {' and '.join(NUMBERS.values())}."
             raise InputError(f"JAX cannot join the other processes: {error}.", remedy=remedy) from error
-    if (there := len(jax.devices())) < count:
+    there = len(jax.devices())
+    if jax.process_count() > 1 and there != count:
+        problem = f"The {jax.process_count()} processes have {there} devices together, not {count}."
+        raise InputError(problem, remedy=f"Give --devices {there} to all of them: none may be left without one.")
+    if there < count:
         remedy = f"Give --devices {there}, or none."
         if jax.default_backend() == "cpu":
             remedy += f" To try it on processors, set XLA_FLAGS=--xla_force_host_platform_device_count={count}."
