@@ -176,15 +176,26 @@ def files_below(folder: str | Path) -> list[Path]:
 
     Raises OSError: as :func:`entries`.
     """
-    if not (url := url_of(folder)):
+    if not url_of(folder):
         return [path for path in sorted(local_path(folder).rglob("*")) if path.is_file()]
+    return sorted(Path(folder, name) for name in sizes_below(folder))
+
+
+def sizes_below(folder: str | Path) -> dict[str, int]:
+    """Return the bytes of the files of a folder and of those inside it, by their paths from there.
+
+    Raises OSError: as :func:`entries`.
+    """
+    if not (url := url_of(folder)):
+        root = local_path(folder)
+        return {str(path.relative_to(root)): path.stat().st_size for path in files_below(root)}
     system, name = _system(url)
     with _errors_of(url):
         system.invalidate_cache()
-        found = system.find(name)
-    root = name.rstrip("/") + "/"
-    inside = (path.removeprefix(root) for path in found if path.startswith(root) and not path.endswith("/"))
-    return sorted(Path(folder, path) for path in inside)
+        found = system.find(name, detail=True)
+    above = name.rstrip("/") + "/"
+    inside = {path: info for path, info in found.items() if path.startswith(above) and not path.endswith("/")}
+    return {path.removeprefix(above): int(info["size"] or 0) for path, info in inside.items()}
 
 
 def size_of(path: str | Path) -> int:

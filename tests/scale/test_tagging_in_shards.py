@@ -145,16 +145,17 @@ def test_a_bad_row_goes_to_the_rejects_with_its_reason(job, tmp_path):
         b'{"text": "\xff"}',
         b'{"text": "\\ud83d"}',
         b'{"other": 1}',
+        b'{"text": "a", "note": {"\\ud83d": "half"}}',
+        b'{"text": "a", "spans": []}',
     ]
     (tmp_path / "bad.jsonl").write_bytes(b"\n".join(lines))
     totals, _ = tag(job, Input(str(tmp_path / "bad.jsonl"), "sub/bad.jsonl", "jsonl"))
-    assert (totals.rows, totals.tagged, totals.rejected) == (7, 2, 5)
+    assert (totals.rows, totals.tagged, totals.rejected) == (9, 2, 7)
     rejected = results(job, "_rejects/sub/*")
-    assert [one["line"] for one in rejected] == [2, 3, 5, 6, 7]
+    assert [one["line"] for one in rejected] == [2, 3, 5, 6, 7, 9, 10]
     assert [one["record"] for one in rejected[:2]] == ['{"text": 3}', "no json"]
-    for one, word in zip(
-        rejected, ["int 3", "Expecting value", "not a JSON object", "utf-8", "surrogate"], strict=True
-    ):
+    words = ["int 3", "Expecting value", "not a JSON object", "utf-8", "surrogate", "surrogate", "'spans' already"]
+    for one, word in zip(rejected, words, strict=True):
         assert word in one["reason"]
     (tmp_path / "bad.jsonl").write_bytes(b"\n".join(lines[:1]))
     tag(job, Input(str(tmp_path / "bad.jsonl"), "sub/bad.jsonl", "jsonl"))
@@ -358,11 +359,67 @@ def test_a_file_with_nothing_but_headings_has_no_rows(job, tmp_path):
     assert (Path(job.folder) / "a.csv-00000.csv").read_text() == "id,text,spans\n"
 
 
-def test_columns_that_are_taken_are_an_error(job, tmp_path):
-    (tmp_path / "taken.jsonl").write_text('{"text": "a"}\n{"text": "b", "spans": []}\n')
-    totals, _ = tag(job, Input(str(tmp_path / "taken.jsonl"), "taken.jsonl", "jsonl"))
-    assert "taken.jsonl:2: There is a column 'spans' already" in totals.problems[0]
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("taken.jsonl", '{"text": "a", "spans": []}\nbad\n{"text": "b", "spans": []}\n'),
+        ("taken.csv", "text,spans\na,[]\nbad\n"),
+    ],
+)
+def test_columns_that_are_taken_are_an_error(job, tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    totals, _ = tag(job, Input(str(tmp_path / name), name, name.partition(".")[2]))
+    assert re.search(rf"{name}:[12]: There is a column 'spans' already", totals.problems[0])
     assert "1 of 1 shards are missing" in totals.problems[1]
+
+
+def test_a_csv_with_carriage_returns_alone_loses_no_row(job, tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"id,text\n1,John\r2,Mary\n3,Zoe\r\n4,Ada\r\r\n")
+    (tmp_path / "mac.csv").write_bytes(b"id,text\r1,John\r2,Mary\r")
+    totals, _ = tag(job, *(Input(str(tmp_path / name), name, "csv") for name in ("a.csv", "mac.csv")))
+    assert (totals.rows, totals.tagged, totals.rejected) == (3, 2, 1)
+    assert results(job, "_rejects/*")[0]["record"] == "1,John\r2,Mary"
+    assert "mac.csv: The first line cannot be read: it has carriage returns without line feeds" in totals.problems[0]
+
+
+def test_records_with_many_levels_become_tables(job, tmp_path):
+    deep = "[" * 200 + "]" * 200
+    (tmp_path / "deep.jsonl").write_text(f'{{"text": "John", "deep": {deep}}}\n')
+    tag(replace(job, format="arrow"), Input(str(tmp_path / "deep.jsonl"), "deep.jsonl", "jsonl"))
+    table = pyarrow.ipc.open_file(Path(job.folder) / "deep.jsonl-00000.arrow").read_all()
+    assert table["deep"].to_pylist() == [deep]
+
+
+def test_a_file_whose_name_is_not_utf_8_is_tagged_once(job, rows, tmp_path):
+    try:
+        path = Path(rows.source).rename(tmp_path / "r\udcff.jsonl")
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    for kept in (0, 1):
+        totals, _ = tag(job, Input(str(path), path.name, "jsonl"), size=100_000)
+        assert (totals.kept, totals.tagged) == (kept, 100)
+
+
+def test_results_that_were_cut_off_or_replaced_are_made_again(job, rows):
+    totals, _ = tag(job, rows)
+    whole = {path.name: path.read_bytes() for path in Path(job.folder).glob("rows*")}
+    changed = Path(job.folder) / "rows.jsonl-00001.jsonl"
+    changed.write_bytes(changed.read_bytes()[:-7])
+    # As if a run of one large shard had died when it had written its results.
+    tag_shard(job, next(run_module.shards_of(rows)))
+    engine = Here()
+    again, _ = tag(job, rows, engine=engine)
+    assert engine.given == [("rows.jsonl", 0), ("rows.jsonl", 1)]
+    assert again.kept == totals.shards - 2
+    assert {path.name: path.read_bytes() for path in Path(job.folder).glob("rows*")} == whole
+
+
+def test_a_file_that_has_another_format_now_has_one_result(job, tmp_path):
+    path = tmp_path / "table"
+    for format, content in (("csv", "text\nJohn\n"), ("jsonl", '{"text": "John"}\n')):
+        path.write_text(content)
+        tag(job, Input(str(path), path.name, format))
+        assert [found.suffix for found in Path(job.folder).glob("table*")] == [f".{format}"]
 
 
 def test_nothing_is_half_written_on_a_full_disk(job, rows, monkeypatch):
@@ -406,7 +463,7 @@ def test_files_and_results_may_be_elsewhere(job, rows):
 
 def test_totals_that_do_not_add_up_are_seen():
     totals = run_module.Totals()
-    totals.count(Done("a", 0, "", rows=5, tagged=3, rejected=2, output=""))
+    totals.count(Done("a", 0, "", rows=5, tagged=3, rejected=2, output="", size=0))
     assert totals.add_up
-    totals.count(Done("a", 1, "", rows=5, tagged=3, rejected=1, output=""))
+    totals.count(Done("a", 1, "", rows=5, tagged=3, rejected=1, output="", size=0))
     assert not totals.add_up

@@ -170,6 +170,9 @@ def test_bad_calls_are_refused_before_anything_is_tagged(model, rows, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     (other / "rows.jsonl").write_text("{}\n")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "old" / "_rejects").mkdir(parents=True)
+    (tmp_path / "old" / "_rejects" / "rows.jsonl").write_text("{}\n")
     out = f"{tmp_path / 'out'}/"
     for arguments, message in [
         ((rows,), "The results of --workers are many files"),
@@ -183,12 +186,35 @@ def test_bad_calls_are_refused_before_anything_is_tagged(model, rows, tmp_path):
         ((rows, "-o", out, "--scheme", "bare"), "--workers writes spans"),
         ((rows, "-o", out, "--threshold", "XYZ=0.5"), "XYZ"),
         ((tmp_path / "none.jsonl", "-o", out), "no such file"),
+        ((tmp_path / "pipe", "-o", out), "pipe: A pipe or a device cannot be read again"),
+        ((rows, tmp_path / "old", "-o", out), "rows that an earlier run could not tag"),
     ]:
         more = () if {"--workers", "--engine"} & set(map(str, arguments)) else ("--workers", "2")
         done = tagsmith("tag", model, *arguments, *more)
         assert done.returncode == 2, (arguments, done.stderr)
         assert message in done.stderr
         assert not list(Path(out).glob("rows*"))
+
+
+def test_a_manifest_that_cannot_grow_ends_the_run_and_the_next_goes_on(model, tmp_path):
+    path, out = tmp_path / "rows.jsonl", tmp_path / "out"
+    path.write_text("".join(f'{{"id": {number}, "text": "John"}}\n' for number in range(200)))
+    arguments = ("tag", model, path, "-o", out, "--workers", 1, "--shard-size", 0.00002)
+    (tmp_path / "limited.py").write_text(
+        "import resource, runpy\n"
+        "if __name__ == '__main__':\n"
+        "    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))  # bytes of a file\n"
+        "    runpy.run_module('tagsmith', run_name='__main__', alter_sys=True)\n"
+    )
+    command = [sys.executable, str(tmp_path / "limited.py"), *map(str, arguments)]
+    done = processes.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == f"error: {out / '_manifest.jsonl'}: File too large.\n"
+    assert not list(out.glob(".*"))
+    done = tagsmith(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "of them tagged before: 200 rows read, 200 tagged" in done.stderr
+    assert ids(out) == list(range(200))
 
 
 def test_a_damaged_file_is_one_error_and_the_rest_is_tagged(model, rows, tmp_path):

@@ -147,6 +147,8 @@ def test_what_cannot_be_tagged_names_its_row():
         TAGGER.tag_frame(table)
     with pytest.raises(DataError, match="no column 'tokens', 'words' or 'text'"):
         TAGGER.tag_frame(table.drop_columns(["text"]))
+    with pytest.raises(DataError, match="several columns 'text'"):
+        TAGGER.tag_frame(table.select(["text", "text"]))
     with pytest.raises(DataError, match="Row 1 is the int 1, neither a text nor a list of tokens"):
         TAGGER.tag_frame(table, "number", prefix="x_")
     with pytest.raises(DataError, match="The text of row 3 is the int 7"):

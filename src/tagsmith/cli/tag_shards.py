@@ -20,7 +20,7 @@ from tagsmith.errors import DataError, InputError, TagsmithError, visible
 from tagsmith.formats.source import open_bytes
 from tagsmith.formats.tables import arrow
 from tagsmith.interrupts import Interrupted, signal_of
-from tagsmith.remote import is_folder, local_path, url_of
+from tagsmith.remote import exists, is_file, is_folder, local_path, url_of
 from tagsmith.scale.job import ENDINGS, REJECTS, Job
 from tagsmith.scale.run import Engine, Totals, Watch, tag_files
 from tagsmith.scale.shards import FORMATS, Input
@@ -132,6 +132,9 @@ def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None],
             base = path
             typer.echo(visible(note), err=True)
         else:
+            if not is_file(path) and exists(path):
+                remedy = "Write it to a file for --workers."
+                raise DataError("A pipe or a device cannot be read again.", remedy=remedy, path=path)
             with open_bytes(path):  # a file that is not there is seen before hours of work
                 pass
         for file in found:
@@ -140,6 +143,9 @@ def _files(inputs: Sequence[Path], wanted: str, reading: tuple[str, str | None],
                 problem = f"Two inputs would have the same results: {seen[name]} and {file}."
                 raise DataError(problem, remedy="Tag them into two folders.")
             seen[name] = file
+            if Path(name).parts[0] == REJECTS:
+                remedy = "Name the other files; or tag without --workers."
+                raise DataError("These are rows that an earlier run could not tag.", remedy=remedy, path=file)
             format = input_format(file, wanted, encoding)
             if format not in FORMATS:
                 remedy = f"Give {', '.join(FORMATS)}, see --input-format; or tag without --workers."

@@ -26,6 +26,7 @@ from tagsmith.text.schemes import OUTSIDE
 
 RecordReader = Callable[[Any, Place], Document | None]
 ROWS = 1000  # read or written at a time
+MOST_LEVELS = 50  # of lists and structs in each other; Arrow writes 64 at most
 
 
 def arrow(doing: str) -> Any:
@@ -212,16 +213,17 @@ def _column_of(values: list[Any], pyarrow: Any) -> Any:
         column = pyarrow.array(values)
     except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError, pyarrow.ArrowNotImplementedError, OverflowError):
         return values
-    return values if _is_empty_struct(column.type, pyarrow.types) else column
+    return column if _can_be_written(column.type, pyarrow.types) else values
 
 
-def _is_empty_struct(kind: Any, types: Any) -> bool:
-    """Whether a type has a struct without fields in it, which Parquet cannot write."""
+def _can_be_written(kind: Any, types: Any, levels: int = MOST_LEVELS) -> bool:
+    """Whether a type has no struct without fields in it, which Parquet cannot write, and not too many levels."""
     if types.is_list(kind):
-        return _is_empty_struct(kind.value_type, types)
+        return levels > 0 and _can_be_written(kind.value_type, types, levels - 1)
     if not types.is_struct(kind):
-        return False
-    return kind.num_fields == 0 or any(_is_empty_struct(kind.field(i).type, types) for i in range(kind.num_fields))
+        return True
+    fields = [kind.field(i).type for i in range(kind.num_fields)]
+    return levels > 0 and bool(fields) and all(_can_be_written(field, types, levels - 1) for field in fields)
 
 
 def _have_one_kind(columns: Iterable[Any], pyarrow: Any) -> bool:

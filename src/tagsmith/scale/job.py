@@ -49,7 +49,10 @@ class Job:
 
 
 class Done(NamedTuple):
-    """A shard whose results are written: how many rows it had, how many of them were tagged, how many rejected."""
+    """A shard whose results are written: how many rows it had, how many of them were tagged, how many rejected.
+
+    ``output`` is the file of the results, ``size`` how many bytes it has.
+    """
 
     name: str
     number: int
@@ -58,6 +61,7 @@ class Done(NamedTuple):
     tagged: int
     rejected: int
     output: str
+    size: int
 
 
 class Failed(NamedTuple):
@@ -90,7 +94,7 @@ class Reject(NamedTuple):
 def tag_shard(job: Job, shard: Shard) -> Done:
     """Tag a shard and write its results; a row that cannot be read or tagged goes to the rejects.
 
-    Raises DataError: the table has no such column, or a new column's name is taken; ModelError, OSError.
+    Raises DataError: the table has no such column, or a new column's name is taken in every row; ModelError, OSError.
     """
     format, output = job.format_of(shard.format), job.output(shard.name, shard.number, shard.format)
     if shard.format in TABLES:
@@ -111,7 +115,8 @@ def tag_shard(job: Job, shard: Shard) -> Done:
             count = _write_table(stream, format, tagged)
         else:
             count = _write_records(stream, format, records, names, shard.separator)
-    return Done(shard.name, shard.number, shard.digest, rows, count, len(rejects), output)
+        size = stream.tell()
+    return Done(shard.name, shard.number, shard.digest, rows, count, len(rejects), output, size)
 
 
 # -------------------------------------------------------------------------------------------------- parsing
@@ -138,11 +143,12 @@ def _length(data: bytes) -> int:
     return len(data.decode("utf-8", "replace"))
 
 
-def _parsed(shard: Shard, column: str) -> tuple[list[tuple[Row, dict[str, Any]]], list[Reject]]:
-    """Parse the rows of a shard of lines: each with its record, and those that cannot be read."""
+def _parsed(shard: Shard, column: str, new: set[str]) -> tuple[list[tuple[Row, dict[str, Any]]], list[Reject]]:
+    """Parse the rows of a shard of lines: each with its record, and those that cannot be read or have a new column."""
     parsed: list[tuple[Row, dict[str, Any]]] = []
     rejects: list[Reject] = []
     headings = _headings(shard, column)
+    taken: DataError | None = None
     for row in rows_of(shard):
         try:
             text = row.data.decode()
@@ -152,11 +158,17 @@ def _parsed(shard: Shard, column: str) -> tuple[list[tuple[Row, dict[str, Any]]]
             record = _record(text, headings, shard)
             if not isinstance(value := record.get(column), str | None):
                 raise ValueError(f"{column!r} is {shown(value)}, not a text")
-            (value or "").encode()  # half of a surrogate pair, which JSON can hold, is no text
+            if "\\u" in text:  # half of a surrogate pair, which JSON can hold, is no text
+                json.dumps(record, ensure_ascii=False).encode()
+            if names := new & record.keys():
+                taken = taken or _taken(min(names), shard.source, row.line)
+                raise ValueError(f"there is a column {min(names)!r} already")
         except (ValueError, RecursionError, csv.Error) as error:
             rejects.append(_reject(row, error))
             continue
         parsed.append((row, record))
+    if taken is not None and not parsed:
+        raise taken
     if parsed and not any(column in record for _, record in parsed):
         first, record = parsed[0]
         raise _no_column(column, record, shard, first.line)
@@ -207,7 +219,10 @@ def _record(text: str, headings: Sequence[str], shard: Shard) -> dict[str, Any]:
 
 def _cells(line: bytes, separator: str) -> list[str]:
     csv.field_size_limit(2**31 - 1)  # a cell may be as long as a text
-    found = list(csv.reader(io.StringIO(line.decode(), newline=""), delimiter=separator, strict=True))
+    reader = csv.reader(io.StringIO(line.decode(), newline=""), delimiter=separator, strict=True)
+    found = [cells for cells in reader if cells]
+    if len(found) > 1:  # to Python they are rows; a shard has been cut where there are line feeds
+        raise ValueError("it has carriage returns without line feeds")
     return found[0] if found else []
 
 
@@ -229,14 +244,12 @@ def _tagged_lines(worker: Worker, shard: Shard) -> tuple[int, Any, list[dict[str
     """
     pyarrow = arrow("Tagging a table")
     column = worker.column or "text"
-    parsed, rejects = _parsed(shard, column)
+    new = {*worker.schema(pyarrow.schema([(column, pyarrow.string())])).names} - {column}
+    parsed, rejects = _parsed(shard, column, new)
     count = len(parsed) + len(rejects)
     texts = [record.get(column) for _, record in parsed]
     added, errors = _tagged(worker, pyarrow.table({column: pyarrow.array(texts, pyarrow.string())}))
     added = added.drop_columns([column])
-    for row, record in parsed:
-        if taken := set(added.column_names) & record.keys():
-            raise _taken(min(taken), shard.source, row.line)
     rejects += [_reject(parsed[place][0], error) for place, error in errors.items()]
     return count, added, [record for place, (_, record) in enumerate(parsed) if place not in errors], rejects
 

@@ -15,16 +15,25 @@ from pathlib import Path
 from typing import IO, Any
 
 from tagsmith.errors import DataError
-from tagsmith.files import lock_file, write_atomically
+from tagsmith.files import NamedFile, lock_file, write_atomically
 from tagsmith.formats.source import read_bytes
-from tagsmith.remote import entries, files_below, is_file, is_folder, local_path, make_folder, remove_file, url_of
+from tagsmith.remote import entries, is_file, is_folder, local_path, make_folder, remove_file, sizes_below, url_of
 from tagsmith.scale.job import REJECTS, Done, Job
 
 MANIFEST, LOCK = "_manifest.jsonl", "_lock"
 VERSION = 1
 WRITE_SECONDS = 30.0  # of tagging that may have to be done again, where the manifest cannot grow line by line
 _OURS = (MANIFEST, LOCK, REJECTS)
-_TYPES = {"name": str, "number": int, "digest": str, "rows": int, "tagged": int, "rejected": int, "output": str}
+_TYPES = {
+    "name": str,
+    "number": int,
+    "digest": str,
+    "rows": int,
+    "tagged": int,
+    "rejected": int,
+    "output": str,
+    "size": int,
+}
 
 
 class Manifest:
@@ -32,19 +41,26 @@ class Manifest:
 
     def __init__(self, folder: Path, settings: dict[str, Any], shards: dict[tuple[str, int], Done]) -> None:
         self.folder, self.settings, self.shards = folder, settings, shards
-        self._there = {str(path.relative_to(folder)) for path in files_below(folder)} if shards else set()
-        self._stream: IO[str] | None = None
+        self._sizes = sizes_below(folder) if shards else {}
+        self._stream: IO[bytes] | None = None
         self.write()
         if url_of(folder) is None:
-            self._stream = (folder / MANIFEST).open("a", encoding="utf-8")
+            self._stream = NamedFile(folder / MANIFEST, "ab", str(folder / MANIFEST)).buffered()
 
     def has(self, name: str, number: int, digest: str) -> Done | None:
-        """Return what became of a shard, if its content is the same and its results are there."""
+        """Return what became of a shard, if its content is the same and its results are there, as long as they were.
+
+        They are not if somebody has cut them off, or a run that died had begun to replace them.
+        """
         done = self.shards.get((name, number))
-        return done if done is not None and done.digest == digest and done.output in self._there else None
+        kept = done is not None and done.digest == digest and self._sizes.get(done.output) == done.size
+        return done if kept else None
 
     def add(self, done: Done) -> None:
         """Remember a shard, on the disk too; elsewhere, where nothing can be added to a file, from time to time."""
+        before = self.shards.get((done.name, done.number))
+        if before is not None and before.output != done.output:  # the file had another format
+            remove_file(self.folder / before.output)
         self.shards[done.name, done.number] = done
         if self._stream is not None:
             self._stream.write(_line(done._asdict()))
@@ -63,7 +79,7 @@ class Manifest:
         """Write the whole: one line for each shard, and none that is cut off."""
         self._written = time.monotonic()
         lines = [self.settings, *(done._asdict() for done in self.shards.values())]
-        write_atomically(self.folder / MANIFEST, "".join(map(_line, lines)))
+        write_atomically(self.folder / MANIFEST, b"".join(map(_line, lines)))
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -137,8 +153,9 @@ def _done(values: dict[str, Any] | None) -> Done | None:
     return done if done.output.startswith(begins) and "/" not in done.output[len(begins) :] else None
 
 
-def _line(values: dict[str, Any]) -> str:
-    return json.dumps(values, ensure_ascii=False) + "\n"
+def _line(values: dict[str, Any]) -> bytes:
+    # A path that is not UTF-8 has halves of surrogate pairs, which are written as JSON's escapes.
+    return json.dumps(values, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -80,6 +80,8 @@ def _column(wanted: str | None, names: Iterable[Any]) -> str:
         problem = f"The table has no column {wanted!r}."
     if wanted is None or wanted not in names:
         raise DataError(problem, remedy=f"Name one of its columns: {', '.join(map(str, names))}.")
+    if names.count(wanted) > 1:
+        raise DataError(f"The table has several columns {wanted!r}.", remedy="Give them different names.")
     return wanted
 
 
