@@ -6,6 +6,7 @@ import csv
 import gzip
 import json
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -467,3 +468,74 @@ def test_totals_that_do_not_add_up_are_seen():
     assert totals.add_up
     totals.count(Done("a", 1, "", rows=5, tagged=3, rejected=1, output="", size=0))
     assert not totals.add_up
+
+
+@pytest.mark.parametrize("change", [b'{"text": "One mo', None])
+def test_a_file_that_changes_while_it_is_read_is_a_problem(job, rows, change):
+    path = Path(rows.source)
+    content = path.read_bytes()
+
+    def changing(job, shards):
+        for result in Here()(job, shards):
+            path.write_bytes(content + change if change else content[:800])
+            yield result
+
+    totals, _ = tag(job, rows, engine=changing)
+    assert totals.problems == [f"{path}: The file was changed while it was read."]
+    path.write_bytes(content)
+    totals, _ = tag(job, rows)
+    assert (totals.problems, totals.tagged, totals.rejected) == ([], 100, 0)
+    assert [row["id"] for row in results(job, "rows*")] == list(range(100))
+
+
+@pytest.mark.parametrize("what", ["results", "folder"])
+def test_results_that_somebody_removes_during_the_run_are_a_problem(job, rows, what):
+    folder = Path(job.folder)
+
+    def removing(job, shards):
+        for number, result in enumerate(Here()(job, shards)):
+            yield result
+            if number == 1:
+                shutil.rmtree(folder) if what == "folder" else (folder / "rows.jsonl-00001.jsonl").unlink()
+
+    totals, _ = tag(job, rows, engine=removing)
+    missing = ("2", 0) if what == "folder" else ("1", 1)
+    expected = "rows.jsonl: {} of {} shards are missing, the first is number {}."
+    assert totals.problems == [expected.format(missing[0], totals.shards, missing[1])]
+    engine = Here()
+    totals, _ = tag(job, rows, engine=engine)
+    assert (totals.problems, len(engine.given), len(results(job, "rows*"))) == ([], int(missing[0]), 100)
+
+
+@pytest.mark.parametrize("values", [[1, 2, None], [b"John", None, b"Mary"], [True, None, None]])
+def test_a_column_that_holds_no_texts_is_a_problem_of_the_file(job, tmp_path, values):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": values}), path)
+    totals, _ = tag(job, Input(str(path), path.name, "parquet"))
+    assert re.search(r"a\.parquet: The column 'text' holds (int64|binary|bool), not texts\.", totals.problems[0])
+    assert (totals.rows, results(job, "_rejects/*")) == (0, [])
+
+
+def test_a_column_without_values_may_have_any_type(job, tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"text": pyarrow.nulls(3, pyarrow.int32())}), path)
+    totals, _ = tag(job, Input(str(path), path.name, "parquet"))
+    assert (totals.tagged, totals.rejected, totals.problems) == (3, 0, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns"),
+    [
+        ("a.csv", "id,text\n", ["id", "text", "spans"]),
+        ("a.csv", "id,text\n1\n", ["id", "text", "spans"]),
+        ("a.csv", "id,text\n1,John\n", ["id", "text", "spans"]),
+        ("a.jsonl", "bad\n", ["text", "spans"]),
+        ("a.text", "", ["text", "offset", "spans"]),
+    ],
+)
+def test_a_table_has_its_columns_without_rows_too(job, tmp_path, name, content, columns):
+    (tmp_path / name).write_text(content)
+    tag(replace(job, format="parquet"), Input(str(tmp_path / name), name, name.partition(".")[2]))
+    table = parquet.read_table(Path(job.folder) / f"{name}-00000.parquet")
+    assert table.column_names == columns
+    assert (table.num_rows, str(table["text"].type)) == (content.count("John"), "string")

@@ -103,9 +103,11 @@ def tag_shard(job: Job, shard: Shard) -> Done:
         records: Iterable[dict[str, Any]] = (_rounded(one, new) for one in with_json_types(tagged).to_pylist())
     else:
         rows, added, kept, rejects = _tagged_lines(job.worker, shard)
-        new = added.column_names
-        names = [*_headings(shard, job.worker.column or "text"), *new]
-        tagged = _joined(kept, added) if format in TABLES else None
+        new, column = added.column_names, job.worker.column or "text"
+        headings = _headings(shard, column)
+        names = [*headings, *new]
+        like = {"text": "", "offset": 0} if shard.format == "text" else dict.fromkeys(headings or [column], "")
+        tagged = _joined(kept, added, like) if format in TABLES else None
         records = ({**record, **_rounded(more, new)} for record, more in zip(kept, added.to_pylist(), strict=True))
     _write_rejects(job, shard, rejects)
     path = Path(job.folder, output)
@@ -260,6 +262,7 @@ def _tagged_table(worker: Worker, shard: Shard) -> tuple[int, int, Any, list[Rej
     Return how many rows and columns it has, the rows with further columns, and those that cannot be tagged.
     """
     given = unpacked(shard.data)
+    _check_type(given, worker.column or "text", shard)
     try:
         tagged, errors = _tagged(worker, given)
     except DataError as error:
@@ -267,6 +270,17 @@ def _tagged_table(worker: Worker, shard: Shard) -> tuple[int, int, Any, list[Rej
     records = {place: json.dumps(given.slice(place, 1).to_pylist()[0], default=str) for place in errors}
     rejects = [Reject(shard.line + place, _reason(errors[place]), records[place]) for place in errors]
     return given.num_rows, given.num_columns, tagged, rejects
+
+
+def _check_type(given: Any, column: str, shard: Shard) -> None:
+    """Raise DataError: the column holds neither texts nor tokens, so that every row would be rejected for itself."""
+    types = arrow("Tagging a table").types
+    if given.column_names.count(column) != 1 or given[column].null_count == given.num_rows:
+        return
+    kind = given[column].type
+    if types.is_integer(kind) or types.is_boolean(kind) or str(kind).endswith(("binary", "binary_view")):
+        remedy = "Name another with --text-column, or cast it to strings."
+        raise DataError(f"The column {column!r} holds {kind}, not texts.", remedy=remedy, path=shard.source)
 
 
 def _tagged(worker: Worker, given: Any) -> tuple[Any, dict[int, Exception]]:
@@ -343,11 +357,15 @@ def _rounded(record: dict[str, Any], added: Iterable[str]) -> dict[str, Any]:
     return record
 
 
-def _joined(records: Sequence[dict[str, Any]], added: Any) -> Any:
-    """Return a table of records with columns added to it; values of several kinds in a column become JSON."""
-    pyarrow = arrow("Writing a table")
-    table = table_of_records(iter(records), pyarrow) if records else pyarrow.table({})
-    table = table.select([name for name in table.column_names if any(name in record for record in records)])
+def _joined(records: Sequence[dict[str, Any]], added: Any, like: dict[str, Any]) -> Any:
+    """Return a table of records with columns added to it; values of several kinds in a column become JSON.
+
+    Without records, it has the columns of one that would be ``like`` this: readers of a folder of tables take those of
+    the first for those of all.
+    """
+    rows = records or [like]
+    table = table_of_records(iter(rows), arrow("Writing a table")).slice(0, len(records))
+    table = table.select(list(dict.fromkeys(chain.from_iterable(rows))))
     for name in added.column_names:
         table = table.append_column(name, added.column(name))
     return table

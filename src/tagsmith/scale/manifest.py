@@ -56,6 +56,15 @@ class Manifest:
         kept = done is not None and done.digest == digest and self._sizes.get(done.output) == done.size
         return done if kept else None
 
+    def look_again(self) -> None:
+        """Look which results are there by now."""
+        self._sizes = sizes_below(self.folder) if is_folder(self.folder) else {}
+
+    def absent(self, name: str, count: int) -> list[int]:
+        """Return the numbers of the shards of a file, of ``count``, whose results are not there or cut off."""
+        shards = [self.shards.get((name, number)) for number in range(count)]
+        return [number for number, one in enumerate(shards) if not one or self._sizes.get(one.output) != one.size]
+
     def add(self, done: Done) -> None:
         """Remember a shard, on the disk too; elsewhere, where nothing can be added to a file, from time to time."""
         before = self.shards.get((done.name, done.number))
@@ -85,7 +94,8 @@ class Manifest:
         """Write what is not written yet."""
         if self._stream is not None:
             self._stream.close()
-        else:
+        removed = is_folder(self.folder) and not is_file(self.folder / MANIFEST)  # by somebody else
+        if self._stream is None or removed:
             self.write()
 
 

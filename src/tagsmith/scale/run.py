@@ -72,6 +72,7 @@ def tag_files(job: Job, files: Sequence[Input], engine: Engine, watch: Watch, *,
         with closing(engine(job, run.missing(files, size))) as results:
             for result in results:
                 run.take(result)
+        manifest.look_again()
         run.check()
         return run.totals
 
@@ -89,7 +90,7 @@ class _Run:
     def missing(self, files: Sequence[Input], size: int) -> Iterator[Shard]:
         """Read the files; yield the shards that are not done yet."""
         for file in files:
-            number, before = 0, 0.0
+            number, before, bytes_before = 0, 0.0, _size(file.source)
             try:
                 for shard in shards_of(file, size):
                     number += 1
@@ -106,6 +107,8 @@ class _Run:
             except (DataError, OSError) as error:
                 self.report(f"{file.source}: {error.strerror}." if isinstance(error, OSError) else str(error))
                 continue
+            if _size(file.source) != bytes_before:  # the last row may be half of one, or rows may be missing
+                self.report(f"{file.source}: The file was changed while it was read.")
             self.manifest.remove_behind(file.name, number)
             self.counts[file.name] = number
 
@@ -127,9 +130,9 @@ class _Run:
         self.watch.problem(problem)
 
     def check(self) -> None:
-        """Report the shards that are missing in the end."""
+        """Report the shards whose results are missing in the end, whoever removed them."""
         for name, count in self.counts.items():
-            if absent := [number for number in range(count) if (name, number) not in self.manifest.shards]:
+            if absent := self.manifest.absent(name, count):
                 self.report(f"{name}: {len(absent)} of {count} shards are missing, the first is number {absent[0]}.")
 
 
