@@ -147,22 +147,24 @@ ENDS_OF_ROWS: dict[str, Callable[[str], Callable[[bytes], bool]]] = {
 
 def _header(lines: Iterator[bytes], file: Input) -> tuple[bytes, int, str]:
     """Read the headings of a csv file; return them, the number of the line behind them, and the separator."""
-    line, header, separator = 1, b"", file.separator or ","
-    ends_row: _RowEnds | None = None
+    line, length, separator = 1, 0, file.separator or ","
+    held: list[bytes] = []
+    ends_row: Callable[[bytes], bool] | None = None
     for piece in lines:
         line += piece.endswith(b"\n")
-        if not header and not piece.strip():
+        if not held and not piece.strip():
             continue
         if ends_row is None:
             separator = file.separator or separator_of(piece.decode("utf-8", "replace"))
             ends_row = _RowEnds(separator)
-        header += piece
+        held.append(piece)
+        length += len(piece)
         if ends_row(piece):
             break
-        if len(header) > _LINE:
+        if length > _LINE:
             remedy = "Give the file a line of headings, or its quotation marks their partners."
             raise DataError("The first row does not end.", remedy=remedy, path=file.source, line=1)
-    return header, line, separator
+    return b"".join(held), line, separator
 
 
 def _end_of_a_sentence(paragraph: bytes) -> int:
