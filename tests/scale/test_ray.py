@@ -129,6 +129,21 @@ def test_a_shard_that_kills_every_actor_is_given_up(model, tmp_path):
     assert isinstance(done, Done)
 
 
+def test_more_workers_than_the_cluster_has_cores(model, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text('{"text": "John lives here"}\n' * 8)
+    job = Job(Worker(str(model), "text").pinned(), str(tmp_path / "out"))
+    results = list(engine.run(job, shards_of(Input(str(path), "rows.jsonl", "jsonl"), 20), workers=5))
+    assert sorted(one.number for one in results) == list(range(8))
+
+
+def test_a_batch_that_kills_every_actor_ends_the_dataset(model, monkeypatch):
+    monkeypatch.setattr(engine, "Worker", Always)
+    given = ray.data.from_items([{"text": "John"}, {"text": "/"}], override_num_blocks=2)
+    with pytest.raises(ray.exceptions.RayError):
+        engine.tag_dataset(given, model, "text", concurrency=1, batch_rows=1).take_all()
+
+
 class Always(Worker):
     """Kills its process at every path."""
 

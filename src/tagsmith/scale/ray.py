@@ -43,7 +43,8 @@ def tag_dataset(
     """Add the predictions for a column of texts, or of lists of tokens, to a dataset of Ray Data.
 
     The result is as lazy as any dataset of Ray. Each actor takes one core, and loads the model once. An actor that dies
-    is replaced, and its batches are tagged again: no row is lost or there twice.
+    is replaced, and its batches are tagged again: no row is lost or there twice. A batch that kills three actors ends
+    the run of the dataset with an error of Ray.
 
     Parameters
     ----------
@@ -95,13 +96,16 @@ def tag_dataset(
         batch_size=batch_rows,
         compute=ray.data.ActorPoolStrategy(min_size=least, max_size=most),
         num_cpus=1,
+        max_restarts=-1,
+        max_task_retries=TRIES - 1,  # Ray Data's default is to try a batch that kills every actor for ever
     )
 
 
 def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = None) -> Results:
     """Tag shards by actors; yield what becomes of each, as it is finished. Few more than ``workers`` are in memory.
 
-    The actors write the results. So the folder must be one that all machines of the cluster see, or a URL.
+    There are fewer actors while the cluster has fewer free cores. The actors write the results. So the folder must be
+    one that all machines of the cluster see, or a URL.
 
     Raises InputError: as :func:`connect`; an actor has written results that this process does not see.
     """
@@ -110,18 +114,28 @@ def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = N
     try:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1)(_ShardTagger)
         sent = _sent(ray, job.worker)
-        idle = [actor.remote(job, sent) for _ in range(workers)]
-        coming, busy = iter(shards), dict[Any, tuple[Any, Shard]]()
-        while True:
-            while idle and (shard := next(coming, None)) is not None:
-                one = idle.pop()
-                busy[one.tag.remote(shard)] = one, shard
-            if not busy:
+        actors = [actor.remote(job, sent) for _ in range(workers)]
+        # An actor gets a shard when it runs, and not before: a cluster may lack the cores for all of them, now or ever.
+        starting = {one.__ray_ready__.remote(): one for one in actors}
+        idle, busy = list[Any](), dict[Any, tuple[Any, Shard]]()
+
+        def wait() -> Results:
+            """Wait for one actor, to start or to be done with a shard."""
+            (ready, *_), _ = ray.wait([*busy, *starting])
+            if ready in starting:
+                idle.append(starting.pop(ready))
                 return
-            (ready, *_), _ = ray.wait(list(busy))
             one, shard = busy.pop(ready)
             idle.append(one)
             yield _result(ray, ready, job, shard)
+
+        for shard in shards:
+            while not idle:
+                yield from wait()
+            one = idle.pop()
+            busy[one.tag.remote(shard)] = one, shard
+        while busy:
+            yield from wait()
     finally:
         if with_ray:
             ray.shutdown()
