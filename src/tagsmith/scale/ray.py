@@ -104,17 +104,18 @@ def tag_dataset(
 def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = None) -> Results:
     """Tag shards by actors; yield what becomes of each, as it is finished. Few more than ``workers`` are in memory.
 
-    There are fewer actors while the cluster has fewer free cores. The actors write the results. So the folder must be
-    one that all machines of the cluster see, or a URL.
+    There are fewer actors while the cluster has fewer free cores. They write the results, so the folder must be one
+    that all machines of the cluster see, or a URL. When the iterator is closed, they are ended.
 
     Raises InputError: as :func:`connect`; an actor has written results that this process does not see.
     """
     ray = import_ray("--engine ray")
     with_ray = connect(address, workers)
+    actors = list[Any]()
     try:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1)(_ShardTagger)
         sent = _sent(ray, job.worker)
-        actors = [actor.remote(job, sent) for _ in range(workers)]
+        actors += [actor.remote(job, sent) for _ in range(workers)]
         # An actor gets a shard when it runs, and not before: a cluster may lack the cores for all of them, now or ever.
         starting = {one.__ray_ready__.remote(): one for one in actors}
         idle, busy = list[Any](), dict[Any, tuple[Any, Shard]]()
@@ -137,6 +138,8 @@ def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = N
         while busy:
             yield from wait()
     finally:
+        for one in actors:
+            ray.kill(one)  # one that died and came again would keep its core
         if with_ray:
             ray.shutdown()
 
