@@ -18,7 +18,7 @@ from tagsmith.formats.encodings import wide_encoding, wide_error, wrong_encoding
 from tagsmith.formats.foreign import BINARY, foreign_bytes
 from tagsmith.formats.options import Problem, ReadOptions, WriteOptions
 from tagsmith.formats.unpacking import SUFFIXES, kind_of_packing, packed_position, too_large, unpacked
-from tagsmith.remote import is_folder, local_path, opened, size_of, url_of
+from tagsmith.remote import is_folder, local_path, opened, url_of
 from tagsmith.text.document import DEFAULT_LAYER, Document, Sentence, Span
 from tagsmith.text.schemes import Scheme, tags_to_spans
 
@@ -134,10 +134,10 @@ class _Encoded(io.RawIOBase):
         return len(data)
 
 
-def share_read(data: BinaryIO, source: str | Path) -> float:
-    """Say which part of an open file is read, 0 to 1; 0 if that cannot be known."""
+def share_read(data: BinaryIO, size: int) -> float:
+    """Say which part of an open file of ``size`` bytes is read, 0 to 1; 0 if that cannot be known."""
     try:
-        place, size = packed_position(data), size_of(source)
+        place = packed_position(data)
         return min(1.0, (data.tell() if place is None else place) / max(size, 1))
     except (OSError, ValueError):
         return 0.0

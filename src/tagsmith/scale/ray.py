@@ -110,7 +110,7 @@ def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = N
     Raises InputError: as :func:`connect`; an actor has written results that this process does not see.
     """
     ray = import_ray("--engine ray")
-    with_ray = connect(address, workers)
+    started = connect(address, workers)
     actors = list[Any]()
     try:
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=TRIES - 1)(_ShardTagger)
@@ -140,7 +140,7 @@ def run(job: Job, shards: Iterable[Shard], workers: int, address: str | None = N
     finally:
         for one in actors:
             ray.kill(one)  # one that died and came again would keep its core
-        if with_ray:
+        if started:
             ray.shutdown()
 
 

@@ -18,6 +18,7 @@ from tagsmith.formats import arrow, parquet
 from tagsmith.formats.csv import separator_of
 from tagsmith.formats.source import open_utf8, share_read
 from tagsmith.formats.tables import arrow as pyarrow_for
+from tagsmith.remote import size_of
 from tagsmith.text.tokenizer import words_and_starts
 
 SHARD_BYTES = 2 << 20  # some seconds of a worker's time: what a killed one costs
@@ -84,12 +85,12 @@ def _line_shards(file: Input, size: int) -> Iterator[Shard]:
             raise DataError("This is one JSON array, which cannot be cut.", remedy=remedy, path=file.source)
         lines = iter(lambda: data.readline(_LINE), b"")
         header, line, separator = _header(lines, file) if file.format == "csv" else (b"", 1, ",")
-        offset = 0
+        offset, size_of_file = 0, size_of(file.source)
         for number, rows in enumerate(_pieces(lines, file.format, separator, size)):
             if len(rows) > MOST_TIMES * size:
                 problem = f"A row here is longer than {MOST_TIMES * size:,} bytes."
                 raise DataError(problem, remedy="Shorten it, or ask for larger shards.", path=file.source, line=line)
-            end = share_read(data, file.source)
+            end = share_read(data, size_of_file)
             yield Shard(file.source, file.name, number, file.format, rows, line, offset, end, header, separator)
             line += rows.count(b"\n")
             offset += _characters(rows) if file.format == "text" else 0
