@@ -73,7 +73,8 @@ def test_the_losses_are_those_of_one_device(one, tmp_path):
     assert found.keys() == expected.keys()
     for name, values in expected.items():
         # The trained table is rounded to halves, whose steps are larger than 1e-4.
-        np.testing.assert_allclose(found[name], values, atol=3e-4, err_msg=name)
+        tolerance = 3e-4 if name == "word/trained" else 1e-5
+        np.testing.assert_allclose(found[name], values, atol=tolerance, err_msg=name)
 
 
 def test_two_processes_that_jax_joins_train_one_model(one, tmp_path):
