@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tagsmith.errors import InputError, MissingExtraError, TagsmithError
-from tagsmith.files import OpenFolder, cache_folder, new_folder, read_folder
+from tagsmith.files import cache_folder, new_folder
 from tagsmith.formats.tables import arrow
 from tagsmith.model.configuration import Precision
-from tagsmith.model.folder import MOST, config_digest, local_folder, names_model
+from tagsmith.model.folder import config_digest, names_model
 from tagsmith.remote import is_file
 from tagsmith.scale.job import Done, Failed, Job, Results
 from tagsmith.scale.processes import TRIES, tagged
 from tagsmith.scale.shards import Shard
-from tagsmith.scale.worker import Worker
+from tagsmith.scale.worker import Worker, model_files
 
 Files = dict[str, bytes]
 BATCH_ROWS = 2048  # tagged together
@@ -218,15 +217,7 @@ def _sent(ray: Any, worker: Worker) -> Any:
     """Put the files of a model folder where actors find them; None: it has a name, and they find it by that."""
     if names_model(worker.model):
         return None
-
-    def read(folder: OpenFolder) -> Files:
-        files = {}
-        for name, most in MOST.items():
-            with suppress(FileNotFoundError):  # of a model without a card
-                files[str(name)] = folder.read(name, most)
-        return files
-
-    return ray.put(read_folder(local_folder(worker.model), read))
+    return ray.put(model_files(worker))
 
 
 def _placed(worker: Worker, files: Any) -> Worker:

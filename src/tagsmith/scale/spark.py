@@ -14,11 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tagsmith.errors import DataError, MissingExtraError, ModelError
-from tagsmith.files import OpenFolder, digest, read_folder, write_atomically
+from tagsmith.errors import DataError, MissingExtraError
+from tagsmith.files import write_atomically
 from tagsmith.model.configuration import Precision
-from tagsmith.model.folder import INSIDE, MOST, ModelFile, local_folder
-from tagsmith.scale.worker import Worker
+from tagsmith.scale.worker import Worker, model_files
 from tagsmith.text.arguments import shown
 
 PIECE_ROWS, PIECE_BYTES = 2048, 4 << 20  # of a batch of Spark, tagged together: its texts may be long
@@ -157,17 +156,10 @@ def _ship(spark: Any, worker: Worker) -> str:
 
 
 def _archive(worker: Worker) -> bytes:
-    """Pack a model, into the same bytes each time. Raises ModelError: it is another than the worker's by now."""
-
-    def contents(folder: OpenFolder) -> dict[str, bytes]:
-        return {name: folder.read(name, MOST[name]) for name in INSIDE}
-
-    files = read_folder(local_folder(worker.model), contents)
-    if digest(files[ModelFile.CONFIG]) != worker.digest:  # executors would refuse it
-        raise ModelError("The model was replaced while it was read.", path=worker.model, remedy="Try again.")
+    """Pack a model, into the same bytes each time. Raises ModelError: as :func:`model_files`."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
+        for name, content in model_files(worker).items():
             archive.writestr(zipfile.ZipInfo(name), content)
     return packed.getvalue()
 

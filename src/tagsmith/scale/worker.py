@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tagsmith.errors import ModelError
+from tagsmith.files import OpenFolder, read_folder
+from tagsmith.files import digest as digest_of
 from tagsmith.formats.tables import arrow
 from tagsmith.model.configuration import Precision
-from tagsmith.model.folder import config_digest, local_folder
+from tagsmith.model.folder import INSIDE, MOST, ModelFile, config_digest, local_folder
 from tagsmith.tagging.tables import tag_frame
 from tagsmith.tagging.tagger import Tagger, load
 
@@ -89,6 +91,21 @@ def model_digest(model: str | Path) -> str:
         load(model)  # says what is wrong
         raise ModelError("config.json cannot be read.", path=model, remedy="Check the path.")
     return found
+
+
+def model_files(worker: Worker) -> dict[str, bytes]:
+    """Return the files of a pinned worker's model, to be sent to other machines.
+
+    Raises ModelError: there is no such model, or it is another than the worker's by now.
+    """
+
+    def contents(folder: OpenFolder) -> dict[str, bytes]:
+        return {str(name): folder.read(name, MOST[name]) for name in INSIDE}
+
+    files = read_folder(local_folder(worker.model), contents)
+    if digest_of(files[ModelFile.CONFIG]) != worker.digest:
+        raise ModelError("The model was replaced while it was read.", path=worker.model, remedy="Try again.")
+    return files
 
 
 @lru_cache(maxsize=2)
